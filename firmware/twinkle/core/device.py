@@ -1,0 +1,293 @@
+"""The device: what happened goes in, actions come out.
+
+The rim tells what happened (on_connected, on_lost, on_message, on_reading,
+on_stored, on_published, on_time), calls step(now), performs the actions it
+answers with *in their order*, and tells the outcome. ``now`` is monotonic
+milliseconds. Nothing here blocks, sleeps, opens or imports hardware.
+
+The actions, as tuples:
+
+    ("connect", username, expiry)      connect with a token good until expiry, subscribe to
+                                       hub.SUBSCRIPTIONS, then on_connected or on_lost
+    ("publish", topic, payload, qos)   QoS 1 ends in on_published; failure of any in on_lost
+    ("ping",)                          ask the hub for a sign of life
+    ("disconnect",)                    leave in good order
+    ("read",)                          read the sensor, then on_reading or on_reading_failed
+    ("led", level)                     0.0 to 1.0
+    ("store", name, record)            write a record (None deletes it), then on_stored
+    ("reset", reason)                  restart the device
+    ("say", level, text)               a line for the log
+
+Two orders are promises: a configuration is stored before it is reported as
+applied, and a method is answered before the device resets.
+"""
+
+from . import hub
+from .board import Board
+from .clock import WallClock
+from .config import Config
+from .document import check, decode, find, missing
+from .errors import BadRequest
+from .link import OFFLINE, READY, SYNCING, Link
+from .liveness import QUIET, SILENT, Liveness
+from .methods import Methods
+from .reboot import Reboot
+from .sampler import Sampler
+from .tasks import Tasks
+from .telemetry import Telemetry
+from .twin import Twin
+from .writable import Writables
+
+TOKEN_S = 3600  # a token's life
+RENEW_MS = 3480000  # a new one is made 120 s before it ends
+CLOCK_MS = 1000  # while the time is unknown, look again this often
+
+
+class Device:
+    """One device with one application.
+
+    ``records`` are what the store holds (``config``, ``reboot``); ``random()`` gives
+    0.0 to 1.0; ``keep_alive`` is in seconds; ``now`` is when the device started.
+    """
+
+    def __init__(self, app, identity, records, random, keep_alive=60, now=0):
+        self.app = app
+        self.identity = identity
+        self.actions = []
+        self.clock = WallClock()
+        self.link = Link(random)
+        self.liveness = Liveness(keep_alive)
+        self.tasks = Tasks()
+        self.board = Board(self._show, self.report, self.say)
+        self.twin = Twin(self._request, self.say)
+        self.telemetry = Telemetry(identity.device_id, self.say)
+        self.sampler = Sampler(app.sample, self.board, self._act, self.telemetry.add, self.say)
+        self.config = Config(
+            records.get("config") or app.config,
+            self.twin.report,
+            lambda record: self._act("store", "config", record),
+            self.sampler.set_period,
+        )
+        self.methods = Methods(app.methods, self.board, self.tasks, self._answer, self.say)
+        self.writables = Writables(app.writables, self.board, self.tasks, self.report, self.say)
+        self.reboot = Reboot(records.get("reboot"), now, self._act)
+        self._publishing = False
+        self._problem = None
+
+    # --- what happened
+
+    def on_time(self, utc, now):
+        """The time is known: ``utc`` in seconds since 1970."""
+        self.clock.set(utc, now)
+
+    def on_connected(self, now):
+        """Connected and subscribed."""
+        if self.link.fire("connected", now, "reading the twin"):
+            self.liveness.begin(now)
+            self.twin.begin()
+
+    def on_lost(self, reason, now, hopeless=False, problem=False):
+        """The connection could not be made or was lost.
+
+        ``hopeless``: trying again soon cannot help. ``problem``: worth telling the
+        service once the device is back.
+        """
+        if self.link.fire("lost", now, reason, hopeless):
+            wait = (self.link.due - now) / 1000
+            self.say("warning", "link lost: %s; next try in %.1f s" % (reason, wait))
+        if problem:
+            self._problem = reason
+        self._publishing = False
+        self.methods.forget()
+
+    def on_heard(self, now):
+        """Bytes came from the hub: it is alive."""
+        self.liveness.heard(now)
+
+    def on_message(self, topic, payload, now):
+        """A message from the hub; ``payload`` is None when it was too large to take."""
+        try:
+            about = hub.classify(topic)
+        except ValueError:
+            about = None
+        if about is None:
+            self._complain("a message on a topic that is not this device's: ignored")
+        elif about[0] == "method" and about[2]:
+            self.methods.call(about[1], about[2], payload, now)
+        elif about[0] == "twin":
+            self._on_twin(about, payload, now)
+        elif about[0] == "desired":
+            self._on_desired(about[1], payload, now)
+
+    def on_reading(self, temperature, humidity):
+        """The sensor answered: °C and % relative humidity."""
+        self.sampler.on_reading(temperature, humidity)
+
+    def on_reading_failed(self, reason):
+        """The sensor did not answer, or not sensibly."""
+        self.sampler.on_failure(reason)
+
+    def on_stored(self, name, error):
+        """A record is on flash, or ``error`` says why not."""
+        if error:
+            self.say("error", "could not store %s: %s" % (name, error))
+        if name == "config":
+            self.config.on_stored(error, self.twin.desired)
+            if not error:
+                self.say("info", "applied configuration %s" % self.config.applied["configId"])
+
+    def on_published(self):
+        """The hub has acknowledged the QoS 1 message."""
+        self._publishing = False
+        self.telemetry.acknowledged()
+
+    def report(self, patch):
+        """Queue members of the reported properties."""
+        self.twin.report(patch)
+
+    # --- what to do
+
+    def step(self, now):
+        """Everything that is due at ``now``; answers the actions, oldest first."""
+        self._step_link(now)
+        self.tasks.step(now)
+        self.methods.step(now)
+        self.board.led.step(now)
+        if self.board.rebooting:
+            self.reboot.step(now, self.clock.utc(now))
+        if self.link.state in (SYNCING, READY):
+            self.twin.step(now, self.link.state == READY)
+        if self.link.state == READY:
+            self._step_telemetry(now)
+        actions, self.actions = self.actions, []
+        if any([action[0] == "publish" for action in actions]):
+            self.liveness.spoke(now)
+        return actions
+
+    def due(self, now):
+        """The moment (milliseconds) by which step() must be called again."""
+        times = [self.tasks.due(), self.methods.due(), self.board.led.due(), self.reboot.due]
+        state = self.link.state
+        if state == OFFLINE:
+            times.append(self.link.due if self.clock.utc(now) else now + CLOCK_MS)
+        else:
+            times += (self.liveness.due(), self.link.deadline(), self.twin.due(state == READY))
+        if state == READY:
+            times.append(self.link.since + RENEW_MS)
+            if self.telemetry.head() and not self._publishing:
+                return now
+            times.append(self.sampler.due())
+        return max(now, min([at for at in times if at is not None]))
+
+    def say(self, level, text):
+        """Queue a line for the log."""
+        self._act("say", level, text)
+
+    # --- the parts
+
+    def _step_link(self, now):
+        state = self.link.state
+        if state == OFFLINE:
+            utc = self.clock.utc(now)
+            # Without the time no token can be signed; on_time() will come.
+            if utc is not None and now >= self.link.due and self.link.fire("due", now, "connecting"):
+                self._act("connect", self.identity.username(self.app.model_id), int(utc) + TOKEN_S)
+            return
+        verdict = self.liveness.verdict(now)
+        if verdict == SILENT:
+            self._drop("the hub fell silent", now)
+        elif self.link.overdue(now):
+            self._drop("the hub did not answer the twin request", now)
+        elif state == READY and now - self.link.since >= RENEW_MS and not self._publishing:
+            self.say("info", "renewing the token")
+            self._act("disconnect")
+            self.methods.forget()
+            self.link.fire("renew", now, "renewing the token")
+            self._step_link(now)
+        elif verdict == QUIET and state in (SYNCING, READY):
+            self.liveness.asked(now)
+            self._act("ping")
+
+    def _drop(self, reason, now):
+        self._act("disconnect")
+        self.on_lost(reason, now)
+
+    def _step_telemetry(self, now):
+        self.sampler.step(now)
+        head = self.telemetry.head()
+        if head and not self._publishing:
+            self._publishing = True
+            self._act("publish", head[0], head[1], 1)
+
+    def _on_twin(self, about, payload, now):
+        _, status, rid, _ = about
+        body = None
+        if status == 200:
+            try:
+                body = decode(payload)
+                check(body, 1)
+            except BadRequest as error:
+                if self.twin.on_unusable(rid):
+                    self._complain("the twin cannot be used: " + error.text)
+                    self.link.fire("synced", now, "ready, with the twin as last known")
+                return
+        answer = self.twin.on_answer(status, rid, body, now)
+        if answer is None:
+            return
+        delta, reported = answer
+        if self.link.fire("synced", now, "ready"):
+            self.say("info", "ready: %s on %s" % (self.identity.device_id, self.identity.host))
+        self._dispatch(delta)
+        self.writables.on_twin(self.twin.desired, reported, self.twin.version, now)
+        self.config.on_desired(self.twin.desired)
+        self.config.reconcile(reported)
+        patch = missing(self.app.properties, reported)
+        patch.update(self.reboot.owed(self.clock.utc(now), now))
+        if self._problem:
+            patch["lastError"] = self._problem
+            self._problem = None
+        if patch:
+            self.twin.report(patch, self.reboot.reported)
+
+    def _on_desired(self, version, payload, now):
+        try:
+            if version is None:
+                raise BadRequest("it has no $version")
+            patch = decode(payload)
+            check(patch)
+        except BadRequest as error:
+            # What it said is still in the twin, unless it is as bad there.
+            self._complain("a desired change cannot be used: " + error.text)
+            return
+        patch = self.twin.on_desired(version, patch)
+        if patch:
+            self._dispatch(patch)
+            self.writables.on_patch(patch, self.twin.version, now)
+            self.config.on_desired(self.twin.desired)
+
+    def _dispatch(self, delta):
+        for path, handler in self.app.desired_handlers:
+            value, found = find(delta, path)
+            if found and (path or delta):
+                try:
+                    handler(self.board, value, find(self.twin.desired, path)[0])
+                except Exception as error:
+                    text = "handler of desired %s failed: %s: %s" % (path, type(error).__name__, error)
+                    self._complain(text)
+
+    def _complain(self, text):
+        self.say("error", text)
+        self.report({"lastError": text})
+
+    def _request(self, topic, payload):
+        # Answered by the hub on a topic of its own, so a PUBACK would add nothing.
+        self._act("publish", topic, payload, 0)
+
+    def _answer(self, rid, status, body):
+        self._act("publish", hub.method_answer(status, rid), body, 0)
+
+    def _show(self, level):
+        self._act("led", level)
+
+    def _act(self, *action):
+        self.actions.append(action)

@@ -1,0 +1,102 @@
+"""Twin documents: merging, comparing and checking JSON values.
+
+The rules are those of JSON merge patch (RFC 7396) as the hub applies them:
+``None`` deletes, objects merge member by member, all else replaces, arrays are
+never merged. Members that begin with ``$`` are the hub's own and no data.
+"""
+
+import json
+
+from .errors import BadRequest
+
+MAX_DEPTH = 10  # nested objects below a section, as the hub limits them
+
+
+def decode(payload):
+    """A JSON payload (None: it was too large to take) to its value, or BadRequest."""
+    if payload is None:
+        raise BadRequest("it is too large for this device", 413)
+    try:
+        return json.loads(payload)
+    except (ValueError, RuntimeError):
+        # RuntimeError: nested so deeply that the parser gave up.
+        raise BadRequest("it is not JSON") from None
+
+
+def merge(target, patch):
+    """Apply ``patch`` to the dict ``target`` in place."""
+    for key, value in patch.items():
+        if key.startswith("$"):
+            continue
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, dict):
+            if not isinstance(target.get(key), dict):
+                target[key] = {}
+            merge(target[key], value)
+        else:
+            target[key] = value
+
+
+def combine(first, second):
+    """One patch, in place of ``first``, that does what first and then second would do.
+
+    Unlike merge() it keeps deletions, because the document they act on is elsewhere.
+    """
+    for key, value in second.items():
+        if isinstance(value, dict) and isinstance(first.get(key), dict):
+            combine(first[key], value)
+        else:
+            first[key] = value
+
+
+def difference(old, new):
+    """The patch that turns document ``old`` into ``new``; empty when they are equal."""
+    patch = {key: None for key in old if key not in new and not key.startswith("$")}
+    for key, value in new.items():
+        if key.startswith("$"):
+            continue
+        before = old.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            inner = difference(before, value)
+            if inner:
+                patch[key] = inner
+        elif key not in old or before != value or isinstance(before, bool) != isinstance(value, bool):
+            patch[key] = value
+    return patch
+
+
+def missing(wanted, actual):
+    """The members of ``wanted`` that ``actual`` lacks or holds otherwise, as a patch.
+
+    A wanted None is missing only where the member still exists.
+    """
+    return {key: value for key, value in wanted.items() if actual.get(key) != value}
+
+
+def find(document, path):
+    """The value at a dotted path, with whether it is there: ``(value, found)``."""
+    value = document
+    for key in path.split(".") if path else ():
+        if not isinstance(value, dict) or key not in value:
+            return None, False
+        value = value[key]
+    return value, True
+
+
+def check(section, above=0):
+    """Raise BadRequest unless ``section`` is an object within MAX_DEPTH.
+
+    ``above`` is how many levels it wraps the section in: one for a whole twin.
+    """
+    if not isinstance(section, dict):
+        raise BadRequest("it is not a JSON object")
+    _descend(section, MAX_DEPTH + 1 + above)
+
+
+def _descend(value, depth):
+    if isinstance(value, (dict, list)):
+        if depth == 0:
+            raise BadRequest("it is nested deeper than %d levels" % MAX_DEPTH)
+        for inner in value.values() if isinstance(value, dict) else value:
+            _descend(inner, depth - 1)

@@ -1,0 +1,74 @@
+"""Errors, cut by who is at fault, because that decides what happens next.
+
+    BadRequest     the caller: a method payload or a desired value we refuse
+    HubError       the hub said no: credentials, identity, limits
+    WireError      the line between: unreachable, silent, cut, not to be trusted
+    HardwareError  this board: sensor, flash, radio
+    SetupError     the person who set the device up: files, settings
+
+Every error carries a ``remedy``: what to do next, in a few words. ``str()``
+joins both. Texts never hold credentials.
+"""
+
+
+class TwinkleError(Exception):
+    """What all of ours have in common: a text, and what to do about it."""
+
+    def __init__(self, text, remedy=""):
+        super().__init__(text)
+        self.text = text
+        self.remedy = remedy
+
+    def __str__(self):
+        return self.text + ": " + self.remedy if self.remedy else self.text
+
+
+class BadRequest(TwinkleError):
+    """The caller asked for something that cannot be done.
+
+    ``status`` is what a direct method answers with (400 unless said) and what
+    a writable property is acknowledged with.
+    """
+
+    def __init__(self, text, status=400):
+        super().__init__(text)
+        self.status = status
+
+
+class HubError(TwinkleError):
+    """The hub refused. ``code`` is the CONNACK or twin status code."""
+
+    def __init__(self, text, remedy="", code=0):
+        super().__init__(text, remedy)
+        self.code = code
+
+
+class WireError(TwinkleError):
+    """The line failed: the next step is always to connect again."""
+
+
+class HardwareError(TwinkleError):
+    """Something on this board did not do its part."""
+
+
+class SetupError(TwinkleError):
+    """The device was set up wrongly; trying again will not help."""
+
+
+# MQTT 3.1.1 section 3.2.2.3, with what IoT Hub means by each.
+CONNACK = {
+    1: ("the hub does not speak MQTT 3.1.1", "check the host name"),
+    2: ("the hub refused the device id", "check DeviceId in the connection string"),
+    3: ("the hub is not available", "it will be tried again"),
+    4: ("the hub could not read the credentials", "check the connection string"),
+    5: (
+        "the hub refused the credentials",
+        "check that the device exists and is enabled, that the key is its own, and that the clock is right",
+    ),
+}
+
+
+def refusal(code):
+    """The HubError for a CONNACK return code."""
+    text, remedy = CONNACK.get(code, ("the hub refused the connection", "see the hub's log"))
+    return HubError("%s (CONNACK %d)" % (text, code), remedy, code)

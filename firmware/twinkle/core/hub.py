@@ -1,0 +1,101 @@
+"""The hub's topics, built and parsed, and the property bags at their end.
+
+Source: "Communicate with an IoT hub using the MQTT protocol" in the Azure IoT
+documentation. A property bag is ``key=value`` pairs joined by ``&``, keys and
+values percent-encoded; system properties start with ``$.``.
+"""
+
+API_VERSION = "2021-04-12"
+
+METHODS = "$iothub/methods/POST/#"
+TWIN_ANSWERS = "$iothub/twin/res/#"
+DESIRED = "$iothub/twin/PATCH/properties/desired/#"
+
+# In the order they are subscribed: twin answers must be listened to before a
+# twin request is published, or its answer is lost.
+SUBSCRIPTIONS = (TWIN_ANSWERS, DESIRED, METHODS)
+
+_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+_HEX = "0123456789abcdef"
+
+
+def quote(text):
+    """Percent-encode everything outside letters, digits and ``- _ . ~``."""
+    return "".join([chr(b) if b in _SAFE else "%%%02X" % b for b in text.encode()])
+
+
+def unquote(text):
+    """Undo percent-encoding. A ``%`` that is not followed by two hex digits stays as it is."""
+    head, *parts = text.split("%")
+    if not parts:
+        return text
+    raw = bytearray(head.encode())
+    for part in parts:
+        code = part[:2].lower()
+        if len(code) == 2 and code[0] in _HEX and code[1] in _HEX:
+            raw.append(int(code, 16))
+            part = part[2:]
+        else:
+            raw.extend(b"%")
+        raw.extend(part.encode())
+    return str(raw, "utf-8")
+
+
+def build_bag(properties):
+    """``{"$.ct": "application/json"}`` to ``%24.ct=application%2Fjson``, in the order given."""
+    return "&".join([quote(key) + "=" + quote(value) for key, value in properties.items()])
+
+
+def parse_bag(text):
+    """The other way round. A key without ``=`` (the hub's null) becomes None."""
+    bag = {}
+    for pair in text.split("&"):
+        if pair:
+            key, equals, value = pair.partition("=")
+            bag[unquote(key)] = unquote(value) if equals else None
+    return bag
+
+
+def telemetry(device_id, properties):
+    """Topic of a device-to-cloud message; the trailing slash is part of it."""
+    return "devices/" + device_id + "/messages/events/" + build_bag(properties)
+
+
+def twin_get(rid):
+    """Topic that asks for the whole twin."""
+    return "$iothub/twin/GET/?$rid=" + rid
+
+
+def twin_report(rid):
+    """Topic that patches the reported properties."""
+    return "$iothub/twin/PATCH/properties/reported/?$rid=" + rid
+
+
+def method_answer(status, rid):
+    """Topic that answers a direct method."""
+    return "$iothub/methods/res/%d/?$rid=%s" % (status, rid)
+
+
+def classify(topic):
+    """Say what an incoming topic is about.
+
+    Answers one of ``("twin", status, rid, version)``, ``("desired", version)``,
+    ``("method", name, rid)`` or ``None`` for a topic that is not ours. A
+    ``version`` is None where the hub sent none or not a number.
+    """
+    path, _, query = topic.partition("?")
+    bag = parse_bag(query)
+    rooms = path.split("/")
+    if rooms[0] != "$iothub" or len(rooms) < 4:
+        return None
+    if rooms[1] == "twin" and rooms[2] == "res" and rooms[3].isdigit():
+        return "twin", int(rooms[3]), bag.get("$rid"), _number(bag.get("$version"))
+    if path.startswith("$iothub/twin/PATCH/properties/desired"):
+        return "desired", _number(bag.get("$version"))
+    if rooms[1] == "methods" and rooms[2] == "POST":
+        return "method", unquote(rooms[3]), bag.get("$rid")
+    return None
+
+
+def _number(text):
+    return int(text) if text and text.isdigit() else None

@@ -1,0 +1,93 @@
+"""Who this device is to the hub: its connection string and what is made of it.
+
+The key is kept in one private attribute and shown by nothing: not ``repr``,
+not an error. Sources: "Communicate with an IoT hub using the MQTT protocol"
+(user name, client id) and "Control access with shared access signatures".
+"""
+
+import binascii
+import hashlib
+
+from .errors import SetupError
+from .hub import API_VERSION, quote
+
+_BLOCK = 64  # bytes, the block size of SHA-256 (RFC 2104)
+
+
+def parse(text):
+    """An Identity from ``HostName=…;DeviceId=…;SharedAccessKey=…``.
+
+    ``GatewayHostName`` is the name dialled when it differs from the hub's own;
+    ``Port`` is ours, for a local hub that does not listen on 8883. A part that
+    is missing or unreadable raises SetupError naming that part, never its value.
+    """
+    parts = {}
+    for pair in text.strip().split(";"):
+        key, _, value = pair.partition("=")
+        parts[key.strip()] = value.strip()
+    for key in ("HostName", "DeviceId", "SharedAccessKey"):
+        if not parts.get(key):
+            raise SetupError(
+                "the connection string has no " + key,
+                "copy the device's own connection string, all of it",
+            )
+    port = parts.get("Port", "8883")
+    if not port.isdigit():
+        raise SetupError("Port in the connection string is not a number", "use Port=8883")
+    return Identity(
+        parts["HostName"],
+        parts["DeviceId"],
+        parts["SharedAccessKey"],
+        parts.get("GatewayHostName"),
+        int(port),
+    )
+
+
+class Identity:
+    """One device on one hub.
+
+    ``host`` is the hub's name, which is signed; ``dial`` is the name or address
+    connected to, which the hub's certificate must carry.
+    """
+
+    def __init__(self, host, device_id, key, gateway=None, port=8883):
+        self.host = host
+        self.device_id = device_id
+        self.dial = gateway or host
+        self.port = port
+        try:
+            self._key = binascii.a2b_base64(key)
+        except ValueError:
+            self._key = b""
+        if not self._key:
+            raise SetupError("SharedAccessKey is not base64", "copy the key again, with its closing =")
+
+    def __repr__(self):
+        return "<Identity %s on %s>" % (self.device_id, self.host)
+
+    def username(self, model_id=None):
+        """The MQTT user name, which also announces the Plug and Play model."""
+        name = self.host + "/" + self.device_id + "/?api-version=" + API_VERSION
+        return name + "&model-id=" + quote(model_id) if model_id else name
+
+    def password(self, expiry):
+        """A shared access signature that is good until ``expiry`` (seconds since 1970, UTC)."""
+        return sign(self.host + "/devices/" + self.device_id, self._key, expiry)
+
+
+def sign(resource, key, expiry, policy=None):
+    """SAS text: HMAC-SHA256 over the encoded resource, a line feed and the expiry."""
+    encoded = quote(resource)
+    digest = _hmac(key, (encoded + "\n" + str(expiry)).encode())
+    signature = quote(binascii.b2a_base64(digest).decode().strip())
+    token = "SharedAccessSignature sr=%s&sig=%s&se=%d" % (encoded, signature, expiry)
+    return token + "&skn=" + policy if policy else token
+
+
+def _hmac(key, message):
+    # MicroPython has hashlib but no hmac.
+    if len(key) > _BLOCK:
+        key = hashlib.sha256(key).digest()
+    key += bytes(_BLOCK - len(key))
+    inner = hashlib.sha256(bytes([b ^ 0x36 for b in key]) + message).digest()
+    return hashlib.sha256(bytes([b ^ 0x5C for b in key]) + inner).digest()

@@ -1,0 +1,94 @@
+"""The connection, as a state machine.
+
+The device is in one of four states:
+
+    OFFLINE     not connected; ``due`` says when to try next
+    CONNECTING  the rim has been asked to connect and subscribe
+    SYNCING     connected and subscribed; the twin is being read
+    READY       the twin is read and reconciled; telemetry flows
+
+The transitions are the table below; an event that a state has no row for
+changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
+
+* After every connect the subscriptions come first and the twin is read next.
+  Only then is the device ready: whatever changed while it was away is in the
+  twin and in nothing else, since the hub does not replay notifications.
+* ``lost`` waits before the next try: soon the first time, because most losses
+  are single, then doubling from 1 s to 100 s, plus up to 5 s of chance so that
+  a thousand devices do not return in the same second after a hub restart.
+  The count begins anew only after the link held for a while: a hub
+  that accepts and drops at once must not be hammered.
+* ``renew`` is a planned reconnection with a fresh token before the old one
+  expires (the hub would cut the line at that moment); it does not wait.
+* Refused credentials wait as long as the longest back-off: trying faster
+  cannot help, and never trying again would need a visit when the account is
+  enabled later.
+"""
+
+OFFLINE = "offline"
+CONNECTING = "connecting"
+SYNCING = "syncing"
+READY = "ready"
+
+TABLE = {
+    (OFFLINE, "due"): CONNECTING,
+    (CONNECTING, "connected"): SYNCING,
+    (CONNECTING, "lost"): OFFLINE,
+    (SYNCING, "synced"): READY,
+    (SYNCING, "lost"): OFFLINE,
+    (READY, "lost"): OFFLINE,
+    (SYNCING, "renew"): OFFLINE,
+    (READY, "renew"): OFFLINE,
+}
+
+FIRST_MS = 1000  # the first retry comes within this
+BASE_MS = 1000
+LONGEST_MS = 100000
+JITTER_MS = 5000
+STEADY_MS = 30000  # a link that held this long starts the count anew
+UNTIL_READY_MS = 60000  # connected but not ready for this long counts as lost
+
+
+class Link:
+    """Where the connection stands, why, and when to act next (milliseconds)."""
+
+    def __init__(self, random):
+        self.state = OFFLINE
+        self.reason = "starting"
+        self.due = 0
+        self.since = 0
+        self.attempts = 0
+        self.losses = 0
+        self._random = random
+
+    def fire(self, event, now, reason="", hopeless=False):
+        """Take one transition. Answers whether the state changed."""
+        state = TABLE.get((self.state, event))
+        if state is None:
+            return False
+        if event == "lost":
+            if self.state == READY and now - self.since >= STEADY_MS:
+                self.attempts = 0
+            self.losses += 1
+            self.due = now + (LONGEST_MS if hopeless else self._delay())
+            self.attempts += 1
+        elif event == "renew":
+            self.due = now
+        self.state = state
+        self.since = now
+        self.reason = reason
+        return True
+
+    def overdue(self, now):
+        """True when a connected link should have become ready by now."""
+        deadline = self.deadline()
+        return deadline is not None and now >= deadline
+
+    def deadline(self):
+        """When overdue() becomes true, or None."""
+        return self.since + UNTIL_READY_MS if self.state == SYNCING else None
+
+    def _delay(self):
+        if self.attempts == 0:
+            return int(self._random() * FIRST_MS)
+        return min(LONGEST_MS, BASE_MS << min(self.attempts - 1, 10)) + int(self._random() * JITTER_MS)

@@ -1,0 +1,1 @@
+"""Ports: the boards, behind one contract (see ``contract.py``)."""

@@ -1,0 +1,75 @@
+"""From files to a running device.
+
+A device's directory holds
+
+    board.json         what the board is (from ``boards/``)
+    credentials.json   {"connectionString": …, "caFile": …}, written by the host, only read here
+    the CA file        PEM; relative names are looked up beside credentials.json
+    state/             written by the device alone
+"""
+
+import json
+
+from ..core import identity
+from ..core.device import Device
+from ..core.errors import SetupError
+from . import compat
+from .log import Log
+from .runner import Runner
+from .store import Store
+
+
+def boot(directory):
+    """Build the device that ``directory`` describes. SetupError says what is wrong with it."""
+    settings = _read(directory, "board.json")
+    credentials = _read(directory, "credentials.json")
+    port = _load(settings, "port").Port(settings, directory)
+    log = Log(print, port.ticks, settings.get("log", "info"))
+    who = identity.parse(_need(credentials, "connectionString", "credentials.json"))
+    log.hide(credentials["connectionString"])
+    log.hide(credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0])
+    try:
+        with open(directory + "/" + credentials.get("caFile", "ca.pem"), "rb") as file:
+            roots = file.read()
+    except OSError:
+        raise SetupError("the CA file is missing", "give the device the hub's CA file (--ca-file)") from None
+    store = Store(directory + "/state", log.say)
+    records = {name: store.load(name) for name in ("config", "reboot")}
+    keep_alive = settings.get("keepAlive", 60)
+    app = _load(settings, "app").app
+    device = Device(app, who, records, port.random, keep_alive, port.ticks())
+    try:
+        return Runner(device, port, store, log, compat.load_umqtt(), roots, keep_alive)
+    except compat.SOCKET_ERRORS as error:
+        raise SetupError("the CA file cannot be used (%s)" % error, "it must hold PEM certificates") from None
+
+
+def _read(directory, name):
+    try:
+        with open(directory + "/" + name) as file:
+            content = json.load(file)
+    except OSError:
+        raise SetupError("%s is missing in %s" % (name, directory), "prepare the device again") from None
+    except ValueError:
+        raise SetupError("%s is not JSON" % name, "prepare the device again") from None
+    if not isinstance(content, dict):
+        raise SetupError("%s is not a JSON object" % name, "prepare the device again")
+    return content
+
+
+def _need(content, key, name):
+    if not content.get(key):
+        raise SetupError("%s has no %s" % (name, key), "prepare the device again")
+    return content[key]
+
+
+def _load(settings, key):
+    # __import__ gives the outermost package; MicroPython has no importlib.
+    name = _need(settings, key, "board.json")
+    try:
+        module = __import__(name)
+        for part in name.split(".")[1:]:
+            module = getattr(module, part)
+    except (ImportError, AttributeError) as error:
+        raise SetupError("%s %s cannot be loaded (%s)" % (key, name, error), "check board.json") from None
+    return module

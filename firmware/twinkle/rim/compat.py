@@ -1,0 +1,218 @@
+"""The differences between CPython and MicroPython, met once.
+
+Each name below means the same on both. No other module asks where it runs.
+"""
+
+import binascii
+import os
+import select
+import socket
+import sys
+import time
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+try:
+    import ssl as tls
+except ImportError:
+    import tls  # MicroPython builds without the ssl wrapper have the same class here
+
+# Trouble on a socket. MicroPython reports a certificate it will not accept as ValueError.
+SOCKET_ERRORS = (OSError, ValueError)
+
+_STEP = 1 << 28
+
+
+def crc32(data):
+    """CRC-32 as an unsigned number (MicroPython's may come out signed)."""
+    return binascii.crc32(data) & 0xFFFFFFFF
+
+
+def random():
+    """A number from 0.0 up to 1.0, from the system's entropy."""
+    return int.from_bytes(os.urandom(3), "big") / 16777216
+
+
+def utc():
+    """Seconds since 1970, UTC; None when the clock was never set.
+
+    Some MicroPython ports count from 2000. A clock that shows a year before 2024
+    has never been set: no release of this program is older.
+    """
+    seconds = time.time()
+    if time.gmtime(0)[0] == 2000:
+        seconds += 946684800
+    return seconds if seconds > 1704067200 else None
+
+
+if MICROPYTHON:
+    sleep = time.sleep_ms
+    _ticks, _ticks_diff = time.ticks_ms, time.ticks_diff
+
+    def sync(file):
+        """Nothing to do: littlefs commits when the file is closed."""
+
+    def sync_directory(path):
+        """Nothing to do: littlefs commits a rename at once."""
+
+    def tls_context(roots):
+        """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name."""
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.verify_mode = tls.CERT_REQUIRED
+        context.load_verify_locations(roots)
+        return context
+
+    def _receive(sock, size):
+        return sock.read(size)
+
+    def _transmit(sock, data):
+        return sock.write(data)
+
+    def _pending(sock):
+        return False  # poll() already knows of bytes that TLS holds
+
+    def _addresses(host, port):
+        return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+
+else:
+
+    def sleep(ms):
+        """Wait."""
+        time.sleep(ms / 1000)
+
+    def _ticks():
+        return int(time.monotonic() * 1000)
+
+    def _ticks_diff(later, earlier):
+        return later - earlier
+
+    def sync(file):
+        """Have the system put the file's bytes on the disk."""
+        file.flush()
+        os.fsync(file.fileno())
+
+    def sync_directory(path):
+        """Have the system put a rename in this directory on the disk."""
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def tls_context(roots):
+        """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name."""
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = tls.TLSVersion.TLSv1_2
+        context.load_verify_locations(cadata=roots.decode())
+        return context
+
+    def _receive(sock, size):
+        try:
+            return sock.recv(size)
+        except (tls.SSLWantReadError, tls.SSLWantWriteError):
+            return None
+
+    def _transmit(sock, data):
+        try:
+            return sock.send(data)
+        except (tls.SSLWantReadError, tls.SSLWantWriteError):
+            return None
+
+    def _pending(sock):
+        return sock.pending() > 0
+
+    def _addresses(host, port):
+        return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+
+
+class Ticks:
+    """Milliseconds since it was made, from a counter that may wrap."""
+
+    def __init__(self):
+        self._last = _ticks()
+        self._total = 0
+
+    def now(self):
+        """Must be called at least once in every half period of the counter (6 days)."""
+        counter = _ticks()
+        # A clock source that stands still or steps back must not move time back.
+        self._total += max(0, _ticks_diff(counter, self._last))
+        self._last = counter
+        return self._total
+
+
+class Connection:
+    """A TLS connection that never blocks: what cannot be done now answers None."""
+
+    def __init__(self, host, port, context, name, ms):
+        """Connect to the first address of ``host`` that answers within ``ms``."""
+        failure = None
+        for address in _addresses(host, port):
+            try:
+                plain = _connect(address, ms)
+                break
+            except OSError as error:
+                failure = error
+        else:
+            raise failure or OSError("no address for " + host)
+        try:
+            # The handshake is done by the first write, bit by bit, without blocking.
+            self._sock = context.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
+        except SOCKET_ERRORS:
+            plain.close()
+            raise
+        self._poll = select.poll()
+        self._poll.register(self._sock, select.POLLIN)
+
+    def receive(self, size):
+        """Up to ``size`` bytes; None when there are none yet, b"" at the end."""
+        return _receive(self._sock, size)
+
+    def transmit(self, data):
+        """How many bytes were taken; None when none could be."""
+        return _transmit(self._sock, data)
+
+    def wait(self, ms, writing=False):
+        """Wait until something can be read (or written). Answers whether it can."""
+        if _pending(self._sock):
+            return True
+        self._poll.modify(self._sock, select.POLLIN | select.POLLOUT if writing else select.POLLIN)
+        return bool(self._poll.poll(ms))
+
+    def close(self):
+        """Let go of it."""
+        self._sock.close()
+
+
+def _connect(address, ms):
+    plain = socket.socket(address[0], socket.SOCK_STREAM)
+    try:
+        plain.setblocking(False)
+        try:
+            plain.connect(address[-1])
+        except OSError as error:
+            if error.args[0] not in (115, 36, 119):  # "in progress": Linux and lwIP, macOS, Windows
+                raise
+        poll = select.poll()
+        poll.register(plain, select.POLLOUT)
+        events = poll.poll(ms)
+        if not events:
+            raise OSError(110, "no answer")
+        if events[0][1] & (select.POLLERR | select.POLLHUP):
+            raise OSError(111, "connection refused")
+        return plain
+    except OSError:
+        plain.close()
+        raise
+
+
+def load_umqtt():
+    """The module umqtt.simple. Its release 1.3.4 imports MicroPython's old module names."""
+    if not MICROPYTHON:
+        import struct
+
+        for name, module in (("usocket", socket), ("ustruct", struct), ("ubinascii", binascii)):
+            sys.modules.setdefault(name, module)
+    import umqtt.simple
+
+    return umqtt.simple

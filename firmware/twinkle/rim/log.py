@@ -1,0 +1,36 @@
+"""The device's log: lines to the console, and the last of them in a ring.
+
+Secrets that are known to the process are named once with hide(); whatever
+happens to contain one is written without it.
+"""
+
+LEVELS = ("debug", "info", "warning", "error")
+RING = 40  # lines kept for a technician who comes later
+
+
+class Log:
+    """``write(line)`` puts out a line; ``ticks()`` is monotonic milliseconds."""
+
+    def __init__(self, write, ticks, level="info"):
+        self._write = write
+        self._ticks = ticks
+        self._least = LEVELS.index(level)
+        self._secrets = []
+        self.ring = []
+
+    def hide(self, secret):
+        """Never write this text."""
+        if secret:
+            self._secrets.append(secret)
+
+    def say(self, level, text):
+        """Write ``text`` unless ``level`` is below the one asked for."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        if LEVELS.index(level) < self._least:
+            return
+        line = "%.3f %s %s" % (self._ticks() / 1000, level, text.replace("\n", " "))
+        if len(self.ring) >= RING:
+            self.ring.pop(0)
+        self.ring.append(line)
+        self._write(line)

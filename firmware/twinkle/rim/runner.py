@@ -1,0 +1,229 @@
+"""The one loop: asks the core what to do, does it, and tells how it went.
+
+    step ─▶ actions, performed in order ─▶ wait for the hub or the next due moment ─▶ step
+
+umqtt.simple is the only thing that talks MQTT. Its callback only puts messages
+into the inbox; the core sees them afterwards, so that nothing is published from
+within a callback. Whatever goes wrong on the line, in whichever way umqtt.simple
+says it, ends the connection and becomes one on_lost().
+"""
+
+import gc
+
+from ..core import hub
+from ..core.errors import HardwareError, TwinkleError, WireError, refusal
+from . import compat
+from .stream import Network
+
+CLOCK_MS = 60000  # how often the core is told the time
+LONGEST_WAIT_MS = 1000  # so that signals and the watchdog are never far away
+INBOX = 32  # messages taken in before the core sees them
+LAST_PACKET_ID = 60000  # umqtt.simple counts on past 65,535, where MQTT ends
+
+PUBACK, SUBACK = 0x40, 0x90
+
+
+class Runner:
+    """Runs ``device`` on ``port``.
+
+    ``umqtt`` is the module umqtt.simple, ``roots`` the PEM bytes of the
+    certificate authorities to trust.
+    """
+
+    def __init__(self, device, port, store, log, umqtt, roots, keep_alive):
+        self.device = device
+        self.port = port
+        self.store = store
+        self.log = log
+        self._umqtt = umqtt
+        self._network = Network(roots, port.ticks, port.feed)
+        self._keep_alive = keep_alive
+        self._client = None
+        self._inbox = []
+        self._heard = 0
+        self._time_due = 0
+        self._line_errors = (
+            WireError,
+            OSError,
+            ValueError,
+            # What umqtt.simple raises when the hub surprises it.
+            AssertionError,
+            IndexError,
+            TypeError,
+            umqtt.MQTTException,
+        )
+
+    def run(self):
+        """Run until the port resets or the process is interrupted."""
+        try:
+            while True:
+                self.turn()
+        finally:
+            self._disconnect()
+
+    def turn(self):
+        """One round of the loop."""
+        now = self.port.ticks()
+        if now >= self._time_due or self._client is None:
+            utc = self.port.utc()
+            if utc is not None:
+                self.device.on_time(utc, now)
+                self._time_due = now + CLOCK_MS
+        try:
+            for action in self.device.step(now):
+                getattr(self, "_" + action[0])(*action[1:])
+            self._wait()
+        except MemoryError:
+            gc.collect()
+            self._lost("out of memory", problem=True)
+        self.port.feed()
+
+    # --- the actions
+
+    def _connect(self, username, expiry):
+        identity = self.device.identity
+        self.log.say("info", "connecting to %s:%d as %s" % (identity.dial, identity.port, identity.device_id))
+        password = identity.password(expiry)
+        self.log.hide(password)
+        self._umqtt.socket = self._network
+        client = self._umqtt.MQTTClient(
+            identity.device_id, identity.dial, identity.port, username, password, self._keep_alive
+        )
+        client.set_callback(self._on_message)
+        try:
+            gc.collect()  # TLS needs large blocks
+            # Not clean: the hub keeps what is queued for this device while it is away.
+            client.connect(False)
+            self._client = client
+            for topic in hub.SUBSCRIPTIONS:
+                client.subscribe(topic, 1)
+        except self._line_errors as error:
+            self._fail(error)
+            return
+        self.device.on_connected(self.port.ticks())
+
+    def _publish(self, topic, payload, qos):
+        if self._client is None:
+            return
+        try:
+            self._client.publish(topic, payload, False, qos)
+            self._network.stream.flush()
+        except self._line_errors as error:
+            self._fail(error)
+            return
+        if qos:
+            self.device.on_published()
+        if self._client.pid > LAST_PACKET_ID:
+            self._client.pid = 0
+
+    def _ping(self):
+        if self._client:
+            try:
+                self._client.ping()
+                self._network.stream.flush()
+            except self._line_errors as error:
+                self._fail(error)
+
+    def _disconnect(self):
+        if self._client:
+            try:
+                self._client.disconnect()
+            except self._line_errors as error:
+                self.log.say("debug", "leaving: %s" % error)
+        self._close()
+
+    def _read(self):
+        try:
+            temperature, humidity = self.port.read_sensor()
+        except HardwareError as error:
+            self.device.on_reading_failed(str(error))
+            return
+        self.device.on_reading(temperature, humidity)
+
+    def _led(self, level):
+        try:
+            self.port.led(level)
+        except HardwareError as error:
+            self.log.say("error", "LED: %s" % error)
+
+    def _store(self, name, record):
+        try:
+            self.store.save(name, record)
+        except HardwareError as error:
+            self.device.on_stored(name, str(error))
+            return
+        self.device.on_stored(name, None)
+
+    def _reset(self, reason):
+        self.log.say("info", "reset: " + reason)
+        self.port.reset(reason)
+
+    def _say(self, level, text):
+        self.log.say(level, text)
+
+    # --- listening
+
+    def _wait(self):
+        now = self.port.ticks()
+        ms = min(self.device.due(now) - now, LONGEST_WAIT_MS)
+        if self._client is None:
+            if ms > 0:
+                self.port.sleep(ms)
+            return
+        stream = self._network.stream
+        try:
+            # Messages may have come while a publish waited for its PUBACK.
+            if stream.wait(0 if self._inbox else ms):
+                self._take(stream)
+        except self._line_errors as error:
+            self._fail(error)
+            return
+        now = self.port.ticks()
+        if stream.heard != self._heard:
+            self._heard = stream.heard
+            self.device.on_heard(now)
+        inbox, self._inbox = self._inbox, []
+        for topic, payload in inbox:
+            self.device.on_message(topic, payload, now)
+
+    def _take(self, stream):
+        operation = self._client.check_msg()
+        if operation is not None and operation & 0xF0 in (PUBACK, SUBACK):
+            # One that nobody waits for any more: umqtt.simple has left its rest unread.
+            stream.read(stream.read(1)[0])
+
+    def _on_message(self, topic, payload):
+        stream = self._network.stream
+        if stream.skipped:
+            stream.skipped = False
+            payload = None
+        if len(self._inbox) >= INBOX:
+            raise WireError("more messages at once than this device takes in")
+        try:
+            topic = str(topic, "utf-8")
+        except ValueError:
+            topic = ""
+        self._inbox.append((topic, payload))
+
+    # --- the end of a connection
+
+    def _fail(self, error):
+        if isinstance(error, self._umqtt.MQTTException):
+            error = refusal(error.args[0])
+            self._lost(str(error), hopeless=error.code in (4, 5))
+        elif isinstance(error, TwinkleError):
+            self._lost(str(error), problem="middle" in error.text)
+        else:
+            text = "the hub broke the protocol (%s: %s)" % (type(error).__name__, error)
+            self._lost(text, problem=True)
+
+    def _lost(self, reason, hopeless=False, problem=False):
+        self._close()
+        self.device.on_lost(reason, self.port.ticks(), hopeless, problem)
+
+    def _close(self):
+        self._client = None
+        self._inbox = []
+        if self._network.stream:
+            self._network.stream.close()
+            self._network.stream = None

@@ -1,0 +1,104 @@
+"""Records on flash: small JSON documents that are there whole or not at all.
+
+One record is one file: its JSON on the first line, the CRC-32 of that line in
+hex on the second. A new version is written to a file beside it, pushed to the
+disk and renamed over the old one, which both littlefs and Linux do in one step.
+A power cut leaves the old record or the new one.
+
+A record that does not match its checksum is put aside as ``NAME.bad``, counted
+and treated as absent. Writing what is already there is left out, since flash
+wears: a Pico's holds about 100,000 erases a block.
+"""
+
+import json
+import os
+
+from ..core.errors import HardwareError
+from . import compat
+
+LARGEST = 4096  # bytes of one record
+
+
+class Store:
+    """The records in one directory. ``say(level, text)`` logs."""
+
+    def __init__(self, directory, say):
+        self._directory = directory
+        self._say = say
+        self._known = {}  # name -> body that is on flash
+        self.writes = 0
+        self.corrupt = 0
+        try:
+            os.mkdir(directory)
+        except OSError as error:
+            if error.args[0] != 17:  # it exists
+                raise HardwareError(
+                    "the directory %s cannot be made (%s)" % (directory, error), "check the disk"
+                ) from None
+
+    def load(self, name):
+        """The record, or None when there is none."""
+        path = self._path(name)
+        try:
+            with open(path, "rb") as file:
+                data = file.read(LARGEST + 16)
+        except OSError:
+            return None
+        body, _, mark = data.partition(b"\n")
+        try:
+            if int(mark, 16) != compat.crc32(body):
+                raise ValueError
+            record = json.loads(body)
+        except ValueError:
+            self.corrupt += 1
+            os.rename(path, path + ".bad")
+            self._say("error", "record %s was damaged; it is kept as %s.bad" % (name, name))
+            return None
+        self._known[name] = body
+        return record
+
+    def save(self, name, record):
+        """Write ``record``; None removes it. Raises HardwareError and keeps the old one if it cannot."""
+        try:
+            if record is None:
+                self._remove(name)
+            else:
+                self._write(name, json.dumps(record).encode())
+        except OSError as error:
+            raise HardwareError("flash: %s" % error, "is it full?") from None
+
+    def _write(self, name, body):
+        if self._known.get(name) == body:
+            return
+        if len(body) > LARGEST:
+            raise HardwareError("record %s of %d bytes is over %d" % (name, len(body), LARGEST))
+        path = self._path(name)
+        try:
+            with open(path + ".new", "wb") as file:
+                file.write(body + b"\n%08x" % compat.crc32(body))
+                compat.sync(file)
+            os.rename(path + ".new", path)
+        except OSError:
+            self._discard(path + ".new")
+            raise
+        compat.sync_directory(self._directory)
+        self._known[name] = body
+        self.writes += 1
+
+    def _remove(self, name):
+        self._known.pop(name, None)
+        if self._discard(self._path(name)):
+            compat.sync_directory(self._directory)
+            self.writes += 1
+
+    def _discard(self, path):
+        try:
+            os.remove(path)
+            return True
+        except OSError as error:
+            if error.args[0] != 2:  # it is not there
+                raise
+            return False
+
+    def _path(self, name):
+        return self._directory + "/" + name + ".json"

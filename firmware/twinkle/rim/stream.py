@@ -1,0 +1,224 @@
+"""The seam under umqtt.simple.
+
+umqtt.simple is used as it comes. Left alone it waits for ever on a silent peer,
+forgets its time limits after every message and takes packets of any size. All
+of that is solved below it: the one thing it takes from outside is its socket
+module, and it is handed a Network in that place. The Stream it gets from there
+is verified TLS with a limit on every wait and on every packet.
+
+This works for the releases with ``ssl_params`` (1.3.4) and for those that take
+a TLS context alike, since neither is asked to do TLS.
+"""
+
+from ..core.errors import WireError
+from . import compat
+
+CONNECT_MS = 10000
+HANDSHAKE_MS = 15000  # on a Pico W an EC handshake takes two to four seconds
+PATIENCE_MS = 10000  # for any other read or write that has begun
+GATHER = 1024  # bytes of small writes that go out as one TLS record
+SLICE_MS = 1000  # longest single wait between two calls of idle()
+LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
+
+
+class Network:
+    """Stands where umqtt.simple expects its socket module.
+
+    ``roots``: PEM bytes of the certificates to trust. ``largest``: bytes of the
+    largest message body that is taken; a larger one is skipped and flagged.
+    ``idle()`` is called while waiting, at least every second. ``ticks()`` is
+    monotonic milliseconds.
+    """
+
+    def __init__(self, roots, ticks, idle, largest=65536):
+        self._context = compat.tls_context(roots)
+        self._ticks = ticks
+        self._idle = idle
+        self._largest = largest
+        self.stream = None
+
+    def getaddrinfo(self, host, port):
+        """The name itself as the address: Stream.connect() looks it up, with a limit."""
+        return ((0, 0, 0, "", (host, port)),)
+
+    def socket(self):
+        """A new Stream, kept in ``stream`` for the runner."""
+        self.stream = Stream(self._context, self._ticks, self._idle, self._largest)
+        return self.stream
+
+
+class Stream:
+    """What umqtt.simple reads and writes.
+
+    Raises WireError for everything that goes wrong on the line, with a text that
+    says who is at fault.
+    """
+
+    def __init__(self, context, ticks, idle, largest):
+        self._context = context
+        self._ticks = ticks
+        self._idle = idle
+        self._largest = largest
+        self._connection = None
+        self._blocking = True
+        self._greeted = False
+        self._host = ""
+        self._gathered = bytearray()
+        self.skipped = False  # the last read was larger than allowed and thrown away
+        self.heard = 0  # bytes received so far
+
+    def connect(self, address):
+        """Open TCP; the TLS handshake follows with the first bytes that are sent."""
+        host, port = address
+        try:
+            self._connection = compat.Connection(host, port, self._context, host, CONNECT_MS)
+        except compat.SOCKET_ERRORS as error:
+            raise WireError("%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?") from None
+        self._host = host
+
+    def settimeout(self, seconds):
+        """Limits are the Stream's own; what umqtt.simple wishes does not count."""
+
+    def setblocking(self, blocking):
+        """False: the next read answers None when nothing has come."""
+        self._blocking = blocking
+
+    def read(self, size):
+        """``size`` bytes; or None if not blocking and there are none.
+
+        A read of more than the largest message is thrown away: it answers b"" and
+        sets ``skipped``.
+        """
+        self.flush()
+        if size == 0:
+            return b""
+        if size > self._largest:
+            return self._skip(size)
+        data = self._receive(size)
+        if not data:
+            if data is None and not self._blocking:
+                return None
+            if data == b"":
+                self._closed()
+            data = b""
+        if len(data) == size:
+            return data
+        whole = bytearray(data)
+        deadline = self._ticks() + PATIENCE_MS
+        while len(whole) < size:
+            whole.extend(self._more(size - len(whole), deadline))
+        return bytes(whole)
+
+    def write(self, data, size=None):
+        """Take ``data``, or its first ``size`` bytes; flush() sends what has gathered.
+
+        umqtt.simple writes a packet in four or five pieces; each would become a TLS
+        record and a segment of its own.
+        """
+        if isinstance(data, str):
+            data = data.encode()
+        if size is not None:
+            data = data[:size]
+        if len(self._gathered) + len(data) > GATHER:
+            self.flush()
+        if len(data) > GATHER:
+            self._send(data)
+        else:
+            self._gathered.extend(data)
+
+    def flush(self):
+        """Send what write() has gathered. read() and close() do it by themselves."""
+        if self._gathered:
+            data, self._gathered = self._gathered, bytearray()
+            self._send(data)
+
+    def wait(self, ms):
+        """Wait up to ``ms`` for something to read. Answers whether there is."""
+        return self._connection.wait(ms)
+
+    def close(self):
+        """Send the rest, as far as that is possible, and close."""
+        connection, self._connection = self._connection, None
+        if connection:
+            try:
+                if self._gathered:
+                    connection.transmit(self._gathered)
+            finally:
+                connection.close()
+
+    def _send(self, data):
+        rest = memoryview(data)
+        deadline = self._ticks() + (PATIENCE_MS if self._greeted else HANDSHAKE_MS)
+        while len(rest):
+            try:
+                taken = self._connection.transmit(rest)
+            except compat.SOCKET_ERRORS as error:
+                raise explain(error, self._host, self._greeted) from None
+            if taken:
+                rest = rest[taken:]
+            else:
+                self._wait(deadline, True)
+        self._greeted = True
+
+    def _receive(self, size):
+        try:
+            data = self._connection.receive(size)
+        except compat.SOCKET_ERRORS as error:
+            raise explain(error, self._host, self._greeted) from None
+        if data:
+            self.heard += len(data)
+        return data
+
+    def _more(self, size, deadline):
+        while True:
+            data = self._receive(size)
+            if data:
+                return data
+            if data == b"":
+                self._closed()
+            self._wait(deadline, False)
+
+    def _wait(self, deadline, writing):
+        left = deadline - self._ticks()
+        if left <= 0:
+            raise WireError("the hub did not answer in time", "it will be tried again")
+        self._connection.wait(min(left, SLICE_MS), writing)
+        self._idle()
+
+    def _skip(self, size):
+        if size > LARGEST_SKIP:
+            raise WireError("a packet of %d bytes was announced" % size, "the peer is not an IoT Hub")
+        deadline = self._ticks() + PATIENCE_MS
+        while size:
+            size -= len(self._more(min(size, 1024), deadline))
+        self.skipped = True
+        return b""
+
+    def _closed(self):
+        if self._blocking:
+            raise WireError("the hub closed the connection in the middle of an exchange")
+        raise WireError("the hub closed the connection")
+
+
+def explain(error, host, greeted):
+    """A WireError that says in plain words what a TLS or socket error means."""
+    text = str(error)
+    low = text.lower()
+    if "match" in low and ("cn" in low or "hostname" in low or "ip address" in low):
+        return WireError(
+            "the hub's certificate is not for %s" % host,
+            "dial a name that the certificate carries, or add this one to it (twinkle hub --host-name)",
+        )
+    if "expire" in low or "not yet valid" in low or "future" in low or "validity" in low:
+        return WireError(
+            "the hub's certificate is not valid at this device's time",
+            "set the clock, or renew the hub's certificate",
+        )
+    if "certificate verify failed" in low or "not correctly signed" in low or "certificate" in low:
+        return WireError(
+            "the hub's certificate is not signed by a certificate authority this device trusts",
+            "give the device the hub's own CA file (--ca-file), and check that this is the hub",
+        )
+    if not greeted:
+        return WireError("TLS with %s failed (%s)" % (host, text), "is this the hub's MQTT port?")
+    return WireError("the connection broke (%s)" % text, "it will be tried again")
