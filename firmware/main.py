@@ -1,9 +1,13 @@
 """The device's entry: build what the directory describes, and run it."""
 
+import gc
 import sys
 
-from twinkle.core.errors import SetupError
-from twinkle.rim.boot import boot
+if hasattr(gc, "threshold"):
+    gc.threshold(8192)  # collect often: imports and TLS need large free blocks
+
+from twinkle.core.errors import SetupError  # noqa: E402
+from twinkle.rim.boot import boot  # noqa: E402
 
 try:
     boot(sys.argv[1] if len(sys.argv) > 1 else "").run()

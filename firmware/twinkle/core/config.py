@@ -60,10 +60,11 @@ class Config:
     """The applied configuration and the one on its way.
 
     ``report(patch, done)`` writes reported properties, ``store(record)`` asks for
-    flash (the answer comes to on_stored), ``apply(period_s)`` puts it in force.
+    flash (the answer comes to on_stored), ``apply(period_s)`` puts it in force,
+    ``say(level, text)`` logs.
     """
 
-    def __init__(self, applied, report, store, apply):
+    def __init__(self, applied, report, store, apply, say):
         self.state = IDLE
         self.applied = applied
         self._candidate = None
@@ -73,12 +74,14 @@ class Config:
         self._report = report
         self._store_record = store
         self._apply_period = apply
+        self._say = say
         apply(seconds(applied["sendFrequency"]))
 
     def on_desired(self, desired):
         """Look at the whole desired document and begin what it asks for."""
         config_id = desired.get("configId")
-        if config_id is None or config_id == self.applied["configId"]:
+        # True equals 1 in Python, but is no id.
+        if config_id is None or (config_id == self.applied["configId"] and config_id is not True):
             # While storing it is too late to withdraw; on_stored looks again.
             if self.state == PENDING or (config_id is not None and self._reason):
                 self._settle("Success", None)
@@ -92,6 +95,7 @@ class Config:
         except BadRequest as error:
             self._settle("Rejected", error.text)
             self._rejected = offer
+            self._say("error", "configuration %s is rejected: %s" % (config_id, error.text))
             self._fire("reject")
             return
         if self.state == IDLE or candidate != self._candidate:
@@ -150,6 +154,7 @@ class Config:
 
     def _tell_pending(self):
         candidate = self._candidate
+        self._say("info", "configuration %s is pending" % candidate["configId"])
 
         def acknowledged():
             # The acknowledgement may be of an offer that a later one has replaced.
@@ -174,4 +179,5 @@ class Config:
         self.applied = self._candidate
         self._apply_period(seconds(self.applied["sendFrequency"]))
         self._settle("Success", None)
+        self._say("info", "applied configuration %s" % self.applied["configId"])
         self._tell_outcome()

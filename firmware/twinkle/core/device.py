@@ -28,7 +28,7 @@ from .clock import WallClock
 from .config import Config
 from .document import check, decode, find, missing
 from .errors import BadRequest
-from .link import OFFLINE, READY, SYNCING, Link
+from .link import CONNECTING, OFFLINE, READY, SYNCING, Link
 from .liveness import QUIET, SILENT, Liveness
 from .methods import Methods
 from .reboot import Reboot
@@ -41,6 +41,7 @@ from .writable import Writables
 TOKEN_S = 3600  # a token's life
 RENEW_MS = 3480000  # a new one is made 120 s before it ends
 CLOCK_MS = 1000  # while the time is unknown, look again this often
+IDLE_MS = 60000  # nothing is due: the rim is at work
 
 
 class Device:
@@ -67,6 +68,7 @@ class Device:
             self.twin.report,
             lambda record: self._act("store", "config", record),
             self.sampler.set_period,
+            self.say,
         )
         self.methods = Methods(app.methods, self.board, self.tasks, self._answer, self.say)
         self.writables = Writables(app.writables, self.board, self.tasks, self.report, self.say)
@@ -133,8 +135,6 @@ class Device:
             self.say("error", "could not store %s: %s" % (name, error))
         if name == "config":
             self.config.on_stored(error, self.twin.desired)
-            if not error:
-                self.say("info", "applied configuration %s" % self.config.applied["configId"])
 
     def on_published(self):
         """The hub has acknowledged the QoS 1 message."""
@@ -170,14 +170,14 @@ class Device:
         state = self.link.state
         if state == OFFLINE:
             times.append(self.link.due if self.clock.utc(now) else now + CLOCK_MS)
-        else:
+        elif state != CONNECTING:
             times += (self.liveness.due(), self.link.deadline(), self.twin.due(state == READY))
         if state == READY:
             times.append(self.link.since + RENEW_MS)
             if self.telemetry.head() and not self._publishing:
                 return now
             times.append(self.sampler.due())
-        return max(now, min([at for at in times if at is not None]))
+        return max(now, min([at for at in times if at is not None] or [now + IDLE_MS]))
 
     def say(self, level, text):
         """Queue a line for the log."""
@@ -193,6 +193,8 @@ class Device:
             if utc is not None and now >= self.link.due and self.link.fire("due", now, "connecting"):
                 self._act("connect", self.identity.username(self.app.model_id), int(utc) + TOKEN_S)
             return
+        if state == CONNECTING:
+            return
         verdict = self.liveness.verdict(now)
         if verdict == SILENT:
             self._drop("the hub fell silent", now)
@@ -204,7 +206,7 @@ class Device:
             self.methods.forget()
             self.link.fire("renew", now, "renewing the token")
             self._step_link(now)
-        elif verdict == QUIET and state in (SYNCING, READY):
+        elif verdict == QUIET:
             self.liveness.asked(now)
             self._act("ping")
 

@@ -17,22 +17,33 @@ def decode(payload):
     if payload is None:
         raise BadRequest("it is too large for this device", 413)
     try:
-        return json.loads(payload)
+        value = json.loads(payload)
+        # MicroPython takes a document that ends too early for a whole one.
+        if isinstance(value, (dict, list)):
+            if payload.rstrip()[-1:] != (b"}" if isinstance(value, dict) else b"]"):
+                raise ValueError
     except (ValueError, RuntimeError):
         # RuntimeError: nested so deeply that the parser gave up.
         raise BadRequest("it is not JSON") from None
+    except MemoryError:
+        raise BadRequest("there is no memory for it on this device", 413) from None
+    return value
 
 
 def merge(target, patch):
-    """Apply ``patch`` to the dict ``target`` in place."""
+    """Apply ``patch`` to the dict ``target``.
+
+    ``target`` itself changes; objects inside it are replaced, never changed, so that
+    whoever was given one before may keep it.
+    """
     for key, value in patch.items():
         if key.startswith("$"):
             continue
         if value is None:
             target.pop(key, None)
         elif isinstance(value, dict):
-            if not isinstance(target.get(key), dict):
-                target[key] = {}
+            before = target.get(key)
+            target[key] = dict(before) if isinstance(before, dict) else {}
             merge(target[key], value)
         else:
             target[key] = value

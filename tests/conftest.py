@@ -1,0 +1,107 @@
+"""What all tests share: where things are, and stories that run on two interpreters.
+
+Files in ``tests/core`` are written in what CPython and MicroPython have in common.
+Each of their test functions is collected twice: once for pytest's own interpreter
+and once for 32-bit MicroPython with a heap of 128 KiB, where a module's functions
+are run by ``tests/core/on_micropython.py`` in one process.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PRIVATE = ROOT / ".twinkle"
+MICROPYTHON = PRIVATE / "bin" / "micropython"
+HEAP = "128k"
+STORY_ROOM = ROOT / "tests" / "core"
+
+for place in ("firmware", "host", ".twinkle/lib"):
+    sys.path.insert(0, str(ROOT / place))
+
+
+def need(path: Path) -> Path:
+    """``path``, or a failure that names the command which brings it."""
+    if not path.exists():
+        pytest.fail(f"{path.relative_to(ROOT)} is missing; run ./tools/setup", pytrace=False)
+    return path
+
+
+def run_micropython(*arguments, heap=HEAP, path=(), timeout=120, before=()):
+    """Run 32-bit MicroPython with the device's files on its path; answers the finished process.
+
+    ``before``: a command to run it under.
+    """
+    places = [ROOT / "firmware", PRIVATE / "lib", ROOT / "host", *path]
+    environment = {**os.environ, "MICROPYPATH": ":".join(map(str, places))}
+    return subprocess.run(
+        [*before, need(MICROPYTHON), "-X", f"heapsize={heap}", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+class MicroPythonStory(pytest.Item):
+    """One story of a module, as MicroPython told it."""
+
+    def runtest(self):
+        told = self.config.stash.setdefault(_TOLD, {})
+        if self.path not in told:
+            done = run_micropython(STORY_ROOM / "on_micropython.py", self.path)
+            told[self.path] = _parse(done.stdout), done.stdout + done.stderr
+        results, output = told[self.path]
+        verdict = results.get(self.originalname)
+        if verdict != "ok":
+            raise StoryFailed(verdict or f"the story was not told:\n{output}")
+
+    def repr_failure(self, excinfo):
+        if excinfo.errisinstance(StoryFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo)
+
+    def reportinfo(self):
+        return self.path, None, self.name
+
+
+class StoryFailed(Exception):
+    """A story did not end well under MicroPython."""
+
+
+_TOLD = pytest.StashKey()
+
+
+def _parse(output):
+    """``{name: "ok" or the traceback}`` from the lines of on_micropython.py."""
+    results, name = {}, None
+    for line in output.splitlines():
+        word, _, rest = line.partition(" ")
+        if word == "ok":
+            results[rest] = "ok"
+        elif word == "FAIL":
+            name = rest
+            results[name] = f"under MicroPython, {name}:\n"
+        elif name:
+            results[name] += line + "\n"
+    return results
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_pycollect_makeitem(collector, name, obj):
+    outcome = yield
+    items = outcome.get_result()
+    if collector.path.parent == STORY_ROOM and name.startswith("test_") and isinstance(items, list):
+        story = MicroPythonStory.from_parent(collector, name=f"{name}[micropython]")
+        story.originalname = name
+        outcome.force_result([*items, story])
+
+
+@pytest.fixture
+def micropython():
+    """The path of 32-bit MicroPython."""
+    return need(MICROPYTHON)

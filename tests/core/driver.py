@@ -1,0 +1,112 @@
+"""Drives a device core through a story: says what happened, remembers what it did."""
+
+import json
+
+from twinkle import App
+from twinkle.core import identity
+from twinkle.core.device import Device
+
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+CONNECTION = "HostName=contoso.azure-devices.net;DeviceId=MyDevice01;SharedAccessKey=" + KEY
+EPOCH = 1700000000  # 2023-11-14T22:13:20Z
+
+
+class Driver:
+    """A device, a hub's voice and a clock, for stories without a network."""
+
+    def __init__(self, app=None, records=None, keep_alive=60):
+        self.app = app or App(config={"configId": 1, "sendFrequency": "24h"})
+        self.device = Device(self.app, identity.parse(CONNECTION), records or {}, lambda: 0.5, keep_alive)
+        self.now = 0
+        self.done = []
+        self.flash_error = None
+        self.device.on_time(EPOCH, 0)
+
+    def step(self, ms=0):
+        """Let ``ms`` pass; answers the actions of this step alone."""
+        self.now += ms
+        actions = self.device.step(self.now)
+        self.done += actions
+        for action in actions:
+            if action[0] == "store":
+                self.device.on_stored(action[1], self.flash_error)
+        return actions
+
+    def wait(self, ms):
+        """Let ``ms`` pass, with a step at every moment the device asked for."""
+        end = self.now + ms
+        steps = 0
+        while True:
+            due = self.device.due(self.now)
+            assert due >= self.now
+            if due > end:
+                break
+            self.step(due - self.now)
+            steps += 1
+            assert steps < 10000, "the device never comes to rest"
+        self.step(end - self.now)
+
+    def connect(self, desired=None, version=1, reported=None):
+        """Come up to READY with this twin; answers the actions since."""
+        self.step()
+        assert self.names()[-1] == "connect"
+        self.device.on_connected(self.now)
+        return self.answer_twin(desired, version, reported)
+
+    def answer_twin(self, desired=None, version=1, reported=None):
+        """Answer the GET that the next step brings."""
+        self.step()
+        twin = {"desired": dict(desired or {}), "reported": dict(reported or {})}
+        twin["desired"]["$version"] = version
+        twin["reported"]["$version"] = 1
+        self.hear("$iothub/twin/res/200/?$rid=" + self.rid("GET"), json.dumps(twin))
+        return self.step()
+
+    def hear(self, topic, payload=""):
+        """A message from the hub."""
+        self.device.on_message(topic, payload.encode() if payload is not None else None, self.now)
+
+    def notify(self, patch, version):
+        """A desired change; answers the actions."""
+        patch = dict(patch)
+        patch["$version"] = version
+        self.hear("$iothub/twin/PATCH/properties/desired/?$version=%d" % version, json.dumps(patch))
+        return self.step()
+
+    def acknowledge(self, status=204):
+        """Answer the last report; answers the actions."""
+        self.hear("$iothub/twin/res/%d/?$rid=%s&$version=2" % (status, self.rid("reported")))
+        return self.step()
+
+    def call(self, name, payload="null", rid="1"):
+        """A direct method; answers ``(status, payload)`` or None while there is none."""
+        self.hear("$iothub/methods/POST/%s/?$rid=%s" % (name, rid), payload)
+        self.step()
+        return self.answer(rid)
+
+    def answer(self, rid="1"):
+        """What was answered to a method call."""
+        for _, topic, payload, _ in self.published("methods/res"):
+            if topic.endswith("$rid=" + rid):
+                return int(topic.split("/")[3]), json.loads(payload)
+        return None
+
+    def published(self, part):
+        """Every publish so far whose topic holds ``part``."""
+        return [action for action in self.done if action[0] == "publish" and part in action[1]]
+
+    def reports(self):
+        """Every reported patch so far."""
+        return [json.loads(action[2]) for action in self.published("reported")]
+
+    def names(self):
+        """The names of all actions so far."""
+        return [action[0] for action in self.done]
+
+    def said(self, part):
+        """True when a log line holds ``part``."""
+        return any([action[0] == "say" and part in action[2] for action in self.done])
+
+    def rid(self, part):
+        """The request id of the last publish whose topic holds ``part``."""
+        return self.published(part)[-1][1].split("$rid=")[1]
