@@ -1,0 +1,1 @@
+"""Service verbs: what a back end does to devices, by connection string."""
