@@ -1,0 +1,41 @@
+"""The pure core of the local hub: what IoT Hub does, without sockets, files, threads or clocks.
+
+Time, randomness, storage and connections are passed in (``ports``), so a test
+runs a week of token renewals in milliseconds. The skins around it speak MQTT to
+devices and HTTPS to services. Typical use::
+
+    hub = Hub("contoso.azure-devices.net", clock, MemoryStore(), os.urandom)
+    hub.create_device("dev1", {})
+    session = hub.connect(Hello("dev1", username, password), link)
+    session.subscribe([("$iothub/twin/res/#", 1)])
+    session.publish("$iothub/twin/GET/?$rid=1", b"", 1)     # answered through link.send
+    delay = hub.step()                                      # after every call; sleep that long
+"""
+
+from .errors import CODES, ConnectRefused, HubError
+from .events import Event
+from .hub import Hub
+from .policies import DEVICE_CONNECT, REGISTRY_READ, REGISTRY_WRITE, SERVICE_CONNECT
+from .ports import Certificate, Clock, Hello, Link, MemoryStore, MethodResult, Store, Will
+from .session import Session
+
+__all__ = [
+    "CODES",
+    "DEVICE_CONNECT",
+    "REGISTRY_READ",
+    "REGISTRY_WRITE",
+    "SERVICE_CONNECT",
+    "Certificate",
+    "Clock",
+    "ConnectRefused",
+    "Event",
+    "Hello",
+    "Hub",
+    "HubError",
+    "Link",
+    "MemoryStore",
+    "MethodResult",
+    "Session",
+    "Store",
+    "Will",
+]

@@ -1,0 +1,86 @@
+"""What the hub refuses, and with which documented code.
+
+Numbers and names: IoT Hub "Troubleshoot error codes" and the REST reference's
+common error codes. A message says what is wrong, who can mend it and how, and
+never contains a key, a token or a signature.
+"""
+
+from typing import Any
+
+from .times import iso, us_time
+
+# name -> (HTTP status, code)
+CODES: dict[str, tuple[int, int]] = {
+    "ArgumentInvalid": (400, 400004),
+    "IotHubFormatError": (400, 400006),
+    "IotHubUnauthorizedAccess": (401, 401002),
+    "IotHubUnauthorized": (401, 401003),
+    "DeviceModelMaxPropertiesExceeded": (403, 403100),
+    "DeviceMaximumInflightMethodExceeded": (403, 403800),
+    "DeviceNotFound": (404, 404001),
+    "ModuleNotFound": (404, 404010),
+    "DeviceNotOnline": (404, 404103),
+    "DeviceConnectionClosedRemotely": (404, 404104),
+    "DeviceAlreadyExists": (409, 409001),
+    "PreconditionFailed": (412, 412001),
+    "MessageTooLarge": (413, 413001),
+    "GatewayTimeout": (504, 504101),
+}
+
+
+class HubError(Exception):
+    """A request the hub refuses.
+
+    ``status`` is the HTTP status, ``code`` the documented number, ``name`` its
+    name, ``message`` the text for a person; ``info`` is the ``info`` object of a
+    method error's body (possibly empty).
+    """
+
+    def __init__(self, name: str, message: str, info: dict[str, Any] | None = None):
+        super().__init__(name, message)
+        self.status, self.code = CODES[name]
+        self.name = name
+        self.message = message
+        self.info = info or {}
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}: {self.message}"
+
+
+class ConnectRefused(Exception):
+    """A CONNECT the hub answers with a CONNACK other than 0.
+
+    ``code`` is the CONNACK return code (MQTT 3.1.1 section 3.2.2.3), ``reason``
+    the text for the hub's log: MQTT 3.1.1 cannot carry it to the device.
+    """
+
+    def __init__(self, code: int, reason: str):
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"CONNACK {self.code}: {self.reason}"
+
+
+def device_not_found(device_id: str) -> HubError:
+    """404001 for an id that is not registered."""
+    return HubError(
+        "DeviceNotFound",
+        f"The device {device_id!r} is not registered on this hub; device ids are case-sensitive. "
+        "List the devices to see the right id, or create it first.",
+    )
+
+
+def device_error_body(error: HubError, utc: float, tracking: str) -> dict[str, Any]:
+    """The JSON body of a refused twin request, as a device receives it.
+
+    ``tracking`` is 32 hexadecimal digits. The shape is the one seen in field
+    reports; no document gives it.
+    """
+    return {
+        "errorCode": error.code,
+        "trackingId": f"{tracking}-G:0-TimeStamp:{us_time(utc)}",
+        "message": error.message,
+        "timestampUtc": iso(utc),
+    }

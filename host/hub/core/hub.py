@@ -1,0 +1,352 @@
+"""The hub: devices, twins, methods, queries and events behind one object.
+
+Nothing here opens, waits or looks at a clock of its own. A skin calls in with
+what arrived and calls ``step()`` afterwards: it runs what is due and answers how
+long the skin may sleep. Calls must come from one thread.
+"""
+
+import bisect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from . import events as event_names
+from . import jsontext
+from .admission import admit
+from .auth import TokenRefused, check_token, covers, parse_token
+from .device import Device
+from .errors import ConnectRefused, HubError, device_not_found
+from .events import Event, Events
+from .methods import Methods
+from .policies import PERMISSIONS, RECORD_ID, load_policies, policies_record
+from .ports import Clock, Hello, Link, MethodResult, Store
+from .query import run_query
+from .registry import changed_identity, check_device_id, check_etag, invalid, new_identity
+from .session import Session
+from .timers import Timers
+from .times import iso, ticks
+from .twin import Change, Twin
+
+MAX_LIST = 1000  # devices in one answer of GET /devices
+EVICTED = (
+    "400027: a newer connection with the same device id took over; two programs use this identity, "
+    "or the device reconnected before its old link was noticed dead"
+)
+TOKEN_EXPIRED = (
+    "401003: the token of this connection expired; the device must reconnect with a fresh token "
+    "before that moment (SDKs renew some minutes ahead)"
+)
+
+
+class Hub:
+    """A local IoT Hub without sockets.
+
+    ``host_name``: the name in tokens and connection strings, without a port;
+    ``aliases``: other names it answers to. Everything in ``store`` is loaded now.
+    """
+
+    def __init__(
+        self,
+        host_name: str,
+        clock: Clock,
+        store: Store,
+        random_bytes: Callable[[int], bytes],
+        aliases: Iterable[str] = (),
+    ):
+        self.host_name = host_name
+        self.clock = clock
+        self.events = Events(host_name, clock)
+        self.timers = Timers()
+        self.methods = Methods(clock, self.timers, self.events)
+        self._hosts = tuple(dict.fromkeys(name.lower() for name in (host_name, *aliases)))
+        self._store = store
+        self._random = random_bytes
+        self._devices: dict[str, Device] = {}
+        self._order: list[str] = []  # ids in order, for listing and paging
+        self._last_generation = 0
+        policies = None
+        for record in store.load_all():
+            if record["id"] == RECORD_ID:
+                policies = record
+            else:
+                self._devices[record["id"]] = Device.from_record(record)
+        self._order = sorted(self._devices)
+        self._policies = load_policies(policies, random_bytes)
+        store.save(policies_record(self._policies))
+
+    def __repr__(self) -> str:
+        return f"<Hub {self.host_name} with {len(self._devices)} devices>"
+
+    # --- the device side
+
+    def connect(self, hello: Hello, link: Link) -> Session:
+        """Admit a device; an older connection of the same id is closed first.
+
+        Sends nothing through ``link`` before it returns: answer CONNACK, then call
+        ``step()``, which delivers method calls that waited for this device.
+        """
+        now = self.clock.utc()
+        try:
+            admission = admit(hello, self._hosts, self._devices.get, self._policies, now)
+        except ConnectRefused as refused:
+            self.events.diagnostic(
+                hello.client_id[:128], event_names.CONNECTION_REFUSED, refused.reason, connackCode=refused.code
+            )
+            raise
+        device = admission.device
+        if device.session is not None:
+            device.session.close(EVICTED)
+        session = Session(self, admission, hello, link)
+        device.session = session
+        device.last_activity = device.state_changed = now
+        device.sequence += 1
+        if admission.model_id is not None:
+            device.twin.model_id = admission.model_id
+        if admission.expiry is not None:
+            self._watch_expiry(session, admission.expiry)
+        if device.calls:
+            self.timers.at(self.clock.monotonic(), lambda: self.methods.offer(device))
+        self.save(device)
+        self.events.connection_state(device)
+        return session
+
+    def _watch_expiry(self, session: Session, expiry: int) -> None:
+        left = expiry - self.clock.utc()
+        if left <= 0:
+            session.close(TOKEN_EXPIRED)
+            return
+        # Looked at again when due: the wall clock may have been set since.
+        moment = self.clock.monotonic() + left
+        session.expiry = self.timers.at(moment, lambda: self._watch_expiry(session, expiry))
+
+    def left(self, session: Session) -> None:
+        """A session ended (called by the session)."""
+        device = session.device
+        device.session = None
+        device.state_changed = self.clock.utc()
+        device.sequence += 1
+        self.save(device)
+        self.events.connection_state(device)
+
+    # --- the registry
+
+    def create_device(self, device_id: str, body: Any = None) -> dict[str, Any]:
+        """A new identity and its twin; 409001 when the id exists. Missing keys are made."""
+        check_device_id(device_id)
+        if device_id in self._devices:
+            raise HubError(
+                "DeviceAlreadyExists",
+                f"The device {device_id!r} exists already; update it (with If-Match), or choose another id.",
+            )
+        utc = self.clock.utc()
+        generation = max(ticks(utc), self._last_generation + 1)
+        device = Device(new_identity(device_id, body, utc, generation, self._random), Twin())
+        self.save(device)
+        self._last_generation = generation
+        self._devices[device_id] = device
+        bisect.insort(self._order, device_id)
+        self.events.lifecycle(device, "createDeviceIdentity")
+        return device.identity_view()
+
+    def update_device(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
+        """Change an identity. Disabling it, or replacing the key its token was signed with, ends its connection."""
+        device = self._find(device_id)
+        check_etag(etag, device.identity["etag"], "identity")
+        before = device.identity
+        device.identity = changed_identity(before, body, self.clock.utc(), self._random)
+        try:
+            self.save(device)
+        except BaseException:
+            device.identity = before
+            raise
+        session = device.session
+        if not device.enabled:
+            if session is not None:
+                session.close("the identity was disabled; enable it to let the device connect again")
+            self.methods.forget(device)
+        elif session is not None and session.signer is not None and session.signer not in device.keys:
+            session.close("the key this connection was signed with was replaced; give the device its new connection string")
+        return device.identity_view()
+
+    def get_device(self, device_id: str) -> dict[str, Any]:
+        """The identity, keys included."""
+        return self._find(device_id).identity_view()
+
+    def list_devices(self, top: int | None = None) -> list[dict[str, Any]]:
+        """Up to ``top`` identities (1 to 1000; anything else means 1000), by id."""
+        count = top if isinstance(top, int) and 1 <= top <= MAX_LIST else MAX_LIST
+        return [self._devices[device_id].identity_view() for device_id in self._order[:count]]
+
+    def delete_device(self, device_id: str, etag: str | None = None) -> None:
+        """Remove an identity and its twin; its connection ends and waiting calls fail."""
+        device = self._find(device_id)
+        check_etag(etag, device.identity["etag"], "identity")
+        if device.session is not None:
+            device.session.close("the identity was deleted; the device is unknown to this hub now")
+        self._store.delete(device_id)
+        del self._devices[device_id]
+        del self._order[bisect.bisect_left(self._order, device_id)]
+        self.methods.forget(device)
+        self.events.lifecycle(device, "deleteDeviceIdentity")
+
+    def statistics(self) -> dict[str, int]:
+        """Counts of devices: total, enabled, disabled and connected."""
+        devices = self._devices.values()
+        enabled = sum(device.enabled for device in devices)
+        return {
+            "totalDeviceCount": len(devices),
+            "enabledDeviceCount": enabled,
+            "disabledDeviceCount": len(devices) - enabled,
+            "connectedDeviceCount": sum(device.session is not None for device in devices),
+        }
+
+    # --- twins
+
+    def get_twin(self, device_id: str) -> dict[str, Any]:
+        """The full twin."""
+        return self._find(device_id).twin_view()
+
+    def patch_twin(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
+        """Merge tags and desired properties, tell the device, answer the twin as written."""
+        return self._write_desired(device_id, etag, lambda twin, time: twin.patch(body, time))
+
+    def replace_twin(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
+        """Replace the sections the body mentions, tell the device, answer the twin as written."""
+        return self._write_desired(device_id, etag, lambda twin, time: twin.replace(body, time))
+
+    def _write_desired(
+        self, device_id: str, etag: str | None, write: Callable[[Twin, str], Change | None]
+    ) -> dict[str, Any]:
+        device = self._find(device_id)
+        check_etag(etag, device.twin.etag, "twin")
+        change = self.write_twin(device, write)
+        view = device.twin_view()
+        if change is not None:
+            self.events.twin_changed(device, change)
+            session = device.session
+            if change.desired is not None and session is not None:
+                version = view["properties"]["desired"]["$version"]
+                session.notify_desired(jsontext.encode({**change.desired, "$version": version}), version)
+        return view
+
+    def write_twin(self, device: Device, write: Callable[[Twin, str], Change | None]) -> Change | None:
+        """Run one write of a twin and store it: both happen, or neither."""
+        twin = device.twin
+        before = twin.snapshot()
+        change = write(twin, iso(self.clock.utc()))
+        if change is not None:
+            try:
+                self.save(device)
+            except BaseException:
+                twin.restore(before)
+                raise
+        return change
+
+    # --- methods and queries
+
+    def invoke(
+        self,
+        device_id: str,
+        name: str,
+        payload: Any = None,
+        response_timeout: int = 30,
+        connect_timeout: int = 0,
+        *,
+        done: Callable[[MethodResult | HubError], None],
+    ) -> None:
+        """Call a direct method. Raises what is known at once; everything later goes to ``done``, exactly once.
+
+        Known at once: unknown or disabled device (404001), bad arguments (400004),
+        payload too large (413001), too many calls (403800), and, with a connect
+        timeout of 0, a device that is not listening (404103). ``done`` may be
+        called before this returns.
+        """
+        device = self._find(device_id)
+        if not device.enabled:
+            raise HubError("DeviceNotFound", f"The device {device_id!r} is disabled; enable it before calling it.")
+        self.methods.invoke(device, name, payload, response_timeout, connect_timeout, done)
+
+    def query(
+        self, text: str, page_size: int | None = 100, continuation: str | None = None
+    ) -> tuple[list[dict[str, Any]], str | None, str]:
+        """``(rows, continuation or None on the last page, item type)`` of a query over devices."""
+        return run_query(text, self._devices, self._order, page_size, continuation)
+
+    # --- access
+
+    def authorize(self, header: str | None, permission: str) -> str:
+        """The name of the policy that signed an Authorization header and has ``permission``.
+
+        ``permission`` is one of ``RegistryRead``, ``RegistryWrite``, ``ServiceConnect``,
+        ``DeviceConnect``. 401003 for a token that opens nothing, 401002 for one
+        whose policy lacks the permission.
+        """
+        if permission not in PERMISSIONS:
+            raise ValueError(f"{permission!r} is none of {', '.join(sorted(PERMISSIONS))}")
+        if not header:
+            raise HubError("IotHubUnauthorized", "The request has no Authorization header; send a SAS token in it.")
+        try:
+            token = parse_token(header)
+            policy = self._policies.get(token.policy or "")
+            if policy is None:
+                raise TokenRefused(
+                    "key",
+                    f"the token names no policy of this hub (skn={(token.policy or '')[:64]!r}); "
+                    f"use one of {', '.join(self._policies)}",
+                )
+            if not covers(token.resource, self._hosts):
+                raise TokenRefused(
+                    "resource",
+                    f"the token is for {token.resource[:256]!r} and this hub is {self.host_name!r}; "
+                    "check HostName in the service connection string",
+                )
+            check_token(token, policy.keys, self.clock.utc(), f"policy {policy.name!r}")
+        except TokenRefused as refused:
+            raise HubError("IotHubUnauthorized", refused.reason[0].upper() + refused.reason[1:] + ".") from None
+        if permission not in policy.permissions:
+            raise HubError(
+                "IotHubUnauthorizedAccess",
+                f"The policy {policy.name!r} lacks the permission {permission}; "
+                f"use a policy that has it: {', '.join(n for n, p in self._policies.items() if permission in p.permissions)}.",
+            )
+        return policy.name
+
+    def connection_string(self, device_id: str) -> str:
+        """The device's connection string. It holds a key: for the device's owner only."""
+        device = self._find(device_id)
+        text = f"HostName={self.host_name};DeviceId={device_id};"
+        return text + (f"SharedAccessKey={device.keys[0]}" if device.keys else "x509=true")
+
+    def service_connection_string(self, rest_host: str | None = None, policy: str = "iothubowner") -> str:
+        """A service's connection string; ``rest_host`` is the REST address, with its port."""
+        if policy not in self._policies:
+            raise invalid(f"There is no policy {policy[:64]!r}; use one of {', '.join(self._policies)}.")
+        key = self._policies[policy].keys[0]
+        return f"HostName={rest_host or self.host_name};SharedAccessKeyName={policy};SharedAccessKey={key}"
+
+    # --- watching and time
+
+    def listen(self, callback: Callable[[Event], None]) -> Callable[[], None]:
+        """Call ``callback(event)`` for every event from now on; answers the function that ends it."""
+        return self.events.listen(callback)
+
+    def step(self) -> float | None:
+        """Run what is due; answers the seconds to the next deadline, or None when nothing waits."""
+        now = self.clock.monotonic()
+        moment = self.timers.run(now)
+        return None if moment is None else max(0.0, moment - now)
+
+    # --- for the core's own parts
+
+    def save(self, device: Device) -> None:
+        """Put the device's record into the store."""
+        self._store.save(device.record())
+
+    def tracking_id(self) -> str:
+        """32 hexadecimal digits for an error body."""
+        return self._random(16).hex()
+
+    def _find(self, device_id: str) -> Device:
+        device = self._devices.get(device_id)
+        if device is None:
+            raise device_not_found(str(device_id)[:128])
+        return device

@@ -1,0 +1,35 @@
+"""Moments as the hub writes them. Seconds since 1970 in, text out; no clock here."""
+
+from datetime import datetime, timedelta
+
+NEVER = "0001-01-01T00:00:00Z"  # the hub's "has not happened yet"
+
+_EPOCH = datetime(1970, 1, 1)
+# 100-nanosecond steps from 0001-01-01 to 1970-01-01: the count .NET services use.
+_TICKS_TO_1970 = 621_355_968_000_000_000
+
+
+def iso(utc: float) -> str:
+    """UTC in ISO 8601 ending in Z; fractional digits only as far as they are not zero."""
+    text = (_EPOCH + timedelta(seconds=utc)).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+def iso_offset(utc: float) -> str:
+    """The same moment ending in +00:00, as events carry it in ``operationTimestamp``."""
+    return iso(utc)[:-1] + "+00:00"
+
+
+def us_time(utc: float) -> str:
+    """MM/DD/YYYY HH:MM:SS, as tracking ids carry it."""
+    return (_EPOCH + timedelta(seconds=utc)).strftime("%m/%d/%Y %H:%M:%S")
+
+
+def ticks(utc: float) -> int:
+    """100-nanosecond steps since 0001-01-01, the look of a ``generationId``."""
+    return _TICKS_TO_1970 + int(utc * 10_000_000)
+
+
+def hms(seconds: int) -> str:
+    """A duration as hh:mm:ss, as method errors carry it in ``info.timeout``."""
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -1,0 +1,159 @@
+"""Topics and property bags of the device side, as text.
+
+IoT Hub developer guide, "Communicate with your IoT hub using the MQTT protocol".
+A property bag is ``key=value`` pairs joined by ``&``, both sides percent-encoded.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+TWIN_RESPONSES = "$iothub/twin/res/#"
+DESIRED_CHANGES = "$iothub/twin/PATCH/properties/desired/#"
+METHODS = "$iothub/methods/POST/#"
+
+_TWIN_GET = "$iothub/twin/GET/"
+_TWIN_PATCH = "$iothub/twin/PATCH/properties/reported/"
+_METHOD_RESPONSE = "$iothub/methods/res/"
+
+MAX_REQUEST_ID = 512  # characters; azure-iot-device sends UUIDs (36)
+
+_ONE_METHOD = re.compile(r"\$iothub/methods/POST/([^/+#?]+)/#")
+_STATUS = re.compile(r"-?[0-9]{1,10}")
+
+# Letters, digits, - _ . ~ as RFC 3986 has them, ! * ' ( ) as JavaScript's
+# encodeURIComponent leaves them, $ as the documents themselves write it in
+# system property names, and % of the encoding.
+_ENCODED = re.compile(r"(?:[A-Za-z0-9\-_.~!*'()$]|%[0-9A-Fa-f]{2})*")
+
+
+class TopicRefused(ValueError):
+    """A PUBLISH the hub does not take; the message says why. The connection is closed for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TwinGet:
+    """Read the twin. ``rid`` is echoed exactly as it was written."""
+
+    rid: str
+
+
+@dataclass(frozen=True, slots=True)
+class TwinPatch:
+    """Write reported properties, if they are at ``version`` when one is given."""
+
+    rid: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodResponse:
+    """A device's answer to a direct method."""
+
+    rid: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """A device-to-cloud message; ``bag`` is still encoded."""
+
+    bag: str
+
+
+def parse_publish(topic: str, device_id: str) -> Telemetry | TwinGet | TwinPatch | MethodResponse:
+    """What a device's PUBLISH asks for; TopicRefused for everything undocumented."""
+    own = f"devices/{device_id}/messages/events"
+    if topic.startswith(own) and (len(topic) == len(own) or topic[len(own)] == "/"):
+        return Telemetry(topic[len(own) + 1 :])
+    if topic.startswith(_TWIN_GET):
+        return TwinGet(_query(topic, _TWIN_GET)[0])
+    if topic.startswith(_TWIN_PATCH):
+        rid, fields = _query(topic, _TWIN_PATCH)
+        version = fields.get("$version")
+        if version is not None and not (version.isascii() and version.isdigit() and len(version) <= 18):
+            raise TopicRefused("$version on a twin write must be a whole number")
+        return TwinPatch(rid, None if version is None else int(version))
+    if topic.startswith(_METHOD_RESPONSE):
+        status, _, _ = topic[len(_METHOD_RESPONSE) :].partition("/")
+        if not _STATUS.fullmatch(status):
+            raise TopicRefused("the status in a method response topic must be an integer")
+        return MethodResponse(_query(topic, f"{_METHOD_RESPONSE}{status}/")[0], int(status))
+    raise TopicRefused(_why_unknown(topic, device_id))
+
+
+def _why_unknown(topic: str, device_id: str) -> str:
+    shown = topic[:128]
+    if topic.startswith("devices/") and not topic.startswith(f"devices/{device_id}/"):
+        return f"the topic {shown!r} is another device's; this connection may only use devices/{device_id}/…"
+    return (
+        f"the topic {shown!r} is none a device may publish to; telemetry goes to "
+        f"devices/{device_id}/messages/events/, the rest under $iothub/twin/ and $iothub/methods/res/"
+    )
+
+
+def _query(topic: str, prefix: str) -> tuple[str, dict[str, str]]:
+    rest = topic[len(prefix) :]
+    if not rest.startswith("?"):
+        raise TopicRefused(f"the topic {topic[:128]!r} lacks '?$rid=…' after {prefix}")
+    fields = {}
+    for part in rest[1:].split("&"):
+        name, _, value = part.partition("=")
+        fields[unquote(name)] = value
+    rid = fields.get("$rid")
+    if not rid or len(rid) > MAX_REQUEST_ID:
+        raise TopicRefused(f"a request needs a $rid of 1 to {MAX_REQUEST_ID} characters")
+    return rid, fields
+
+
+def twin_response(rid: str, status: int, version: int | None = None) -> str:
+    """The topic of an answer to a twin request."""
+    return f"$iothub/twin/res/{status}/?$rid={rid}" + ("" if version is None else f"&$version={version}")
+
+
+def desired_change(version: int) -> str:
+    """The topic of a desired-change notification."""
+    return f"$iothub/twin/PATCH/properties/desired/?$version={version}"
+
+
+def method_request(name: str, rid: str) -> str:
+    """The topic of a direct method call. ``*`` between component and command stays as it is."""
+    return f"$iothub/methods/POST/{quote(name, safe='*')}/?$rid={rid}"
+
+
+def method_filter(name: str) -> str:
+    """The filter of a device that listens for one method only."""
+    return f"$iothub/methods/POST/{name}/#"
+
+
+def filter_allowed(topic_filter: str, device_id: str) -> bool:
+    """Whether a device may subscribe to this. ``#`` stands for the property bag only; no other wildcard."""
+    return (
+        topic_filter in (TWIN_RESPONSES, DESIRED_CHANGES, METHODS)
+        or topic_filter == f"devices/{device_id}/messages/devicebound/#"
+        or _ONE_METHOD.fullmatch(topic_filter) is not None
+    )
+
+
+def parse_bag(bag: str) -> dict[str, str | None]:
+    """The decoded pairs of a property bag; a bare key has the value None.
+
+    Refuses unencoded reserved characters: the service drops the connection for
+    them (seen with the colons of a bare time stamp).
+    """
+    pairs: dict[str, str | None] = {}
+    for part in bag.split("&") if bag else ():
+        name, equals, value = part.partition("=")
+        if not name:
+            raise TopicRefused("the property bag has a pair without a name")
+        for text in (name, value):
+            if not _ENCODED.fullmatch(text):
+                raise TopicRefused(
+                    f"the property bag has an unencoded character near {text[:64]!r}; percent-encode names and "
+                    "values, everything but letters, digits and - _ . ~"
+                )
+        try:
+            pairs[unquote(name, errors="strict")] = unquote(value, errors="strict") if equals else None
+        except UnicodeDecodeError:
+            raise TopicRefused(f"the property bag is not percent-encoded UTF-8 near {part[:64]!r}") from None
+    return pairs
