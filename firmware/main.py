@@ -6,8 +6,8 @@ import sys
 if hasattr(gc, "threshold"):
     gc.threshold(8192)  # collect often: imports and TLS need large free blocks
 
-from twinkle.core.errors import SetupError  # noqa: E402
-from twinkle.rim.boot import boot  # noqa: E402
+from twinkle.core.errors import SetupError
+from twinkle.rim.boot import boot
 
 try:
     boot(sys.argv[1] if len(sys.argv) > 1 else "").run()

@@ -6,45 +6,19 @@ and once for 32-bit MicroPython with a heap of 128 KiB, where a module's functio
 are run by ``tests/core/on_micropython.py`` in one process.
 """
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
-PRIVATE = ROOT / ".twinkle"
-MICROPYTHON = PRIVATE / "bin" / "micropython"
-HEAP = "128k"
-STORY_ROOM = ROOT / "tests" / "core"
+HERE = Path(__file__).resolve().parent
+for place in (HERE, HERE.parent / "firmware", HERE.parent / "host", HERE.parent / ".twinkle" / "lib"):
+    sys.path.insert(0, str(place))
 
-for place in ("firmware", "host", ".twinkle/lib"):
-    sys.path.insert(0, str(ROOT / place))
+from places import MICROPYTHON, need, run_micropython  # noqa: E402
 
-
-def need(path: Path) -> Path:
-    """``path``, or a failure that names the command which brings it."""
-    if not path.exists():
-        pytest.fail(f"{path.relative_to(ROOT)} is missing; run ./tools/setup", pytrace=False)
-    return path
-
-
-def run_micropython(*arguments, heap=HEAP, path=(), timeout=120, before=()):
-    """Run 32-bit MicroPython with the device's files on its path; answers the finished process.
-
-    ``before``: a command to run it under.
-    """
-    places = [ROOT / "firmware", PRIVATE / "lib", ROOT / "host", *path]
-    environment = {**os.environ, "MICROPYPATH": ":".join(map(str, places))}
-    return subprocess.run(
-        [*before, need(MICROPYTHON), "-X", f"heapsize={heap}", *map(str, arguments)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+STORY_ROOM = HERE / "core"
+sys.path.insert(0, str(STORY_ROOM))
 
 
 class MicroPythonStory(pytest.Item):

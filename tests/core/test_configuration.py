@@ -16,7 +16,22 @@ def test_units_are_seconds_minutes_and_hours():
 
 
 def test_a_frequency_that_means_nothing_is_refused():
-    for text in ("soon", "", "5", "m", "0s", "-5m", "1.5h", "169h", "99999999999s", "5 m", None, 5, True, ["5m"]):
+    for text in (
+        "soon",
+        "",
+        "5",
+        "m",
+        "0s",
+        "-5m",
+        "1.5h",
+        "169h",
+        "99999999999s",
+        "5 m",
+        None,
+        5,
+        True,
+        ["5m"],
+    ):
         try:
             seconds(text)
         except BadRequest as error:

@@ -77,8 +77,18 @@ def test_topics_are_told_apart():
     assert hub.classify("$iothub/twin/res/200/?$rid=5&$version=7") == ("twin", 200, "5", 7)
     assert hub.classify("$iothub/twin/res/204/?$rid=5") == ("twin", 204, "5", None)
     assert hub.classify("$iothub/twin/PATCH/properties/desired/?$version=9") == ("desired", 9)
-    assert hub.classify("$iothub/methods/POST/thermostat1*get/?$rid=a1") == ("method", "thermostat1*get", "a1")
-    for topic in ("", "devices/x/messages/events/", "$iothub", "$iothub/twin/res/x/?$rid=1", "$iothub/twin/GET"):
+    assert hub.classify("$iothub/methods/POST/thermostat1*get/?$rid=a1") == (
+        "method",
+        "thermostat1*get",
+        "a1",
+    )
+    for topic in (
+        "",
+        "devices/x/messages/events/",
+        "$iothub",
+        "$iothub/twin/res/x/?$rid=1",
+        "$iothub/twin/GET",
+    ):
         assert hub.classify(topic) is None, topic
 
 

@@ -54,7 +54,7 @@ def test_combined_patches_do_what_both_would():
             both = copy(patch)
             combine(both, second)
             merge(at_once, both)
-            if "a" in patch and isinstance(patch["a"], dict) or not isinstance(second.get("a"), dict):
+            if ("a" in patch and isinstance(patch["a"], dict)) or not isinstance(second.get("a"), dict):
                 assert at_once == one_by_one, (before, patch, second)
 
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT, run_micropython
+from places import ROOT, run_micropython
 
 FIRMWARE = ROOT / "firmware"
 CORE = sorted(path.stem for path in (FIRMWARE / "twinkle" / "core").glob("*.py") if path.stem != "__init__")
@@ -69,7 +69,8 @@ def test_every_device_file_is_imported_by_both_interpreters(tmp_path):
     ]
     assert len(names) > 25
     file = tmp_path / "all.py"
-    file.write_text(f"import gc\nfor name in {names!r}:\n    gc.collect()\n    __import__(name)\nprint('imported', {len(names)})\n")
+    lines = ["import gc", f"for name in {names!r}:", "    gc.collect()", "    __import__(name)"]
+    file.write_text("\n".join([*lines, f"print('imported', {len(names)})\n"]))
     expected = f"imported {len(names)}"
     done = run_micropython(file)
     assert done.stdout.strip() == expected, done.stdout + done.stderr

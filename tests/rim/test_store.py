@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, run_micropython
+from places import ROOT, run_micropython
 
 from twinkle.core.errors import HardwareError
 from twinkle.rim.store import Store
@@ -124,7 +124,8 @@ def test_micropython_writes_the_same_bytes_as_cpython(room, tmp_path):
     room.store.save("config", {"configId": 3})
     file = tmp_path / "write.py"
     file.write_text(
-        f"from twinkle.rim.store import Store\nStore({str(tmp_path / 'other')!r}, print).save('config', {{'configId': 3}})\n"
+        "from twinkle.rim.store import Store\n"
+        f"Store({str(tmp_path / 'other')!r}, print).save('config', {{'configId': 3}})\n"
     )
     done = run_micropython(file)
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,6 @@ import gc
 
 from ..core import hub
 from ..core.errors import HardwareError, TwinkleError, WireError, refusal
-from . import compat
 from .stream import Network
 
 CLOCK_MS = 60000  # how often the core is told the time

@@ -73,7 +73,9 @@ class Stream:
         try:
             self._connection = compat.Connection(host, port, self._context, host, CONNECT_MS)
         except compat.SOCKET_ERRORS as error:
-            raise WireError("%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?") from None
+            raise WireError(
+                "%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?"
+            ) from None
         self._host = host
 
     def settimeout(self, seconds):

@@ -1,0 +1,42 @@
+"""The command ``twinkle``."""
+
+import sys
+import traceback
+
+import click
+
+from .doctor import doctor
+from .failure import EXIT_STATUSES, FAILED
+from .hub.command import hub
+from .run import run
+from .service.verbs import devices, method, monitor, query, twin
+
+
+@click.group(epilog=EXIT_STATUSES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option("0.1.0", prog_name="twinkle")
+@click.option("--debug", is_flag=True, help="Show where an unexpected error came from.")
+@click.pass_context
+def twinkle(context: click.Context, debug: bool) -> None:
+    """Twinkle: a device runtime for Azure IoT Hub, and a hub of your own to run it against."""
+    context.obj = debug
+
+
+for command in (hub, devices, run, twin, method, query, monitor, doctor):
+    twinkle.add_command(command)
+
+
+def main() -> None:
+    """Run the command line. An error that nobody foresaw is one line too, unless --debug asks for all of it."""
+    try:
+        twinkle(prog_name="twinkle")
+    except BrokenPipeError:
+        # The reader of our output has gone; that is its right.
+        sys.stderr.close()
+        sys.exit(FAILED)
+    except Exception as error:
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        click.echo(
+            f"twinkle: unexpected {type(error).__name__}: {error} (twinkle --debug … shows where)", err=True
+        )
+        sys.exit(FAILED)

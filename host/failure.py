@@ -1,0 +1,25 @@
+"""How a verb fails: one line that says what to do, and an exit status that scripts can use."""
+
+import click
+
+FAILED = 1  # the operation was tried and did not succeed
+USAGE = 2  # the command line is wrong (click's own)
+NOT_FOUND = 3  # no such device, file or board
+REFUSED = 4  # credentials or permission
+UNREACHABLE = 5  # nobody answers there
+NOT_ONLINE = 6  # the device is not there, or did not answer in time
+
+EXIT_STATUSES = """\b
+Exit status: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused,
+5 hub not reachable, 6 device not online or not answering."""
+
+
+class Failure(click.ClickException):
+    """Ends the command with ``twinkle: TEXT`` on standard error and ``exit_code``."""
+
+    def __init__(self, text: str, exit_code: int = FAILED):
+        super().__init__(text)
+        self.exit_code = exit_code
+
+    def show(self, file=None) -> None:
+        click.echo("twinkle: " + " ".join(self.message.split()), err=True, file=file)

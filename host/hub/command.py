@@ -1,0 +1,85 @@
+"""``twinkle hub``: the local hub in the foreground."""
+
+import asyncio
+import json
+import logging
+import signal
+from pathlib import Path
+
+import click
+
+from ..failure import EXIT_STATUSES, Failure
+from ..paths import current_hub, default_hub_state
+
+
+@click.command(
+    epilog="\b\nExample: twinkle hub\n"
+    "On a bench, for boards on the network: twinkle hub --bind 0.0.0.0 --host-name 192.168.1.5\n\n"
+    + EXIT_STATUSES
+)
+@click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path), help="Directory for identities, twins, keys."
+)
+@click.option("--bind", default="127.0.0.1", show_default=True, metavar="ADDR", help="Address to listen on.")
+@click.option(
+    "--port", default=8883, show_default=True, help="For devices, MQTT over TLS; 0 takes a free one."
+)
+@click.option("--rest-port", default=8443, show_default=True, help="For services, HTTPS; 0 takes a free one.")
+@click.option(
+    "--host-name",
+    multiple=True,
+    metavar="NAME",
+    help="A name or address the hub is reached by, for its certificate; repeatable.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
+@click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
+def hub(state, bind, port, rest_port, host_name, as_json, quiet) -> None:
+    """Run a local hub that speaks IoT Hub's protocols, until it is stopped.
+
+    For a desk, a test or a workshop. Its own name is localhost; further names
+    are what devices dial (GatewayHostName in their connection string).
+    """
+    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, format="%(message)s")
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    from .server import ServerError, Settings
+    from .store import StoreError
+
+    settings = Settings(state or default_hub_state(), bind, port, rest_port, ("localhost", *host_name))
+    try:
+        asyncio.run(_serve(settings, as_json))
+    except (ServerError, StoreError) as error:
+        raise Failure(str(error)) from None
+    except OSError as error:
+        raise Failure(f"the hub's state in {settings.state} cannot be used: {error}; check --state") from None
+
+
+async def _serve(settings, as_json: bool) -> None:
+    from .server import Server
+
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = Server(settings)
+    await server.start()
+    try:
+        _remember(settings.state)
+        click.echo(json.dumps(server.info) if as_json else _welcome(server))
+        await stop.wait()
+    finally:
+        await server.stop()
+
+
+def _remember(state: Path) -> None:
+    # So that the other verbs find this hub without being told.
+    current_hub().parent.mkdir(parents=True, exist_ok=True)
+    current_hub().write_text(str(state.resolve()))
+
+
+def _welcome(server) -> str:
+    info = server.info
+    return f"""Local hub {info["host"]} is ready (not Azure: for a desk, a test or a workshop).
+  devices    MQTT over TLS on {info["bind"]}:{info["mqttPort"]}
+  services   HTTPS on {info["bind"]}:{info["restPort"]}
+  CA file    {info["caFile"]}
+  for SDKs   the service connection string is in {server.settings.state}/hub.json
+Next: twinkle devices add NAME, then twinkle run, twinkle monitor. Ctrl-C stops the hub."""

@@ -1,0 +1,206 @@
+"""The device-facing MQTT endpoint: sockets, TLS and time limits around the core.
+
+One task a connection. Everything it decides by itself is about bytes and time:
+whether a CONNECT comes soon enough, whether the keep-alive is kept, whether the
+peer reads what it is sent. All else is the core's.
+"""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+
+from . import codec
+from .core import ConnectRefused, Hello, Hub, Session, Will
+from .ticker import Ticker
+
+log = logging.getLogger("twinkle.hub")
+
+CONNECT_S = 10.0  # for the TLS handshake, and again for the CONNECT
+MAX_WAITING = 1000  # connections that have not yet said who they are
+MAX_KEEP_ALIVE_S = 1767.0  # IoT Hub's own ceiling, also for a client that asked for none
+MAX_UNREAD = 1 << 20  # bytes a device may leave unread before it is dropped
+READ_BYTES = 65536
+
+
+class Endpoint:
+    """Listens for devices."""
+
+    def __init__(self, hub: Hub, ticker: Ticker, context: ssl.SSLContext):
+        self._hub = hub
+        self._ticker = ticker
+        self._context = context
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task] = set()
+        self.waiting = 0
+        self.refused_early = 0  # connections turned away because too many were waiting
+
+    async def start(self, bind: str, port: int) -> int:
+        """Listen; answers the port (``port`` 0 takes any free one). OSError when it cannot."""
+        self._server = await asyncio.start_server(
+            self._accept, bind, port, ssl=self._context, ssl_handshake_timeout=CONNECT_S, backlog=1024
+        )
+        return self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+        if self._server:
+            self._server.close()
+        for task in list(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.waiting >= MAX_WAITING:
+            self.refused_early += 1
+            writer.transport.abort()
+            return
+        task = asyncio.current_task()
+        self._connections.add(task)
+        try:
+            await Connection(self, self._hub, self._ticker, reader, writer).run()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+        finally:
+            self._connections.discard(task)
+
+
+class Connection:
+    """One device's connection; the core's Link."""
+
+    def __init__(self, endpoint, hub, ticker, reader, writer):
+        self._endpoint = endpoint
+        self._hub: Hub = hub
+        self._ticker: Ticker = ticker
+        self._reader: asyncio.StreamReader = reader
+        self._writer: asyncio.StreamWriter = writer
+        self._decoder = codec.Decoder()
+        self._session: Session | None = None
+        self._early: list[bytes] = []  # what the core sends before the CONNACK is out
+        self._greeted = False
+        self._packet_id = 0
+        self._who = "{}:{}".format(*writer.get_extra_info("peername")[:2])
+
+    # --- the core's Link
+
+    def send(self, topic: str, payload: bytes, qos: int) -> None:
+        """Deliver a PUBLISH; a peer that does not read is dropped."""
+        packet_id = 0
+        if qos:
+            self._packet_id = packet_id = self._packet_id % 65535 + 1
+        self._write(codec.publish(topic, payload, qos, packet_id))
+
+    def close(self, reason: str) -> None:
+        """Drop the connection once what was said has been sent."""
+        log.info("%s closed: %s", self._who, reason)
+        self._session = None
+        self._writer.close()
+
+    # --- the connection's life
+
+    async def run(self) -> None:
+        """From the first byte to the last."""
+        clean = False
+        try:
+            limit = await self._greet()
+            clean = await self._serve(limit)
+        except codec.ProtocolError as error:
+            log.warning("%s broke the protocol: %s", self._who, error)
+        except TimeoutError:
+            log.info("%s fell silent", self._who)
+        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError) as error:
+            log.debug("%s is gone: %s", self._who, error)
+        finally:
+            session, self._session = self._session, None
+            if session is not None:
+                session.end(clean)
+                self._ticker.touch()
+            self._writer.close()
+            with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
+                await asyncio.wait_for(self._writer.wait_closed(), CONNECT_S)
+
+    async def _greet(self) -> float:
+        self._endpoint.waiting += 1
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                connect = None
+                while connect is None:
+                    data = await self._reader.read(READ_BYTES)
+                    if not data:
+                        return 0.0
+                    packets = self._decoder.feed(data)
+                    connect = next(packets, None)
+        finally:
+            self._endpoint.waiting -= 1
+        self._answer_connect(connect)
+        for packet in packets:
+            self._handle(packet)
+        self._ticker.touch()
+        return min(connect.keep_alive * 1.5 or MAX_KEEP_ALIVE_S, MAX_KEEP_ALIVE_S)
+
+    def _answer_connect(self, connect: codec.Connect) -> None:
+        if connect.level != 4:
+            self._writer.write(codec.connack(1))
+            return
+        hello = Hello(
+            connect.client_id,
+            connect.username,
+            connect.password,
+            connect.clean_session,
+            connect.keep_alive,
+            Will(*connect.will) if connect.will else None,
+        )
+        try:
+            self._session = self._hub.connect(hello, self)
+        except ConnectRefused as refused:
+            log.warning("%s refused: %s", self._who, refused.reason)
+            self._writer.write(codec.connack(refused.code))
+            return
+        self._who = f"device {self._session.device_id}"
+        self._writer.write(codec.connack(0, self._session.present))
+        self._greeted = True
+        for data in self._early:
+            self._write(data)
+
+    async def _serve(self, limit: float) -> bool:
+        # Answers whether the device left by DISCONNECT.
+        while self._session is not None:
+            async with asyncio.timeout(limit):
+                data = await self._reader.read(READ_BYTES)
+                await self._writer.drain()
+            if not data:
+                return False
+            for packet in self._decoder.feed(data):
+                if isinstance(packet, codec.Disconnect):
+                    return True
+                self._handle(packet)
+            self._ticker.touch()
+        return False
+
+    def _handle(self, packet: codec.Packet) -> None:
+        session = self._session
+        if session is None:
+            return
+        match packet:
+            case codec.Publish():
+                session.publish(packet.topic, packet.payload, packet.qos, packet.retain)
+                # The core has it; if it did not like it, the session is over and nothing is said.
+                if packet.qos == 1 and self._session is not None:
+                    self._write(codec.puback(packet.packet_id))
+            case codec.Subscribe():
+                self._write(codec.suback(packet.packet_id, session.subscribe(list(packet.filters))))
+            case codec.Unsubscribe():
+                session.unsubscribe(list(packet.filters))
+                self._write(codec.unsuback(packet.packet_id))
+            case codec.Pingreq():
+                self._write(codec.pingresp())
+
+    def _write(self, data: bytes) -> None:
+        if not self._greeted:
+            self._early.append(data)
+            return
+        if self._writer.transport.get_write_buffer_size() > MAX_UNREAD:
+            log.warning("%s does not read what it is sent; dropped", self._who)
+            self._writer.transport.abort()
+            return
+        self._writer.write(data)

@@ -1,0 +1,257 @@
+"""The service-facing REST endpoint: HTTP around the core.
+
+Routes, statuses and bodies are those that azure-iot-hub 2.7 uses (REST API
+version 2021-04-12). Refusals are made by the core; here they get their HTTP form.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from .core import Hub, HubError, MethodResult
+from .ticker import Ticker
+
+log = logging.getLogger("twinkle.hub")
+
+MAX_BODY = 512 * 1024  # a method payload may have 128 KiB, a bulk registration more
+API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Rest:
+    """The routes of one hub. ``application`` is what aiohttp serves."""
+
+    def __init__(self, hub: Hub, ticker: Ticker):
+        self._hub = hub
+        self._ticker = ticker
+        self.application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
+        routes: list[tuple[str, str, str, Handler]] = [
+            ("GET", "/devices", "RegistryRead", self._list_devices),
+            ("POST", "/devices", "RegistryWrite", self._bulk),
+            ("GET", "/devices/{id}", "RegistryRead", self._get_device),
+            ("PUT", "/devices/{id}", "RegistryWrite", self._put_device),
+            ("DELETE", "/devices/{id}", "RegistryWrite", self._delete_device),
+            ("GET", "/devices/{id}/modules", "RegistryRead", self._no_modules),
+            ("GET", "/statistics/devices", "RegistryRead", self._device_statistics),
+            ("GET", "/statistics/service", "ServiceConnect", self._service_statistics),
+            ("POST", "/devices/query", "ServiceConnect", self._query),
+            ("GET", "/twins/{id}", "ServiceConnect", self._get_twin),
+            ("PATCH", "/twins/{id}", "ServiceConnect", self._patch_twin),
+            ("PUT", "/twins/{id}", "ServiceConnect", self._put_twin),
+            ("POST", "/twins/{id}/methods", "ServiceConnect", self._invoke),
+        ]
+        for method, path, permission, handler in routes:
+            self.add(method, path, permission, handler)
+
+    def add(self, method: str, path: str, permission: str, handler: Handler) -> None:
+        """One more route, open to policies with ``permission``."""
+
+        async def authorised(request: web.Request) -> web.StreamResponse:
+            self._hub.authorize(request.headers.get("Authorization"), permission)
+            return await handler(request)
+
+        self.application.router.add_route(method, path, authorised, expect_handler=None)
+
+    # --- identities
+
+    async def _list_devices(self, request: web.Request) -> web.Response:
+        top = request.query.get("top", "1000")
+        return _answer(self._hub.list_devices(int(top) if top.isdigit() else 1000))
+
+    async def _get_device(self, request: web.Request) -> web.Response:
+        return _answer(self._hub.get_device(request.match_info["id"]))
+
+    async def _put_device(self, request: web.Request) -> web.Response:
+        device_id, body = request.match_info["id"], await _json(request)
+        if "If-Match" in request.headers:
+            identity = self._hub.update_device(device_id, body, _etag(request))
+        else:
+            identity = self._hub.create_device(device_id, body)
+        self._ticker.touch()
+        return _answer(identity)
+
+    async def _delete_device(self, request: web.Request) -> web.Response:
+        self._hub.delete_device(request.match_info["id"], _etag(request))
+        self._ticker.touch()
+        return web.Response(status=204)
+
+    async def _bulk(self, request: web.Request) -> web.Response:
+        entries = await _json(request)
+        if not isinstance(entries, list) or len(entries) > 100:
+            raise HubError("ArgumentInvalid", "The body must be an array of at most 100 devices.")
+        errors = []
+        for entry in entries:
+            device_id = entry.get("id") if isinstance(entry, dict) else None
+            try:
+                self._one_of_bulk(device_id, entry)
+            except HubError as error:
+                errors.append({"deviceId": device_id, "errorCode": error.code, "errorStatus": error.message})
+        self._ticker.touch()
+        return _answer(
+            {"isSuccessful": not errors, "errors": errors, "warnings": []}, status=400 if errors else 200
+        )
+
+    def _one_of_bulk(self, device_id: Any, entry: Any) -> None:
+        if not isinstance(device_id, str):
+            raise HubError("ArgumentInvalid", "Each entry must be an object with an id.")
+        body = {**entry, "deviceId": device_id}
+        mode = entry.get("importMode", "createOrUpdate").lower()
+        if mode.startswith("delete"):
+            self._hub.delete_device(device_id, None)
+        elif mode.startswith("update"):
+            self._hub.update_device(device_id, body, None)
+        elif mode == "create":
+            self._hub.create_device(device_id, body)
+        else:
+            try:
+                self._hub.create_device(device_id, body)
+            except HubError as error:
+                if error.name != "DeviceAlreadyExists":
+                    raise
+                self._hub.update_device(device_id, body, None)
+
+    async def _no_modules(self, request: web.Request) -> web.Response:
+        self._hub.get_device(request.match_info["id"])
+        return _answer([])
+
+    async def _device_statistics(self, request: web.Request) -> web.Response:
+        counts = self._hub.statistics()
+        del counts["connectedDeviceCount"]
+        return _answer(counts)
+
+    async def _service_statistics(self, request: web.Request) -> web.Response:
+        return _answer({"connectedDeviceCount": self._hub.statistics()["connectedDeviceCount"]})
+
+    # --- twins
+
+    async def _get_twin(self, request: web.Request) -> web.Response:
+        return _twin(self._hub.get_twin(request.match_info["id"]))
+
+    async def _patch_twin(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request)))
+
+    async def _put_twin(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request)))
+
+    async def _query(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        if not isinstance(body, dict) or not isinstance(body.get("query"), str):
+            raise HubError("ArgumentInvalid", 'The body must be an object with a "query".')
+        size = request.headers.get("x-ms-max-item-count", "100")
+        if not size.isdigit() or not 1 <= int(size) <= 1000:
+            raise HubError("ArgumentInvalid", "x-ms-max-item-count must be from 1 to 1000.")
+        rows, continuation, kind = self._hub.query(
+            body["query"], int(size), request.headers.get("x-ms-continuation")
+        )
+        headers = {"x-ms-item-type": kind}
+        if continuation is not None:
+            headers["x-ms-continuation"] = continuation
+        return _answer(rows, headers=headers)
+
+    # --- direct methods
+
+    async def _invoke(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        if not isinstance(body, dict) or not isinstance(body.get("methodName"), str):
+            raise HubError("ArgumentInvalid", 'The body must be an object with a "methodName".')
+        result: asyncio.Future[MethodResult | HubError] = asyncio.get_running_loop().create_future()
+
+        def done(outcome: MethodResult | HubError) -> None:
+            # The caller may have gone meanwhile.
+            if not result.done():
+                result.set_result(outcome)
+
+        self._hub.invoke(
+            request.match_info["id"],
+            body["methodName"],
+            body.get("payload"),
+            body.get("responseTimeoutInSeconds", 30),
+            body.get("connectTimeoutInSeconds", 0),
+            done=done,
+        )
+        self._ticker.touch()
+        outcome = await result
+        if isinstance(outcome, HubError):
+            raise outcome
+        return _answer({"status": outcome.status, "payload": outcome.payload})
+
+    # --- refusals
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            if not request.path.startswith("/twinkle/"):
+                _check_version(request)
+            return await handler(request)
+        except HubError as error:
+            log.info("%s %s: %s", request.method, request.path, error)
+            return _refusal(error, request.path.endswith("/methods"))
+        except web.HTTPRequestEntityTooLarge:
+            return _refusal(HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes."), False)
+        except web.HTTPNotFound:
+            return _unserved(404, f"The local hub has no resource {request.path}.")
+        except web.HTTPMethodNotAllowed:
+            return _unserved(501, f"The local hub does not serve {request.method} on {request.path}.")
+
+
+def _check_version(request: web.Request) -> None:
+    if not API_VERSION.match(request.query.get("api-version", "")):
+        raise HubError("ArgumentInvalid", "The query needs an api-version, such as 2021-04-12.")
+
+
+async def _json(request: web.Request) -> Any:
+    text = await request.read()
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise HubError("IotHubFormatError", "The body is not JSON.") from None
+
+
+def _etag(request: web.Request) -> str | None:
+    # azure-iot-hub quotes etags, the star included; some clients do not.
+    etag = request.headers.get("If-Match", "*").strip().strip('"')
+    return None if etag == "*" else etag
+
+
+def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response(body, status=status, headers=headers)
+
+
+def _twin(twin: dict[str, Any]) -> web.Response:
+    return _answer(twin, headers={"ETag": f'"{twin["etag"]}"'})
+
+
+def _refusal(error: HubError, nested: bool) -> web.Response:
+    tracking = f"Tracking ID:{uuid.uuid4().hex}-G:0"
+    if nested:
+        # Methods answer with JSON inside the message.
+        inner = {
+            "errorCode": error.code,
+            "trackingId": tracking,
+            "message": error.message,
+            "info": error.info,
+        }
+        body = {"Message": json.dumps(inner), "ExceptionMessage": ""}
+    else:
+        body = {"Message": f"ErrorCode:{error.name};{error.message}", "ExceptionMessage": tracking}
+    return web.json_response(
+        body,
+        status=error.status,
+        reason=HTTPStatus(error.status).phrase,
+        headers={"iothub-errorcode": error.name},
+    )
+
+
+def _unserved(status: int, text: str) -> web.Response:
+    body = {"Message": f"ErrorCode:NotFound;{text}", "ExceptionMessage": ""}
+    return web.json_response(body, status=status)

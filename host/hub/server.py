@@ -1,0 +1,141 @@
+"""The local hub as a running service: core, store, certificates and both endpoints."""
+
+import fcntl
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from aiohttp import web
+
+from .certificates import Certificates
+from .core import Hub
+from .endpoint import Endpoint
+from .rest import Rest
+from .sidedoor import SideDoor
+from .store import SqliteStore
+from .ticker import Ticker
+
+log = logging.getLogger("twinkle.hub")
+
+
+class ServerError(Exception):
+    """The hub cannot start; the text names the cause and the remedy."""
+
+
+class BusyPort(ServerError):
+    """A port is taken. ``flag`` is the option that chooses another."""
+
+    def __init__(self, bind: str, port: int, flag: str):
+        super().__init__(f"port {port} on {bind} is taken by another program; choose one with {flag}")
+        self.port = port
+        self.flag = flag
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the hub keeps its state and how it is reached.
+
+    ``host_names``: the first is the hub's own name, which tokens are signed for;
+    all of them are put into its certificate. Port 0 takes any free one.
+    """
+
+    state: Path
+    bind: str = "127.0.0.1"
+    port: int = 8883
+    rest_port: int = 8443
+    host_names: tuple[str, ...] = field(default=("localhost",))
+
+
+class RealClock:
+    """The computer's clocks."""
+
+    monotonic = staticmethod(time.monotonic)
+    utc = staticmethod(time.time)
+
+
+class Server:
+    """One local hub."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.info: dict[str, Any] = {}
+        self._lock: BinaryIO | None = None
+        self._store: SqliteStore | None = None
+
+    async def start(self) -> None:
+        """Come up. ServerError (BusyPort among them) or StoreError says why it cannot."""
+        settings = self.settings
+        settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._take_state()
+        certificates = Certificates(settings.state / "ca", settings.host_names)
+        context = certificates.context()
+        self._store = SqliteStore(settings.state / "hub.sqlite")
+        self.hub = Hub(settings.host_names[0], RealClock(), self._store, os.urandom)
+        self._ticker = Ticker(self.hub)
+        self._endpoint = Endpoint(self.hub, self._ticker, context)
+        rest = Rest(self.hub, self._ticker)
+        self._side_door = SideDoor(self.hub, rest)
+        self._runner = web.AppRunner(rest.application, access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        try:
+            mqtt_port = await self._listen(self._endpoint.start(settings.bind, settings.port), "--port")
+            site = web.TCPSite(self._runner, settings.bind, settings.rest_port, ssl_context=context)
+            await self._listen(site.start(), "--rest-port")
+        except ServerError:
+            await self.stop()
+            raise
+        self._publish(mqtt_port, self._runner.addresses[0][1], certificates.ca_file)
+        self._ticker.touch()
+
+    async def stop(self) -> None:
+        """Go down: devices and listeners are closed, the state is on disk."""
+        self._side_door.close()
+        await self._endpoint.stop()
+        await self._runner.cleanup()
+        self._ticker.stop()
+        self._store.close()
+        self._lock.close()
+
+    async def _listen(self, starting, flag: str) -> Any:
+        port = self.settings.port if flag == "--port" else self.settings.rest_port
+        try:
+            return await starting
+        except OSError as error:
+            if error.errno == 98:
+                raise BusyPort(self.settings.bind, port, flag) from None
+            raise ServerError(
+                f"cannot listen on {self.settings.bind}:{port} ({os.strerror(error.errno or 0)}); "
+                f"check --bind and {flag}"
+            ) from None
+
+    def _take_state(self) -> None:
+        # Held until stop(): two hubs on one state would overwrite each other.
+        self._lock = open(self.settings.state / "lock", "wb")  # noqa: SIM115
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise ServerError(
+                f"another hub is running with {self.settings.state}; stop it or give another --state"
+            ) from None
+
+    def _publish(self, mqtt_port: int, rest_port: int, ca_file: Path) -> None:
+        host = self.settings.host_names[0]
+        self.info = {
+            "host": host,
+            "bind": self.settings.bind,
+            "mqttPort": mqtt_port,
+            "restPort": rest_port,
+            "caFile": str(ca_file),
+            "serviceConnectionString": self.hub.service_connection_string(f"{host}:{rest_port}"),
+        }
+        path = self.settings.state / "hub.json"
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(self.info, file)
+        new.replace(path)

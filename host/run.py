@@ -1,0 +1,149 @@
+"""``twinkle run``: the device runtime on this computer, on either interpreter.
+
+The device is the same process as on a Raspberry Pi: ``firmware/main.py`` and a
+directory. This launcher prepares the directory and starts the process again
+whenever it resets itself.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from .failure import EXIT_STATUSES, NOT_FOUND, Failure
+from .paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT
+
+VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
+RESET_STATUS = 3  # what a device process ends with to be started again
+STOP_S = 10.0
+
+
+@click.command(
+    epilog='\b\nExample: twinkle run --connection-string "$(twinkle devices add desk)" '
+    f"--ca-file ~/.local/state/twinkle/hub/ca/ca.pem\n\n{EXIT_STATUSES}"
+)
+@click.option(
+    "--board", default="desktop", show_default=True, help="A board of boards/, or the path of a board file."
+)
+@click.option(
+    "--connection-string", envvar=VARIABLE, required=True, help=f"The device's own; also from {VARIABLE}."
+)
+@click.option(
+    "--ca-file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file of the certificate authorities to trust.",
+)
+@click.option(
+    "--state",
+    default="device",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory the device lives in; its configuration survives there.",
+)
+@click.option(
+    "--interpreter", default="cpython", show_default=True, type=click.Choice(["cpython", "micropython"])
+)
+@click.option("--heap", metavar="SIZE", help="MicroPython's heap, such as 128k.")
+@click.option("--json", "as_json", is_flag=True, help="Print the device's log as JSON, a line each.")
+def run(board, connection_string, ca_file, state, interpreter, heap, as_json) -> None:
+    """Run the device on this computer until it is stopped."""
+    prepare(state, board_file(board), connection_string, ca_file)
+    command, environment = launch(interpreter, heap, state)
+    sys.exit(supervise(command, environment, as_json))
+
+
+def board_file(board: str) -> Path:
+    """The board file of that name or path; Failure when there is none."""
+    for path in (BOARDS / f"{board}.json", Path(board)):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in BOARDS.glob("*.json")))
+    raise Failure(
+        f"there is no board {board}; known are {known}, or give the path of a board file", NOT_FOUND
+    )
+
+
+def prepare(state: Path, board: Path, connection_string: str, ca_file: Path) -> None:
+    """Lay out a device's directory. Credentials are readable by the owner alone."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(board, state / "board.json")
+        shutil.copyfile(ca_file, state / "ca.pem")
+        new = state / "credentials.json.new"
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump({"connectionString": connection_string, "caFile": "ca.pem"}, file)
+        new.replace(state / "credentials.json")
+    except OSError as error:
+        raise Failure(f"the device's directory {state} cannot be prepared: {error.strerror}") from None
+
+
+def launch(interpreter: str, heap: str | None, state: Path) -> tuple[list[str], dict[str, str]]:
+    """The command line and environment of a device process."""
+    for needed in (UMQTT, MICROPYTHON) if interpreter == "micropython" else (UMQTT,):
+        if not needed.exists():
+            raise Failure(f"{needed.name} is missing on this computer; run ./tools/setup", NOT_FOUND)
+    path = ":".join(map(str, (FIRMWARE, PRIVATE / "lib", HOST)))
+    environment = dict(os.environ)
+    # The device reads its credentials from its directory; they need not stand in its environment.
+    environment.pop(VARIABLE, None)
+    if interpreter == "micropython":
+        command = [str(MICROPYTHON), *(["-X", f"heapsize={heap}"] if heap else [])]
+        environment["MICROPYPATH"] = path
+    else:
+        command = [sys.executable, "-u"]
+        environment["PYTHONPATH"] = path
+    return [*command, str(FIRMWARE / "main.py"), str(state)], environment
+
+
+def supervise(command: list[str], environment: dict[str, str], as_json: bool = False) -> int:
+    """Run the device, again after each reset, until it ends or this process is told to stop."""
+    stopping = False
+    device: subprocess.Popen | None = None
+
+    def stop(*_) -> None:
+        nonlocal stopping
+        stopping = True
+        if device is not None:
+            device.send_signal(signal.SIGINT)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        while True:
+            # A session of its own: Ctrl-C reaches the device through us, once.
+            device = subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+            )
+            if stopping:
+                stop()
+            for line in device.stdout:
+                click.echo(as_record(line) if as_json else line, nl=as_json)
+            status = device.wait()
+            if stopping:
+                return 0
+            if status != RESET_STATUS:
+                return status if status >= 0 else 128 - status
+    finally:
+        if device is not None and device.poll() is None:
+            try:
+                device.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                device.kill()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def as_record(line: str) -> str:
+    """A log line as JSON; what is not a log line is text alone."""
+    seconds, _, rest = line.rstrip("\n").partition(" ")
+    level, _, text = rest.partition(" ")
+    try:
+        return json.dumps({"seconds": float(seconds), "level": level, "text": text})
+    except ValueError:
+        return json.dumps({"text": line.rstrip("\n")})

@@ -1,0 +1,168 @@
+"""A hub as a service sees it, local or Azure: Azure's own SDK behind short verbs.
+
+azure-iot-hub is imported late, since it takes most of a second.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, UNREACHABLE, Failure
+from ..paths import current_hub, default_hub_state
+
+VARIABLE = "TWINKLE_SERVICE_CONNECTION_STRING"
+MQTT_PORT = 8883
+
+# What went wrong, by HTTP status, for exit statuses.
+STATUSES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 504: NOT_ONLINE}
+NOT_ONLINE_CODES = ("404103", "404104")
+
+
+@dataclass(frozen=True)
+class Hub:
+    """One hub and how to reach it. ``ca_file`` is set for a hub with its own authority."""
+
+    connection_string: str = field(repr=False)
+    ca_file: str | None = None
+    mqtt_port: int = MQTT_PORT
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The connection string's fields."""
+        return dict(pair.partition("=")[::2] for pair in self.connection_string.split(";"))
+
+    @property
+    def address(self) -> str:
+        """``host`` or ``host:port``."""
+        return self.parts["HostName"]
+
+    @property
+    def host(self) -> str:
+        """The hub's name, as devices sign it."""
+        return self.address.partition(":")[0]
+
+    @property
+    def is_local(self) -> bool:
+        """True for the hub of this project, which has doors that Azure's has not."""
+        return self.ca_file is not None
+
+    @contextlib.contextmanager
+    def registry(self) -> Iterator[Any]:
+        """An IoTHubRegistryManager; what it raises becomes a Failure."""
+        if self.ca_file:
+            os.environ["REQUESTS_CA_BUNDLE"] = self.ca_file
+        from azure.iot.hub import IoTHubRegistryManager
+
+        with failures(self):
+            yield IoTHubRegistryManager.from_connection_string(self.connection_string)
+
+    def token(self) -> str:
+        """A fresh token of the service, for the local hub's side door."""
+        from azure.iot.hub.sastoken import SasToken
+
+        parts = self.parts
+        return str(SasToken(parts["HostName"], parts["SharedAccessKey"], parts["SharedAccessKeyName"]))
+
+    def device_connection_string(self, device_id: str, key: str, gateway: str | None = None) -> str:
+        """What a device needs to connect. Port is ours, and only there when it is not the standard's."""
+        text = f"HostName={self.host};DeviceId={device_id};SharedAccessKey={key}"
+        if gateway:
+            text += f";GatewayHostName={gateway}"
+        return text if self.mqtt_port == MQTT_PORT else f"{text};Port={self.mqtt_port}"
+
+
+def find(connection_string: str | None, state: str | None, ca_file: str | None) -> Hub:
+    """The hub meant: by connection string, by a local hub's state directory, or the local hub started last."""
+    connection_string = connection_string or (None if state else os.environ.get(VARIABLE))
+    local = _local(state)
+    if connection_string:
+        _check(connection_string)
+        # The same hub's own files know its authority and its device port.
+        if local and _host(connection_string) == _host(local.connection_string):
+            return Hub(connection_string, ca_file or local.ca_file, local.mqtt_port)
+        return Hub(connection_string, ca_file)
+    if local is None:
+        raise Failure(
+            f"no hub is named and none is running here: start one (twinkle hub), give --service or set {VARIABLE}",
+            NOT_FOUND,
+        )
+    return local
+
+
+def _local(state: str | None) -> Hub | None:
+    directory = Path(state) if state else _current()
+    try:
+        info = json.loads((directory / "hub.json").read_text())
+        return Hub(info["serviceConnectionString"], info["caFile"], info["mqttPort"])
+    except FileNotFoundError:
+        if state:
+            raise Failure(
+                f"{state} is not the state of a local hub; give the --state that the hub was started with",
+                NOT_FOUND,
+            ) from None
+        return None
+    except (OSError, ValueError, KeyError) as error:
+        raise Failure(f"{directory}/hub.json cannot be read ({error}); restart the hub") from None
+
+
+def _current() -> Path:
+    try:
+        return Path(current_hub().read_text().strip())
+    except OSError:
+        return default_hub_state()
+
+
+def _host(connection_string: str) -> str:
+    return connection_string.partition("HostName=")[2].partition(";")[0].lower()
+
+
+def _check(connection_string: str) -> None:
+    for name in ("HostName", "SharedAccessKeyName", "SharedAccessKey"):
+        if f"{name}=" not in connection_string:
+            raise Failure(
+                f"the service connection string has no {name}; copy it whole, from a shared access policy of the hub",
+                REFUSED,
+            )
+
+
+@contextlib.contextmanager
+def failures(hub: Hub) -> Iterator[None]:
+    """What the SDK and its libraries raise, as one line each."""
+    from azure.core import exceptions as azure
+    from msrest import exceptions as msrest
+    from requests import exceptions as requests
+
+    try:
+        yield
+    except msrest.HttpOperationError as error:
+        raise explain(error.response.status_code, error.response.text, error.response.reason) from None
+    except (msrest.ClientRequestError, azure.ServiceRequestError, requests.RequestException) as error:
+        text = str(error)
+        if "CERTIFICATE" in text.upper():
+            raise Failure(
+                f"the certificate of {hub.address} is not trusted here; name the hub's CA file with --ca-file",
+                REFUSED,
+            ) from None
+        raise Failure(
+            f"{hub.address} does not answer; is the hub running and the name right?", UNREACHABLE
+        ) from None
+    except (ValueError, msrest.ValidationError) as error:
+        raise Failure(f"the request cannot be made: {error}") from None
+
+
+def explain(status: int, body: str, reason: str) -> Failure:
+    """A Failure from a refusal's body, whichever of the hub's two styles it has."""
+    text, code = reason, ""
+    with contextlib.suppress(ValueError, AttributeError, TypeError):
+        text = json.loads(body).get("Message") or reason
+        inner = json.loads(text)
+        text, code = inner.get("message", text), str(inner.get("errorCode", ""))
+    name, _, rest = text.partition(";")
+    if name.startswith("ErrorCode:") and rest:
+        text = rest
+    exit_code = NOT_ONLINE if code in NOT_ONLINE_CODES else STATUSES.get(status, FAILED)
+    return Failure(f"the hub refused ({status} {code or name.removeprefix('ErrorCode:')}): {text}", exit_code)

@@ -1,0 +1,274 @@
+"""``devices``, ``twin``, ``method``, ``query`` and ``monitor``: the service's side of a hub."""
+
+import functools
+import json
+import time
+from typing import Any
+
+import click
+
+from ..failure import EXIT_STATUSES, FAILED, REFUSED, UNREACHABLE, Failure
+from .hub import VARIABLE, Hub, explain, find
+
+DEVICE_ID = click.argument("device_id", metavar="DEVICE")
+
+
+def on_hub(function):
+    """Gives a verb the options that say which hub, and --json.
+
+    The function is called with ``hub`` and ``say``; what it says is printed as text
+    for people, or as one line of JSON for scripts.
+    """
+
+    @functools.wraps(function)
+    def run(service, state, ca_file, as_json, **arguments):
+        function(find(service, state, ca_file), functools.partial(show, as_json), **arguments)
+
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts."),
+        click.option(
+            "--ca-file", type=click.Path(exists=True, dir_okay=False), help="CA of a hub with its own."
+        ),
+        click.option("--state", metavar="DIR", help="State directory of a local hub."),
+        click.option(
+            "--service",
+            "--service-connection-string",
+            "service",
+            metavar="TEXT",
+            help=f"Service connection string; also from {VARIABLE}. Without it, the local hub started last.",
+        ),
+    ):
+        run = option(run)
+    return run
+
+
+def example(text: str) -> str:
+    """The end of a verb's help."""
+    return f"\b\nExample: {text}\n\n{EXIT_STATUSES}"
+
+
+def show(as_json: bool, result: Any, text: str | None = None) -> None:
+    """Print ``result`` as one line of JSON, or ``text`` for people, or else indented JSON."""
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(json.dumps(result, indent=2) if text is None else text)
+
+
+def plain(value: Any) -> Any:
+    """Dicts and lists from the SDK's objects."""
+    if hasattr(value, "serialize"):
+        return value.serialize(keep_readonly=True) | (value.additional_properties or {})
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def parse(text: str, what: str) -> Any:
+    """JSON from the command line."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.UsageError(
+            f"{what} is not JSON ({error}); quote it, as in '{{\"configId\": 3}}'"
+        ) from None
+
+
+@click.group()
+def devices() -> None:
+    """Identities of devices on a hub."""
+
+
+@devices.command("add", epilog=example("twinkle devices add kitchen --json"))
+@on_hub
+@DEVICE_ID
+@click.option("--gateway", metavar="NAME", help="Name or address to dial instead of the hub's own name.")
+def add(hub: Hub, say, device_id: str, gateway: str | None):
+    """Register DEVICE and print its connection string, which is a secret."""
+    with hub.registry() as registry:
+        made = registry.create_device_with_sas(device_id, None, None, "enabled")
+    _say_connection(hub, say, made, gateway)
+
+
+@devices.command("connection-string", epilog=example("twinkle devices connection-string kitchen"))
+@on_hub
+@DEVICE_ID
+@click.option("--gateway", metavar="NAME", help="Name or address to dial instead of the hub's own name.")
+def connection_string(hub: Hub, say, device_id: str, gateway: str | None):
+    """Print DEVICE's connection string, which is a secret."""
+    with hub.registry() as registry:
+        known = registry.get_device(device_id)
+    _say_connection(hub, say, known, gateway)
+
+
+def _say_connection(hub: Hub, say, device, gateway):
+    key = device.authentication.symmetric_key.primary_key
+    if not key:
+        raise Failure(f"device {device.device_id} has no symmetric key: it uses certificates")
+    text = hub.device_connection_string(device.device_id, key, gateway)
+    say({"deviceId": device.device_id, "connectionString": text}, text)
+
+
+@devices.command("list", epilog=example("twinkle devices list"))
+@on_hub
+def list_devices(hub: Hub, say):
+    """List the devices, a line each."""
+    with hub.registry() as registry:
+        known = registry.get_devices(1000)
+    lines = [f"{d.device_id:<32} {d.status:<9} {d.connection_state}" for d in known]
+    rows = [
+        {"deviceId": d.device_id, "status": d.status, "connectionState": d.connection_state} for d in known
+    ]
+    say(rows, "\n".join(lines) or "no devices")
+
+
+@devices.command("remove", epilog=example("twinkle devices remove kitchen"))
+@on_hub
+@DEVICE_ID
+def remove(hub: Hub, say, device_id: str):
+    """Remove DEVICE and its twin."""
+    with hub.registry() as registry:
+        registry.delete_device(device_id)
+    say({"deviceId": device_id, "removed": True}, f"removed {device_id}")
+
+
+@click.group()
+def twin() -> None:
+    """A device's twin."""
+
+
+@twin.command("get", epilog=example("twinkle twin get kitchen"))
+@on_hub
+@DEVICE_ID
+def twin_get(hub: Hub, say, device_id: str):
+    """Print DEVICE's twin."""
+    with hub.registry() as registry:
+        say(plain(registry.get_twin(device_id)))
+
+
+@twin.command(
+    "patch", epilog=example('twinkle twin patch kitchen \'{"configId": 3, "sendFrequency": "5m"}\'')
+)
+@on_hub
+@DEVICE_ID
+@click.argument("desired", metavar="JSON")
+@click.option("--tags", is_flag=True, help="JSON is for the tags, not for the desired properties.")
+@click.option("--etag", help="Only if the twin still has this etag.")
+def twin_patch(hub: Hub, say, device_id: str, desired: str, tags: bool, etag: str | None):
+    """Merge JSON into DEVICE's desired properties; null deletes a member."""
+    patch = parse(desired, "the patch")
+    if not isinstance(patch, dict):
+        raise click.UsageError("the patch must be a JSON object")
+    with hub.registry() as registry:
+        from azure.iot.hub.models import Twin, TwinProperties
+
+        body = Twin(tags=patch) if tags else Twin(properties=TwinProperties(desired=patch))
+        say(plain(registry.update_twin(device_id, body, etag)))
+
+
+@click.command(
+    epilog=example("twinkle method kitchen blink 2") + "\nA device status of 400 or more counts as failed."
+)
+@on_hub
+@DEVICE_ID
+@click.argument("name")
+@click.argument("payload", required=False)
+@click.option("--timeout", default=30, show_default=True, help="Seconds to wait for the answer (5 to 300).")
+@click.option(
+    "--connect-timeout", default=0, show_default=True, help="Seconds to wait for the device (0 to 300)."
+)
+def method(hub: Hub, say, device_id, name, payload, timeout, connect_timeout) -> None:
+    """Call the direct method NAME on DEVICE, with PAYLOAD as JSON."""
+    value = None if payload is None else parse(payload, "the payload")
+    with hub.registry() as registry:
+        from azure.iot.hub.models import CloudToDeviceMethod
+
+        call = CloudToDeviceMethod(
+            method_name=name,
+            payload=value,
+            response_timeout_in_seconds=timeout,
+            connect_timeout_in_seconds=connect_timeout,
+        )
+        answer = registry.invoke_device_method(device_id, call)
+    say({"status": answer.status, "payload": answer.payload})
+    if answer.status >= 400:
+        raise Failure(f"{name} answered with status {answer.status}", FAILED)
+
+
+@click.command(
+    epilog=example('twinkle query "SELECT * FROM devices WHERE is_defined(properties.reported.rebootTime)"')
+)
+@on_hub
+@click.argument("text", metavar="QUERY")
+def query(hub: Hub, say, text) -> None:
+    """Print the twins that QUERY selects."""
+    rows, continuation = [], None
+    with hub.registry() as registry:
+        from azure.iot.hub.models import QuerySpecification
+
+        while True:
+            page = registry.query_iot_hub(QuerySpecification(query=text), continuation, 100)
+            rows += plain(page.items)
+            continuation = page.continuation_token
+            if not continuation:
+                break
+    say(rows)
+
+
+@click.command(epilog=example("twinkle monitor --device kitchen --count 10"))
+@on_hub
+@click.option("--device", metavar="DEVICE", help="Only this device.")
+@click.option("--count", type=click.IntRange(1), help="End after so many events.")
+@click.option("--seconds", type=click.FloatRange(0), help="End after so many seconds.")
+def monitor(hub: Hub, say, device, count, seconds) -> None:
+    """Show telemetry and events as they reach the local hub.
+
+    This is the local hub's side door. Azure IoT Hub hands these out over AMQP,
+    from its Event Hubs-compatible endpoint, which is not read here.
+    """
+    if not hub.is_local:
+        raise Failure(
+            f"{hub.address} is not a local hub; read its Event Hubs-compatible endpoint, "
+            "for example with: az iot hub monitor-events"
+        )
+    for shown, event in enumerate(events(hub, device, seconds), 1):
+        say(event, line(event))
+        if shown == count:
+            return
+
+
+def events(hub: Hub, device: str | None = None, seconds: float | None = None):
+    """Events of the side door until ``seconds`` have passed or the hub ends."""
+    import requests
+
+    end = None if seconds is None else time.monotonic() + seconds
+    url, headers = f"https://{hub.address}/twinkle/events", {"Authorization": hub.token()}
+    try:
+        with requests.get(
+            url,
+            params={"deviceId": device} if device else {},
+            headers=headers,
+            stream=True,
+            verify=hub.ca_file,
+            timeout=(10, 15),
+        ) as response:
+            if response.status_code != 200:
+                raise explain(response.status_code, response.text, response.reason)
+            for text in response.iter_lines(chunk_size=1):
+                if end is not None and time.monotonic() >= end:
+                    return
+                if text:
+                    yield json.loads(text)
+    except requests.exceptions.SSLError:
+        raise Failure(
+            f"{hub.address} has a certificate of another authority; see --ca-file", REFUSED
+        ) from None
+    except requests.exceptions.ReadTimeout:
+        raise Failure(f"{hub.address} has fallen silent", UNREACHABLE) from None
+    except requests.exceptions.ConnectionError:
+        raise Failure(f"{hub.address} does not answer; is the hub running?", UNREACHABLE) from None
+
+
+def line(event: dict[str, Any]) -> str:
+    """One event for people."""
+    body = json.dumps(event.get("body"), ensure_ascii=False)
+    when = str(event.get("enqueuedTime", ""))[11:19]
+    return f"{when} {event.get('deviceId') or '-':<16} {event['source']:<28} {body}"

@@ -1,0 +1,89 @@
+"""A device core that is told what happens in JSON, on either interpreter.
+
+Under MicroPython it is a process that reads one request a line and answers one
+line; under CPython the test calls handle() itself. A request holds the time, the
+events since the last one and answers with the actions and the next due moment.
+Bytes travel as hex.
+"""
+
+import binascii
+import json
+import sys
+
+
+class Bridge:
+    """One device, built by the first request and restarted by each "start"."""
+
+    def __init__(self):
+        self.device = None
+
+    def handle(self, request):
+        """Answer one request (a dict) with a dict."""
+        if "start" in request:
+            self._start(request["start"], request["now"])
+        now = request["now"]
+        for name, arguments in request.get("events", ()):
+            getattr(self, "_" + name)(now, *arguments)
+        actions = [self._pack(action) for action in self.device.step(now)]
+        return {"actions": actions, "due": self.device.due(now), "state": self.device.link.state}
+
+    def _start(self, what, now):
+        from twinkle.core import identity
+        from twinkle.core.device import Device
+
+        app = __import__(what["app"])
+        for part in what["app"].split(".")[1:]:
+            app = getattr(app, part)
+        if what.get("config"):
+            app.app.config = what["config"]
+        who = identity.parse(what["connectionString"])
+        self.device = Device(app.app, who, what["records"], lambda: 0.5, 60, now)
+
+    def _time(self, now, utc):
+        self.device.on_time(utc, now)
+
+    def _connected(self, now):
+        self.device.on_connected(now)
+        self.device.on_heard(now)
+
+    def _lost(self, now, reason, hopeless):
+        self.device.on_lost(reason, now, hopeless)
+
+    def _message(self, now, topic, payload):
+        self.device.on_heard(now)
+        self.device.on_message(topic, None if payload is None else binascii.unhexlify(payload), now)
+
+    def _reading(self, now, temperature, humidity):
+        self.device.on_reading(temperature, humidity)
+
+    def _stored(self, now, name, error):
+        self.device.on_stored(name, error)
+
+    def _published(self, now):
+        self.device.on_heard(now)
+        self.device.on_published()
+
+    def _heard(self, now):
+        self.device.on_heard(now)
+
+    def _pack(self, action):
+        if action[0] == "publish":
+            return [action[0], action[1], binascii.hexlify(action[2]).decode(), action[3]]
+        if action[0] == "connect":
+            # The rim asks for the password at this point.
+            return [action[0], action[1], self.device.identity.password(action[2])]
+        return list(action)
+
+
+def serve():
+    """Answer requests from standard input until it ends."""
+    bridge = Bridge()
+    while True:
+        line = sys.stdin.readline()
+        if not line:
+            return
+        print(json.dumps(bridge.handle(json.loads(line))))
+
+
+if __name__ == "__main__":
+    serve()

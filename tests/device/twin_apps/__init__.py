@@ -1,0 +1,1 @@
+"""Small applications for the stories of this room."""

@@ -1,0 +1,5 @@
+"""An application with a start-up property of its own."""
+
+from twinkle import App
+
+app = App(config={"configId": 1, "sendFrequency": "24h"}, properties={"serial": "A17"})

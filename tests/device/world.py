@@ -1,0 +1,303 @@
+"""A world in memory: the real hub core, real device cores, and time that is only a number.
+
+Every test in this room runs twice: with the device core in this process, and
+with the same files in 32-bit MicroPython behind tests/device/bridge.py.
+"""
+
+import json
+import os
+import subprocess
+from collections import deque
+
+from bridge import Bridge
+from places import HEAP, MICROPYTHON, PRIVATE, ROOT, need
+
+from twinkle_host.hub.core import ConnectRefused, Hello, Hub, MemoryStore
+
+EPOCH = 1_795_000_000.0  # 2026-11-18
+SUBSCRIPTIONS = [
+    ("$iothub/twin/res/#", 1),
+    ("$iothub/twin/PATCH/properties/desired/#", 1),
+    ("$iothub/methods/POST/#", 1),
+]
+
+
+class VirtualClock:
+    """Seconds that pass when told to."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def monotonic(self):
+        return self.seconds
+
+    def utc(self):
+        return EPOCH + self.seconds
+
+
+class MicroPythonBridge:
+    """The bridge, in a MicroPython process."""
+
+    def __init__(self):
+        places = [ROOT / "firmware", PRIVATE / "lib", ROOT / "tests" / "device"]
+        self._process = subprocess.Popen(
+            [need(MICROPYTHON), "-X", f"heapsize={HEAP}", ROOT / "tests" / "device" / "bridge.py"],
+            env={**os.environ, "MICROPYPATH": ":".join(map(str, places))},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def handle(self, request):
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line.startswith("{"):
+            raise AssertionError("under MicroPython:\n" + line + self._process.stdout.read())
+        return json.loads(line)
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+        self._process.stdout.close()
+
+
+class Board:
+    """One board with a device on it: performs the core's actions in the world's memory.
+
+    ``led`` is the history of ``(seconds, level)``, ``disk`` the records, ``log`` the
+    lines, ``sent`` every publish as ``(topic, payload)``.
+    """
+
+    def __init__(self, world, bridge, device_id, app, config):
+        self.world = world
+        self.bridge = bridge
+        self.device_id = device_id
+        self.start = {
+            "app": app,
+            "config": config,
+            "connectionString": world.hub.connection_string(device_id),
+        }
+        self.disk, self.led, self.log, self.sent = {}, [], [], []
+        self.restarts = 0
+        self.connects = 0
+        self.temperature, self.humidity = 21.5, 40.0
+        self.flash_error = None
+        self.reachable = True
+        self.powered = False
+        self.state = "offline"
+        self.due = 0
+        self._events = deque()
+        self._session = None
+
+    # --- what a test does to it
+
+    def power_on(self):
+        """Start the device with what is on its disk."""
+        self.powered = True
+        self._events.clear()
+        self._turn(
+            {"start": {**self.start, "records": self.disk}, "events": [["time", [self.world.clock.utc()]]]}
+        )
+
+    def power_off(self):
+        """Cut the power: nothing is said to anybody."""
+        self.powered = False
+        self.state = "off"
+        self._events.clear()
+        if self._session:
+            self._session.end(False)
+            self._session = None
+
+    def unplug(self):
+        """Take the network away."""
+        self.reachable = False
+        if self._session:
+            self._session.end(False)
+            self._session = None
+            self._events.append(["lost", ["the line was cut", False]])
+
+    def plug(self):
+        """Give the network back."""
+        self.reachable = True
+
+    # --- how the hub reaches it (the contract of a Link)
+
+    def send(self, topic, payload, qos):
+        if self._session is not None or self._connecting:
+            self._events.append(["message", [topic, bytes(payload).hex()]])
+
+    def close(self, reason):
+        if self._session is not None:
+            self._session = None
+            self._events.append(["lost", [reason, False]])
+
+    # --- how the world runs it
+
+    @property
+    def busy(self):
+        """True when there is something to hand to the device at once."""
+        return self.powered and (bool(self._events) or self.due <= self.world.now)
+
+    _connecting = False
+
+    def turn(self):
+        """Hand over what happened and perform the answer."""
+        events = list(self._events)
+        self._events.clear()
+        self._turn({"events": events})
+
+    def _turn(self, request):
+        request["now"] = self.world.now
+        answer = self.bridge.handle(request)
+        self.due, self.state = answer["due"], answer["state"]
+        for action in answer["actions"]:
+            if self.powered:
+                getattr(self, "_" + action[0])(*action[1:])
+
+    def _connect(self, username, password):
+        self.connects += 1
+        if not self.reachable:
+            self._events.append(["lost", ["no route to the hub", False]])
+            return
+        hello = Hello(self.device_id, username, password, clean_session=False, keep_alive=60)
+        self._connecting = True
+        try:
+            self._session = self.world.hub.connect(hello, self)
+            self._session.subscribe(SUBSCRIPTIONS)
+        except ConnectRefused as refused:
+            self._events.append(["lost", [refused.reason, refused.code in (4, 5)]])
+            return
+        finally:
+            self._connecting = False
+        self._events.append(["connected", []])
+
+    def _publish(self, topic, payload, qos):
+        payload = bytes.fromhex(payload)
+        self.sent.append((topic, payload))
+        if self._session:
+            self._session.publish(topic, payload, qos)
+            if qos and self._session:
+                self._events.append(["published", []])
+
+    def _ping(self):
+        if self._session:
+            self._events.append(["heard", []])
+
+    def _disconnect(self):
+        if self._session:
+            self._session.end(True)
+            self._session = None
+
+    def _read(self):
+        self._events.append(["reading", [self.temperature, self.humidity]])
+
+    def _led(self, level):
+        self.led.append((self.world.clock.seconds, level))
+
+    def _store(self, name, record):
+        if self.flash_error is None:
+            if record is None:
+                self.disk.pop(name, None)
+            else:
+                self.disk[name] = record
+        self._events.append(["stored", [name, self.flash_error]])
+
+    def _reset(self, reason):
+        self.restarts += 1
+        self.power_off()
+        self.powered = True
+        self.power_on()
+
+    def _say(self, level, text):
+        self.log.append(f"{self.world.clock.seconds:.3f} {level} {text}")
+
+
+class World:
+    """The hub and its devices under one clock."""
+
+    def __init__(self, interpreter, store=None):
+        self.clock = VirtualClock()
+        self.hub = Hub("contoso.azure-devices.net", self.clock, store or MemoryStore(), os.urandom)
+        self.interpreter = interpreter
+        self.boards = []
+        self.events = []
+        self.hub.listen(self.events.append)
+
+    @property
+    def now(self):
+        """Milliseconds, as devices count."""
+        return round(self.clock.seconds * 1000)
+
+    def add(self, device_id="myDeviceId", app="apps.environment", config=None, on=True):
+        """A new identity and a board for it."""
+        self.hub.create_device(device_id, {"deviceId": device_id})
+        return self.board_for(device_id, app, config, on)
+
+    def board_for(self, device_id, app="apps.environment", config=None, on=True):
+        """A board for an identity that exists."""
+        bridge = MicroPythonBridge() if self.interpreter == "micropython" else Bridge()
+        board = Board(self, bridge, device_id, app, config)
+        self.boards.append(board)
+        if on:
+            board.power_on()
+        return board
+
+    def run(self, seconds=0.0):
+        """Let time pass, with everything that is due in its order."""
+        end = self.clock.seconds + seconds
+        for _ in range(100_000):
+            while any(board.busy for board in self.boards):
+                for board in self.boards:
+                    if board.busy:
+                        board.turn()
+            wait = self.hub.step()
+            if any(board.busy for board in self.boards):
+                continue
+            moments = [board.due / 1000 for board in self.boards if board.powered]
+            if wait is not None:
+                # A nanosecond more, or rounding could leave the hub waiting for ever.
+                moments.append(self.clock.seconds + wait + 1e-9)
+            moment = min(moments, default=end)
+            if moment > end:
+                self.clock.seconds = end
+                return
+            # A due moment is a whole millisecond that must not be reached too early.
+            self.clock.seconds = max(moment, self.clock.seconds)
+        raise AssertionError("the world never comes to rest")
+
+    def until(self, condition, limit=60.0):
+        """Run until ``condition()`` holds; fails after ``limit`` virtual seconds."""
+        end = self.clock.seconds + limit
+        while not condition():
+            said = [line for board in self.boards for line in board.log]
+            assert self.clock.seconds < end, "it did not happen: " + "\n".join(said)
+            self.run(0.05)
+
+    # --- the service's side
+
+    def desired(self, device_id, patch, etag=None):
+        """PATCH the desired properties; answers the twin."""
+        return self.hub.patch_twin(device_id, {"properties": {"desired": patch}}, etag)
+
+    def reported(self, device_id):
+        """The reported properties without the hub's own members."""
+        section = self.hub.get_twin(device_id)["properties"]["reported"]
+        return {key: value for key, value in section.items() if not key.startswith("$")}
+
+    def invoke(self, device_id, name, payload=None, response_timeout=30, connect_timeout=0):
+        """Begin a direct method call; answers a list that will hold the result or the error."""
+        results = []
+        self.hub.invoke(device_id, name, payload, response_timeout, connect_timeout, done=results.append)
+        return results
+
+    def telemetry(self):
+        """The bodies of all telemetry so far."""
+        return [event["body"] for event in self.events if event["source"] == "Telemetry"]
+
+    def close(self):
+        """End the processes."""
+        for board in self.boards:
+            if hasattr(board.bridge, "close"):
+                board.bridge.close()

@@ -1,0 +1,36 @@
+"""Where things are, and how to run MicroPython, for tests."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PRIVATE = ROOT / ".twinkle"
+MICROPYTHON = PRIVATE / "bin" / "micropython"
+HEAP = "128k"
+
+
+def need(path: Path) -> Path:
+    """``path``, or a failure that names the command which brings it."""
+    if not path.exists():
+        pytest.fail(f"{path.relative_to(ROOT)} is missing; run ./tools/setup", pytrace=False)
+    return path
+
+
+def run_micropython(*arguments, heap=HEAP, path=(), timeout=120, before=()):
+    """Run 32-bit MicroPython with the device's files on its path; answers the finished process.
+
+    ``before``: a command to run it under.
+    """
+    places = [ROOT / "firmware", PRIVATE / "lib", ROOT / "host", *path]
+    environment = {**os.environ, "MICROPYPATH": ":".join(map(str, places))}
+    return subprocess.run(
+        [*before, need(MICROPYTHON), "-X", f"heapsize={heap}", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )

@@ -1,0 +1,112 @@
+"""A real device process on either interpreter, for tests."""
+
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from places import HEAP, MICROPYTHON, PRIVATE, ROOT, need
+
+PATHS = [ROOT / "firmware", PRIVATE / "lib", ROOT / "host"]
+
+
+class DeviceProcess:
+    """``firmware/main.py`` in a directory of its own; its log is read line by line.
+
+    ``heap``: MicroPython's heap. ``umqtt``: a folder that is searched for umqtt
+    before the installed one.
+    """
+
+    def __init__(self, interpreter, folder, connection_string, ca_pem, board=None, heap=HEAP, umqtt=None):
+        self.folder = folder
+        folder.mkdir(exist_ok=True)
+        settings = json.loads((ROOT / "boards" / "desktop.json").read_text())
+        (folder / "board.json").write_text(json.dumps({**settings, **(board or {})}))
+        (folder / "credentials.json").write_text(json.dumps({"connectionString": connection_string}))
+        (folder / "ca.pem").write_bytes(ca_pem)
+        paths = ":".join(
+            str(path) for path in ([umqtt] if umqtt else []) + PATHS + [ROOT / "tests" / "device"]
+        )
+        if interpreter == "micropython":
+            self._command = [need(MICROPYTHON), "-X", f"heapsize={heap}"]
+            self._environment = {**os.environ, "MICROPYPATH": paths}
+        else:
+            self._command = [sys.executable, "-B", "-u"]
+            self._environment = {**os.environ, "PYTHONPATH": paths}
+        self.log = []
+        self._process = None
+
+    def start(self):
+        """Start it (again)."""
+        self._process = subprocess.Popen(
+            [*self._command, ROOT / "firmware" / "main.py", self.folder],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._lines = queue.Queue()
+        threading.Thread(target=self._listen, args=(self._process, self._lines), daemon=True).start()
+        return self
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _listen(self, process, lines):
+        for line in process.stdout:
+            lines.put(line.rstrip("\n"))
+        lines.put(None)
+
+    def wait_for(self, part, limit=20):
+        """The next log line that holds ``part``; fails when the process ends or time runs out."""
+        end = time.monotonic() + limit
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.01, end - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no line with {part!r} in:\n" + "\n".join(self.log)) from None
+            if line is None:
+                raise AssertionError(f"the device ended without {part!r}:\n" + "\n".join(self.log))
+            self.log.append(line)
+            if part in line:
+                return line
+
+    def wait_for_end(self, limit=20):
+        """Its exit status."""
+        status = self._process.wait(timeout=limit)
+        while (line := self._lines.get(timeout=5)) is not None:
+            self.log.append(line)
+        return status
+
+    def stop(self):
+        """Interrupt it, as a person would; answers the exit status."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        try:
+            return self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+
+    def leds(self):
+        """The levels the LED has shown."""
+        file = self.folder / "pins.jsonl"
+        return [json.loads(line)["led"] for line in file.read_text().splitlines()] if file.exists() else []
+
+    def record(self, name):
+        """A record in its store, or None."""
+        file = self.folder / "state" / f"{name}.json"
+        return json.loads(file.read_text().splitlines()[0]) if file.exists() else None
+
+    def forget(self):
+        """Remove its state."""
+        shutil.rmtree(self.folder / "state", ignore_errors=True)

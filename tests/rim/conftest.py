@@ -1,0 +1,6 @@
+"""The scripted peer is a module of this room."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
