@@ -79,7 +79,9 @@ def parse_username(text: str | None) -> Username:
             break
     client_id = client_id.rstrip("/")
     if not client_id:
-        raise ConnectRefused(BAD_CREDENTIALS, "the user name has no device id: it must be '{hub}/{deviceId}/?api-version=…'")
+        raise ConnectRefused(
+            BAD_CREDENTIALS, "the user name has no device id: it must be '{hub}/{deviceId}/?api-version=…'"
+        )
     fields = {}
     for part in query.split("&"):
         name, _, value = part.partition("=")
@@ -87,7 +89,8 @@ def parse_username(text: str | None) -> Username:
     version, model = fields.get("api-version"), fields.get("model-id")
     if version is not None and not _VERSION.fullmatch(version):
         raise ConnectRefused(
-            BAD_CREDENTIALS, f"the user name's api-version {version[:32]!r} is no date; use api-version=2021-04-12"
+            BAD_CREDENTIALS,
+            f"the user name's api-version {version[:32]!r} is no date; use api-version=2021-04-12",
         )
     if model is not None and (len(model) > _MAX_MODEL or not _MODEL.fullmatch(model)):
         raise ConnectRefused(
@@ -112,9 +115,13 @@ def admit(
     user = parse_username(hello.username)
     client_id = hello.client_id
     if "/" in client_id or "/" in user.client_id:
-        raise ConnectRefused(BAD_CLIENT_ID, "this hub serves devices only; module identities (device/module) are not supported")
+        raise ConnectRefused(
+            BAD_CLIENT_ID, "this hub serves devices only; module identities (device/module) are not supported"
+        )
     if not DEVICE_ID.fullmatch(client_id):
-        raise ConnectRefused(BAD_CLIENT_ID, "the client id is no valid device id; the device must connect with its device id")
+        raise ConnectRefused(
+            BAD_CLIENT_ID, "the client id is no valid device id; the device must connect with its device id"
+        )
     if client_id != user.client_id:
         raise ConnectRefused(
             BAD_CLIENT_ID,
@@ -159,7 +166,9 @@ def _authenticate(
             raise ConnectRefused(NOT_AUTHORISED, f"device {device.id!r}: {refused.reason}") from None
     if hello.certificate is not None:
         device = _known(device, hello.client_id)
-        return Admission(device, user.api_version, user.model_id, _with_certificate(hello.certificate, device))
+        return Admission(
+            device, user.api_version, user.model_id, _with_certificate(hello.certificate, device)
+        )
     raise ConnectRefused(
         BAD_CREDENTIALS,
         f"device {hello.client_id!r} sent neither a password nor a client certificate; "
@@ -188,8 +197,8 @@ def _with_token(
     if not covers(token.resource, hosts, "devices", device.id):
         raise TokenRefused(
             "resource",
-            f"the token is for {token.resource[:256]!r}, not for {next(iter(hosts))}/devices/{device.id}; it belongs to "
-            "another device or hub: sign with this device's own connection string",
+            f"the token is for {token.resource[:256]!r}, not for {next(iter(hosts))}/devices/{device.id}; "
+            "it belongs to another device or hub: sign with this device's own connection string",
         )
     if token.policy is None:
         if token.resource.count("/") < 2:
@@ -199,9 +208,13 @@ def _with_token(
                 f"sign for {next(iter(hosts))}/devices/{device.id}",
             )
         if not device.keys:
-            raise TokenRefused("key", "the identity has no symmetric key; it must connect with its client certificate")
+            raise TokenRefused(
+                "key", "the identity has no symmetric key; it must connect with its client certificate"
+            )
         signer = check_token(token, device.keys, now, f"device {device.id!r}")
-        return Admission(device, user.api_version, user.model_id, auth_method("device", "sas"), token.expiry, signer)
+        return Admission(
+            device, user.api_version, user.model_id, auth_method("device", "sas"), token.expiry, signer
+        )
     policy = policies.get(token.policy)
     if policy is None or DEVICE_CONNECT not in policy.permissions:
         raise TokenRefused(
@@ -253,4 +266,6 @@ def check_will(will: Will, device_id: str) -> None:
             raise TopicRefused("QoS 2 is not supported; use 0 or 1")
         read_message(request.bag, will.payload, will.retain)
     except TopicRefused as refused:
-        raise ConnectRefused(NOT_AUTHORISED, f"the will of device {device_id!r} cannot be kept: {refused}") from None
+        raise ConnectRefused(
+            NOT_AUTHORISED, f"the will of device {device_id!r} cannot be kept: {refused}"
+        ) from None

@@ -18,7 +18,16 @@ class Device:
     for the device (it never connected with clean session 0, or last with 1).
     """
 
-    __slots__ = ("calls", "identity", "last_activity", "remembered", "sequence", "session", "state_changed", "twin")
+    __slots__ = (
+        "calls",
+        "identity",
+        "last_activity",
+        "remembered",
+        "sequence",
+        "session",
+        "state_changed",
+        "twin",
+    )
 
     def __init__(self, identity: dict[str, Any], twin: Twin):
         self.identity = identity

@@ -24,6 +24,9 @@ CODES: dict[str, tuple[int, int]] = {
     "DeviceAlreadyExists": (409, 409001),
     "PreconditionFailed": (412, 412001),
     "MessageTooLarge": (413, 413001),
+    "ThrottlingException": (429, 429001),
+    "ServerError": (500, 500001),
+    "ServiceUnavailable": (503, 503001),
     "GatewayTimeout": (504, 504101),
 }
 

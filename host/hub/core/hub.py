@@ -11,13 +11,13 @@ from typing import Any
 
 from . import events as event_names
 from . import jsontext
+from .access import authorize
 from .admission import admit
-from .auth import TokenRefused, check_token, covers, parse_token
 from .device import Device
 from .errors import ConnectRefused, HubError, device_not_found
 from .events import Event, Events
 from .methods import Methods
-from .policies import PERMISSIONS, RECORD_ID, load_policies, policies_record
+from .policies import RECORD_ID, load_policies, policies_record
 from .ports import Clock, Hello, Link, MethodResult, Store
 from .query import run_query
 from .registry import changed_identity, check_device_id, check_etag, invalid, new_identity
@@ -89,23 +89,26 @@ class Hub:
             admission = admit(hello, self._hosts, self._devices.get, self._policies, now)
         except ConnectRefused as refused:
             self.events.diagnostic(
-                hello.client_id[:128], event_names.CONNECTION_REFUSED, refused.reason, connackCode=refused.code
+                hello.client_id[:128],
+                event_names.CONNECTION_REFUSED,
+                refused.reason,
+                connackCode=refused.code,
             )
             raise
         device = admission.device
         if device.session is not None:
             device.session.close(EVICTED)
         session = Session(self, admission, hello, link)
-        device.session = session
         device.last_activity = device.state_changed = now
         device.sequence += 1
         if admission.model_id is not None:
             device.twin.model_id = admission.model_id
+        self.save(device)
+        device.session = session
         if admission.expiry is not None:
             self._watch_expiry(session, admission.expiry)
         if device.calls:
             self.timers.at(self.clock.monotonic(), lambda: self.methods.offer(device))
-        self.save(device)
         self.events.connection_state(device)
         return session
 
@@ -164,7 +167,9 @@ class Hub:
                 session.close("the identity was disabled; enable it to let the device connect again")
             self.methods.forget(device)
         elif session is not None and session.signer is not None and session.signer not in device.keys:
-            session.close("the key this connection was signed with was replaced; give the device its new connection string")
+            session.close(
+                "the key this connection was signed with was replaced; give the device its new connection string"
+            )
         return device.identity_view()
 
     def get_device(self, device_id: str) -> dict[str, Any]:
@@ -262,7 +267,9 @@ class Hub:
         """
         device = self._find(device_id)
         if not device.enabled:
-            raise HubError("DeviceNotFound", f"The device {device_id!r} is disabled; enable it before calling it.")
+            raise HubError(
+                "DeviceNotFound", f"The device {device_id!r} is disabled; enable it before calling it."
+            )
         self.methods.invoke(device, name, payload, response_timeout, connect_timeout, done)
 
     def query(
@@ -280,35 +287,7 @@ class Hub:
         ``DeviceConnect``. 401003 for a token that opens nothing, 401002 for one
         whose policy lacks the permission.
         """
-        if permission not in PERMISSIONS:
-            raise ValueError(f"{permission!r} is none of {', '.join(sorted(PERMISSIONS))}")
-        if not header:
-            raise HubError("IotHubUnauthorized", "The request has no Authorization header; send a SAS token in it.")
-        try:
-            token = parse_token(header)
-            policy = self._policies.get(token.policy or "")
-            if policy is None:
-                raise TokenRefused(
-                    "key",
-                    f"the token names no policy of this hub (skn={(token.policy or '')[:64]!r}); "
-                    f"use one of {', '.join(self._policies)}",
-                )
-            if not covers(token.resource, self._hosts):
-                raise TokenRefused(
-                    "resource",
-                    f"the token is for {token.resource[:256]!r} and this hub is {self.host_name!r}; "
-                    "check HostName in the service connection string",
-                )
-            check_token(token, policy.keys, self.clock.utc(), f"policy {policy.name!r}")
-        except TokenRefused as refused:
-            raise HubError("IotHubUnauthorized", refused.reason[0].upper() + refused.reason[1:] + ".") from None
-        if permission not in policy.permissions:
-            raise HubError(
-                "IotHubUnauthorizedAccess",
-                f"The policy {policy.name!r} lacks the permission {permission}; "
-                f"use a policy that has it: {', '.join(n for n, p in self._policies.items() if permission in p.permissions)}.",
-            )
-        return policy.name
+        return authorize(header, permission, self._hosts, self._policies, self.clock.utc())
 
     def connection_string(self, device_id: str) -> str:
         """The device's connection string. It holds a key: for the device's owner only."""

@@ -34,7 +34,9 @@ def _depth(value: Any) -> int:
     depth, level = 0, [value]
     while level := [item for item in level if isinstance(item, dict | list)]:
         depth += 1
-        level = [item for holder in level for item in (holder.values() if isinstance(holder, dict) else holder)]
+        level = [
+            item for holder in level for item in (holder.values() if isinstance(holder, dict) else holder)
+        ]
     return depth
 
 

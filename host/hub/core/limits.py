@@ -46,7 +46,9 @@ def check_members(members: dict[str, Any], path: str, arrays: bool = True, depth
 def _check_value(value: Any, path: str, arrays: bool, depth: int) -> None:
     if isinstance(value, str):
         if _utf8_size(value, path) > MAX_STRING:
-            raise invalid(f"The value of '{_short(path)}' is longer than {MAX_STRING} bytes; shorten or split it.")
+            raise invalid(
+                f"The value of '{_short(path)}' is longer than {MAX_STRING} bytes; shorten or split it."
+            )
     elif isinstance(value, bool):
         return
     elif isinstance(value, int):

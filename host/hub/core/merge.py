@@ -51,7 +51,11 @@ def changes_something(values: Document, patch: Document) -> bool:
         if value is None:
             if key in values:
                 return True
-        elif not isinstance(value, dict) or not isinstance(values.get(key), dict) or changes_something(values[key], value):
+        elif (
+            not isinstance(value, dict)
+            or not isinstance(values.get(key), dict)
+            or changes_something(values[key], value)
+        ):
             return True
     return False
 

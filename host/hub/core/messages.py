@@ -62,7 +62,9 @@ def read_message(bag: str, payload: bytes, retain: bool = False) -> Message:
             f"the message is {size} bytes with its properties, more than {MAX_MESSAGE}; send less in one message"
         )
     if not _MESSAGE_ID.fullmatch(system.get("message-id", "")):
-        raise TopicRefused("$.mid must be at most 128 ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '")
+        raise TopicRefused(
+            "$.mid must be at most 128 ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '"
+        )
     return Message(system, application, payload)
 
 
@@ -71,7 +73,10 @@ def readable_body(payload: bytes) -> tuple[str, Any]:
     try:
         return "json", jsontext.decode(payload)
     except jsontext.NotJson:
-        pass
+        return _text_body(payload)
+
+
+def _text_body(payload: bytes) -> tuple[str, Any]:
     try:
         return "text", payload.decode("utf-8")
     except UnicodeDecodeError:

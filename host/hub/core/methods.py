@@ -35,10 +35,26 @@ Done = Callable[[MethodResult | HubError], None]
 class Call:
     """One method call. ``session`` is None while it waits for the device to listen."""
 
-    __slots__ = ("connect_timeout", "device", "done", "name", "payload", "response_timeout", "rid", "session", "timer")
+    __slots__ = (
+        "connect_timeout",
+        "device",
+        "done",
+        "name",
+        "payload",
+        "response_timeout",
+        "rid",
+        "session",
+        "timer",
+    )
 
     def __init__(
-        self, device: Device, name: str, payload: bytes, response_timeout: int, connect_timeout: int, done: Done
+        self,
+        device: Device,
+        name: str,
+        payload: bytes,
+        response_timeout: int,
+        connect_timeout: int,
+        done: Done,
     ):
         self.device = device
         self.name = name
@@ -67,7 +83,7 @@ class Methods:
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > MAX_NAME:
             raise invalid(
                 f"methodName must be 1 to {MAX_NAME} printable ASCII characters without space and "
-                "$ ( ) < > @ , ; : \\ \" / [ ] ? = { }."
+                '$ ( ) < > @ , ; : \\ " / [ ] ? = { }.'
             )
         response = _seconds("responseTimeoutInSeconds", response_timeout, RESPONSE_TIMEOUT)
         connect = _seconds("connectTimeoutInSeconds", connect_timeout, CONNECT_TIMEOUT)
@@ -83,7 +99,8 @@ class Methods:
         if len(device.calls) >= MAX_IN_FLIGHT:
             raise HubError(
                 "DeviceMaximumInflightMethodExceeded",
-                f"Device '{device.id}' has {MAX_IN_FLIGHT} method calls under way; wait for their answers and try again.",
+                f"Device '{device.id}' has {MAX_IN_FLIGHT} method calls under way; "
+                "wait for their answers and try again.",
             )
         listening = device.session is not None and device.session.listens(name)
         if not listening and connect == 0:
@@ -93,7 +110,9 @@ class Methods:
         if listening:
             self._deliver(call)
         else:
-            call.timer = self._timers.at(self._clock.monotonic() + connect, lambda: self._not_online_in_time(call))
+            call.timer = self._timers.at(
+                self._clock.monotonic() + connect, lambda: self._not_online_in_time(call)
+            )
 
     def offer(self, device: Device) -> None:
         """Deliver the waiting calls that the device listens for now."""
@@ -111,8 +130,8 @@ class Methods:
             self._events.diagnostic(
                 session.device_id,
                 ANSWER_DROPPED,
-                f"a method answer came with $rid {response.rid[:64]!r}, which nobody waits for: it is late (the caller's "
-                "response time-out has passed) or from an earlier connection",
+                f"a method answer came with $rid {response.rid[:64]!r}, which nobody waits for: "
+                "it is late (the caller's response time-out has passed) or from an earlier connection",
             )
             return
         if len(payload) > MAX_PAYLOAD:
@@ -195,7 +214,9 @@ def _not_online(device: Device, name: str, waited: int) -> HubError:
     if device.session is None:
         what = "it is not connected: start it, or give connectTimeoutInSeconds to wait for it"
     else:
-        what = f"it is connected but has not subscribed to method '{name}': its program must listen for methods"
+        what = (
+            f"it is connected but has not subscribed to method '{name}': its program must listen for methods"
+        )
     return HubError(
         "DeviceNotOnline",
         "The operation failed because the requested device isn't online or hasn't registered the direct method "

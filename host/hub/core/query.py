@@ -14,7 +14,8 @@ from typing import Any
 from . import jsontext
 from .device import Device
 from .errors import HubError
-from .query_tree import UNDEFINED, Lookup, Query, parse_query
+from .query_tree import Query, parse_query
+from .query_values import UNDEFINED, Lookup
 from .twin import Section
 
 MAX_PAGE = 1000
@@ -51,9 +52,13 @@ def run_query(
     return rows, None, ITEM_TYPE
 
 
-def _candidates(query: Query, devices: Mapping[str, Device], order: Sequence[str], after: str | None) -> list[str]:
+def _candidates(
+    query: Query, devices: Mapping[str, Device], order: Sequence[str], after: str | None
+) -> list[str]:
     if query.only_id is not None:
-        return [query.only_id] if query.only_id in devices and (after is None or query.only_id > after) else []
+        return (
+            [query.only_id] if query.only_id in devices and (after is None or query.only_id > after) else []
+        )
     return list(order if after is None else order[bisect.bisect_right(order, after) :])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from .errors import HubError
 
 MAX_QUERY = 8192  # characters
+MAX_NUMBER = 64  # characters of one number
 
 _TOKEN = re.compile(
     r"""
@@ -50,6 +51,8 @@ def tokens_of(text: str) -> list[Token]:
             raise refuse(what, position)
         kind, word = str(match.lastgroup), match.group()
         if kind == "number":
+            if len(word) > MAX_NUMBER:
+                raise refuse(f"a number may have {MAX_NUMBER} characters", position)
             value: Any = float(word) if any(c in ".eE" for c in word) else int(word)
             tokens.append(Token(kind, word, position, value))
         elif kind == "string":

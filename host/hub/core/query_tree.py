@@ -4,52 +4,32 @@ IoT Hub developer guide, "IoT Hub query language". Served is
 ``SELECT [TOP n] * FROM devices [WHERE condition]`` with AND, OR, NOT, the
 comparisons, IN and NIN, and functions of one path or value. Projections,
 aggregates, arithmetic and GROUP BY are refused with their position.
-
-A condition is True, False or None (undefined: a path that does not exist, or
-values that cannot be compared). Undefined stays undefined through NOT, and a row
-is an answer only when its condition is True.
 """
 
-import operator
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from .query_text import Token, refuse, tokens_of
+from .query_values import (
+    COMPARISONS,
+    FUNCTIONS,
+    UNDEFINED,
+    Condition,
+    Lookup,
+    Value,
+    all_of,
+    any_of,
+    compare,
+    family_of,
+    literal,
+    nothing,
+    truth,
+)
 
 MAX_NESTING = 50  # parentheses and NOTs; the parser recurses for them
 
-
-class Undefined:
-    """What a path that does not exist evaluates to."""
-
-    __slots__ = ()
-
-
-UNDEFINED = Undefined()
-Lookup = Callable[[tuple[str, ...]], Any]
-Condition = Callable[[Lookup], bool | None]
-Value = Callable[[Lookup], Any]
-
-_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<>": operator.ne,
-    "<": operator.lt,
-    ">": operator.gt,
-    "<=": operator.le,
-    ">=": operator.ge,
-}
-_FUNCTIONS: dict[str, Callable[[Any], bool]] = {
-    "is_defined": lambda value: True,
-    "is_null": lambda value: value is None,
-    "is_bool": lambda value: isinstance(value, bool),
-    "is_number": lambda value: _family(value) == "number",
-    "is_string": lambda value: isinstance(value, str),
-    "is_object": lambda value: isinstance(value, dict),
-    "is_primitive": lambda value: _family(value) is not None,
-}
-_KEYWORDS = frozenset({"select", "top", "from", "where", "and", "or", "not", "in", "nin", "group", "by", "as"})
+_KEYWORDS = frozenset(
+    {"select", "top", "from", "where", "and", "or", "not", "in", "nin", "group", "by", "as"}
+)
 
 
 @dataclass(frozen=True)
@@ -64,26 +44,6 @@ class Query:
 def parse_query(text: str) -> Query:
     """Parse, or raise 400004 naming the position."""
     return _Parser(tokens_of(text)).query()
-
-
-def _family(value: Any) -> str | None:
-    """Scalars compare within their family only."""
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "null" if value is None else None
-
-
-def _compare(sign: str, left: Any, right: Any) -> bool | None:
-    family = _family(left)
-    if family is None or family != _family(right):
-        return None
-    if family == "null" and sign not in ("=", "!=", "<>"):
-        return None
-    return _COMPARISONS[sign](left, right)
 
 
 class _Parser:
@@ -157,13 +117,13 @@ class _Parser:
             parts.append(self._and())
             if top:
                 self._ids.clear()
-        return lambda look: _any(part(look) for part in parts)
+        return lambda look: any_of(part(look) for part in parts)
 
     def _and(self) -> Condition:
         parts = [self._not()]
         while self._accept("and"):
             parts.append(self._not())
-        return parts[0] if len(parts) == 1 else lambda look: _all(part(look) for part in parts)
+        return parts[0] if len(parts) == 1 else lambda look: all_of(part(look) for part in parts)
 
     def _not(self) -> Condition:
         if not self._is("not"):
@@ -190,7 +150,7 @@ class _Parser:
             return self._function()
         left = self._value()
         sign = self._next
-        if sign.kind == "sign" and sign.text in _COMPARISONS:
+        if sign.kind == "sign" and sign.text in COMPARISONS:
             self._take()
             return self._comparison(sign.text, left, self._value())
         if self._is("in") or self._is("nin"):
@@ -198,18 +158,21 @@ class _Parser:
         if sign.kind == "sign" and sign.text in ("+", "-", "*", "/", "%"):
             raise refuse("arithmetic is not served here", sign.position)
         value, path = left
-        if path is not None or isinstance(value(_nothing), bool):
-            return lambda look: _truth(value(look))
+        if path is not None or isinstance(value(nothing), bool):
+            return lambda look: truth(value(look))
         raise refuse("expected a comparison, IN, NIN or a function", sign.position)
 
     def _comparison(self, sign: str, left: "_Operand", right: "_Operand") -> Condition:
         (left_value, left_path), (right_value, right_path) = left, right
         if sign == "=" and self._depth == 0:
-            for path, other, other_path in ((left_path, right_value, right_path), (right_path, left_value, left_path)):
-                literal = other(_nothing) if other_path is None else None
-                if path == ("deviceId",) and isinstance(literal, str):
-                    self._ids.append(literal)
-        return lambda look: _compare(sign, left_value(look), right_value(look))
+            for path, other, other_path in (
+                (left_path, right_value, right_path),
+                (right_path, left_value, left_path),
+            ):
+                constant = other(nothing) if other_path is None else None
+                if path == ("deviceId",) and isinstance(constant, str):
+                    self._ids.append(constant)
+        return lambda look: compare(sign, left_value(look), right_value(look))
 
     def _membership(self, left: "_Operand", negative: bool) -> Condition:
         self._expect("[")
@@ -221,24 +184,26 @@ class _Parser:
             value, path = self._value()
             if path is not None:
                 raise refuse("a list may hold literal values only", position)
-            items.append(value(_nothing))
+            items.append(value(nothing))
         value, _ = left
 
         def member(look: Lookup) -> bool | None:
             found = value(look)
-            if _family(found) is None:
+            if family_of(found) is None:
                 return None
-            return any(_compare("=", found, item) is True for item in items) != negative
+            return any(compare("=", found, item) is True for item in items) != negative
 
         return member
 
     def _function(self) -> Condition:
         token = self._take()
         name = token.text.lower()
-        test = _FUNCTIONS.get(name)
+        test = FUNCTIONS.get(name)
         if test is None:
-            known = ", ".join(_FUNCTIONS)
-            raise refuse(f"the function {token.text[:32]!r} is not served here; there is {known}", token.position)
+            known = ", ".join(FUNCTIONS)
+            raise refuse(
+                f"the function {token.text[:32]!r} is not served here; there is {known}", token.position
+            )
         self._expect("(")
         value, _ = self._value()
         self._expect(")")
@@ -253,13 +218,13 @@ class _Parser:
         """A literal or a path: how to get it, and the path if it is one."""
         token = self._take()
         if token.kind == "string" or token.kind == "number":
-            return _literal(token.value), None
+            return literal(token.value), None
         if token.kind == "sign" and token.text == "-" and self._next.kind == "number":
-            return _literal(-self._take().value), None
+            return literal(-self._take().value), None
         if token.kind == "word":
             word = token.text.lower()
             if word in ("true", "false", "null"):
-                return _literal({"true": True, "false": False, "null": None}[word]), None
+                return literal({"true": True, "false": False, "null": None}[word]), None
             if word not in _KEYWORDS:
                 return self._path(token)
         raise refuse(f"expected a value or a property path, found {token.text!r}", token.position)
@@ -302,35 +267,3 @@ class _Deeper:
 
     def __exit__(self, *exception: object) -> None:
         self._parser._depth -= 1
-
-
-def _literal(value: Any) -> Value:
-    return lambda look: value
-
-
-def _nothing(path: tuple[str, ...]) -> Any:
-    return UNDEFINED
-
-
-def _truth(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-def _all(values: Any) -> bool | None:
-    result: bool | None = True
-    for value in values:
-        if value is False:
-            return False
-        if value is None:
-            result = None
-    return result
-
-
-def _any(values: Any) -> bool | None:
-    result: bool | None = False
-    for value in values:
-        if value is True:
-            return True
-        if value is None:
-            result = None
-    return result

@@ -81,7 +81,7 @@ def changed_identity(
     named = body.get("deviceId")
     if named is not None and named != old["deviceId"]:
         raise invalid(
-            f"The body names the device {str(named)[:140]!r}, the address {old['deviceId']!r}; make them equal."
+            f"The body names another device than the address, {old['deviceId']!r}; make them equal."
         )
     identity = jsontext.copy(old)
     status = body.get("status") or old["status"]
@@ -95,7 +95,9 @@ def changed_identity(
         if reason is not None and (not isinstance(reason, str) or len(reason) > MAX_REASON):
             raise invalid(f"The member 'statusReason' must be text of at most {MAX_REASON} characters.")
         identity["statusReason"] = reason
-    identity["authentication"] = _authentication(old["authentication"], body.get("authentication"), random_bytes)
+    identity["authentication"] = _authentication(
+        old["authentication"], body.get("authentication"), random_bytes
+    )
     _capabilities(identity, body)
     identity["etag"] = _new_etag(old["etag"], random_bytes)
     return identity

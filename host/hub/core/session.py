@@ -81,7 +81,9 @@ class Session:
         if not topics.filter_allowed(topic_filter, self.device_id):
             reason = f"a device may not subscribe to {topic_filter[:128]!r}; see the documented filters"
         elif topic_filter not in self._subscriptions and len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
-            reason = f"{topic_filter[:128]!r} would be more than {MAX_SUBSCRIPTIONS} subscriptions; drop one first"
+            reason = (
+                f"{topic_filter[:128]!r} would be more than {MAX_SUBSCRIPTIONS} subscriptions; drop one first"
+            )
         else:
             self._subscriptions[topic_filter] = min(qos, 1)
             return min(qos, 1)
@@ -209,5 +211,7 @@ class Session:
             message = read_message(request.bag, self._will.payload, self._will.retain)
             message.application["iothub-MessageType"] = "Will"
             self._telemetry(message)
-        self._hub.left(self)
-        self._hub.methods.lost(self)
+        try:
+            self._hub.left(self)
+        finally:
+            self._hub.methods.lost(self)

@@ -134,7 +134,9 @@ class Twin:
 
     def _sections(self, body: Any) -> tuple[Any, Any]:
         if not isinstance(body, dict):
-            raise invalid("The body of a twin write must be a JSON object with 'tags' and/or 'properties.desired'.")
+            raise invalid(
+                "The body of a twin write must be a JSON object with 'tags' and/or 'properties.desired'."
+            )
         tags = body.get("tags", _ABSENT)
         properties = body.get("properties")
         if properties is not None and not isinstance(properties, dict):
@@ -160,11 +162,10 @@ class Twin:
             values = merge(section.values, desired)
             check_size(values, MAX_SECTION, "Properties.Desired")
             mark = {"$lastUpdated": time, "$lastUpdatedVersion": section.version + 1}
-            if replaced:
-                metadata = stamp_all(values, mark)
-            else:
-                metadata = stamp(section.metadata, section.values, desired, mark)
-            self.desired = Section(values, metadata, section.version + 1)
+            metadata = stamp(section.metadata, section.values, desired, mark)
+            self.desired = Section(
+                values, stamp_all(values, mark) if replaced else metadata, section.version + 1
+            )
         self.tags = new_tags
         self.counter += 1
         return Change(tags=tags, desired=desired, replaced=replaced)
@@ -247,5 +248,3 @@ def _checked(members: Any, path: str) -> Any:
 def _or_cleared(patch: Document | None, values: Document) -> Document:
     """An own copy of the patch; for null one that deletes every member there is."""
     return dict.fromkeys(values) if patch is None else jsontext.copy(patch)
-
-
