@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import click
+
 from twinkle_host.failure import Failure
 from twinkle_host.run import VARIABLE
 from twinkle_host.service.hub import Hub
@@ -57,14 +58,26 @@ class Demo:
 
     def start_hub(self) -> None:
         """Bring up the hub and register the device."""
-        command = ["hub", "--state", str(self.folder / "hub"), "--port", "0", "--rest-port", "0", "--json", "--quiet"]
+        command = [
+            "hub",
+            "--state",
+            str(self.folder / "hub"),
+            "--port",
+            "0",
+            "--rest-port",
+            "0",
+            "--json",
+            "--quiet",
+        ]
         process = self._start(command, {})
         line = process.stdout.readline()
         if not line:
             raise StepFailed("the hub did not start; its message stands above")
         info = json.loads(line)
         self.hub = Hub(info["serviceConnectionString"], info["caFile"], info["mqttPort"])
-        self.tell("hub", f"{info['host']}, MQTT over TLS on {info['mqttPort']}, REST over TLS on {info['restPort']}")
+        self.tell(
+            "hub", f"{info['host']}, MQTT over TLS on {info['mqttPort']}, REST over TLS on {info['restPort']}"
+        )
         threading.Thread(target=self._watch_hub, daemon=True).start()
         with self.hub.registry() as registry:
             self.registry = registry
@@ -164,7 +177,9 @@ class Demo:
         with self.hub.registry() as registry:
             answer = registry.invoke_device_method(DEVICE, CloudToDeviceMethod(method_name=name))
         took = (time.monotonic() - begun) * 1000
-        self.tell("service", f"method {name} answered {answer.status} {json.dumps(answer.payload)} in {took:.0f} ms")
+        self.tell(
+            "service", f"method {name} answered {answer.status} {json.dumps(answer.payload)} in {took:.0f} ms"
+        )
         if answer.status != 200:
             raise StepFailed(f"method {name} answered {answer.status}")
 
@@ -182,7 +197,9 @@ class Demo:
         self.tell("service", f"desired {json.dumps(CONFIG)}")
         with self.hub.registry() as registry:
             registry.update_twin(DEVICE, Twin(properties=TwinProperties(desired=CONFIG)))
-        self.expect("Pending", lambda source, thing: members(thing, "reported").get("pendingConfig") == CONFIG)
+        self.expect(
+            "Pending", lambda source, thing: members(thing, "reported").get("pendingConfig") == CONFIG
+        )
         self.expect("Success", lambda source, thing: members(thing, "reported").get("status") == "Success")
         with self.hub.registry() as registry:
             reported = registry.get_twin(DEVICE).properties.reported
@@ -205,9 +222,7 @@ class Demo:
         self.call("rebootDevice")
         self.expect("the reset", lambda source, thing: source == "device" and "reset: " in thing)
         self.expect("coming back", lambda source, thing: source == "device" and " ready" in thing)
-        when = self.expect(
-            "rebootTime", lambda source, thing: members(thing, "reported").get("rebootTime")
-        )
+        when = self.expect("rebootTime", lambda source, thing: members(thing, "reported").get("rebootTime"))
         self.passed("reboot", f"answered, restarted, and reported rebootTime {when}")
 
     @property
@@ -226,7 +241,9 @@ def members(event, section: str) -> dict:
 
 @click.command()
 @click.option("--seconds", default=20.0, show_default=True, help="How long the show lasts, all in all.")
-@click.option("--interpreter", default="cpython", show_default=True, type=click.Choice(["cpython", "micropython"]))
+@click.option(
+    "--interpreter", default="cpython", show_default=True, type=click.Choice(["cpython", "micropython"])
+)
 def main(seconds: float, interpreter: str) -> None:
     """Show a device's life against a local hub; exit 0 only if every step really happened."""
     steps = ("telemetry", "configuration", "LED", "reboot")
@@ -250,7 +267,9 @@ def main(seconds: float, interpreter: str) -> None:
         finally:
             demo.stop()
     done = dict(demo.marks)
-    click.echo(f"\nSummary ({interpreter}, {demo.since:.0f} s, {demo.telemetry} telemetry messages at the hub)")
+    click.echo(
+        f"\nSummary ({interpreter}, {demo.since:.0f} s, {demo.telemetry} telemetry messages at the hub)"
+    )
     for step in steps:
         click.echo(f"  {'✓' if step in done else '✗'} {step:<14} {done.get(step, 'did not happen')}")
     if trouble:

@@ -76,8 +76,6 @@ class Connection:
         self._writer: asyncio.StreamWriter = writer
         self._decoder = codec.Decoder()
         self._session: Session | None = None
-        self._early: list[bytes] = []  # what the core sends before the CONNACK is out
-        self._greeted = False
         self._packet_id = 0
         self._who = "{}:{}".format(*writer.get_extra_info("peername")[:2])
 
@@ -158,9 +156,6 @@ class Connection:
             return
         self._who = f"device {self._session.device_id}"
         self._writer.write(codec.connack(0, self._session.present))
-        self._greeted = True
-        for data in self._early:
-            self._write(data)
 
     async def _serve(self, limit: float) -> bool:
         # Answers whether the device left by DISCONNECT.
@@ -196,9 +191,6 @@ class Connection:
                 self._write(codec.pingresp())
 
     def _write(self, data: bytes) -> None:
-        if not self._greeted:
-            self._early.append(data)
-            return
         if self._writer.transport.get_write_buffer_size() > MAX_UNREAD:
             log.warning("%s does not read what it is sent; dropped", self._who)
             self._writer.transport.abort()

@@ -74,10 +74,11 @@ class Server:
         certificates = Certificates(settings.state / "ca", settings.host_names)
         context = certificates.context()
         self._store = SqliteStore(settings.state / "hub.sqlite")
-        self.hub = Hub(settings.host_names[0], RealClock(), self._store, os.urandom)
-        self._ticker = Ticker(self.hub)
-        self._endpoint = Endpoint(self.hub, self._ticker, context)
-        rest = Rest(self.hub, self._ticker)
+        name, *aliases = settings.host_names
+        self.hub = Hub(name, RealClock(), self._store, os.urandom, aliases)
+        self.ticker = Ticker(self.hub)
+        self._endpoint = Endpoint(self.hub, self.ticker, context)
+        rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, rest)
         self._runner = web.AppRunner(rest.application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -89,14 +90,14 @@ class Server:
             await self.stop()
             raise
         self._publish(mqtt_port, self._runner.addresses[0][1], certificates.ca_file)
-        self._ticker.touch()
+        self.ticker.touch()
 
     async def stop(self) -> None:
         """Go down: devices and listeners are closed, the state is on disk."""
         self._side_door.close()
         await self._endpoint.stop()
         await self._runner.cleanup()
-        self._ticker.stop()
+        self.ticker.stop()
         self._store.close()
         self._lock.close()
 

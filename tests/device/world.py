@@ -5,6 +5,7 @@ with the same files in 32-bit MicroPython behind tests/device/bridge.py.
 """
 
 import json
+import math
 import os
 import subprocess
 from collections import deque
@@ -259,7 +260,7 @@ class World:
             if wait is not None:
                 # A nanosecond more, or rounding could leave the hub waiting for ever.
                 moments.append(self.clock.seconds + wait + 1e-9)
-            moment = min(moments, default=end)
+            moment = min(moments, default=math.inf)
             if moment > end:
                 self.clock.seconds = end
                 return

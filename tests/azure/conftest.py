@@ -1,0 +1,56 @@
+"""One local hub for Azure's own SDKs, unmodified.
+
+azure-iot-device always dials port 8883, so the hub listens on a loopback address
+of its own, where a hub that a developer runs is not in the way.
+"""
+
+import contextlib
+
+import pytest
+from live import LiveHub
+
+ADDRESS = "127.0.0.77"
+HOST = "contoso.example"
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory):
+    """A hub named contoso.example that is dialled as 127.0.0.77."""
+    state = tmp_path_factory.mktemp("azure-hub")
+    with LiveHub(state, bind=ADDRESS, port=8883, host_names=(HOST, ADDRESS)) as live:
+        yield live
+
+
+@pytest.fixture
+def service(hub, monkeypatch):
+    """azure-iot-hub's IoTHubRegistryManager."""
+    from azure.iot.hub import IoTHubRegistryManager
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", hub.info["caFile"])
+    text = hub.info["serviceConnectionString"].replace(HOST, ADDRESS)
+    return IoTHubRegistryManager.from_connection_string(text)
+
+
+@pytest.fixture
+def device(hub, request):
+    """A function that makes connected azure-iot-device clients; they leave at the end."""
+    from azure.iot.device import IoTHubDeviceClient
+
+    clients = []
+
+    def make(device_id=None, text=None, connect=True, **options):
+        text = text or hub.add(device_id or request.node.name.replace("[", "-").rstrip("]"))
+        with open(hub.info["caFile"]) as file:
+            options.setdefault("server_verification_cert", file.read())
+        client = IoTHubDeviceClient.create_from_connection_string(
+            f"{text};GatewayHostName={ADDRESS}", connection_retry=False, **options
+        )
+        clients.append(client)
+        if connect:
+            client.connect()
+        return client
+
+    yield make
+    for client in clients:
+        with contextlib.suppress(Exception):
+            client.shutdown()

@@ -1,0 +1,114 @@
+"""A real local hub in a thread of the test process, and waiting for what it tells."""
+
+import asyncio
+import queue
+import threading
+import time
+from pathlib import Path
+
+from twinkle_host.hub.server import Server, Settings
+
+WAIT_S = 20.0
+
+
+class LiveHub:
+    """A running server. ``events`` collects everything its core tells."""
+
+    def __init__(self, state: Path, **settings):
+        self.settings = Settings(state, **{"port": 0, "rest_port": 0, **settings})
+        self.events: queue.Queue = queue.Queue()
+        self._ready = threading.Event()
+        self._thread = None
+        self._failure = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Come up; raises what the server raised."""
+        self._ready.clear()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
+        self._thread.start()
+        assert self._ready.wait(WAIT_S)
+        if self._failure:
+            raise self._failure
+
+    def stop(self):
+        """Go down."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(WAIT_S)
+            assert not self._thread.is_alive(), "the hub did not stop"
+
+    async def _live(self):
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._failure = None
+        server = Server(self.settings)
+        try:
+            await server.start()
+        except Exception as failure:
+            self._failure = failure
+            return
+        finally:
+            self._ready.set()
+        server.hub.listen(self.events.put)
+        self.server, self.info = server, server.info
+        await self._stop.wait()
+        await server.stop()
+
+    def call(self, function, *arguments, **named):
+        """Call a method of the core, in the hub's own thread: ``call("get_twin", "dev")``."""
+
+        async def run():
+            result = getattr(self.server.hub, function)(*arguments, **named)
+            self.server.ticker.touch()
+            return result
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(WAIT_S)
+
+    def add(self, device_id):
+        """Register a device; its connection string."""
+        self.call("create_device", device_id, {})
+        return self.call("connection_string", device_id)
+
+    def reported(self, device_id):
+        """A device's reported properties, without the hub's own members."""
+        section = self.call("get_twin", device_id)["properties"]["reported"]
+        return {name: value for name, value in section.items() if not name.startswith("$")}
+
+    def event(self, source, wanted=lambda event: True, limit=WAIT_S):
+        """The next event of ``source`` that ``wanted`` accepts; fails when it does not come."""
+        end, seen = time.monotonic() + limit, []
+        while (left := end - time.monotonic()) > 0:
+            try:
+                event = self.events.get(timeout=left)
+            except queue.Empty:
+                break
+            seen.append(event)
+            if event["source"] == source and wanted(event):
+                return event
+        raise AssertionError(f"no such {source} event; there were {seen}")
+
+    def until_reported(self, device_id, **members):
+        """Wait until these members are reported with these values; answers all of them."""
+        if not self._has(device_id, members):
+            self.event("twinChangeEvents", lambda event: self._has(device_id, members))
+        return self.reported(device_id)
+
+    def _has(self, device_id, members):
+        reported = self.reported(device_id)
+        return all(name in reported and reported[name] == value for name, value in members.items())
+
+
+def eventually(condition, limit=WAIT_S):
+    """Wait for something that tells nobody; answers what it is."""
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        threading.Event().wait(0.02)
+    raise AssertionError("it did not happen")
