@@ -36,6 +36,7 @@ CONNECTION_REFUSED = "connectionRefused"
 CONNECTION_CLOSED = "connectionClosed"
 REQUEST_REFUSED = "requestRefused"
 ANSWER_DROPPED = "answerDropped"
+STORE_FAILED = "storeFailed"
 
 _SCHEMAS = {
     TWIN_CHANGES: "twinChangeNotification",

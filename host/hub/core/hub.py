@@ -5,7 +5,6 @@ what arrived and calls ``step()`` afterwards: it runs what is due and answers ho
 long the skin may sleep. Calls must come from one thread.
 """
 
-import bisect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,10 +13,11 @@ from . import jsontext
 from .access import authorize
 from .admission import admit
 from .device import Device
-from .errors import ConnectRefused, HubError, device_not_found
+from .devices import Devices
+from .errors import ConnectRefused, HubError
 from .events import Event, Events
 from .methods import Methods
-from .policies import RECORD_ID, load_policies, policies_record
+from .policies import load_policies, policies_record
 from .ports import Clock, Hello, Link, MethodResult, Store
 from .query import run_query
 from .registry import changed_identity, check_device_id, check_etag, invalid, new_identity
@@ -26,6 +26,7 @@ from .timers import Timers
 from .times import iso, ticks
 from .twin import Change, Twin
 
+UNAVAILABLE = 3  # CONNACK: server unavailable; devices try again
 MAX_LIST = 1000  # devices in one answer of GET /devices
 EVICTED = (
     "400027: a newer connection with the same device id took over; two programs use this identity, "
@@ -58,23 +59,14 @@ class Hub:
         self.timers = Timers()
         self.methods = Methods(clock, self.timers, self.events)
         self._hosts = tuple(dict.fromkeys(name.lower() for name in (host_name, *aliases)))
-        self._store = store
         self._random = random_bytes
-        self._devices: dict[str, Device] = {}
-        self._order: list[str] = []  # ids in order, for listing and paging
         self._last_generation = 0
-        policies = None
-        for record in store.load_all():
-            if record["id"] == RECORD_ID:
-                policies = record
-            else:
-                self._devices[record["id"]] = Device.from_record(record)
-        self._order = sorted(self._devices)
-        self._policies = load_policies(policies, random_bytes)
+        self.devices = Devices(store, self.events)
+        self._policies = load_policies(self.devices.policies_record, random_bytes)
         store.save(policies_record(self._policies))
 
     def __repr__(self) -> str:
-        return f"<Hub {self.host_name} with {len(self._devices)} devices>"
+        return f"<Hub {self.host_name} with {len(self.devices)} devices>"
 
     # --- the device side
 
@@ -86,40 +78,46 @@ class Hub:
         """
         now = self.clock.utc()
         try:
-            admission = admit(hello, self._hosts, self._devices.get, self._policies, now)
+            admission = admit(hello, self._hosts, self.devices.get, self._policies, now)
         except ConnectRefused as refused:
-            self.events.diagnostic(
-                hello.client_id[:128],
-                event_names.CONNECTION_REFUSED,
-                refused.reason,
-                connackCode=refused.code,
-            )
+            self._refused(hello, refused)
             raise
         device = admission.device
         if device.session is not None:
             device.session.close(EVICTED)
+        remembered = device.remembered
         session = Session(self, admission, hello, link)
         device.last_activity = device.state_changed = now
         device.sequence += 1
         if admission.model_id is not None:
             device.twin.model_id = admission.model_id
-        self.save(device)
+        try:
+            self.devices.save(device)
+        except HubError as error:
+            device.remembered = remembered
+            raise self._refused(hello, ConnectRefused(UNAVAILABLE, error.message)) from error
         device.session = session
         if admission.expiry is not None:
-            self._watch_expiry(session, admission.expiry)
+            self._expire_at(session, admission.expiry)
         if device.calls:
             self.timers.at(self.clock.monotonic(), lambda: self.methods.offer(device))
         self.events.connection_state(device)
         return session
 
-    def _watch_expiry(self, session: Session, expiry: int) -> None:
-        left = expiry - self.clock.utc()
-        if left <= 0:
-            session.close(TOKEN_EXPIRED)
-            return
-        # Looked at again when due: the wall clock may have been set since.
-        moment = self.clock.monotonic() + left
-        session.expiry = self.timers.at(moment, lambda: self._watch_expiry(session, expiry))
+    def _refused(self, hello: Hello, refused: ConnectRefused) -> ConnectRefused:
+        what, device_id = event_names.CONNECTION_REFUSED, hello.client_id[:128]
+        self.events.diagnostic(device_id, what, refused.reason, connackCode=refused.code)
+        return refused
+
+    def _expire_at(self, session: Session, expiry: int) -> None:
+        def look() -> None:
+            # The wall clock may have been set back since.
+            if self.clock.utc() < expiry:
+                self._expire_at(session, expiry)
+            else:
+                session.close(TOKEN_EXPIRED)
+
+        session.expiry = self.timers.at(self.clock.monotonic() + expiry - self.clock.utc(), look)
 
     def left(self, session: Session) -> None:
         """A session ended (called by the session)."""
@@ -127,7 +125,7 @@ class Hub:
         device.session = None
         device.state_changed = self.clock.utc()
         device.sequence += 1
-        self.save(device)
+        self.devices.save_or_tell(device)
         self.events.connection_state(device)
 
     # --- the registry
@@ -135,7 +133,7 @@ class Hub:
     def create_device(self, device_id: str, body: Any = None) -> dict[str, Any]:
         """A new identity and its twin; 409001 when the id exists. Missing keys are made."""
         check_device_id(device_id)
-        if device_id in self._devices:
+        if device_id in self.devices:
             raise HubError(
                 "DeviceAlreadyExists",
                 f"The device {device_id!r} exists already; update it (with If-Match), or choose another id.",
@@ -143,21 +141,19 @@ class Hub:
         utc = self.clock.utc()
         generation = max(ticks(utc), self._last_generation + 1)
         device = Device(new_identity(device_id, body, utc, generation, self._random), Twin())
-        self.save(device)
+        self.devices.add(device)
         self._last_generation = generation
-        self._devices[device_id] = device
-        bisect.insort(self._order, device_id)
         self.events.lifecycle(device, "createDeviceIdentity")
         return device.identity_view()
 
     def update_device(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
         """Change an identity. Disabling it, or replacing the key its token was signed with, ends its connection."""
-        device = self._find(device_id)
+        device = self.devices.find(device_id)
         check_etag(etag, device.identity["etag"], "identity")
         before = device.identity
         device.identity = changed_identity(before, body, self.clock.utc(), self._random)
         try:
-            self.save(device)
+            self.devices.save(device)
         except BaseException:
             device.identity = before
             raise
@@ -174,41 +170,32 @@ class Hub:
 
     def get_device(self, device_id: str) -> dict[str, Any]:
         """The identity, keys included."""
-        return self._find(device_id).identity_view()
+        return self.devices.find(device_id).identity_view()
 
     def list_devices(self, top: int | None = None) -> list[dict[str, Any]]:
         """Up to ``top`` identities (1 to 1000; anything else means 1000), by id."""
         count = top if isinstance(top, int) and 1 <= top <= MAX_LIST else MAX_LIST
-        return [self._devices[device_id].identity_view() for device_id in self._order[:count]]
+        return [self.devices.find(device_id).identity_view() for device_id in self.devices.order[:count]]
 
     def delete_device(self, device_id: str, etag: str | None = None) -> None:
         """Remove an identity and its twin; its connection ends and waiting calls fail."""
-        device = self._find(device_id)
+        device = self.devices.find(device_id)
         check_etag(etag, device.identity["etag"], "identity")
         if device.session is not None:
             device.session.close("the identity was deleted; the device is unknown to this hub now")
-        self._store.delete(device_id)
-        del self._devices[device_id]
-        del self._order[bisect.bisect_left(self._order, device_id)]
+        self.devices.remove(device)
         self.methods.forget(device)
         self.events.lifecycle(device, "deleteDeviceIdentity")
 
     def statistics(self) -> dict[str, int]:
-        """Counts of devices: total, enabled, disabled and connected."""
-        devices = self._devices.values()
-        enabled = sum(device.enabled for device in devices)
-        return {
-            "totalDeviceCount": len(devices),
-            "enabledDeviceCount": enabled,
-            "disabledDeviceCount": len(devices) - enabled,
-            "connectedDeviceCount": sum(device.session is not None for device in devices),
-        }
+        """``totalDeviceCount``, ``enabledDeviceCount``, ``disabledDeviceCount``, ``connectedDeviceCount``."""
+        return self.devices.statistics()
 
     # --- twins
 
     def get_twin(self, device_id: str) -> dict[str, Any]:
         """The full twin."""
-        return self._find(device_id).twin_view()
+        return self.devices.find(device_id).twin_view()
 
     def patch_twin(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
         """Merge tags and desired properties, tell the device, answer the twin as written."""
@@ -221,7 +208,7 @@ class Hub:
     def _write_desired(
         self, device_id: str, etag: str | None, write: Callable[[Twin, str], Change | None]
     ) -> dict[str, Any]:
-        device = self._find(device_id)
+        device = self.devices.find(device_id)
         check_etag(etag, device.twin.etag, "twin")
         change = self.write_twin(device, write)
         view = device.twin_view()
@@ -240,7 +227,7 @@ class Hub:
         change = write(twin, iso(self.clock.utc()))
         if change is not None:
             try:
-                self.save(device)
+                self.devices.save(device)
             except BaseException:
                 twin.restore(before)
                 raise
@@ -265,7 +252,7 @@ class Hub:
         timeout of 0, a device that is not listening (404103). ``done`` may be
         called before this returns.
         """
-        device = self._find(device_id)
+        device = self.devices.find(device_id)
         if not device.enabled:
             raise HubError(
                 "DeviceNotFound", f"The device {device_id!r} is disabled; enable it before calling it."
@@ -276,7 +263,7 @@ class Hub:
         self, text: str, page_size: int | None = 100, continuation: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None, str]:
         """``(rows, continuation or None on the last page, item type)`` of a query over devices."""
-        return run_query(text, self._devices, self._order, page_size, continuation)
+        return run_query(text, self.devices, page_size, continuation)
 
     # --- access
 
@@ -291,7 +278,7 @@ class Hub:
 
     def connection_string(self, device_id: str) -> str:
         """The device's connection string. It holds a key: for the device's owner only."""
-        device = self._find(device_id)
+        device = self.devices.find(device_id)
         text = f"HostName={self.host_name};DeviceId={device_id};"
         return text + (f"SharedAccessKey={device.keys[0]}" if device.keys else "x509=true")
 
@@ -316,16 +303,6 @@ class Hub:
 
     # --- for the core's own parts
 
-    def save(self, device: Device) -> None:
-        """Put the device's record into the store."""
-        self._store.save(device.record())
-
     def tracking_id(self) -> str:
         """32 hexadecimal digits for an error body."""
         return self._random(16).hex()
-
-    def _find(self, device_id: str) -> Device:
-        device = self._devices.get(device_id)
-        if device is None:
-            raise device_not_found(str(device_id)[:128])
-        return device

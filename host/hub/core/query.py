@@ -8,11 +8,11 @@ import base64
 import binascii
 import bisect
 import zlib
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import jsontext
 from .device import Device
+from .devices import Devices
 from .errors import HubError
 from .query_tree import Query, parse_query
 from .query_values import UNDEFINED, Lookup
@@ -25,8 +25,7 @@ ITEM_TYPE = "Twin"
 
 def run_query(
     text: str,
-    devices: Mapping[str, Device],
-    order: Sequence[str],
+    devices: Devices,
     page_size: int | None,
     continuation: str | None,
 ) -> tuple[list[dict[str, Any]], str | None, str]:
@@ -38,8 +37,8 @@ def run_query(
     mark = zlib.crc32(text.encode("utf-8", "surrogatepass"))
     after, left = _resume(continuation, mark, query)
     rows: list[dict[str, Any]] = []
-    for device_id in _candidates(query, devices, order, after):
-        device = devices[device_id]
+    for device_id in _candidates(query, devices, after):
+        device = devices.find(device_id)
         if query.condition is not None and query.condition(_looker(device)) is not True:
             continue
         if left == 0:
@@ -52,14 +51,11 @@ def run_query(
     return rows, None, ITEM_TYPE
 
 
-def _candidates(
-    query: Query, devices: Mapping[str, Device], order: Sequence[str], after: str | None
-) -> list[str]:
-    if query.only_id is not None:
-        return (
-            [query.only_id] if query.only_id in devices and (after is None or query.only_id > after) else []
-        )
-    return list(order if after is None else order[bisect.bisect_right(order, after) :])
+def _candidates(query: Query, devices: Devices, after: str | None) -> list[str]:
+    known = query.only_id
+    if known is not None:
+        return [known] if known in devices and (after is None or known > after) else []
+    return devices.order[0 if after is None else bisect.bisect_right(devices.order, after) :]
 
 
 def _resume(continuation: str | None, mark: int, query: Query) -> tuple[str | None, int | None]:

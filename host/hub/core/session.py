@@ -101,7 +101,7 @@ class Session:
 
     def _remember(self, before: dict[str, int]) -> None:
         if not self._clean and self._subscriptions != before:
-            self._hub.save(self.device)
+            self._hub.devices.save_or_tell(self.device)
 
     def listens(self, method: str) -> bool:
         """Whether it is subscribed to all methods or to this one."""
