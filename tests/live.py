@@ -91,7 +91,8 @@ class LiveHub:
             seen.append(event)
             if event["source"] == source and wanted(event):
                 return event
-        raise AssertionError(f"no such {source} event; there were {seen}")
+        told = "\n".join(str(event)[:300] for event in seen)
+        raise AssertionError(f"no such {source} event; there were:\n{told}")
 
     def until_reported(self, device_id, **members):
         """Wait until these members are reported with these values; answers all of them."""

@@ -74,6 +74,7 @@ class DeviceProcess:
             except queue.Empty:
                 raise AssertionError(f"no line with {part!r} in:\n" + "\n".join(self.log)) from None
             if line is None:
+                self._lines = None
                 raise AssertionError(f"the device ended without {part!r}:\n" + "\n".join(self.log))
             self.log.append(line)
             if part in line:
@@ -82,8 +83,7 @@ class DeviceProcess:
     def wait_for_end(self, limit=20):
         """Its exit status."""
         status = self._process.wait(timeout=limit)
-        while (line := self._lines.get(timeout=5)) is not None:
-            self.log.append(line)
+        self._drain()
         return status
 
     def stop(self):
@@ -91,11 +91,22 @@ class DeviceProcess:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
         try:
-            return self._process.wait(timeout=10)
+            status = self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
             raise
+        self._drain()
+        return status
+
+    def _drain(self):
+        # Everything it said before it ended, up to the mark that there is no more.
+        while self._lines is not None:
+            line = self._lines.get(timeout=5)
+            if line is None:
+                self._lines = None
+            else:
+                self.log.append(line)
 
     def leds(self):
         """The levels the LED has shown."""

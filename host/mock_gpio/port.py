@@ -23,6 +23,13 @@ class Port(Contract):
         super().__init__(settings, directory)
         self.history = []  # (milliseconds, level)
         self._range = RANGES[settings.get("sensor", {}).get("model", "DHT22")]
+        self._clock_offset = settings.get("clockOffset", 0)
+
+    def utc(self):
+        """The computer's time, off by the board file's ``clockOffset`` (seconds); None if that is null."""
+        if self._clock_offset is None:
+            return None
+        return super().utc() + self._clock_offset
 
     def led(self, level):
         """Record the level."""

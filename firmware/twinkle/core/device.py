@@ -28,7 +28,7 @@ from .clock import WallClock
 from .config import Config
 from .document import check, decode, find, missing
 from .errors import BadRequest
-from .link import CONNECTING, OFFLINE, READY, SYNCING, Link
+from .link import CONNECTING, OFFLINE, READY, RENEW_MS, SYNCING, TOKEN_S, Link
 from .liveness import QUIET, SILENT, Liveness
 from .methods import Methods
 from .reboot import Reboot
@@ -38,10 +38,9 @@ from .telemetry import Telemetry
 from .twin import Twin
 from .writable import Writables
 
-TOKEN_S = 3600  # a token's life
-RENEW_MS = 3480000  # a new one is made 120 s before it ends
 CLOCK_MS = 1000  # while the time is unknown, look again this often
 IDLE_MS = 60000  # nothing is due: the rim is at work
+NO_CLOCK = "waiting for the clock"
 
 
 class Device:
@@ -179,18 +178,19 @@ class Device:
             times.append(self.sampler.due())
         return max(now, min([at for at in times if at is not None] or [now + IDLE_MS]))
 
+    # --- the parts
+
     def say(self, level, text):
         """Queue a line for the log."""
         self._act("say", level, text)
-
-    # --- the parts
 
     def _step_link(self, now):
         state = self.link.state
         if state == OFFLINE:
             utc = self.clock.utc(now)
-            # Without the time no token can be signed; on_time() will come.
-            if utc is not None and now >= self.link.due and self.link.fire("due", now, "connecting"):
+            if utc is None:
+                self._wait_for_clock()
+            elif now >= self.link.due and self.link.fire("due", now, "connecting"):
                 self._act("connect", self.identity.username(self.app.model_id), int(utc) + TOKEN_S)
             return
         if state == CONNECTING:
@@ -210,6 +210,11 @@ class Device:
             self.liveness.asked(now)
             self._act("ping")
 
+    def _wait_for_clock(self):
+        if self.link.reason != NO_CLOCK:
+            self.link.reason = NO_CLOCK
+            self.say("warning", "%s: no token can be signed before it is set" % NO_CLOCK)
+
     def _drop(self, reason, now):
         self._act("disconnect")
         self.on_lost(reason, now)
@@ -222,8 +227,7 @@ class Device:
             self._act("publish", head[0], head[1], 1)
 
     def _on_twin(self, about, payload, now):
-        _, status, rid, _ = about
-        body = None
+        status, rid, body = about[1], about[2], None
         if status == 200:
             try:
                 body = decode(payload)
@@ -282,7 +286,7 @@ class Device:
         self.report({"lastError": text})
 
     def _request(self, topic, payload):
-        # Answered by the hub on a topic of its own, so a PUBACK would add nothing.
+        # QoS 0: the hub answers on a topic of its own, so a PUBACK would add nothing.
         self._act("publish", topic, payload, 0)
 
     def _answer(self, rid, status, body):

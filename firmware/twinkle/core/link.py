@@ -41,6 +41,9 @@ TABLE = {
     (READY, "renew"): OFFLINE,
 }
 
+TOKEN_S = 3600  # a token's life
+RENEW_MS = 3480000  # a new one is made 120 s before it ends
+
 FIRST_MS = 1000  # the first retry comes within this
 BASE_MS = 1000
 LONGEST_MS = 100000

@@ -8,11 +8,10 @@ A device's directory holds
     state/             written by the device alone
 """
 
-import json
-
 from ..core import identity
 from ..core.device import Device
-from ..core.errors import SetupError
+from ..core.document import decode
+from ..core.errors import BadRequest, SetupError
 from . import compat
 from .log import Log
 from .runner import Runner
@@ -46,11 +45,11 @@ def boot(directory):
 
 def _read(directory, name):
     try:
-        with open(directory + "/" + name) as file:
-            content = json.load(file)
+        with open(directory + "/" + name, "rb") as file:
+            content = decode(file.read())
     except OSError:
         raise SetupError("%s is missing in %s" % (name, directory), "prepare the device again") from None
-    except ValueError:
+    except BadRequest:
         raise SetupError("%s is not JSON" % name, "prepare the device again") from None
     if not isinstance(content, dict):
         raise SetupError("%s is not a JSON object" % name, "prepare the device again")

@@ -1,0 +1,19 @@
+"""Boots the device of a directory, runs it until it is ready, and prints what it holds of the heap."""
+
+import gc
+import sys
+
+gc.threshold(8192)
+gc.collect()
+before = gc.mem_alloc()
+
+from twinkle.rim.boot import boot  # noqa: E402
+
+runner = boot(sys.argv[1])
+for _ in range(200):
+    runner.turn()
+    if runner.device.telemetry.sent:
+        break
+gc.collect()
+print("heap", runner.device.link.state, runner.device.telemetry.sent, gc.mem_alloc() - before, gc.mem_free())
+runner._disconnect()

@@ -1,0 +1,279 @@
+"""The real device process, on both interpreters, against the real local hub over verified TLS."""
+
+import json
+import queue
+
+import pytest
+from live import LiveHub, eventually
+from places import HEAP, run_micropython
+from process import DeviceProcess
+
+from twinkle_host.run import RESET_STATUS
+
+INTERPRETERS = ["cpython", "micropython"]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("hub"), host_names=("localhost", "hub.test")) as live:
+        yield live
+
+
+@pytest.fixture
+def name(request):
+    """A device id of the test's own."""
+    return "".join(c if c.isalnum() else "-" for c in request.node.name)[:100]
+
+
+@pytest.fixture(params=INTERPRETERS)
+def device(request, hub, tmp_path, name):
+    """Makes device processes that know the hub; stops them at the end."""
+    made = []
+
+    def make(text=None, live=hub, **options):
+        text = text or live.add(name)
+        if "Port=" not in text:
+            text += f";Port={live.info['mqttPort']}"
+        with open(live.info["caFile"], "rb") as file:
+            process = DeviceProcess(request.param, tmp_path / "device", text, file.read(), **options)
+        made.append((process, text))
+        return process.start()
+
+    yield make
+    for process, text in made:
+        process.stop()
+        key = text.partition("SharedAccessKey=")[2].partition(";")[0]
+        assert key not in "\n".join(process.log)
+        assert "SharedAccessSignature" not in "\n".join(process.log)
+
+
+def call(live, name, method, payload=None, **timeouts):
+    """Call a method and wait for the outcome."""
+    outcome = queue.Queue()
+    live.call("invoke", name, method, payload, done=outcome.put, **timeouts)
+    return outcome.get(timeout=30)
+
+
+def patch(live, name, desired):
+    live.call("patch_twin", name, {"properties": {"desired": desired}})
+
+
+def test_the_whole_life(hub, device, name):
+    process = device()
+    process.wait_for(" ready")
+    hub.until_reported(name, configId=1)
+    first = hub.event("Telemetry", lambda event: event["deviceId"] == name)
+    assert set(first["body"]) == {"temp", "humid"}
+    assert first["systemProperties"]["content-type"] == "application/json"
+    assert first["systemProperties"]["content-encoding"] == "utf-8"
+
+    patch(hub, name, {"configId": 3, "sendFrequency": "1s"})
+    hub.until_reported(name, configId=3, sendFrequency="1s", status="Success")
+    assert process.record("config") == {"configId": 3, "sendFrequency": "1s"}
+
+    (process.folder / "sensor.json").write_text('{"temperature": 31.5, "humidity": 77}')
+    hub.event("Telemetry", lambda event: event["deviceId"] == name and event["body"]["temp"] == 31.5)
+
+    assert call(hub, name, "turnon").status == 200
+    assert process.leds() == [1.0]
+    assert call(hub, name, "turnoff").status == 200
+    assert process.leds() == [1.0, 0.0]
+    answer = call(hub, name, "blink", 0.2)
+    assert answer.payload == {"description": "Blinking LED every 0.2 seconds"}
+    eventually(lambda: process.leds()[2:6] == [1.0, 0.0, 1.0, 0.0])
+
+    answer = call(hub, name, "rebootDevice", '{"method_number":"42"}')
+    assert answer.payload == {"Response": "This is the response from the device"}
+    assert process.wait_for_end() == RESET_STATUS
+    assert process.record("reboot") is not None
+    process.start()
+    eventually(lambda: "rebootTime" in hub.reported(name))
+    eventually(lambda: process.record("reboot") is None)
+    assert process.record("config") == {"configId": 3, "sendFrequency": "1s"}
+
+
+def test_x_1_a_restarted_hub_gets_its_device_back_and_missed_changes_are_applied_once(tmp_path, device, name):
+    with LiveHub(tmp_path / "own-hub") as live:
+        text = live.add(name)
+        process = device(text, live)
+        process.wait_for(" ready")
+        ports = {"port": live.info["mqttPort"], "rest_port": live.info["restPort"]}
+    process.wait_for("link lost")
+    with LiveHub(tmp_path / "own-hub", **ports) as live:
+        patch(live, name, {"configId": 7, "sendFrequency": "1m"})
+        process.wait_for(" ready", 30)
+        live.until_reported(name, configId=7)
+        assert call(live, name, "turnon").status == 200
+        patch(live, name, {"configId": 8})
+        live.until_reported(name, configId=8)
+        process.stop()
+    assert sum("applied configuration 7" in line for line in process.log) == 1
+
+
+def test_a_wrong_key_says_so_at_the_hub_and_what_to_check_at_the_device(hub, device, name):
+    text = hub.add(name).partition("SharedAccessKey=")[0] + "SharedAccessKey=" + "A" * 43 + "="
+    line = device(text).wait_for("link lost")
+    assert "key is its own" in line and "CONNACK 5" in line
+    reason = refusal(hub, name)
+    assert "neither the primary nor the secondary key" in reason and "connection string" in reason
+
+
+def test_an_expired_token_is_told_apart_and_blamed_on_the_clock(hub, device, name):
+    line = device(board={"clockOffset": -86400}).wait_for("link lost")
+    assert "clock is right" in line
+    reason = refusal(hub, name)
+    assert "expired" in reason and "clock" in reason
+
+
+def test_an_unknown_device_is_told_apart(hub, device, name):
+    hub.add(name)
+    text = hub.call("connection_string", name)
+    hub.call("delete_device", name)
+    line = device(text).wait_for("link lost")
+    assert "device exists" in line
+    assert "not registered" in refusal(hub, name)
+
+
+def test_a_disabled_device_is_told_apart(hub, device, name):
+    text = hub.add(name)
+    hub.call("update_device", name, {**hub.call("get_device", name), "status": "disabled"})
+    assert "enabled" in device(text).wait_for("link lost")
+    assert "disabled" in refusal(hub, name)
+
+
+def refusal(hub, name):
+    event = hub.event("hubDiagnostics", lambda event: event["deviceId"] == name)
+    assert event["body"]["what"] == "connectionRefused"
+    return event["body"]["reason"]
+
+
+def test_a_name_other_than_the_hubs_may_be_dialled_if_the_certificate_carries_it(hub, device, name):
+    process = device(hub.add(name) + ";GatewayHostName=127.0.0.1")
+    process.wait_for("connecting to 127.0.0.1")
+    process.wait_for(" ready")
+
+
+def test_an_unset_clock_waits_and_says_so(hub, device, name):
+    process = device(board={"clockOffset": None})
+    assert "clock" in process.wait_for("warning")
+    process.stop()
+    assert not any("connecting" in line for line in process.log)
+
+
+def test_bad_desired_values_and_payloads_leave_a_device_that_works(hub, device, name):
+    process = device()
+    process.wait_for(" ready")
+    patch(hub, name, {"configId": 2, "sendFrequency": "soon"})
+    reported = hub.until_reported(name, status="Rejected")
+    assert "sendFrequency" in reported["reason"] and reported["configId"] == 1
+    process.wait_for("is rejected")
+    answer = call(hub, name, "blink", {"not": "a number"})
+    assert answer.status == 400 and "number of seconds" in answer.payload["error"]
+    assert call(hub, name, "nothing").status == 404
+    patch(hub, name, {"text": "x" * 4000, "deep": {"a": {"b": {"c": {"d": [1, 2, 3]}}}}})
+    patch(hub, name, {"configId": 3, "sendFrequency": "5m"})
+    hub.until_reported(name, configId=3, status="Success")
+    assert call(hub, name, "turnon").status == 200
+
+
+def test_a_twin_of_28_kb_is_taken_or_refused_aloud_and_the_device_goes_on(hub, device, name):
+    process = device()
+    process.wait_for(" ready")
+    patch(hub, name, {f"k{n}": "x" * 4000 for n in range(7)})
+    patch(hub, name, {"configId": 3, "sendFrequency": "5m"})
+    if "cpython" in name:
+        hub.until_reported(name, configId=3, status="Success")
+    else:
+        # There is no room for it beside a program that was compiled on the device.
+        assert "no memory for it" in process.wait_for("cannot be used")
+        eventually(lambda: "no memory" in hub.reported(name).get("lastError", ""))
+    assert call(hub, name, "turnon").status == 200
+    patch(hub, name, {f"k{n}": None for n in range(7)})
+    patch(hub, name, {"configId": 4})
+    hub.until_reported(name, configId=4, status="Success")
+
+
+def test_a_failing_sensor_sends_nothing_and_is_logged(hub, device, name):
+    process = device(board={"sensor": {"model": "DHT22"}, "log": "debug"})
+    (process.folder / "sensor.json").write_text('{"error": "no answer from the sensor"}')
+    process.wait_for(" ready")
+    patch(hub, name, {"configId": 3, "sendFrequency": "1s"})
+    line = process.wait_for("no answer from the sensor")
+    assert "check the sensor's wiring" in line
+    (process.folder / "sensor.json").write_text('{"temperature": 12.5, "humidity": 50}')
+    hub.event("Telemetry", lambda event: event["deviceId"] == name and event["body"]["temp"] == 12.5)
+
+
+def test_a_full_disk_is_reported_and_the_device_goes_on(hub, device, name):
+    process = device()
+    process.wait_for(" ready")
+    # A directory where the new file would be written fails for every user, as a full disk does.
+    (process.folder / "state" / "config.json.new").mkdir()
+    patch(hub, name, {"configId": 3, "sendFrequency": "5m"})
+    reported = hub.until_reported(name, status="Failed")
+    assert "flash" in reported["reason"] and reported["configId"] == 1
+    assert "could not store config" in process.wait_for("could not store")
+    (process.folder / "state" / "config.json.new").rmdir()
+    patch(hub, name, {"again": 1})
+    hub.until_reported(name, configId=3, status="Success")
+
+
+def test_a_damaged_record_is_put_aside_and_said(hub, device, name):
+    process = device()
+    process.wait_for(" ready")
+    patch(hub, name, {"configId": 3, "sendFrequency": "5m"})
+    hub.until_reported(name, configId=3)
+    process.stop()
+    file = process.folder / "state" / "config.json"
+    file.write_bytes(file.read_bytes().replace(b"5m", b"6m"))
+    process.start()
+    process.wait_for("was damaged")
+    process.wait_for("applied configuration 3")
+    assert file.with_name("config.json.bad").exists()
+
+
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("credentials.json", None, "credentials.json is missing"),
+        ("credentials.json", "{", "credentials.json is not JSON"),
+        ("credentials.json", '{"connectionString": "HostName=x"}', "has no DeviceId"),
+        ("ca.pem", None, "CA file is missing"),
+        ("ca.pem", "nonsense", "CA file cannot be used"),
+        ("board.json", '{"port": "no.such.port"}', "no.such.port cannot be loaded"),
+    ],
+)
+def test_a_wrong_set_up_is_one_line_and_status_2(tmp_path, interpreter, file, content, words, hub):
+    key = "A" * 43 + "="
+    text = f"HostName=localhost;DeviceId=d;SharedAccessKey={key}"
+    with open(hub.info["caFile"], "rb") as ca:
+        process = DeviceProcess(interpreter, tmp_path / "device", text, ca.read())
+    if content is None:
+        (process.folder / file).unlink()
+    else:
+        (process.folder / file).write_text(content)
+    process.start()
+    assert process.wait_for_end() == 2
+    assert len(process.log) == 1 and process.log[0].startswith("setup: ")
+    assert words in process.log[0] and key not in process.log[0]
+
+
+def test_the_whole_device_lives_in_128_kib_and_says_what_it_holds(hub, tmp_path, name, capsys):
+    with open(hub.info["caFile"], "rb") as file:
+        process = DeviceProcess(
+            "micropython", tmp_path / "device", f"{hub.add(name)};Port={hub.info['mqttPort']}", file.read()
+        )
+    script = __file__.replace("test_life.py", "heap.py")
+    done = run_micropython(script, process.folder)
+    figures = [line for line in done.stdout.splitlines() if line.startswith("heap ")]
+    assert figures, done.stdout + done.stderr
+    _, state, sent, retained, free = figures[0].split()
+    assert (state, sent) == ("ready", "1")
+    with capsys.disabled():
+        print(
+            f"\nheap of the connected device on 32-bit MicroPython, -X heapsize={HEAP}, from .py: "
+            f"{int(retained)} bytes retained, {int(free)} free"
+        )
+    assert int(free) > 20 * 1024
+    assert json.loads((process.folder / "board.json").read_text())["name"] == "desktop"

@@ -1,0 +1,287 @@
+"""The running hub: sockets, HTTP, certificates and files around the core."""
+
+import json
+import os
+import socket
+import ssl
+import stat
+import struct
+
+import pytest
+import requests
+from azure.iot.hub.sastoken import SasToken
+from live import LiveHub, eventually
+
+from twinkle_host.hub.certificates import Certificates
+from twinkle_host.hub.endpoint import MAX_UNREAD
+from twinkle_host.hub.server import BusyPort, ServerError
+from twinkle_host.hub.store import SqliteStore, StoreError
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("hub"), host_names=("localhost", "bench.test", "192.0.2.7")) as live:
+        yield live
+
+
+class Rest:
+    """The REST endpoint as curl would use it."""
+
+    def __init__(self, hub, policy="iothubowner"):
+        self._hub = hub
+        text = hub.call("service_connection_string", f"localhost:{hub.info['restPort']}", policy)
+        parts = dict(pair.split("=", 1) for pair in text.split(";"))
+        self.token = str(SasToken(parts["HostName"], parts["SharedAccessKey"], policy))
+
+    def __call__(self, method, path, body=None, version="2021-04-12", **options):
+        headers = {"Authorization": self.token, **options.pop("headers", {})}
+        query = f"?api-version={version}" if version else ""
+        return requests.request(
+            method,
+            f"https://localhost:{self._hub.info['restPort']}{path}{query}",
+            data=body if isinstance(body, str) or body is None else json.dumps(body),
+            headers=headers,
+            verify=self._hub.info["caFile"],
+            timeout=20,
+            **options,
+        )
+
+
+@pytest.fixture
+def rest(hub):
+    return Rest(hub)
+
+
+# --- REST
+
+
+def test_a_refusal_has_the_documented_form(rest):
+    answer = rest("GET", "/twins/nobody")
+    assert (answer.status_code, answer.reason) == (404, "Not Found")
+    assert answer.headers["iothub-errorcode"] == "DeviceNotFound"
+    assert answer.json()["Message"].startswith("ErrorCode:DeviceNotFound;")
+    assert answer.json()["ExceptionMessage"].startswith("Tracking ID:")
+
+
+def test_a_method_refusal_has_json_in_its_message(hub, rest):
+    hub.add("rest-method")
+    answer = rest("POST", "/twins/rest-method/methods", {"methodName": "x"})
+    inner = json.loads(answer.json()["Message"])
+    assert answer.status_code == 404 and inner["errorCode"] == 404103
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("PATCH", "/twins/rest-bad", "{", 400),
+        ("PATCH", "/twins/rest-bad", "[]", 400),
+        ("PATCH", "/twins/rest-bad", {"properties": {"desired": {"a.b": 1}}}, 400),
+        ("POST", "/twins/rest-bad/methods", {"payload": 1}, 400),
+        ("POST", "/twins/rest-bad/methods", {"methodName": "x", "responseTimeoutInSeconds": "soon"}, 400),
+        ("POST", "/devices/query", {"text": "SELECT"}, 400),
+        ("POST", "/devices/query", {"query": "DELETE everything"}, 400),
+        ("PUT", "/devices/with space", {"deviceId": "with space"}, 400),
+        ("POST", "/devices", {"not": "an array"}, 400),
+        ("GET", "/no/such/resource", None, 404),
+        ("POST", "/twins/rest-bad", {}, 501),
+        ("PATCH", "/twins/rest-bad", "x" * 600_000, 413),
+        ("PATCH", "/twins/rest-bad", "[" * 100_000, 400),
+    ],
+)
+def test_bad_requests_are_refused_with_json(hub, rest, method, path, body, status):
+    if not [d for d in hub.call("list_devices", None) if d["deviceId"] == "rest-bad"]:
+        hub.add("rest-bad")
+    answer = rest(method, path, body)
+    assert answer.status_code == status, answer.text
+    assert "ErrorCode:" in answer.json()["Message"] or "errorCode" in answer.json()["Message"]
+
+
+def test_the_api_version_is_required(rest):
+    assert rest("GET", "/devices", version=None).status_code == 400
+    assert rest("GET", "/devices", version="today").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "token", [None, "", "Bearer x", "SharedAccessSignature sr=localhost&sig=x&se=1&skn=iothubowner"]
+)
+def test_without_a_good_token_nothing_is_told(rest, token):
+    answer = rest("GET", "/devices", headers={"Authorization": token})
+    assert answer.status_code == 401
+    assert answer.headers["iothub-errorcode"].startswith("IotHubUnauthorized")
+
+
+def test_a_policy_opens_only_what_it_permits(hub):
+    reader, service = Rest(hub, "registryRead"), Rest(hub, "service")
+    assert reader("GET", "/devices").status_code == 200
+    assert reader("PUT", "/devices/x", {"deviceId": "x"}).status_code == 401
+    assert reader("GET", "/twins/x").status_code == 401
+    assert service("GET", "/devices").status_code == 401
+    assert service("GET", "/twins/x").status_code == 404
+
+
+@pytest.mark.parametrize("quoted", ['"{}"', "{}"])
+def test_an_etag_counts_with_and_without_quotes(hub, rest, quoted):
+    name = "etag-quoted" if '"' in quoted else "etag-bare"
+    hub.add(name)
+    etag = rest("GET", f"/twins/{name}").json()["etag"]
+    good, stale = {"If-Match": quoted.format(etag)}, {"If-Match": quoted.format("AAAAAAAAAAk=")}
+    assert rest("PATCH", f"/twins/{name}", {"tags": {"a": 1}}, headers=stale).status_code == 412
+    assert rest("PATCH", f"/twins/{name}", {"tags": {"a": 1}}, headers=good).status_code == 200
+    for star in ("*", '"*"'):
+        assert (
+            rest("PATCH", f"/twins/{name}", {"tags": {"a": 2}}, headers={"If-Match": star}).status_code == 200
+        )
+
+
+def test_many_devices_are_made_in_one_request(rest):
+    answer = rest("POST", "/devices", [{"id": f"bulk-{n}", "importMode": "create"} for n in range(3)])
+    assert answer.json() == {"isSuccessful": True, "errors": [], "warnings": []}
+    again = rest("POST", "/devices", [{"id": "bulk-1", "importMode": "create"}, {"id": "bulk-2"}])
+    assert again.status_code == 400
+    assert [error["deviceId"] for error in again.json()["errors"]] == ["bulk-1"]
+
+
+def test_the_side_door_is_labelled_and_streams(hub, rest):
+    with rest("GET", "/twinkle/events", version=None, stream=True) as stream:
+        assert "not part of Azure" in stream.headers["x-twinkle-side-door"]
+        hub.call("create_device", "side-door", {})
+        lines = stream.iter_lines(chunk_size=1)
+        event = json.loads(next(line for line in lines if line))
+    assert event["source"] == "deviceLifecycleEvents" and event["deviceId"] == "side-door"
+
+
+# --- MQTT over sockets
+
+
+def connect(hub, **options):
+    context = ssl.create_default_context(cafile=hub.info["caFile"])
+    plain = socket.create_connection(("127.0.0.1", hub.info["mqttPort"]), timeout=10)
+    return context.wrap_socket(plain, server_hostname=options.get("name", "localhost"))
+
+
+def hello(hub, device_id, level=4):
+    text = hub.call("connection_string", device_id)
+    key = text.partition("SharedAccessKey=")[2]
+
+    def field(value):
+        return struct.pack("!H", len(value)) + value.encode()
+
+    token = str(SasToken(f"localhost/devices/{device_id}", key))
+    body = field("MQTT") + bytes((level, 0xC2, 0, 60)) + field(device_id)
+    body += field(f"localhost/{device_id}/?api-version=2021-04-12") + field(token)
+    size = len(body)
+    return b"\x10" + bytes((size & 0x7F | 0x80, size >> 7)) + body
+
+
+def test_a_connect_in_single_bytes_is_answered(hub):
+    hub.add("slow-talker")
+    with connect(hub) as sock:
+        for byte in hello(hub, "slow-talker"):
+            sock.sendall(bytes((byte,)))
+        assert sock.recv(4) == b"\x20\x02\x00\x00"
+        sock.sendall(b"\xc0\x00")
+        assert sock.recv(2) == b"\xd0\x00"
+
+
+def test_another_protocol_level_is_answered_with_code_1(hub):
+    hub.add("mqtt-five")
+    with connect(hub) as sock:
+        sock.sendall(hello(hub, "mqtt-five", level=5))
+        assert sock.recv(4) == b"\x20\x02\x00\x01"
+        assert sock.recv(1) == b""
+
+
+def test_noise_and_silence_end_only_their_own_connection(hub):
+    hub.add("honest")
+    with connect(hub) as honest:
+        honest.sendall(hello(hub, "honest"))
+        assert honest.recv(4) == b"\x20\x02\x00\x00"
+        with connect(hub) as noisy:
+            noisy.sendall(bytes(range(256)))
+            assert noisy.recv(1) == b""
+        honest.sendall(b"\xc0\x00")
+        assert honest.recv(2) == b"\xd0\x00"
+
+
+def test_a_device_that_does_not_read_is_dropped_and_others_are_served(hub):
+    hub.add("deaf")
+    with connect(hub) as deaf:
+        deaf.sendall(hello(hub, "deaf"))
+        assert deaf.recv(4) == b"\x20\x02\x00\x00"
+        topic = b"$iothub/twin/PATCH/properties/desired/#"
+        deaf.sendall(
+            b"\x82" + bytes((5 + len(topic),)) + b"\x00\x01" + struct.pack("!H", len(topic)) + topic + b"\x00"
+        )
+        assert deaf.recv(5)[0] == 0x90
+        patch = {"properties": {"desired": {f"k{n}": "x" * 4000 for n in range(7)}}}
+
+        def gone():
+            hub.call("patch_twin", "deaf", patch)
+            return hub.call("get_device", "deaf")["connectionState"] == "Disconnected"
+
+        eventually(gone)
+    assert MAX_UNREAD < 1 << 24
+
+
+# --- certificates, store and state
+
+
+def test_the_certificate_carries_every_name(hub):
+    for name in ("localhost", "bench.test", "192.0.2.7", "127.0.0.1"):
+        connect(hub, name=name).close()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect(hub, name="elsewhere.test")
+
+
+def test_certificates_are_kept_and_renewed_when_a_name_is_added(tmp_path):
+    first = Certificates(tmp_path)
+    first.prepare()
+    authority, leaf = (tmp_path / "ca.pem").read_bytes(), (tmp_path / "server.pem").read_bytes()
+    Certificates(tmp_path).prepare()
+    assert (tmp_path / "server.pem").read_bytes() == leaf
+    Certificates(tmp_path, ("new.test",)).prepare()
+    assert (tmp_path / "server.pem").read_bytes() != leaf
+    assert (tmp_path / "ca.pem").read_bytes() == authority
+
+
+def test_secrets_are_readable_by_their_owner_alone(hub):
+    state = hub.settings.state
+    for file in ("hub.json", "hub.sqlite", "ca/ca.key", "ca/server.pem"):
+        assert stat.S_IMODE(os.stat(state / file).st_mode) == 0o600, file
+
+
+def test_two_hubs_cannot_share_a_state(hub):
+    with pytest.raises(ServerError, match="another hub is running"):
+        LiveHub(hub.settings.state).start()
+
+
+@pytest.mark.parametrize(("port", "flag"), [("port", "--port"), ("rest_port", "--rest-port")])
+def test_a_busy_port_names_itself_and_its_flag(hub, tmp_path, port, flag):
+    taken = hub.info["mqttPort" if port == "port" else "restPort"]
+    with pytest.raises(BusyPort, match=f"port {taken} .* {flag}"):
+        LiveHub(tmp_path, **{port: taken}).start()
+
+
+def test_the_store_keeps_what_it_was_given(tmp_path):
+    store = SqliteStore(tmp_path / "hub.sqlite")
+    store.save({"id": "a", "n": 1})
+    store.save({"id": "a", "n": 2})
+    store.save({"id": "b", "text": "é"})
+    store.delete("b")
+    store.delete("never there")
+    store.close()
+    assert list(SqliteStore(tmp_path / "hub.sqlite").load_all()) == [{"id": "a", "n": 2}]
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path):
+    (tmp_path / "hub.sqlite").write_bytes(b"not a database at all, but long enough" * 100)
+    with pytest.raises(StoreError, match=r"hub\.sqlite cannot be used .* --state"):
+        SqliteStore(tmp_path / "hub.sqlite")
+
+
+def test_a_store_of_another_version_is_left_alone(tmp_path):
+    store = SqliteStore(tmp_path / "hub.sqlite")
+    store._db.execute("PRAGMA user_version=99")
+    store.close()
+    with pytest.raises(StoreError, match="another version"):
+        SqliteStore(tmp_path / "hub.sqlite")
