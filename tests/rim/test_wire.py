@@ -4,6 +4,8 @@ import queue
 import ssl
 
 import pytest
+from newer_umqtt import install
+from places import PRIVATE, need
 from process import DeviceProcess
 from scripted import Authority, ScriptedServer, hear, publish, stay
 
@@ -199,3 +201,18 @@ def test_a_hub_that_refuses_a_subscription(device, certificate):
 
     with ScriptedServer(certificate, [script]) as server:
         device(server.port).wait_for("link lost")
+
+
+def test_the_newer_form_of_umqtt_simple_will_do(device, certificate, tmp_path):
+    """Against a stand-in with the newer releases' outside; see newer_umqtt.py."""
+    heard = queue.Queue()
+
+    def script(peer):
+        ready(peer)
+        peer.publish("$iothub/methods/POST/nothing/?$rid=7", b"null")
+        peer.overhear(heard)
+
+    newer = install(tmp_path / "newer", need(PRIVATE / "lib" / "umqtt" / "simple.py"))
+    with ScriptedServer(certificate, [script]) as server:
+        device(server.port, umqtt=newer, board=QUICK).wait_for(" ready")
+        assert hear(heard, b"methods/res/404")

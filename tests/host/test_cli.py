@@ -1,0 +1,301 @@
+"""The command twinkle as scripts and people meet it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from live import LiveHub
+from places import ROOT
+from process import DeviceProcess
+
+TWINKLE = Path(sys.executable).with_name("twinkle")
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("cli-hub")) as live:
+        yield live
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home without anything in it."""
+    return {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "PATH": os.environ["PATH"]}
+
+
+@pytest.fixture
+def twinkle(hub, home):
+    """Runs the command against the hub; answers the finished process."""
+
+    def run(*arguments, on_hub=True, **environment):
+        state = ["--state", str(hub.settings.state)] if on_hub else []
+        return subprocess.run(
+            [TWINKLE, *arguments, *state],
+            env={**home, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def one_line(done, status, *words):
+    """The command failed with this status and one line that holds the words."""
+    assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1 and lines[0].startswith("twinkle: "), done.stderr
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+# --- the hub in the foreground
+
+
+def start_hub(home, *arguments):
+    return subprocess.Popen(
+        [TWINKLE, "hub", *arguments, "--json", "--quiet"],
+        env=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_hub_says_one_json_line_when_ready_and_ends_cleanly(home, tmp_path, number):
+    process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", "0", "--rest-port", "0")
+    info = json.loads(process.stdout.readline())
+    assert {"host", "mqttPort", "restPort", "caFile", "serviceConnectionString"} <= set(info)
+    assert Path(info["caFile"]).is_file()
+    socket.create_connection(("127.0.0.1", info["mqttPort"]), 5).close()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+def test_a_busy_port_is_one_line(home, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", port, "--rest-port", "0")
+        out, err = process.communicate(timeout=20)
+    assert process.returncode == 1 and out == ""
+    assert err == f"twinkle: port {port} on 127.0.0.1 is taken by another program; choose one with --port\n"
+
+
+def test_the_hub_started_last_is_found_without_being_named(home, tmp_path, twinkle):
+    process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", "0", "--rest-port", "0")
+    try:
+        process.stdout.readline()
+        assert twinkle("devices", "list", on_hub=False).stdout == "no devices\n"
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
+    one_line(twinkle("devices", "list", on_hub=False), 5, "does not answer", "running")
+
+
+# --- service verbs
+
+
+def test_a_device_is_added_listed_and_removed(hub, twinkle):
+    made = json.loads(twinkle("devices", "add", "desk", "--json").stdout)
+    assert made["deviceId"] == "desk"
+    expected = hub.call("connection_string", "desk") + f";Port={hub.info['mqttPort']}"
+    assert made["connectionString"] == expected
+    assert twinkle("devices", "connection-string", "desk").stdout.strip() == expected
+    assert "desk" in twinkle("devices", "list").stdout
+    assert json.loads(twinkle("devices", "remove", "desk", "--json").stdout)["removed"] is True
+    one_line(twinkle("devices", "remove", "desk"), 3, "DeviceNotFound", "desk")
+
+
+def test_a_gateway_goes_into_the_connection_string(twinkle):
+    made = json.loads(twinkle("devices", "add", "bench", "--gateway", "192.168.1.5", "--json").stdout)
+    assert ";GatewayHostName=192.168.1.5" in made["connectionString"]
+
+
+def test_a_twin_is_patched_and_read(hub, twinkle):
+    hub.add("twin-1")
+    done = twinkle("twin", "patch", "twin-1", '{"configId": 3, "gone": null, "deep": {"x": null, "y": 1}}')
+    assert done.returncode == 0, done.stderr
+    twin = json.loads(twinkle("twin", "get", "twin-1", "--json").stdout)
+    desired = {k: v for k, v in twin["properties"]["desired"].items() if not k.startswith("$")}
+    assert desired == {"configId": 3, "deep": {"y": 1}}
+    assert twinkle("twin", "patch", "twin-1", '{"room": "attic"}', "--tags").returncode == 0
+    assert json.loads(twinkle("twin", "get", "twin-1", "--json").stdout)["tags"] == {"room": "attic"}
+    one_line(twinkle("twin", "patch", "twin-1", "{}", "--etag", "AAAAAAAAAAk="), 1, "412")
+    assert twinkle("twin", "patch", "twin-1", "{oops").returncode == 2
+    one_line(twinkle("twin", "get", "nobody"), 3, "nobody")
+
+
+def test_a_query_prints_twins(hub, twinkle):
+    hub.add("query-1")
+    done = twinkle("query", "SELECT * FROM devices WHERE deviceId = 'query-1'", "--json")
+    assert [row["deviceId"] for row in json.loads(done.stdout)] == ["query-1"]
+    one_line(twinkle("query", "SELECT * FROM devices WHERE deviceId ="), 1, "400")
+
+
+def test_a_method_to_a_device_that_is_not_there(hub, twinkle):
+    hub.add("absent")
+    one_line(twinkle("method", "absent", "turnon"), 6, "404103")
+
+
+def test_a_method_is_called_and_its_status_counts(hub, twinkle, tmp_path):
+    text = f"{hub.add('caller')};Port={hub.info['mqttPort']}"
+    with (
+        open(hub.info["caFile"], "rb") as file,
+        DeviceProcess("cpython", tmp_path / "device", text, file.read()) as device,
+    ):
+        device.wait_for(" ready")
+        done = twinkle("method", "caller", "blink", "2", "--json")
+        assert json.loads(done.stdout) == {
+            "status": 200,
+            "payload": {"description": "Blinking LED every 2 seconds"},
+        }
+        refused = twinkle("method", "caller", "nothing", "--json")
+        assert json.loads(refused.stdout)["status"] == 404
+        one_line(refused, 1, "status 404")
+
+
+def test_monitor_shows_events_and_ends_after_a_count(hub, twinkle):
+    events = []
+    thread = threading.Thread(
+        target=lambda: events.append(twinkle("monitor", "--device", "watched", "--count", "1", "--json"))
+    )
+    thread.start()
+    # The listener may not be there yet when the first device is made.
+    while thread.is_alive():
+        hub.call("create_device", "watched", {})
+        hub.call("delete_device", "watched")
+        thread.join(0.2)
+    assert json.loads(events[0].stdout.splitlines()[0])["deviceId"] == "watched"
+
+
+def test_azure_is_told_apart_from_the_local_hub(twinkle):
+    text = "HostName=contoso.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=AAAA"
+    done = twinkle("monitor", "--service", text, on_hub=False)
+    one_line(done, 1, "not a local hub", "monitor-events")
+    assert "AAAA" not in done.stderr
+
+
+@pytest.mark.parametrize("text", ["nonsense", "HostName=x", "HostName=x;SharedAccessKeyName=y"])
+def test_a_bad_service_connection_string_names_what_is_missing(twinkle, text):
+    one_line(twinkle("devices", "list", "--service", text, on_hub=False), 4, "connection string has no")
+
+
+def test_no_hub_at_all_says_what_to_do(twinkle):
+    one_line(twinkle("devices", "list", on_hub=False), 3, "twinkle hub", "TWINKLE_SERVICE_CONNECTION_STRING")
+
+
+def test_a_ca_that_is_not_the_hubs_is_named(hub, twinkle, tmp_path):
+    from twinkle_host.hub.certificates import Certificates
+
+    other = Certificates(tmp_path / "other")
+    other.prepare()
+    text = hub.info["serviceConnectionString"]
+    done = twinkle("devices", "list", "--service", text, "--ca-file", str(other.ca_file), on_hub=False)
+    one_line(done, 4, "certificate", "--ca-file")
+
+
+# --- the device
+
+
+def launch(home, *arguments):
+    return subprocess.Popen(
+        [TWINKLE, "run", *arguments], env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_a_device_runs_restarts_after_a_reset_and_stops(hub, home, tmp_path, interpreter):
+    name = f"run-{interpreter}"
+    environment = {**home, "TWINKLE_DEVICE_CONNECTION_STRING": f"{hub.add(name)};Port={hub.info['mqttPort']}"}
+    state = tmp_path / "device"
+    process = launch(
+        environment,
+        "--ca-file",
+        hub.info["caFile"],
+        "--state",
+        str(state),
+        "--interpreter",
+        interpreter,
+        "--json",
+    )
+    lines = (json.loads(line) for line in process.stdout)
+    assert next(line for line in lines if "ready" in line["text"])
+    assert (state / "credentials.json").stat().st_mode & 0o777 == 0o600
+    hub.call("invoke", name, "rebootDevice", None, done=lambda result: None)
+    assert next(line for line in lines if "reset: " in line["text"])
+    assert next(line for line in lines if "ready" in line["text"])
+    hub.until_reported(name)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    process.communicate()
+
+
+def test_a_board_that_does_not_exist_is_named(hub, home, tmp_path):
+    process = launch(home, "--board", "toaster", "--connection-string", "x", "--ca-file", hub.info["caFile"])
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 3
+    assert "there is no board toaster; known are" in err and "desktop" in err
+
+
+def test_a_bad_connection_string_ends_the_device_with_its_own_message(hub, home, tmp_path):
+    process = launch(
+        home,
+        "--connection-string",
+        "HostName=x",
+        "--ca-file",
+        hub.info["caFile"],
+        "--state",
+        str(tmp_path / "d"),
+    )
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert (
+        out
+        == "setup: the connection string has no DeviceId: copy the device's own connection string, all of it\n"
+    )
+
+
+# --- the rest
+
+
+def test_doctor_is_content_where_the_set_up_has_run(twinkle):
+    done = twinkle("doctor", "--json", on_hub=False)
+    assert done.returncode == 0, done.stdout
+    assert all(finding["present"] for finding in json.loads(done.stdout) if finding["needed"])
+
+
+def verbs():
+    from twinkle_host.cli import twinkle
+
+    for name, command in twinkle.commands.items():
+        yield from ([name, inner] for inner in command.commands) if hasattr(command, "commands") else [[name]]
+
+
+@pytest.mark.parametrize("verb", list(verbs()), ids=" ".join)
+def test_every_verb_has_help_with_an_example_and_json(verb):
+    from click.testing import CliRunner
+
+    from twinkle_host.cli import twinkle
+
+    text = CliRunner().invoke(twinkle, [*verb, "--help"]).output
+    assert "Example: twinkle " + " ".join(verb) in text
+    assert "--json" in text and "Exit status" in text
+
+
+def test_the_version_is_one_everywhere():
+    import tomllib
+
+    import twinkle
+
+    done = subprocess.run([TWINKLE, "--version"], capture_output=True, text=True, timeout=30, check=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert project == twinkle.__version__ and project in done.stdout
