@@ -1,0 +1,196 @@
+"""Queries over devices, page by page, and what is refused with its position."""
+
+import pytest
+
+from twinkle_host.hub.core import HubError
+
+
+@pytest.fixture
+def fleet(stage):
+    """Three devices: a and b in Redmond, c elsewhere; b reports, c is disabled."""
+    for device_id, plant, level in (("a", "Redmond43", 1), ("b", "Redmond43", 2.5), ("c", "Paris", "high")):
+        stage.hub.create_device(device_id, {"status": "disabled" if device_id == "c" else "enabled"})
+        stage.hub.patch_twin(
+            device_id,
+            {
+                "tags": {"location": {"plant": plant, "it's": 'a "b"'}},
+                "properties": {"desired": {"level": level, "on": device_id != "c"}},
+            },
+        )
+    from stage import Device
+
+    device = Device(stage, "b")
+    device.connect(api="api-version=2020-09-30&model-id=dtmi%3Acom%3Aexample%3AThermostat%3B1")
+    device.report({"rebootTime": "2026-11-18", "empty": {}, "list": [1]})
+    return stage
+
+
+def ids(stage, where, select="*"):
+    rows, continuation, kind = stage.hub.query(f"SELECT {select} FROM devices{where and ' WHERE '}{where}")
+    assert kind == "Twin" and continuation is None
+    return "".join(row["deviceId"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("", "abc"),
+        ("deviceId = 'b'", "b"),
+        ('"b" = devices.deviceId', "b"),
+        ("deviceId = 'B'", ""),
+        ("deviceId = 'a' OR deviceId = 'c'", "ac"),
+        ("(deviceId = 'a' OR deviceId = 'c') AND status = 'enabled'", "a"),
+        ("deviceId = 'a' AND deviceId = 'b'", ""),
+        ("NOT deviceId = 'a'", "bc"),
+        ("deviceId != 'a'", "bc"),
+        ("deviceId <> 'a'", "bc"),
+        ("deviceId IN ['a', 'c', 'zz']", "ac"),
+        ("deviceId NIN ['a', 'c']", "b"),
+        ("deviceId IN []", ""),
+        ("tags.location.plant = 'Redmond43'", "ab"),
+        ('tags.location[\'it\\\'s\'] = "a \\"b\\""', "abc"),
+        ("properties.desired.level > 1", "b"),
+        ("properties.desired.level >= 1", "ab"),
+        ("properties.desired.level < 2.5e0", "a"),
+        ("properties.desired.level <= -1", ""),
+        ("properties.desired.level = 'high'", "c"),
+        ("properties.desired.level != 1", "b"),
+        ("NOT properties.desired.level = 1", "b"),
+        ("properties.desired.on", "ab"),
+        ("properties.desired.on = false", "c"),
+        ("properties.desired.$version = 2", "abc"),
+        ("is_defined(properties.reported.rebootTime)", "b"),
+        ("NOT IS_DEFINED(properties.reported.rebootTime)", "ac"),
+        ("is_defined(properties.reported.empty) AND is_object(properties.reported.empty)", "b"),
+        ("properties.reported.rebootTime > '2026-01-01'", "b"),
+        ("properties.reported.list = 1", ""),
+        ("properties.reported.nothing != 5", ""),
+        ("NOT properties.reported.nothing = 5", ""),
+        ("properties.reported.nothing = 5 OR deviceId = 'a'", "a"),
+        (
+            "is_string(properties.desired.level) OR is_number(properties.desired.level) AND deviceId = 'a'",
+            "ac",
+        ),
+        ("connectionState = 'Connected'", "b"),
+        ("modelId = 'dtmi:com:example:Thermostat;1'", "b"),
+        ("status = 'disabled'", "c"),
+        ("version > 3", "b"),
+        ("etag = 'AAAAAAAAAAI='", "abc"),
+    ],
+)
+def test_conditions(fleet, where, found):
+    assert ids(fleet, where) == found
+
+
+def test_keywords_are_read_in_any_case_and_spaces_do_not_matter(fleet):
+    rows, _, _ = fleet.hub.query(
+        "select\n*\tfrom devices where(deviceId='a'or deviceId='b')and NOT(deviceId='b')"
+    )
+    assert [row["deviceId"] for row in rows] == ["a"]
+
+
+def test_rows_are_full_twins(fleet):
+    rows, _, _ = fleet.hub.query("SELECT * FROM devices WHERE deviceId = 'b'")
+    assert rows == [fleet.hub.get_twin("b")]
+
+
+def test_top_limits_the_rows(fleet):
+    assert ids(fleet, "", "TOP 2 *") == "ab"
+    assert ids(fleet, "deviceId != 'a'", "TOP (1) *") == "b"
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("", 0),
+        ("UPDATE devices", 0),
+        ("SELECT deviceId FROM devices", 7),
+        ("SELECT COUNT() AS n FROM devices", 7),
+        ("SELECT TOP 0 * FROM devices", 11),
+        ("SELECT TOP many * FROM devices", 11),
+        ("SELECT * FROM devices.modules", 21),
+        ("SELECT * FROM devices.jobs", 21),
+        ("SELECT * FROM jobs", 14),
+        ("SELECT * FROM devices GROUP BY status", 22),
+        ("SELECT * FROM devices WHERE", 27),
+        ("SELECT * FROM devices WHERE deviceId =", 38),
+        ("SELECT * FROM devices WHERE deviceId == 'a'", 38),
+        ("SELECT * FROM devices WHERE deviceId = 'a", 39),
+        ("SELECT * FROM devices WHERE deviceId = 'a' extra", 43),
+        ("SELECT * FROM devices WHERE (deviceId = 'a'", 43),
+        ("SELECT * FROM devices WHERE deviceId ; 'a'", 37),
+        ("SELECT * FROM devices WHERE properties.desired.level + 1 = 2", 53),
+        ("SELECT * FROM devices WHERE deviceId IN 'a'", 40),
+        ("SELECT * FROM devices WHERE deviceId IN [tags.x]", 41),
+        ("SELECT * FROM devices WHERE tags. = 1", 34),
+        ("SELECT * FROM devices WHERE tags[1] = 1", 33),
+        ("SELECT * FROM devices WHERE exotic(deviceId)", 28),
+        ("SELECT * FROM devices WHERE 5", 29),
+        ("SELECT * FROM devices WHERE version = " + "9" * 5000, 38),
+    ],
+)
+def test_what_is_not_served_is_refused_with_its_position(fleet, text, position):
+    with pytest.raises(HubError) as refused:
+        fleet.hub.query(text)
+    assert (refused.value.status, refused.value.code) == (400, 400004)
+    assert f"at position {position}:" in refused.value.message, refused.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, 5, "SELECT * FROM devices WHERE " + "x" * 9000, "SELECT * FROM devices WHERE " + "(" * 4000],
+)
+def test_monstrous_queries_are_refused(fleet, text):
+    with pytest.raises(HubError) as refused:
+        fleet.hub.query(text)
+    assert refused.value.code == 400004
+
+
+def test_pages_follow_one_another_and_the_last_has_no_token(stage):
+    for number in range(25):
+        stage.hub.create_device(f"d{number:02}")
+    text, seen, token, pages = "SELECT * FROM devices WHERE deviceId != 'd03'", [], None, 0
+    while True:
+        rows, token, _ = stage.hub.query(text, 8, token)
+        seen += [row["deviceId"] for row in rows]
+        pages += 1
+        if token is None:
+            break
+        assert len(rows) == 8
+    assert pages == 3 and seen == [f"d{number:02}" for number in range(25) if number != 3]
+    rows, token, _ = stage.hub.query("SELECT TOP 10 * FROM devices", 6)
+    rest, last, _ = stage.hub.query("SELECT TOP 10 * FROM devices", 6, token)
+    assert (len(rows), len(rest), last) == (6, 4, None)
+    rows, token, _ = stage.hub.query("SELECT TOP 6 * FROM devices", 6)
+    assert len(rows) == 6
+    assert token is None
+
+
+def test_devices_that_go_between_pages_hide_no_others(stage):
+    for device_id in "abcdef":
+        stage.hub.create_device(device_id)
+    text = "SELECT * FROM devices"
+    rows, token, _ = stage.hub.query(text, 2)
+    stage.hub.delete_device("b")
+    stage.hub.create_device("aa")
+    rows, token, _ = stage.hub.query(text, 2, token)
+    assert [row["deviceId"] for row in rows] == ["c", "d"]
+
+
+@pytest.mark.parametrize("token", ["x", "AAAA", "WzEsMiwzXQ==", "e30=", "é", "bnVsbA=="])
+def test_a_foreign_continuation_token_is_refused(fleet, token):
+    with pytest.raises(HubError) as refused:
+        fleet.hub.query("SELECT * FROM devices", 1, token)
+    assert "continuation token" in refused.value.message
+
+
+def test_the_token_of_another_query_is_refused(fleet):
+    _, token, _ = fleet.hub.query("SELECT * FROM devices", 1)
+    with pytest.raises(HubError):
+        fleet.hub.query("SELECT * FROM devices WHERE version > 0", 1, token)
+
+
+@pytest.mark.parametrize("size", [0, -1, 1001, "5", True, 2.5])
+def test_a_page_size_out_of_range_is_refused(fleet, size):
+    with pytest.raises(HubError):
+        fleet.hub.query("SELECT * FROM devices", size)
