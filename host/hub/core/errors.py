@@ -75,6 +75,11 @@ def device_not_found(device_id: str) -> HubError:
     )
 
 
+def device_disabled(device_id: str) -> HubError:
+    """404001 for an identity that is disabled: to callers it is not there."""
+    return HubError("DeviceNotFound", f"The device {device_id!r} is disabled; enable it before calling it.")
+
+
 def device_error_body(error: HubError, utc: float, tracking: str) -> dict[str, Any]:
     """The JSON body of a refused twin request, as a device receives it.
 

@@ -14,7 +14,7 @@ from .access import authorize
 from .admission import admit
 from .device import Device
 from .devices import Devices
-from .errors import ConnectRefused, HubError
+from .errors import ConnectRefused, HubError, device_disabled, device_not_found
 from .events import Event, Events
 from .methods import Methods
 from .policies import load_policies, policies_record
@@ -161,7 +161,7 @@ class Hub:
         if not device.enabled:
             if session is not None:
                 session.close("the identity was disabled; enable it to let the device connect again")
-            self.methods.forget(device)
+            self.methods.forget(device, device_disabled(device_id))
         elif session is not None and session.signer is not None and session.signer not in device.keys:
             session.close(
                 "the key this connection was signed with was replaced; give the device its new connection string"
@@ -184,7 +184,7 @@ class Hub:
         if device.session is not None:
             device.session.close("the identity was deleted; the device is unknown to this hub now")
         self.devices.remove(device)
-        self.methods.forget(device)
+        self.methods.forget(device, device_not_found(device_id))
         self.events.lifecycle(device, "deleteDeviceIdentity")
 
     def statistics(self) -> dict[str, int]:
@@ -254,9 +254,7 @@ class Hub:
         """
         device = self.devices.find(device_id)
         if not device.enabled:
-            raise HubError(
-                "DeviceNotFound", f"The device {device_id!r} is disabled; enable it before calling it."
-            )
+            raise device_disabled(device_id)
         self.methods.invoke(device, name, payload, response_timeout, connect_timeout, done)
 
     def query(

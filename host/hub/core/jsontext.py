@@ -16,7 +16,7 @@ def decode(payload: bytes | str) -> Any:
     """The value of a JSON text. NaN, Infinity and nesting beyond MAX_NESTING are NotJson."""
     try:
         text = payload.decode("utf-8") if isinstance(payload, bytes | bytearray) else payload
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise NotJson(f"not UTF-8 at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -38,6 +38,14 @@ def _depth(value: Any) -> int:
             item for holder in level for item in (holder.values() if isinstance(holder, dict) else holder)
         ]
     return depth
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value - value != 0:
+        # It would be written again as Infinity, which is not JSON.
+        raise NotJson(f"the number {text[:32]} is too large")
+    return value
 
 
 def _refuse_constant(name: str) -> None:

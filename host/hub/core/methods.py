@@ -11,7 +11,7 @@ from typing import Any
 
 from . import jsontext
 from .device import Device
-from .errors import HubError, device_not_found
+from .errors import HubError
 from .events import ANSWER_DROPPED, REQUEST_REFUSED, Events
 from .ports import Clock, MethodResult
 from .registry import invalid
@@ -158,10 +158,10 @@ class Methods:
                 ),
             )
 
-    def forget(self, device: Device) -> None:
-        """The device is deleted or disabled: every call that is left fails."""
+    def forget(self, device: Device, error: HubError) -> None:
+        """The device is deleted or disabled: every call that is left fails with ``error``."""
         for call in list(device.calls):
-            self._finish(call, device_not_found(device.id))
+            self._finish(call, error)
 
     def _value(self, session: Any, call: Call, payload: bytes) -> Any:
         if not payload:

@@ -25,8 +25,6 @@ MAX_SUBSCRIPTIONS = 5  # "five topics at a time"; a sixth is answered 0x80
 REFUSED = 0x80  # SUBACK return code, MQTT 3.1.1 section 3.9.3
 ARRAYS_SINCE = "2019-10-01"  # the first api-version with arrays in twins
 
-BAD_REQUEST = 400
-
 
 class Session:
     """A live connection. Made by ``Hub.connect``; of no use after it has ended.
@@ -160,8 +158,8 @@ class Session:
             self._answer(request.rid, error.status, jsontext.encode(body))
             return
         version = self.device.twin.reported.version
-        self._answer(request.rid, 204, b"", version)
         self._hub.events.twin_changed(self.device, change)
+        self._answer(request.rid, 204, b"", version)
 
     def _answer(self, rid: str, status: int, body: bytes, version: int | None = None) -> None:
         # Without the subscription the answer is lost, as the documents warn.

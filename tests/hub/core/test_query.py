@@ -138,7 +138,13 @@ def test_what_is_not_served_is_refused_with_its_position(fleet, text, position):
 
 @pytest.mark.parametrize(
     "text",
-    [None, 5, "SELECT * FROM devices WHERE " + "x" * 9000, "SELECT * FROM devices WHERE " + "(" * 4000],
+    [
+        None,
+        5,
+        "SELECT * FROM devices WHERE " + "x" * 9000,
+        "SELECT * FROM devices WHERE " + "(" * 4000,
+        "SELECT * FROM devices WHERE " + "NOT " * 1000 + "a",
+    ],
 )
 def test_monstrous_queries_are_refused(fleet, text):
     with pytest.raises(HubError) as refused:

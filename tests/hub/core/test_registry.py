@@ -117,6 +117,14 @@ def test_disabling_closes_the_connection_and_fails_what_waits(stage):
     assert refusal(stage.invoke, "dev1", "blink") == (404, 404001)
 
 
+def test_disabling_fails_a_call_that_waits_for_the_device(stage):
+    stage.device()
+    outcomes = stage.invoke("dev1", "blink", connect_timeout=60)
+    stage.hub.update_device("dev1", {"status": "disabled"})
+    assert outcomes[0].code == 404001 and "disabled" in outcomes[0].message
+    assert stage.hub.step() is None
+
+
 def test_replacing_the_key_in_use_closes_the_connection_and_the_other_key_does_not(stage):
     device = stage.connected()
     keys = stage.hub.get_device("dev1")["authentication"]["symmetricKey"]

@@ -132,6 +132,7 @@ def test_telemetry_becomes_an_event_with_its_properties(stage):
         (b"", "text", ""),
         (b"21.5 C", "text", "21.5 C"),
         (b'{"a":NaN}', "text", '{"a":NaN}'),
+        (b"1e999", "text", "1e999"),
         (b"\xff\x00", "base64", "/wA="),
         (b"[" * 5000 + b"]" * 5000, "text", "[" * 5000 + "]" * 5000),
     ],
