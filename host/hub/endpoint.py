@@ -98,20 +98,22 @@ class Connection:
 
     async def run(self) -> None:
         """From the first byte to the last."""
-        clean = False
+        clean, reason = False, "the connection broke"
         try:
             limit = await self._greet()
             clean = await self._serve(limit)
         except codec.ProtocolError as error:
-            log.warning("%s broke the protocol: %s", self._who, error)
+            reason = f"the device broke the protocol: {error}"
+            log.warning("%s: %s", self._who, reason)
         except TimeoutError:
-            log.info("%s fell silent", self._who)
+            reason = "the device was silent for longer than its keep-alive allows"
+            log.info("%s: %s", self._who, reason)
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError) as error:
             log.debug("%s is gone: %s", self._who, error)
         finally:
             session, self._session = self._session, None
             if session is not None:
-                session.end(clean)
+                session.end(clean, None if clean else reason)
                 self._ticker.touch()
             self._writer.close()
             with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
