@@ -16,7 +16,8 @@ from pathlib import Path
 import click
 
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
-from .paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT
+from .paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT, state_home
+from .service.hub import local_hub
 
 VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
 RESET_STATUS = 3  # what a device process ends with to be started again
@@ -24,27 +25,23 @@ STOP_S = 10.0
 
 
 @click.command(
-    epilog='\b\nExample: twinkle run --connection-string "$(twinkle devices add desk)" '
-    f"--ca-file ~/.local/state/twinkle/hub/ca/ca.pem\n\n{EXIT_STATUSES}"
+    epilog=f'\b\nExample: twinkle run --connection-string "$(twinkle devices add desk)"\n\n{EXIT_STATUSES}'
 )
 @click.option(
-    "--board", default="desktop", show_default=True, help="A board of boards/, or the path of a board file."
+    "--board", default="desktop", show_default=True, help="A board of boards/, or a board file's path."
 )
 @click.option(
     "--connection-string", envvar=VARIABLE, required=True, help=f"The device's own; also from {VARIABLE}."
 )
 @click.option(
     "--ca-file",
-    required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="PEM file of the certificate authorities to trust.",
+    help="PEM file of the certificate authorities to trust; without it, that of the local hub started last.",
 )
 @click.option(
     "--state",
-    default="device",
-    show_default=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Directory the device lives in; its configuration survives there.",
+    help="Directory the device lives in, where its configuration survives; without it, one for each device id.",
 )
 @click.option(
     "--interpreter", default="cpython", show_default=True, type=click.Choice(["cpython", "micropython"])
@@ -53,9 +50,24 @@ STOP_S = 10.0
 @click.option("--json", "as_json", is_flag=True, help="Print the device's log as JSON, a line each.")
 def run(board, connection_string, ca_file, state, interpreter, heap, as_json) -> None:
     """Run the device on this computer until it is stopped."""
-    prepare(state, board_file(board), connection_string, ca_file)
+    state = state or state_home() / "devices" / (device_id(connection_string) or "unnamed")
+    prepare(state, board_file(board), connection_string, ca_file or local_authority())
     command, environment = launch(interpreter, heap, state)
     sys.exit(supervise(command, environment, as_json))
+
+
+def device_id(connection_string: str) -> str:
+    """The DeviceId of a connection string, fit for a file name; empty when it has none."""
+    text = connection_string.partition("DeviceId=")[2].partition(";")[0]
+    return "".join(c if c.isalnum() or c in "-_.:" else "_" for c in text).lstrip(".")
+
+
+def local_authority() -> Path:
+    """The CA file of the local hub started last; Failure when there is none."""
+    hub = local_hub(None)
+    if hub is None:
+        raise Failure("no local hub is known here; give the hub's CA file with --ca-file", NOT_FOUND)
+    return Path(hub.ca_file)
 
 
 def board_file(board: str) -> Path:
@@ -72,7 +84,7 @@ def board_file(board: str) -> Path:
 def prepare(state: Path, board: Path, connection_string: str, ca_file: Path) -> None:
     """Lay out a device's directory. Credentials are readable by the owner alone."""
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(board, state / "board.json")
         shutil.copyfile(ca_file, state / "ca.pem")
         new = state / "credentials.json.new"

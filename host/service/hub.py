@@ -78,7 +78,7 @@ class Hub:
 def find(connection_string: str | None, state: str | None, ca_file: str | None) -> Hub:
     """The hub meant: by connection string, by a local hub's state directory, or the local hub started last."""
     connection_string = connection_string or (None if state else os.environ.get(VARIABLE))
-    local = _local(state)
+    local = local_hub(state)
     if connection_string:
         _check(connection_string)
         # The same hub's own files know its authority and its device port.
@@ -93,7 +93,8 @@ def find(connection_string: str | None, state: str | None, ca_file: str | None) 
     return local
 
 
-def _local(state: str | None) -> Hub | None:
+def local_hub(state: str | None) -> Hub | None:
+    """The local hub of a state directory, or the one started last; None when none was ever started."""
     directory = Path(state) if state else _current()
     try:
         info = json.loads((directory / "hub.json").read_text())

@@ -83,7 +83,6 @@ class Runner:
         identity = self.device.identity
         self.log.say("info", "connecting to %s:%d as %s" % (identity.dial, identity.port, identity.device_id))
         password = identity.password(expiry)
-        self.log.hide(password)
         self._umqtt.socket = self._network
         client = self._umqtt.MQTTClient(
             identity.device_id, identity.dial, identity.port, username, password, self._keep_alive
