@@ -13,64 +13,94 @@
         return 200, {"hello": payload}
 
 A handler may be a generator: ``yield 5`` goes on five seconds later, and a
-method may ``yield (202, None)`` to answer at once and go on working.
+method may ``yield 202, None`` to answer at once and go on working.
 """
+
+from .core.document import wrap
 
 DEFAULT_CONFIG = {"configId": 0, "sendFrequency": "30s"}
 
 
-class App:
-    """Collects an application's handlers.
+class Part:
+    """What the application (``component`` None) and its components have in common."""
 
-    ``model_id`` is announced to the hub. ``config`` is in force until the first
-    configuration from the hub is applied. ``properties`` are reported whenever
-    the hub's copy differs.
-    """
-
-    def __init__(self, model_id=None, config=None, properties=None):
-        self.model_id = model_id
-        self.config = config or DEFAULT_CONFIG
-        self.properties = properties or {}
-        self.sample = None
-        self.methods = {}
-        self.desired_handlers = []
-        self.writables = {}
+    def __init__(self, app, component):
+        self._app = app
+        self._component = component
 
     def telemetry(self, handler):
-        """Call ``handler(board)`` every ``sendFrequency``; it returns a dict to send, or None."""
-        self.sample = handler
+        """Call ``handler(board)`` every ``sendFrequency``; it returns a dict to send, or None.
+
+        A component's message carries the component's name (``$.sub``).
+        """
+        self._app.samples.append((self._component, handler))
         return handler
 
     def method(self, name):
         """Answer the direct method ``name`` with ``handler(board, payload)``.
 
-        It returns a payload (status 200) or ``(status, payload)``.
+        It returns a payload (status 200) or ``(status, payload)``. A component's
+        method is called ``component*name``.
         """
+        if self._component:
+            name = self._component + "*" + name
 
         def register(handler):
-            self.methods[name] = handler
+            self._app.methods[name] = handler
             return handler
 
         return register
+
+    def writable(self, name, initial=None):
+        """Apply the writable property ``name`` with ``handler(board, value)``; it is acknowledged for you.
+
+        What the handler returns, unless None, is the value in force. ``initial`` is in
+        force, and reported so, until the hub wishes another.
+        """
+
+        def register(handler):
+            self._app.writables[(self._component, name)] = (handler, initial)
+            return handler
+
+        return register
+
+    def report(self, board, patch):
+        """Report members of this part: plain for the application, marked for a component."""
+        board.report(wrap(self._component, patch))
+
+
+class App(Part):
+    """Collects an application's handlers.
+
+    ``model_id`` is announced to the hub. ``config`` is in force until the first
+    configuration from the hub is applied. ``properties(board)`` gives what is
+    reported whenever the hub's copy differs.
+    """
+
+    def __init__(self, model_id=None, config=None, properties=None):
+        super().__init__(self, None)
+        self.model_id = model_id
+        self.config = config or DEFAULT_CONFIG
+        self.properties = properties
+        self.samples = []
+        self.methods = {}
+        self.desired_handlers = []
+        self.writables = {}
+
+    def component(self, name):
+        """The component ``name`` of the model, to register its handlers with."""
+        return Part(self, name)
 
     def desired(self, path):
         """Call ``handler(board, delta, merged)`` when desired properties at ``path`` change.
 
         ``path`` is dotted, "" for the whole document. ``delta`` is what came (None
-        when it was deleted), ``merged`` the value that results.
+        when it was deleted), ``merged`` the value that results. The handler of the
+        whole document is also called once at the start, with whatever there is.
         """
 
         def register(handler):
             self.desired_handlers.append((path, handler))
-            return handler
-
-        return register
-
-    def writable(self, name):
-        """Apply the writable property ``name`` with ``handler(board, value)``; it is acknowledged for you."""
-
-        def register(handler):
-            self.writables[name] = handler
             return handler
 
         return register

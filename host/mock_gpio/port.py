@@ -51,6 +51,11 @@ class Port(Contract):
             raise HardwareError("the sensor cannot measure %s degrees, %s %%" % (temperature, humidity))
         return temperature, humidity
 
+    def own_temperature(self):
+        """A little warmer than the room, as a board is."""
+        feeling = self._told() or day(self.utc() or 0)
+        return feeling.get("ownTemperature", round(feeling.get("temperature", 20.0) + 8.5, 1))
+
     def _told(self):
         try:
             with open(self.directory + "/sensor.json") as file:

@@ -3,7 +3,7 @@
 from driver import CONNECTION, KEY
 
 from twinkle.core import hub
-from twinkle.core.clock import iso
+from twinkle.core.clock import iso, parse_iso
 from twinkle.core.errors import SetupError
 from twinkle.core.identity import parse
 
@@ -99,3 +99,25 @@ def test_seconds_become_iso_time():
     assert iso(1709251199) == "2024-02-29T23:59:59Z"
     assert iso(1795225383.7) == "2026-11-21T01:43:03Z"
     assert iso(4102444800) == "2100-01-01T00:00:00Z"
+
+
+def test_iso_time_becomes_seconds():
+    for seconds in (0, 951782399, 951782400, 1709251199, 1795225383, 4102444800):
+        assert parse_iso(iso(seconds)) == seconds
+    assert parse_iso("2020-10-21T14:08:42.500Z") == 1603289322.5
+    assert parse_iso("2020-10-21T16:08:42.0000000+02:00") == 1603289322
+    for text in (
+        None,
+        5,
+        "",
+        "yesterday",
+        "2020-10-21",
+        "2020-13-21T14:08:42Z",
+        "2020-10-21T14:08:42",
+        "x" * 30,
+    ):
+        try:
+            parse_iso(text)
+        except ValueError:
+            continue
+        raise AssertionError(text)

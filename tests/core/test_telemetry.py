@@ -28,7 +28,7 @@ def test_the_first_sample_is_taken_when_ready_and_then_in_rhythm():
     d = ready()
     assert d.names().count("read") == 1
     for _ in range(3):
-        d.device.on_reading(20, 50)
+        d.device.on_reading({"temperature": 20, "humidity": 50})
         d.step()
         d.device.on_published()
         d.wait(10000)
@@ -39,7 +39,7 @@ def test_the_first_sample_is_taken_when_ready_and_then_in_rhythm():
 
 def test_a_message_says_that_it_is_json_in_utf8():
     d = ready()
-    d.device.on_reading(20, 50)
+    d.device.on_reading({"temperature": 20, "humidity": 50})
     d.step()
     _, topic, _, qos = d.published("messages/events")[0]
     path, _, bag = topic.rpartition("/")
@@ -50,7 +50,7 @@ def test_a_message_says_that_it_is_json_in_utf8():
 
 def test_a_message_stays_until_the_hub_has_it():
     d = ready()
-    d.device.on_reading(20, 50)
+    d.device.on_reading({"temperature": 20, "humidity": 50})
     d.step()
     d.device.on_lost("gone", d.now)
     d.wait(1000)
@@ -64,7 +64,7 @@ def test_a_message_stays_until_the_hub_has_it():
 
 def test_a_failing_sensor_sends_nothing_and_is_counted():
     d = ready()
-    d.device.on_reading_failed("checksum was wrong")
+    d.device.on_reading_failed("checksum was wrong", {})
     d.step()
     assert d.published("messages/events") == []
     assert d.device.board.sensor_errors == 1
@@ -81,7 +81,7 @@ def test_a_failing_handler_does_not_stop_the_rhythm():
         raise ValueError("no")
 
     d = ready(app)
-    d.device.on_reading(20, 50)
+    d.device.on_reading({"temperature": 20, "humidity": 50})
     d.wait(10000)
     assert d.said("telemetry handler failed: ValueError")
     assert d.names().count("read") == 2
@@ -106,11 +106,11 @@ def test_a_message_that_is_too_large_is_dropped_and_said():
 
 def test_after_a_stall_the_rhythm_begins_anew_without_a_burst():
     d = ready()
-    d.device.on_reading(20, 50)
+    d.device.on_reading({"temperature": 20, "humidity": 50})
     d.step()
     d.device.on_published()
     d.step(95000)
-    d.device.on_reading(20, 50)
+    d.device.on_reading({"temperature": 20, "humidity": 50})
     d.step()
     d.device.on_published()
     d.wait(9000)

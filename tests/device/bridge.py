@@ -37,7 +37,7 @@ class Bridge:
         if what.get("config"):
             app.app.config = what["config"]
         who = identity.parse(what["connectionString"])
-        self.device = Device(app.app, who, what["records"], lambda: 0.5, 60, now)
+        self.device = Device(app.app, who, what["records"], lambda: 0.5, 60, now, {"manufacturer": "Contoso"})
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)
@@ -53,8 +53,8 @@ class Bridge:
         self.device.on_heard(now)
         self.device.on_message(topic, None if payload is None else binascii.unhexlify(payload), now)
 
-    def _reading(self, now, temperature, humidity):
-        self.device.on_reading(temperature, humidity)
+    def _reading(self, now, reading):
+        self.device.on_reading(reading)
 
     def _stored(self, now, name, error):
         self.device.on_stored(name, error)

@@ -82,7 +82,7 @@ def test_two_devices_never_see_each_others_messages(world):
 
 
 def test_blinking_has_the_period_that_was_asked_for(world):
-    board = start(world)
+    board = start(world, app="apps.environment")
     results = world.invoke("myDeviceId", "blink", 5)
     world.run(20)
     assert results[0].payload == {"description": "Blinking LED every 5 seconds"}

@@ -84,6 +84,7 @@ class Board:
         self.restarts = 0
         self.connects = 0
         self.temperature, self.humidity = 21.5, 40.0
+        self.own_temperature, self.memory = 30.0, 65536
         self.flash_error = None
         self.reachable = True
         self.powered = False
@@ -192,7 +193,9 @@ class Board:
             self._session = None
 
     def _read(self):
-        self._events.append(["reading", [self.temperature, self.humidity]])
+        reading = {"temperature": self.temperature, "humidity": self.humidity}
+        reading.update(ownTemperature=self.own_temperature, memory=self.memory)
+        self._events.append(["reading", [reading]])
 
     def _led(self, level):
         self.led.append((self.world.clock.seconds, level))
@@ -231,12 +234,12 @@ class World:
         """Milliseconds, as devices count."""
         return round(self.clock.seconds * 1000)
 
-    def add(self, device_id="myDeviceId", app="apps.environment", config=None, on=True):
+    def add(self, device_id="myDeviceId", app="twin_apps.plain", config=None, on=True):
         """A new identity and a board for it."""
         self.hub.create_device(device_id, {"deviceId": device_id})
         return self.board_for(device_id, app, config, on)
 
-    def board_for(self, device_id, app="apps.environment", config=None, on=True):
+    def board_for(self, device_id, app="twin_apps.plain", config=None, on=True):
         """A board for an identity that exists."""
         bridge = MicroPythonBridge() if self.interpreter == "micropython" else Bridge()
         board = Board(self, bridge, device_id, app, config)

@@ -13,7 +13,7 @@ def test_the_application_of_the_readme_runs():
     names = {}
     exec(compile(source, "README.md", "exec"), names)
     app = names["app"]
-    assert set(app.methods) == {"beep"} and set(app.writables) == {"brightness"}
+    assert set(app.methods) == {"beep"} and set(app.writables) == {(None, "brightness")}
     assert [path for path, _ in app.desired_handlers] == ["components.fan"]
     who = identity.parse("HostName=h;DeviceId=d;SharedAccessKey=AAAA")
     device = Device(app, who, {}, lambda: 0.5)

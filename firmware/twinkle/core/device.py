@@ -26,8 +26,9 @@ from . import hub
 from .board import Board
 from .clock import WallClock
 from .config import Config
-from .document import check, decode, find, missing
+from .document import check, decode, missing
 from .errors import BadRequest
+from .handlers import Handlers
 from .link import CONNECTING, OFFLINE, READY, RENEW_MS, SYNCING, TOKEN_S, Link
 from .liveness import QUIET, SILENT, Liveness
 from .methods import Methods
@@ -47,10 +48,11 @@ class Device:
     """One device with one application.
 
     ``records`` are what the store holds (``config``, ``reboot``); ``random()`` gives
-    0.0 to 1.0; ``keep_alive`` is in seconds; ``now`` is when the device started.
+    0.0 to 1.0; ``keep_alive`` is in seconds; ``now`` is when the device started;
+    ``information`` is what the board file says of the board.
     """
 
-    def __init__(self, app, identity, records, random, keep_alive=60, now=0):
+    def __init__(self, app, identity, records, random, keep_alive=60, now=0, information=None):
         self.app = app
         self.identity = identity
         self.actions = []
@@ -58,10 +60,10 @@ class Device:
         self.link = Link(random)
         self.liveness = Liveness(keep_alive)
         self.tasks = Tasks()
-        self.board = Board(self._show, self.report, self.say)
+        self.board = Board(self._show, self.report, self.say, information)
         self.twin = Twin(self._request, self.say)
         self.telemetry = Telemetry(identity.device_id, self.say)
-        self.sampler = Sampler(app.sample, self.board, self._act, self.telemetry.add, self.say)
+        self.sampler = Sampler(app.samples, self.board, self._act, self.telemetry.add, self.say)
         self.config = Config(
             records.get("config") or app.config,
             self.twin.report,
@@ -70,6 +72,7 @@ class Device:
             self.say,
         )
         self.methods = Methods(app.methods, self.board, self.tasks, self._answer, self.say)
+        self.handlers = Handlers(app.desired_handlers, self.board, self._complain)
         self.writables = Writables(app.writables, self.board, self.tasks, self.report, self.say)
         self.reboot = Reboot(records.get("reboot"), now, self._act)
         self._publishing = False
@@ -107,6 +110,7 @@ class Device:
 
     def on_message(self, topic, payload, now):
         """A message from the hub; ``payload`` is None when it was too large to take."""
+        self.board.utc = self.clock.utc(now)
         try:
             about = hub.classify(topic)
         except ValueError:
@@ -120,13 +124,17 @@ class Device:
         elif about[0] == "desired":
             self._on_desired(about[1], payload, now)
 
-    def on_reading(self, temperature, humidity):
-        """The sensor answered: °C and % relative humidity."""
-        self.sampler.on_reading(temperature, humidity)
+    def on_reading(self, reading):
+        """The sensor answered.
 
-    def on_reading_failed(self, reason):
-        """The sensor did not answer, or not sensibly."""
-        self.sampler.on_failure(reason)
+        A dict of ``temperature`` and ``ownTemperature`` (°C), ``humidity`` (% relative)
+        and ``memory`` (bytes in use); what is not known is left out.
+        """
+        self.sampler.on_reading(reading)
+
+    def on_reading_failed(self, reason, reading):
+        """The sensor did not answer, or not sensibly; ``reading`` holds what else is known."""
+        self.sampler.on_failure(reason, reading)
 
     def on_stored(self, name, error):
         """A record is on flash, or ``error`` says why not."""
@@ -148,6 +156,7 @@ class Device:
 
     def step(self, now):
         """Everything that is due at ``now``; answers the actions, oldest first."""
+        self.board.utc = self.clock.utc(now)
         self._step_link(now)
         self.tasks.step(now)
         self.methods.step(now)
@@ -243,11 +252,11 @@ class Device:
         delta, reported = answer
         if self.link.fire("synced", now, "ready"):
             self.say("info", "ready: %s on %s" % (self.identity.device_id, self.identity.host))
-        self._dispatch(delta)
+        self.handlers.on_change(delta, self.twin.desired)
         self.writables.on_twin(self.twin.desired, reported, self.twin.version, now)
         self.config.on_desired(self.twin.desired)
         self.config.reconcile(reported)
-        patch = missing(self.app.properties, reported)
+        patch = missing(self.app.properties(self.board), reported) if self.app.properties else {}
         patch.update(self.reboot.owed(self.clock.utc(now), now))
         if self._problem:
             patch["lastError"] = self._problem
@@ -267,19 +276,9 @@ class Device:
             return
         patch = self.twin.on_desired(version, patch)
         if patch:
-            self._dispatch(patch)
+            self.handlers.on_change(patch, self.twin.desired)
             self.writables.on_patch(patch, self.twin.version, now)
             self.config.on_desired(self.twin.desired)
-
-    def _dispatch(self, delta):
-        for path, handler in self.app.desired_handlers:
-            value, found = find(delta, path)
-            if found and (path or delta):
-                try:
-                    handler(self.board, value, find(self.twin.desired, path)[0])
-                except Exception as error:
-                    text = "handler of desired %s failed: %s: %s" % (path, type(error).__name__, error)
-                    self._complain(text)
 
     def _complain(self, text):
         self.say("error", text)

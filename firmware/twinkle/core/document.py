@@ -111,3 +111,15 @@ def _descend(value, depth):
             raise BadRequest("it is nested deeper than %d levels" % MAX_DEPTH)
         for inner in value.values() if isinstance(value, dict) else value:
             _descend(inner, depth - 1)
+
+
+def wrap(component, members):
+    """``members`` as they stand in a twin: a component's under its name, with the marker.
+
+    IoT Plug and Play conventions, "Device twins".
+    """
+    if component is None:
+        return members
+    marked = {"__t": "c"}
+    marked.update(members)
+    return {component: marked}

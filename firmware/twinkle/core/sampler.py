@@ -8,11 +8,11 @@ that fails leaves no values behind, so nothing old or made up is sent.
 
 
 class Sampler:
-    """The sampling plan. ``act`` takes an action, ``add(values)`` a message."""
+    """The sampling plan. ``act`` takes an action, ``add(values, component)`` a message."""
 
-    def __init__(self, sample, board, act, add, say):
+    def __init__(self, samples, board, act, add, say):
         self.period_ms = 30000
-        self._sample = sample
+        self._samples = samples  # (component or None, handler)
         self._board = board
         self._act = act
         self._add = add
@@ -26,7 +26,7 @@ class Sampler:
 
     def step(self, now):
         """Ask for the sensor if it is time."""
-        if self._sample is None or self._reading or now < self.due():
+        if not self._samples or self._reading or now < self.due():
             return
         planned = self.due()
         # Keep the rhythm, unless samples were missed: then it begins anew.
@@ -36,28 +36,29 @@ class Sampler:
 
     def due(self):
         """When the next sample is due (milliseconds); None while there is nothing to wait for."""
-        if self._sample is None or self._reading:
+        if not self._samples or self._reading:
             return None
         return 0 if self._last is None else self._last + self.period_ms
 
-    def on_reading(self, temperature, humidity):
-        """The sensor answered; both are None for a board without one."""
-        self._board.temperature, self._board.humidity = temperature, humidity
+    def on_reading(self, reading):
+        """The sensor answered; see Device.on_reading."""
+        self._board.take(reading)
         self._make()
 
-    def on_failure(self, reason):
-        """The sensor did not answer, or not sensibly."""
-        self._board.temperature = self._board.humidity = None
+    def on_failure(self, reason, reading):
+        """The sensor did not answer, or not sensibly; ``reading`` holds what else is known."""
+        self._board.take(reading)
         self._board.sensor_errors += 1
         self._say("error", "sensor: " + reason)
         self._make()
 
     def _make(self):
         self._reading = False
-        try:
-            values = self._sample(self._board)
-        except Exception as error:
-            self._say("error", "telemetry handler failed: %s: %s" % (type(error).__name__, error))
-            return
-        if values:
-            self._add(values)
+        for component, sample in self._samples:
+            try:
+                values = sample(self._board)
+            except Exception as error:
+                self._say("error", "telemetry handler failed: %s: %s" % (type(error).__name__, error))
+                continue
+            if values:
+                self._add(values, component)

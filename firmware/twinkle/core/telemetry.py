@@ -23,11 +23,12 @@ class Telemetry:
         self.dropped = 0
         self.sent = 0
         self._queue = []
+        self._device_id = device_id
         self._topic = hub.telemetry(device_id, JSON_UTF8)
         self._say = say
 
-    def add(self, values):
-        """Queue one message."""
+    def add(self, values, component=None):
+        """Queue one message, of a component when one is named."""
         body = json.dumps(values).encode()
         if len(body) > LARGEST:
             self.dropped += 1
@@ -37,7 +38,12 @@ class Telemetry:
             self._queue.pop(0)
             self.dropped += 1
             self._say("warning", "telemetry queue full; the oldest message is dropped")
-        self._queue.append((self._topic, body))
+        topic = self._topic
+        if component:
+            properties = dict(JSON_UTF8)
+            properties["$.sub"] = component
+            topic = hub.telemetry(self._device_id, properties)
+        self._queue.append((topic, body))
 
     def head(self):
         """The next message to send, or None. It stays until acknowledged()."""

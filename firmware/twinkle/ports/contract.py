@@ -4,8 +4,6 @@ A port is any object with the methods of Port. A port may subclass it, to get
 the parts that are the same everywhere.
 """
 
-import gc
-
 from ..core.errors import HardwareError
 from ..rim import compat
 
@@ -57,9 +55,13 @@ class Port:
         """Restart the device. Does not return."""
         raise SystemExit(RESET_STATUS)
 
-    def free_memory(self):
-        """Bytes of free heap, or None where that has no meaning."""
-        return gc.mem_free() if hasattr(gc, "mem_free") else None
+    def own_temperature(self):
+        """The board's own temperature in °C, or None where it has no such sensor."""
+        return
+
+    def memory(self):
+        """Bytes of memory the program uses."""
+        return compat.memory()
 
 
 # What a device process ends with to be started again, as after a reset.

@@ -36,7 +36,7 @@ def boot(directory):
     records = {name: store.load(name) for name in ("config", "reboot")}
     keep_alive = settings.get("keepAlive", 60)
     app = _load(settings, "app").app
-    device = Device(app, who, records, port.random, keep_alive, port.ticks())
+    device = Device(app, who, records, port.random, keep_alive, port.ticks(), settings.get("information"))
     try:
         return Runner(device, port, store, log, compat.load_umqtt(), roots, keep_alive)
     except compat.SOCKET_ERRORS as error:

@@ -4,6 +4,7 @@ Each name below means the same on both. No other module asks where it runs.
 """
 
 import binascii
+import gc
 import os
 import select
 import socket
@@ -46,6 +47,7 @@ def utc():
 
 
 if MICROPYTHON:
+    memory = gc.mem_alloc
     sleep = time.sleep_ms
     _ticks, _ticks_diff = time.ticks_ms, time.ticks_diff
 
@@ -75,6 +77,11 @@ if MICROPYTHON:
         return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
 
 else:
+
+    def memory():
+        """Bytes in use: the heap on MicroPython, the resident set on Linux."""
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def sleep(ms):
         """Wait."""

@@ -131,12 +131,13 @@ class Runner:
         self._close()
 
     def _read(self):
+        reading = {"memory": self.port.memory(), "ownTemperature": self.port.own_temperature()}
         try:
-            temperature, humidity = self.port.read_sensor()
+            reading["temperature"], reading["humidity"] = self.port.read_sensor()
         except HardwareError as error:
-            self.device.on_reading_failed(str(error))
+            self.device.on_reading_failed(str(error), reading)
             return
-        self.device.on_reading(temperature, humidity)
+        self.device.on_reading(reading)
 
     def _led(self, level):
         try:

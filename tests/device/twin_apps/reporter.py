@@ -2,4 +2,4 @@
 
 from twinkle import App
 
-app = App(config={"configId": 1, "sendFrequency": "24h"}, properties={"serial": "A17"})
+app = App(config={"configId": 1, "sendFrequency": "24h"}, properties=lambda board: {"serial": "A17"})
