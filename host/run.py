@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import click
@@ -53,7 +54,7 @@ def run(board, connection_string, ca_file, state, interpreter, heap, as_json) ->
     state = state or state_home() / "devices" / (device_id(connection_string) or "unnamed")
     prepare(state, board_file(board), connection_string, ca_file or local_authority())
     command, environment = launch(interpreter, heap, state)
-    sys.exit(supervise(command, environment, as_json))
+    sys.exit(supervise(command, environment, state / "stop", as_json))
 
 
 def device_id(connection_string: str) -> str:
@@ -114,17 +115,24 @@ def launch(interpreter: str, heap: str | None, state: Path) -> tuple[list[str], 
     return [*command, str(FIRMWARE / "main.py"), str(state)], environment
 
 
-def supervise(command: list[str], environment: dict[str, str], as_json: bool = False) -> int:
-    """Run the device, again after each reset, until it ends or this process is told to stop."""
+def supervise(command: list[str], environment: dict[str, str], stop_file: Path, as_json: bool = False) -> int:
+    """Run the device, again after each reset, until it ends or this process is told to stop.
+
+    The device is told by ``stop_file``; one that does not heed it is killed.
+    """
     stopping = False
     device: subprocess.Popen | None = None
 
     def stop(*_) -> None:
         nonlocal stopping
         stopping = True
+        stop_file.touch()
         if device is not None:
-            device.send_signal(signal.SIGINT)
+            killer = threading.Timer(STOP_S, device.kill)
+            killer.daemon = True
+            killer.start()
 
+    stop_file.unlink(missing_ok=True)
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         while True:
@@ -132,8 +140,6 @@ def supervise(command: list[str], environment: dict[str, str], as_json: bool = F
             device = subprocess.Popen(
                 command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
             )
-            if stopping:
-                stop()
             for line in device.stdout:
                 click.echo(as_record(line) if as_json else line, nl=as_json)
             status = device.wait()
@@ -142,11 +148,6 @@ def supervise(command: list[str], environment: dict[str, str], as_json: bool = F
             if status != RESET_STATUS:
                 return status if status >= 0 else 128 - status
     finally:
-        if device is not None and device.poll() is None:
-            try:
-                device.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                device.kill()
         for number, handler in before.items():
             signal.signal(number, handler)
 

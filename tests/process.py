@@ -4,7 +4,6 @@ import json
 import os
 import queue
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -43,6 +42,7 @@ class DeviceProcess:
 
     def start(self):
         """Start it (again)."""
+        (self.folder / "stop").unlink(missing_ok=True)
         self._process = subprocess.Popen(
             [*self._command, ROOT / "firmware" / "main.py", self.folder],
             env=self._environment,
@@ -87,9 +87,8 @@ class DeviceProcess:
         return status
 
     def stop(self):
-        """Interrupt it, as a person would; answers the exit status."""
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+        """Tell it to end, as twinkle run does; answers the exit status."""
+        (self.folder / "stop").touch()
         try:
             status = self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:

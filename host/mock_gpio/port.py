@@ -4,10 +4,12 @@ The LED's levels are recorded with their times, in memory and in ``pins.jsonl``
 in the device's directory. The sensor feels what ``sensor.json`` there says
 (``{"temperature": 21.5, "humidity": 40}``, °C and %; or ``{"error": "…"}`` to fail),
 read anew for each sample; without that file it follows a gentle simulated day.
+A file ``stop`` there ends the process in good order.
 """
 
 import json
 import math
+import os
 
 from twinkle.core.errors import HardwareError
 from twinkle.ports.contract import Port as Contract
@@ -18,6 +20,8 @@ RANGES = {"DHT11": (0, 50, 20, 90), "DHT22": (-40, 80, 0, 100)}  # °C and % the
 
 class Port(Contract):
     """A board that exists only in this process."""
+
+    longest_wait = 100
 
     def __init__(self, settings, directory):
         super().__init__(settings, directory)
@@ -50,6 +54,19 @@ class Port(Contract):
         if not (coldest <= temperature <= hottest and driest <= humidity <= wettest):
             raise HardwareError("the sensor cannot measure %s degrees, %s %%" % (temperature, humidity))
         return temperature, humidity
+
+    def feed(self):
+        """Look whether the process is to end.
+
+        A signal would do on CPython; MicroPython's Unix port may take one in the middle
+        of a collection and is then of no more use, not even to say good-bye to the hub.
+        """
+        path = self.directory + "/stop"
+        try:
+            os.remove(path)
+        except OSError:
+            return
+        raise SystemExit(0)
 
     def own_temperature(self):
         """A little warmer than the room, as a board is."""

@@ -46,21 +46,18 @@ def ready(peer):
 
 
 def test_the_device_connects_and_leaves_in_good_order(device, certificate):
-    farewell = []
+    farewell = queue.Queue()
 
     def script(peer):
         ready(peer)
-        while True:
-            first, _ = peer.packet()
-            if first >> 4 == 14:
-                farewell.append(first)
-                return
+        peer.expect(14)
+        farewell.put("DISCONNECT")
 
     with ScriptedServer(certificate, [script]) as server:
         process = device(server.port)
         process.wait_for(" ready")
-        assert process.stop() == 0
-    assert farewell
+        assert process.stop() == 0, "\n".join(process.log)
+        assert farewell.get(timeout=10) == "DISCONNECT"
 
 
 def test_tls_1_2_will_do(device, certificate):

@@ -12,8 +12,11 @@ class Port:
     """One board.
 
     ``settings`` is the content of its board file; ``directory`` is where the
-    device keeps its files.
+    device keeps its files. ``longest_wait`` is how many milliseconds the loop may go
+    without calling feed().
     """
+
+    longest_wait = 1000
 
     def __init__(self, settings, directory):
         self.settings = settings

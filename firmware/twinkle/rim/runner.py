@@ -15,7 +15,6 @@ from ..core.errors import HardwareError, TwinkleError, WireError, refusal
 from .stream import Network
 
 CLOCK_MS = 60000  # how often the core is told the time
-LONGEST_WAIT_MS = 1000  # so that signals and the watchdog are never far away
 INBOX = 32  # messages taken in before the core sees them
 LAST_PACKET_ID = 60000  # umqtt.simple counts on past 65,535, where MQTT ends
 
@@ -164,7 +163,7 @@ class Runner:
 
     def _wait(self):
         now = self.port.ticks()
-        ms = min(self.device.due(now) - now, LONGEST_WAIT_MS)
+        ms = min(self.device.due(now) - now, self.port.longest_wait)
         if self._client is None:
             if ms > 0:
                 self.port.sleep(ms)
