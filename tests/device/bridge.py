@@ -37,7 +37,7 @@ class Bridge:
         if what.get("config"):
             app.app.config = what["config"]
         who = identity.parse(what["connectionString"])
-        self.device = Device(app.app, who, what["records"], lambda: 0.5, 60, now, {"manufacturer": "Contoso"})
+        self.device = Device(app.app, who, what["records"], lambda: 0.5, 60, now, what["information"])
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)

@@ -79,6 +79,7 @@ class Board:
             "app": app,
             "config": config,
             "connectionString": world.hub.connection_string(device_id),
+            "information": {"manufacturer": "Contoso"},
         }
         self.disk, self.led, self.log, self.sent = {}, [], [], []
         self.restarts = 0
