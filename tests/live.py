@@ -63,8 +63,15 @@ class LiveHub:
     def call(self, function, *arguments, **named):
         """Call a method of the core, in the hub's own thread: ``call("get_twin", "dev")``."""
 
+        return self._in_its_thread(self.server.hub, function, *arguments, **named)
+
+    def provision(self, function, *arguments, **named):
+        """Call a method of the provisioning service likewise."""
+        return self._in_its_thread(self.server.provisioning, function, *arguments, **named)
+
+    def _in_its_thread(self, who, function, *arguments, **named):
         async def run():
-            result = getattr(self.server.hub, function)(*arguments, **named)
+            result = getattr(who, function)(*arguments, **named)
             self.server.ticker.touch()
             return result
 

@@ -11,7 +11,7 @@ import logging
 import ssl
 
 from . import codec
-from .core import ConnectRefused, Hello, Hub, Session, Will
+from .core import ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
@@ -26,14 +26,20 @@ READ_BYTES = 65536
 class Endpoint:
     """Listens for devices."""
 
-    def __init__(self, hub: Hub, ticker: Ticker, context: ssl.SSLContext):
+    def __init__(self, hub: Hub, provisioning: Provisioning, ticker: Ticker, context: ssl.SSLContext):
         self._hub = hub
+        self._provisioning = provisioning
         self._ticker = ticker
         self._context = context
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task] = set()
         self.waiting = 0
         self.refused_early = 0  # connections turned away because too many were waiting
+
+    def admit(self, hello: Hello, link: "Connection"):
+        """Hand a CONNECT to the hub, or to the provisioning service that shares its port."""
+        service = self._provisioning if is_registration(hello.username) else self._hub
+        return service.connect(hello, link)
 
     async def start(self, bind: str, port: int) -> int:
         """Listen; answers the port (``port`` 0 takes any free one). OSError when it cannot."""
@@ -58,7 +64,7 @@ class Endpoint:
         task = asyncio.current_task()
         self._connections.add(task)
         try:
-            await Connection(self, self._hub, self._ticker, reader, writer).run()
+            await Connection(self, self._ticker, reader, writer).run()
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
@@ -68,9 +74,8 @@ class Endpoint:
 class Connection:
     """One device's connection; the core's Link."""
 
-    def __init__(self, endpoint, hub, ticker, reader, writer):
-        self._endpoint = endpoint
-        self._hub: Hub = hub
+    def __init__(self, endpoint, ticker, reader, writer):
+        self._endpoint: Endpoint = endpoint
         self._ticker: Ticker = ticker
         self._reader: asyncio.StreamReader = reader
         self._writer: asyncio.StreamWriter = writer
@@ -151,7 +156,7 @@ class Connection:
             Will(*connect.will) if connect.will else None,
         )
         try:
-            self._session = self._hub.connect(hello, self)
+            self._session = self._endpoint.admit(hello, self)
         except ConnectRefused as refused:
             log.warning("%s refused: %s", self._who, refused.reason)
             self._writer.write(codec.connack(refused.code))

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from aiohttp import web
 
 from .certificates import Certificates
-from .core import Hub
+from .core import Hub, Provisioning
 from .endpoint import Endpoint
 from .rest import Rest
 from .sidedoor import SideDoor
@@ -74,12 +74,14 @@ class Server:
         certificates = Certificates(settings.state / "ca", settings.host_names)
         context = certificates.context()
         self._store = SqliteStore(settings.state / "hub.sqlite")
+        clock = RealClock()
         name, *aliases = settings.host_names
-        self.hub = Hub(name, RealClock(), self._store, os.urandom, aliases)
+        self.hub = Hub(name, clock, self._store, os.urandom, aliases)
         self.ticker = Ticker(self.hub)
-        self._endpoint = Endpoint(self.hub, self.ticker, context)
+        self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
+        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context)
         rest = Rest(self.hub, self.ticker)
-        self._side_door = SideDoor(self.hub, rest)
+        self._side_door = SideDoor(self.hub, self.provisioning, rest)
         self._runner = web.AppRunner(rest.application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
@@ -131,6 +133,7 @@ class Server:
             "bind": self.settings.bind,
             "mqttPort": mqtt_port,
             "restPort": rest_port,
+            "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
             "serviceConnectionString": self.hub.service_connection_string(f"{host}:{rest_port}"),
         }

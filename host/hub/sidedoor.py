@@ -1,9 +1,13 @@
-"""The side door: a stream of everything that happens on the local hub.
+"""The side door: what the local hub offers over HTTPS and Azure does otherwise.
 
-NOT part of IoT Hub, where telemetry and events are read over AMQP from an Event
-Hubs endpoint. ``GET /twinkle/events`` answers one JSON object a line for as long
-as the client listens; ``deviceId`` narrows it to one device. Every answer carries
-the header ``x-twinkle-side-door``.
+NOT part of IoT Hub. Every answer carries the header ``x-twinkle-side-door``.
+
+``GET /twinkle/events`` streams everything that happens, one JSON object a line,
+for as long as the client listens; ``deviceId`` narrows it to one device. (Azure:
+AMQP, from an Event Hubs endpoint.)
+
+``GET``, ``PUT`` and ``DELETE /twinkle/enrolments[/NAME]`` keep the enrolments of the
+provisioning service. (Azure: a service with a REST interface of its own.)
 """
 
 import asyncio
@@ -12,28 +16,51 @@ from typing import Any
 
 from aiohttp import web
 
-from .core import Hub
+from .core import Hub, HubError, Provisioning
 from .rest import Rest
 
 QUEUE = 10000  # events a slow listener may lag behind before the oldest are dropped
 HEARTBEAT_S = 5.0  # an empty line, so that a listener notices a hub that is gone
-LABEL = {"x-twinkle-side-door": "not part of Azure IoT Hub", "Content-Type": "application/x-ndjson"}
+LABEL = {"x-twinkle-side-door": "not part of Azure IoT Hub"}
 
 
 class SideDoor:
     """The stream and its listeners."""
 
-    def __init__(self, hub: Hub, rest: Rest):
+    def __init__(self, hub: Hub, provisioning: Provisioning, rest: Rest):
         self._hub = hub
+        self._provisioning = provisioning
         self._closing = asyncio.Event()
         rest.add("GET", "/twinkle/events", "ServiceConnect", self._events)
+        rest.add("GET", "/twinkle/enrolments", "RegistryRead", self._enrolments)
+        rest.add("PUT", "/twinkle/enrolments/{name}", "RegistryWrite", self._enrol)
+        rest.add("DELETE", "/twinkle/enrolments/{name}", "RegistryWrite", self._unenrol)
 
     def close(self) -> None:
         """End every stream."""
         self._closing.set()
 
+    async def _enrolments(self, request: web.Request) -> web.Response:
+        return web.json_response(self._provisioning.enrolments(), headers=LABEL)
+
+    async def _enrol(self, request: web.Request) -> web.Response:
+        try:
+            body = await request.json()
+        except ValueError:
+            raise HubError("IotHubFormatError", "The body is not JSON.") from None
+        if not isinstance(body, dict) or not isinstance(body.get("group", False), bool):
+            raise HubError("ArgumentInvalid", 'The body must be an object; "group" is true or false.')
+        made = self._provisioning.enrol(
+            request.match_info["name"], body.get("group", False), body.get("deviceId")
+        )
+        return web.json_response({**made, "idScope": self._provisioning.scope}, headers=LABEL)
+
+    async def _unenrol(self, request: web.Request) -> web.Response:
+        self._provisioning.unenrol(request.match_info["name"])
+        return web.Response(status=204, headers=LABEL)
+
     async def _events(self, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers=LABEL)
+        response = web.StreamResponse(headers={**LABEL, "Content-Type": "application/x-ndjson"})
         listener = Listener(request.query.get("deviceId"))
         stop = self._hub.listen(listener.hear)
         try:

@@ -92,6 +92,30 @@ def test_the_whole_life(hub, device, name):
     assert process.record("config") == {"configId": 3, "sendFrequency": "1s"}
 
 
+def test_s3_1_a_device_is_provisioned_connects_and_remembers_its_hub(hub, device, name):
+    key = hub.provision("enrol", name.lower().strip("-"), device_id=name)["keys"][0]
+    scope, port = hub.info["idScope"], hub.info["mqttPort"]
+    text = (
+        f"HostName=localhost;IdScope={scope};RegistrationId={name.lower().strip('-')};SharedAccessKey={key}"
+    )
+    process = device(f"{text};Port={port}")
+    process.wait_for("assigned to localhost as " + name)
+    process.wait_for(" ready")
+    assert process.record("assigned") == {"hub": "localhost", "deviceId": name}
+    assert hub.until_reported(name, configId=1)
+    process.stop()
+    process.start()
+    process.wait_for(" ready")
+    assert sum("assigned to" in line for line in process.log) == 1
+
+
+def test_s3_2_a_registration_that_is_refused_says_what_to_check(hub, device, name):
+    scope, port = hub.info["idScope"], hub.info["mqttPort"]
+    text = f"HostName=localhost;IdScope={scope};RegistrationId=nobody;SharedAccessKey={'A' * 43}="
+    line = device(f"{text};Port={port}").wait_for("not provisioned")
+    assert "Unauthorized" in line and "check id scope, registration id and key" in line
+
+
 def test_x_1_a_restarted_hub_gets_its_device_back_and_missed_changes_are_applied_once(tmp_path, device, name):
     with LiveHub(tmp_path / "own-hub") as live:
         text = live.add(name)

@@ -8,7 +8,7 @@ milliseconds. Nothing here blocks, sleeps, opens or imports hardware.
 The actions, as tuples:
 
     ("connect", username, expiry)      connect with a token good until expiry, subscribe to
-                                       hub.SUBSCRIPTIONS, then on_connected or on_lost
+                                       ``subscriptions``, then on_connected or on_lost
     ("publish", topic, payload, qos)   QoS 1 ends in on_published; failure of any in on_lost
     ("ping",)                          ask the hub for a sign of life
     ("disconnect",)                    leave in good order
@@ -51,6 +51,8 @@ class Device:
     0.0 to 1.0; ``keep_alive`` is in seconds; ``now`` is when the device started;
     ``information`` is what the board file says of the board.
     """
+
+    subscriptions = hub.SUBSCRIPTIONS
 
     def __init__(self, app, identity, records, random, keep_alive=60, now=0, information=None):
         self.app = app

@@ -11,11 +11,17 @@ import hashlib
 from .errors import SetupError
 from .hub import API_VERSION, quote
 
+GLOBAL_DPS = "global.azure-devices-provisioning.net"
+DPS_API_VERSION = "2019-03-31"
+
 _BLOCK = 64  # bytes, the block size of SHA-256 (RFC 2104)
 
 
 def parse(text):
     """An Identity from ``HostName=…;DeviceId=…;SharedAccessKey=…``.
+
+    Or a Registration from ``IdScope=…;RegistrationId=…;SharedAccessKey=…``, with the
+    provisioning service's ``HostName`` if it is not the global one.
 
     ``GatewayHostName`` is the name dialled when it differs from the hub's own;
     ``Port`` is ours, for a local hub that does not listen on 8883. A part that
@@ -25,7 +31,9 @@ def parse(text):
     for pair in text.strip().split(";"):
         key, _, value = pair.partition("=")
         parts[key.strip()] = value.strip()
-    for key in ("HostName", "DeviceId", "SharedAccessKey"):
+    provisioned = "IdScope" in parts
+    needed = ("IdScope", "RegistrationId") if provisioned else ("HostName", "DeviceId")
+    for key in needed + ("SharedAccessKey",):
         if not parts.get(key):
             raise SetupError(
                 "the connection string has no " + key,
@@ -34,13 +42,11 @@ def parse(text):
     port = parts.get("Port", "8883")
     if not port.isdigit():
         raise SetupError("Port in the connection string is not a number", "use Port=8883")
-    return Identity(
-        parts["HostName"],
-        parts["DeviceId"],
-        parts["SharedAccessKey"],
-        parts.get("GatewayHostName"),
-        int(port),
-    )
+    key, gateway = parts["SharedAccessKey"], parts.get("GatewayHostName")
+    if provisioned:
+        host = parts.get("HostName", GLOBAL_DPS)
+        return Registration(host, parts["IdScope"], parts["RegistrationId"], key, gateway, int(port))
+    return Identity(parts["HostName"], parts["DeviceId"], key, gateway, int(port))
 
 
 class Identity:
@@ -73,6 +79,32 @@ class Identity:
     def password(self, expiry):
         """A shared access signature that is good until ``expiry`` (seconds since 1970, UTC)."""
         return sign(self.host + "/devices/" + self.device_id, self._key, expiry)
+
+
+class Registration(Identity):
+    """One device that has yet to learn its hub. ``device_id`` is its registration id.
+
+    Source: "Communicate with DPS using the MQTT protocol"; the user name has no "?".
+    """
+
+    def __init__(self, host, scope, registration_id, key, gateway=None, port=8883):
+        super().__init__(host, registration_id, key, gateway, port)
+        self._scope = scope
+        self._text = key
+        self._gateway = gateway
+
+    def username(self, model_id=None):
+        """The MQTT user name for the provisioning service."""
+        return "%s/registrations/%s/api-version=%s" % (self._scope, self.device_id, DPS_API_VERSION)
+
+    def password(self, expiry):
+        """A shared access signature for the registration."""
+        resource = "%s/registrations/%s" % (self._scope, self.device_id)
+        return sign(resource, self._key, expiry, "registration")
+
+    def identity(self, hub, device_id):
+        """The Identity on the hub this device was assigned to; the key is the same."""
+        return Identity(hub, device_id, self._text, self._gateway, self.port)
 
 
 def sign(resource, key, expiry, policy=None):

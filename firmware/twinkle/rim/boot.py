@@ -12,6 +12,8 @@ from ..core import identity
 from ..core.device import Device
 from ..core.document import decode
 from ..core.errors import BadRequest, SetupError
+from ..core.identity import Registration
+from ..core.provision import Onboarding
 from . import compat
 from .log import Log
 from .runner import Runner
@@ -33,10 +35,17 @@ def boot(directory):
     except OSError:
         raise SetupError("the CA file is missing", "give the device the hub's CA file (--ca-file)") from None
     store = Store(directory + "/state", log.say)
-    records = {name: store.load(name) for name in ("config", "reboot")}
     keep_alive = settings.get("keepAlive", 60)
     app = _load(settings, "app").app
-    device = Device(app, who, records, port.random, keep_alive, port.ticks(), settings.get("information"))
+
+    def make(identity, now):
+        records = {name: store.load(name) for name in ("config", "reboot")}
+        return Device(app, identity, records, port.random, keep_alive, now, settings.get("information"))
+
+    if isinstance(who, Registration):
+        device = Onboarding(who, store.load("assigned"), make, app.model_id, port.random)
+    else:
+        device = make(who, port.ticks())
     try:
         return Runner(device, port, store, log, compat.load_umqtt(), roots, keep_alive)
     except compat.SOCKET_ERRORS as error:

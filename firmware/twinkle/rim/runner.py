@@ -10,7 +10,6 @@ says it, ends the connection and becomes one on_lost().
 
 import gc
 
-from ..core import hub
 from ..core.errors import HardwareError, TwinkleError, WireError, refusal
 from .stream import Network
 
@@ -92,7 +91,7 @@ class Runner:
             # Not clean: the hub keeps what is queued for this device while it is away.
             client.connect(False)
             self._client = client
-            for topic in hub.SUBSCRIPTIONS:
+            for topic in self.device.subscriptions:
                 client.subscribe(topic, 1)
         except self._line_errors as error:
             self._fail(error)

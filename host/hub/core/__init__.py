@@ -17,6 +17,7 @@ from .events import Event
 from .hub import Hub
 from .policies import DEVICE_CONNECT, REGISTRY_READ, REGISTRY_WRITE, SERVICE_CONNECT
 from .ports import Certificate, Clock, Hello, Link, MemoryStore, MethodResult, Store, Will
+from .provisioning import Provisioning, is_registration
 from .session import Session
 
 __all__ = [
@@ -35,7 +36,9 @@ __all__ = [
     "Link",
     "MemoryStore",
     "MethodResult",
+    "Provisioning",
     "Session",
     "Store",
     "Will",
+    "is_registration",
 ]

@@ -25,7 +25,7 @@ class Devices:
         for record in store.load_all():
             if record["id"] == RECORD_ID:
                 self.policies_record = record
-            else:
+            elif not record["id"].startswith("/"):  # which no device id contains
                 self._devices[record["id"]] = Device.from_record(record)
         self.order = sorted(self._devices)
 

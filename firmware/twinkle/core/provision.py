@@ -1,0 +1,195 @@
+"""Provisioning: how a device learns which hub is its own (DPS over MQTT).
+
+    connect ─▶ register ─▶ 202, wait, poll ─▶ 202 … ─▶ 200 assigned
+
+The answer is a hub's name and a device id; the key stays what it was. It goes to
+flash, and from then on the device connects to that hub without asking again. It
+asks again after PROVISION_AGAIN hub connections in a row have failed, since the
+device may have been moved to another hub.
+
+401 and every other refusal below 429 wait as long as the longest back-off: the
+same credentials cannot do better soon. 429 and server errors wait ``retry-after``
+and repeat the step. Source: "Communicate with DPS using the MQTT protocol".
+"""
+
+import json
+
+from . import link
+from .clock import WallClock
+from .document import decode
+from .errors import BadRequest
+from .hub import parse_bag
+from .link import CONNECTING, OFFLINE, SYNCING, Link
+
+RESPONSES = "$dps/registrations/res/#"
+REGISTER = "$dps/registrations/PUT/iotdps-register/?$rid=%d"
+STATUS = "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=%d&operationId=%s"
+
+WAIT_S = 2  # when the service names no time
+LONGEST_WAIT_S = 60
+TOKEN_S = 3600
+CLOCK_MS = 1000
+PROVISION_AGAIN = 10
+
+
+class Provisioner:
+    """Asks the provisioning service; speaks with the rim as Device does.
+
+    When it has been answered, ``assigned`` is ``(hub, device id)``.
+    """
+
+    subscriptions = (RESPONSES,)
+
+    def __init__(self, registration, model_id, random):
+        self.identity = registration
+        self.assigned = None
+        self.clock = WallClock()
+        self.link = Link(random)
+        self._model_id = model_id
+        self._actions = []
+        self._rid = 0
+        self._operation = None
+        self._next = None  # when to ask (again)
+
+    def on_time(self, utc, now):
+        """The time is known."""
+        self.clock.set(utc, now)
+
+    def on_connected(self, now):
+        """Connected and subscribed: register."""
+        if self.link.fire("connected", now, "being provisioned"):
+            self._operation = None
+            self._next = now
+
+    def on_lost(self, reason, now, hopeless=False, problem=False):
+        """The connection could not be made or was lost."""
+        if self.link.fire("lost", now, reason, hopeless):
+            wait = (self.link.due - now) / 1000
+            self._say("warning", "not provisioned: %s; next try in %.1f s" % (reason, wait))
+
+    def on_heard(self, now):
+        """Bytes came; the time limit of the whole is limit enough."""
+
+    def on_message(self, topic, payload, now):
+        """An answer to the last request."""
+        path, _, query = topic.partition("?")
+        rooms = path.split("/")
+        bag = parse_bag(query)
+        if path[:23] != "$dps/registrations/res/" or bag.get("$rid") != str(self._rid):
+            return
+        status = int(rooms[3]) if rooms[3].isdigit() else 500
+        try:
+            body = decode(payload)
+        except BadRequest:
+            body = {}
+        if status == 202 or status == 429 or status >= 500:
+            if status == 202:
+                self._operation = body.get("operationId")
+            self._next = now + self._wait(bag.get("retry-after"))
+        elif status == 200 and body.get("status") == "assigned":
+            state = body.get("registrationState", {})
+            self.assigned = (state.get("assignedHub"), state.get("deviceId"))
+            self._say("info", "assigned to %s as %s" % self.assigned)
+            self._act("disconnect")
+        else:
+            reason = "%s %s" % (body.get("status") or status, body.get("message") or "")
+            text = (
+                "the provisioning service refused (%s); check id scope, registration id and key"
+                % reason.strip()
+            )
+            self._act("disconnect")
+            self.on_lost(text, now, True)
+
+    def step(self, now):
+        """Everything that is due at ``now``; answers the actions."""
+        state = self.link.state
+        if state == OFFLINE:
+            utc = self.clock.utc(now)
+            if utc is not None and now >= self.link.due and self.link.fire("due", now, "connecting"):
+                self._act("connect", self.identity.username(), int(utc) + TOKEN_S)
+        elif self.link.overdue(now):
+            self._act("disconnect")
+            self.on_lost("the provisioning service did not finish in time", now)
+        elif state == SYNCING and self._next is not None and now >= self._next:
+            self._next = None
+            self._ask()
+        actions, self._actions = self._actions, []
+        return actions
+
+    def due(self, now):
+        """The moment by which step() must be called again."""
+        if self.link.state == OFFLINE:
+            return max(now, self.link.due) if self.clock.utc(now) else now + CLOCK_MS
+        if self.link.state == CONNECTING:
+            return now + CLOCK_MS
+        deadline = self.link.since + link.UNTIL_READY_MS
+        return max(now, deadline if self._next is None else min(self._next, deadline))
+
+    def _ask(self):
+        self._rid += 1
+        if self._operation:
+            self._act("publish", STATUS % (self._rid, self._operation), b"", 0)
+            return
+        body = {"registrationId": self.identity.device_id}
+        if self._model_id:
+            body["payload"] = {"modelId": self._model_id}
+        self._act("publish", REGISTER % self._rid, json.dumps(body).encode(), 0)
+
+    def _wait(self, text):
+        seconds = int(text) if text and text.isdigit() else WAIT_S
+        return min(seconds, LONGEST_WAIT_S) * 1000
+
+    def _say(self, level, text):
+        self._act("say", level, text)
+
+    def _act(self, *action):
+        self._actions.append(action)
+
+
+class Onboarding:
+    """A device that is provisioned first: plays the Provisioner, then the Device.
+
+    ``record`` is what the store holds of an earlier assignment; ``make(identity, now)``
+    builds the Device. Everything the rim asks of a device is asked of the one whose
+    turn it is.
+    """
+
+    def __init__(self, registration, record, make, model_id, random):
+        self._registration = registration
+        self._make = make
+        self._model_id = model_id
+        self._random = random
+        self._turn = (
+            make(self._identity(record["hub"], record["deviceId"]), 0) if record else self._provisioner()
+        )
+
+    def __getattr__(self, name):
+        return getattr(self._turn, name)
+
+    def step(self, now):
+        """As Device.step; changes turns when it is time."""
+        turn = self._turn
+        actions = turn.step(now)
+        if isinstance(turn, Provisioner):
+            if turn.assigned:
+                hub, device_id = turn.assigned
+                actions.append(("store", "assigned", {"hub": hub, "deviceId": device_id}))
+                self._hand_over(self._make(self._identity(hub, device_id), now), now)
+        elif turn.link.state == OFFLINE and turn.link.attempts >= PROVISION_AGAIN:
+            actions.append(
+                ("say", "warning", "the hub cannot be reached; asking the provisioning service again")
+            )
+            self._hand_over(self._provisioner(), now)
+        return actions
+
+    def _hand_over(self, turn, now):
+        utc = self._turn.clock.utc(now)
+        if utc is not None:
+            turn.on_time(utc, now)
+        self._turn = turn
+
+    def _provisioner(self):
+        return Provisioner(self._registration, self._model_id, self._random)
+
+    def _identity(self, hub, device_id):
+        return self._registration.identity(hub, device_id)

@@ -1,0 +1,172 @@
+"""Provisioning: register, wait, poll, be assigned; and again when the hub is gone for good."""
+
+import json
+
+from driver import EPOCH, KEY
+
+from twinkle.core.identity import parse
+from twinkle.core.provision import PROVISION_AGAIN, Onboarding, Provisioner
+
+TEXT = "IdScope=0ne00000000;RegistrationId=MyDevice01;SharedAccessKey=" + KEY
+ASSIGNED = {
+    "operationId": "op1",
+    "status": "assigned",
+    "registrationState": {
+        "assignedHub": "contoso.azure-devices.net",
+        "deviceId": "dev7",
+        "status": "assigned",
+    },
+}
+
+
+class Service:
+    """A provisioner and the service's voice."""
+
+    def __init__(self):
+        self.provisioner = Provisioner(parse(TEXT), "dtmi:com:example:Thermostat;1", lambda: 0.5)
+        self.provisioner.on_time(EPOCH, 0)
+        self.now = 0
+        self.done = []
+
+    def step(self, ms=0):
+        self.now += ms
+        self.done = self.provisioner.step(self.now)
+        return self.done
+
+    def connect(self):
+        self.step()
+        self.provisioner.on_connected(self.now)
+        return self.step()
+
+    def answer(self, status, body, more=""):
+        rid = self.done[-1][1].split("$rid=")[1].split("&")[0]
+        topic = "$dps/registrations/res/%d/?$rid=%s%s" % (status, rid, more)
+        self.provisioner.on_message(topic, json.dumps(body).encode(), self.now)
+
+
+def test_the_token_equals_the_published_vector():
+    who = parse(TEXT)
+    assert who.password(1700000000) == (
+        "SharedAccessSignature sr=0ne00000000%2Fregistrations%2FMyDevice01"
+        "&sig=Ut%2B%2BsBDB7XEZk58M3VSyo56OMz3wAkg7iOGFQB40Q58%3D&se=1700000000&skn=registration"
+    )
+    assert who.username() == "0ne00000000/registrations/MyDevice01/api-version=2019-03-31"
+    assert (who.dial, who.port) == ("global.azure-devices-provisioning.net", 8883)
+
+
+def test_it_registers_with_its_model():
+    s = Service()
+    (action,) = s.connect()
+    assert action[1] == "$dps/registrations/PUT/iotdps-register/?$rid=1"
+    payload = {"modelId": "dtmi:com:example:Thermostat;1"}
+    assert json.loads(action[2]) == {"registrationId": "MyDevice01", "payload": payload}
+
+
+def test_it_polls_after_the_time_it_was_told():
+    s = Service()
+    s.connect()
+    s.answer(202, {"operationId": "op1", "status": "assigning"}, "&retry-after=3")
+    assert s.step(2900) == []
+    (action,) = s.step(100)
+    assert action[1] == "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=2&operationId=op1"
+    s.answer(200, ASSIGNED)
+    assert s.provisioner.assigned == ("contoso.azure-devices.net", "dev7")
+
+
+def test_a_throttled_step_is_repeated():
+    s = Service()
+    s.connect()
+    s.answer(429, {"errorCode": 429001}, "&retry-after=5")
+    (action,) = s.step(5000)
+    assert "iotdps-register" in action[1]
+
+
+def test_an_immediate_assignment_is_taken():
+    s = Service()
+    s.connect()
+    s.answer(200, ASSIGNED)
+    assert s.provisioner.assigned[1] == "dev7"
+
+
+def test_a_refusal_says_what_to_check_and_waits_long():
+    for status, body in (
+        (401, {"message": "Unauthorized"}),
+        (200, {"status": "failed"}),
+        (200, {"status": "disabled"}),
+    ):
+        s = Service()
+        s.connect()
+        s.answer(status, body)
+        actions = s.step()
+        assert actions[0] == ("disconnect",)
+        assert "check id scope, registration id and key" in actions[1][2]
+        assert s.provisioner.due(s.now) - s.now == 100000
+
+
+def test_a_stray_answer_is_ignored():
+    s = Service()
+    s.connect()
+    s.provisioner.on_message("$dps/registrations/res/200/?$rid=99", json.dumps(ASSIGNED).encode(), 0)
+    s.provisioner.on_message("$iothub/methods/POST/x/?$rid=1", b"{}", 0)
+    assert s.provisioner.assigned is None
+
+
+def test_a_service_that_never_answers_is_left():
+    s = Service()
+    s.connect()
+    s.step(60000)
+    assert "did not finish in time" in s.done[1][2]
+
+
+class FakeDevice:
+    """The Device's turn, as far as Onboarding sees it."""
+
+    def __init__(self, identity):
+        self.identity = identity
+        provisioner = Provisioner(identity, None, lambda: 0.0)
+        self.link, self.clock, self.on_time = provisioner.link, provisioner.clock, provisioner.on_time
+
+    def step(self, now):
+        return []
+
+
+def test_once_assigned_the_device_takes_over_with_the_same_key_and_remembers():
+    made = []
+
+    def make(identity, now):
+        made.append(FakeDevice(identity))
+        return made[-1]
+
+    who = parse(TEXT + ";GatewayHostName=10.0.0.9;Port=9883")
+    device = Onboarding(who, None, make, None, lambda: 0.5)
+    device.on_time(EPOCH, 0)
+    device.step(0)
+    device.on_connected(0)
+    device.step(0)
+    device.on_message("$dps/registrations/res/200/?$rid=1", json.dumps(ASSIGNED).encode(), 0)
+    actions = device.step(0)
+    record = {"hub": "contoso.azure-devices.net", "deviceId": "dev7"}
+    assert ("store", "assigned", record) in actions
+    assert (device.identity.host, device.identity.device_id) == ("contoso.azure-devices.net", "dev7")
+    assert (device.identity.dial, device.identity.port) == ("10.0.0.9", 9883)
+    assert device.clock.utc(0) == EPOCH
+    # After a restart the record is enough.
+    again = Onboarding(who, record, make, None, lambda: 0.5)
+    assert again.identity.device_id == "dev7" and len(made) == 2
+
+
+def test_a_hub_that_fails_for_long_is_asked_for_again():
+    device = Onboarding(
+        parse(TEXT),
+        {"hub": "h", "deviceId": "d"},
+        lambda identity, now: FakeDevice(identity),
+        None,
+        lambda: 0.5,
+    )
+    device.on_time(EPOCH, 0)
+    for _ in range(PROVISION_AGAIN):
+        assert device.identity.device_id == "d"
+        device.link.fire("due", 0)
+        device.link.fire("lost", 0)
+        device.step(0)
+    assert device.identity.device_id == "MyDevice01"
