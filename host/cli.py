@@ -9,6 +9,7 @@ from .doctor import doctor
 from .failure import EXIT_STATUSES, FAILED
 from .hub.command import hub
 from .run import run
+from .service.enrolments import enrolments
 from .service.verbs import devices, method, monitor, query, twin
 
 
@@ -21,7 +22,7 @@ def twinkle(context: click.Context, debug: bool) -> None:
     context.obj = debug
 
 
-for command in (hub, devices, run, twin, method, query, monitor, doctor):
+for command in (hub, devices, enrolments, run, twin, method, query, monitor, doctor):
     twinkle.add_command(command)
 
 

@@ -58,8 +58,9 @@ def run(board, connection_string, ca_file, state, interpreter, heap, as_json) ->
 
 
 def device_id(connection_string: str) -> str:
-    """The DeviceId of a connection string, fit for a file name; empty when it has none."""
-    text = connection_string.partition("DeviceId=")[2].partition(";")[0]
+    """The device or registration id of a connection string, fit for a file name; empty when it has none."""
+    parts = dict(pair.partition("=")[::2] for pair in connection_string.split(";"))
+    text = parts.get("DeviceId") or parts.get("RegistrationId") or ""
     return "".join(c if c.isalnum() or c in "-_.:" else "_" for c in text).lstrip(".")
 
 

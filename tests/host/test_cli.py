@@ -120,6 +120,19 @@ def test_a_gateway_goes_into_the_connection_string(twinkle):
     assert ";GatewayHostName=192.168.1.5" in made["connectionString"]
 
 
+def test_a_device_is_enrolled_and_provisioned(hub, twinkle, tmp_path):
+    made = json.loads(twinkle("enrolments", "add", "shed-7", "--json").stdout)
+    assert made["idScope"] == hub.info["idScope"]
+    one_line(twinkle("enrolments", "add", "shed-7"), 1, "exists")
+    assert "shed-7" in twinkle("enrolments", "list").stdout
+    ca = Path(hub.info["caFile"]).read_bytes()
+    with DeviceProcess("cpython", tmp_path / "device", made["connectionString"], ca) as device:
+        device.wait_for("assigned to localhost as shed-7")
+        device.wait_for(" ready")
+    assert "removed shed-7" in twinkle("enrolments", "remove", "shed-7").stdout
+    one_line(twinkle("enrolments", "remove", "shed-7"), 3, "no enrolment")
+
+
 def test_a_twin_is_patched_and_read(hub, twinkle):
     hub.add("twin-1")
     done = twinkle("twin", "patch", "twin-1", '{"configId": 3, "gone": null, "deep": {"x": null, "y": 1}}')
