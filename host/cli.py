@@ -10,6 +10,7 @@ from .failure import EXIT_STATUSES, FAILED
 from .hub.command import hub
 from .run import run
 from .service.enrolments import enrolments
+from .service.send import send
 from .service.verbs import devices, method, monitor, query, twin
 
 
@@ -22,7 +23,7 @@ def twinkle(context: click.Context, debug: bool) -> None:
     context.obj = debug
 
 
-for command in (hub, devices, enrolments, run, twin, method, query, monitor, doctor):
+for command in (hub, devices, enrolments, run, twin, method, send, query, monitor, doctor):
     twinkle.add_command(command)
 
 

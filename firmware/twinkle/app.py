@@ -86,10 +86,20 @@ class App(Part):
         self.methods = {}
         self.desired_handlers = []
         self.writables = {}
+        self.on_message = None
 
     def component(self, name):
         """The component ``name`` of the model, to register its handlers with."""
         return Part(self, name)
+
+    def message(self, handler):
+        """Call ``handler(board, properties, payload)`` for each cloud-to-device message.
+
+        ``properties`` is a dict of texts (None for a bare key), ``payload`` bytes. A
+        message may come twice: the hub repeats what it has not seen acknowledged.
+        """
+        self.on_message = handler
+        return handler
 
     def desired(self, path):
         """Call ``handler(board, delta, merged)`` when desired properties at ``path`` change.

@@ -86,12 +86,13 @@ class Connection:
 
     # --- the core's Link
 
-    def send(self, topic: str, payload: bytes, qos: int) -> None:
+    def send(self, topic: str, payload: bytes, qos: int) -> int | None:
         """Deliver a PUBLISH; a peer that does not read is dropped."""
         packet_id = 0
         if qos:
             self._packet_id = packet_id = self._packet_id % 65535 + 1
         self._write(codec.publish(topic, payload, qos, packet_id))
+        return packet_id or None
 
     def close(self, reason: str) -> None:
         """Drop the connection once what was said has been sent."""
@@ -194,6 +195,8 @@ class Connection:
             case codec.Unsubscribe():
                 session.unsubscribe(list(packet.filters))
                 self._write(codec.unsuback(packet.packet_id))
+            case codec.Puback():
+                session.acknowledged(packet.packet_id)
             case codec.Pingreq():
                 self._write(codec.pingresp())
 

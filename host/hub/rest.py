@@ -70,7 +70,7 @@ class Rest:
         return _answer(self._hub.get_device(request.match_info["id"]))
 
     async def _put_device(self, request: web.Request) -> web.Response:
-        device_id, body = request.match_info["id"], await _json(request)
+        device_id, body = request.match_info["id"], await read_json(request)
         if "If-Match" in request.headers:
             identity = self._hub.update_device(device_id, body, _etag(request))
         else:
@@ -84,7 +84,7 @@ class Rest:
         return web.Response(status=204)
 
     async def _bulk(self, request: web.Request) -> web.Response:
-        entries = await _json(request)
+        entries = await read_json(request)
         if not isinstance(entries, list) or len(entries) > 100:
             raise HubError("ArgumentInvalid", "The body must be an array of at most 100 devices.")
         errors = []
@@ -136,15 +136,15 @@ class Rest:
         return _twin(self._hub.get_twin(request.match_info["id"]))
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
-        body = await _json(request)
+        body = await read_json(request)
         return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request)))
 
     async def _put_twin(self, request: web.Request) -> web.Response:
-        body = await _json(request)
+        body = await read_json(request)
         return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request)))
 
     async def _query(self, request: web.Request) -> web.Response:
-        body = await _json(request)
+        body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             raise HubError("ArgumentInvalid", 'The body must be an object with a "query".')
         size = request.headers.get("x-ms-max-item-count", "100")
@@ -161,7 +161,7 @@ class Rest:
     # --- direct methods
 
     async def _invoke(self, request: web.Request) -> web.Response:
-        body = await _json(request)
+        body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("methodName"), str):
             raise HubError("ArgumentInvalid", 'The body must be an object with a "methodName".')
         result: asyncio.Future[MethodResult | HubError] = asyncio.get_running_loop().create_future()
@@ -209,7 +209,8 @@ def _check_version(request: web.Request) -> None:
         raise HubError("ArgumentInvalid", "The query needs an api-version, such as 2021-04-12.")
 
 
-async def _json(request: web.Request) -> Any:
+async def read_json(request: web.Request) -> Any:
+    """A request's body; 400006 when it is not JSON."""
     text = await request.read()
     try:
         return json.loads(text)

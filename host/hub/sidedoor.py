@@ -6,6 +6,9 @@ NOT part of IoT Hub. Every answer carries the header ``x-twinkle-side-door``.
 for as long as the client listens; ``deviceId`` narrows it to one device. (Azure:
 AMQP, from an Event Hubs endpoint.)
 
+``POST /twinkle/messages/DEVICE`` sends a cloud-to-device message: a JSON object with
+``body`` (text), ``properties`` and ``lifetimeSeconds``. (Azure: AMQP.)
+
 ``GET``, ``PUT`` and ``DELETE /twinkle/enrolments[/NAME]`` keep the enrolments of the
 provisioning service. (Azure: a service with a REST interface of its own.)
 """
@@ -17,7 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from .core import Hub, HubError, Provisioning
-from .rest import Rest
+from .rest import Rest, read_json
 
 QUEUE = 10000  # events a slow listener may lag behind before the oldest are dropped
 HEARTBEAT_S = 5.0  # an empty line, so that a listener notices a hub that is gone
@@ -32,6 +35,7 @@ class SideDoor:
         self._provisioning = provisioning
         self._closing = asyncio.Event()
         rest.add("GET", "/twinkle/events", "ServiceConnect", self._events)
+        rest.add("POST", "/twinkle/messages/{id}", "ServiceConnect", self._send)
         rest.add("GET", "/twinkle/enrolments", "RegistryRead", self._enrolments)
         rest.add("PUT", "/twinkle/enrolments/{name}", "RegistryWrite", self._enrol)
         rest.add("DELETE", "/twinkle/enrolments/{name}", "RegistryWrite", self._unenrol)
@@ -43,11 +47,23 @@ class SideDoor:
     async def _enrolments(self, request: web.Request) -> web.Response:
         return web.json_response(self._provisioning.enrolments(), headers=LABEL)
 
+    async def _send(self, request: web.Request) -> web.Response:
+        body = await read_json(request)
+        properties = body.get("properties", {}) if isinstance(body, dict) else None
+        if not isinstance(properties, dict) or not isinstance(body.get("body"), str):
+            raise HubError(
+                "ArgumentInvalid", 'The body must be an object with a text "body" and "properties".'
+            )
+        if not all(value is None or isinstance(value, str) for value in properties.values()):
+            raise HubError("ArgumentInvalid", "Properties are texts or null.")
+        lifetime = body.get("lifetimeSeconds", 3600)
+        if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)):
+            raise HubError("ArgumentInvalid", "lifetimeSeconds is a number.")
+        self._hub.send(request.match_info["id"], body["body"].encode(), properties, lifetime)
+        return web.Response(status=204, headers=LABEL)
+
     async def _enrol(self, request: web.Request) -> web.Response:
-        try:
-            body = await request.json()
-        except ValueError:
-            raise HubError("IotHubFormatError", "The body is not JSON.") from None
+        body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("group", False), bool):
             raise HubError("ArgumentInvalid", 'The body must be an object; "group" is true or false.')
         made = self._provisioning.enrol(

@@ -4,9 +4,16 @@ from urllib.parse import quote
 
 import click
 
-from ..failure import REFUSED, UNREACHABLE, Failure
-from .hub import MQTT_PORT, Hub, explain
+from .hub import MQTT_PORT, Hub
+from .sidedoor import call
 from .verbs import example, on_hub
+
+ELSEWHERE = "keep enrolments with the Device Provisioning Service"
+
+
+def path(name: str) -> str:
+    """An enrolment's place behind the side door."""
+    return "enrolments/" + quote(name, safe="")
 
 
 @click.group()
@@ -26,7 +33,7 @@ def enrolments() -> None:
 @click.option("--device-id", metavar="ID", help="Device id to assign instead of the registration id.")
 def add(hub: Hub, say, name: str, group: bool, device_id: str | None) -> None:
     """Enrol the registration id NAME and print its connection string for twinkle run, which is a secret."""
-    made = call(hub, "PUT", "/" + quote(name, safe=""), {"group": group, "deviceId": device_id})
+    made = call(hub, "PUT", path(name), {"group": group, "deviceId": device_id}, ELSEWHERE)
     key = made["keys"][0]
     result = {"name": name, "group": group, "idScope": made["idScope"], "primaryKey": key}
     if group:
@@ -42,7 +49,7 @@ def add(hub: Hub, say, name: str, group: bool, device_id: str | None) -> None:
 @on_hub
 def list_enrolments(hub: Hub, say) -> None:
     """List the enrolments, a line each."""
-    known = call(hub, "GET", "")
+    known = call(hub, "GET", "enrolments", None, ELSEWHERE)
     lines = [f"{e['name']:<32} {'group' if e['group'] else 'individual'}" for e in known]
     say(known, "\n".join(lines) or "no enrolments")
 
@@ -52,33 +59,5 @@ def list_enrolments(hub: Hub, say) -> None:
 @click.argument("name")
 def remove(hub: Hub, say, name: str) -> None:
     """Remove the enrolment NAME; devices keep their identities."""
-    call(hub, "DELETE", "/" + quote(name, safe=""))
+    call(hub, "DELETE", path(name), None, ELSEWHERE)
     say({"name": name, "removed": True}, f"removed {name}")
-
-
-def call(hub: Hub, method: str, path: str, body=None):
-    """One request to the side door's enrolments; its JSON, or a Failure."""
-    import requests
-
-    if not hub.is_local:
-        raise Failure(
-            f"{hub.address} is not a local hub; keep enrolments with the Device Provisioning Service"
-        )
-    try:
-        answer = requests.request(
-            method,
-            f"https://{hub.address}/twinkle/enrolments{path}",
-            json=body,
-            headers={"Authorization": hub.token()},
-            verify=hub.ca_file,
-            timeout=20,
-        )
-    except requests.exceptions.SSLError:
-        raise Failure(
-            f"{hub.address} has a certificate of another authority; see --ca-file", REFUSED
-        ) from None
-    except requests.exceptions.ConnectionError:
-        raise Failure(f"{hub.address} does not answer; is the hub running?", UNREACHABLE) from None
-    if answer.status_code >= 400:
-        raise explain(answer.status_code, answer.text, answer.reason)
-    return answer.json() if answer.content else None

@@ -134,6 +134,18 @@ def test_x_1_a_restarted_hub_gets_its_device_back_and_missed_changes_are_applied
     assert sum("applied configuration 7" in line for line in process.log) == 1
 
 
+def test_a_message_waits_for_the_device_and_is_delivered_once(hub, device):
+    name = "listener-" + str(id(device))
+    text = hub.add(name)
+    hub.call("send", name, b"while away", {"level": "1"})
+    process = device(text, board={"app": "twin_apps.listener"})
+    process.wait_for(" ready")
+    assert hub.until_reported(name, heard={"text": "while away", "level": "1"})
+    hub.call("send", name, b"and now", {})
+    assert hub.until_reported(name, heard={"text": "and now"})
+    eventually(lambda: hub.call("get_device", name)["cloudToDeviceMessageCount"] == 0)
+
+
 def test_a_wrong_key_says_so_at_the_hub_and_what_to_check_at_the_device(hub, device, name):
     text = hub.add(name).partition("SharedAccessKey=")[0] + "SharedAccessKey=" + "A" * 43 + "="
     line = device(text).wait_for("link lost")

@@ -176,6 +176,14 @@ def test_a_method_is_called_and_its_status_counts(hub, twinkle, tmp_path):
         one_line(refused, 1, "status 404")
 
 
+def test_a_message_is_queued_for_a_device(hub, twinkle):
+    hub.add("mailbox")
+    assert twinkle("send", "mailbox", "hello", "--property", "level=3").stdout == "queued for mailbox\n"
+    assert hub.call("get_device", "mailbox")["cloudToDeviceMessageCount"] == 1
+    one_line(twinkle("send", "nobody", "hello"), 3, "nobody")
+    one_line(twinkle("send", "mailbox", "hello", "--lifetime", "5"), 1, "60")
+
+
 def test_monitor_shows_events_and_ends_after_a_count(hub, twinkle):
     events = []
     thread = threading.Thread(

@@ -52,17 +52,18 @@ class Device:
     ``information`` is what the board file says of the board.
     """
 
-    subscriptions = hub.SUBSCRIPTIONS
-
     def __init__(self, app, identity, records, random, keep_alive=60, now=0, information=None):
         self.app = app
         self.identity = identity
+        self.subscriptions = hub.SUBSCRIPTIONS
+        if app.on_message:
+            self.subscriptions += (hub.devicebound(identity.device_id),)
         self.actions = []
         self.clock = WallClock()
         self.link = Link(random)
         self.liveness = Liveness(keep_alive)
         self.tasks = Tasks()
-        self.board = Board(self._show, self.report, self.say, information)
+        self.board = Board(lambda level: self._act("led", level), self.report, self.say, information)
         self.twin = Twin(self._request, self.say)
         self.telemetry = Telemetry(identity.device_id, self.say)
         self.sampler = Sampler(app.samples, self.board, self._act, self.telemetry.add, self.say)
@@ -125,6 +126,8 @@ class Device:
             self._on_twin(about, payload, now)
         elif about[0] == "desired":
             self._on_desired(about[1], payload, now)
+        elif about[0] == "message" and self.app.on_message:
+            self.handlers.on_message(self.app.on_message, about[1], payload)
 
     def on_reading(self, reading):
         """The sensor answered.
@@ -292,9 +295,6 @@ class Device:
 
     def _answer(self, rid, status, body):
         self._act("publish", hub.method_answer(status, rid), body, 0)
-
-    def _show(self, level):
-        self._act("led", level)
 
     def _act(self, *action):
         self.actions.append(action)

@@ -1,4 +1,4 @@
-"""Handlers of desired properties, by path."""
+"""Handlers of desired properties, by path, and of cloud-to-device messages."""
 
 from .document import find
 
@@ -30,3 +30,13 @@ class Handlers:
                 except Exception as error:
                     text = "%s: %s" % (type(error).__name__, error)
                     self._complain("the handler of desired %s failed: %s" % (path or "properties", text))
+
+    def on_message(self, handler, properties, payload):
+        """Hand over a cloud-to-device message; None as payload: it was too large to take."""
+        if payload is None:
+            self._complain("a cloud-to-device message is too large for this device")
+            return
+        try:
+            handler(self._board, properties, payload)
+        except Exception as error:
+            self._complain("the handler of messages failed: %s: %s" % (type(error).__name__, error))

@@ -61,6 +61,11 @@ def telemetry(device_id, properties):
     return "devices/" + device_id + "/messages/events/" + build_bag(properties)
 
 
+def devicebound(device_id):
+    """Topic filter of cloud-to-device messages."""
+    return "devices/" + device_id + "/messages/devicebound/#"
+
+
 def twin_get(rid):
     """Topic that asks for the whole twin."""
     return "$iothub/twin/GET/?$rid=" + rid
@@ -80,9 +85,12 @@ def classify(topic):
     """Say what an incoming topic is about.
 
     Answers one of ``("twin", status, rid, version)``, ``("desired", version)``,
-    ``("method", name, rid)`` or ``None`` for a topic that is not ours. A
-    ``version`` is None where the hub sent none or not a number.
+    ``("method", name, rid)``, ``("message", properties)`` or ``None`` for a topic that is
+    not ours. A ``version`` is None where the hub sent none or not a number.
     """
+    start, found, bag = topic.partition("/messages/devicebound/")
+    if found and start[:8] == "devices/":
+        return "message", parse_bag(bag)
     path, _, query = topic.partition("?")
     bag = parse_bag(query)
     rooms = path.split("/")

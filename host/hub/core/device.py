@@ -21,6 +21,7 @@ class Device:
     __slots__ = (
         "calls",
         "identity",
+        "inbox",
         "last_activity",
         "remembered",
         "sequence",
@@ -35,6 +36,7 @@ class Device:
         self.remembered: dict[str, int] | None = None
         self.session: Session | None = None
         self.calls: list[Call] = []
+        self.inbox: list[dict[str, Any]] = []  # cloud-to-device messages, oldest first
         self.last_activity: float | None = None
         self.state_changed: float | None = None
         self.sequence = 0
@@ -68,6 +70,7 @@ class Device:
         view["connectionState"] = self.connection_state
         view["connectionStateUpdatedTime"] = NEVER if self.state_changed is None else iso(self.state_changed)
         view["lastActivityTime"] = self._last_activity()
+        view["cloudToDeviceMessageCount"] = len(self.inbox)
         return view
 
     def twin_view(self) -> dict[str, Any]:
@@ -91,7 +94,7 @@ class Device:
             "statusUpdateTime": identity["statusUpdatedTime"],
             "connectionState": self.connection_state,
             "lastActivityTime": self._last_activity(),
-            "cloudToDeviceMessageCount": identity["cloudToDeviceMessageCount"],
+            "cloudToDeviceMessageCount": len(self.inbox),
             "authenticationType": authentication["type"],
             "x509Thumbprint": dict(authentication["x509Thumbprint"]),
             "version": twin.version,
@@ -113,6 +116,7 @@ class Device:
             "lastActivity": self.last_activity,
             "stateChanged": self.state_changed,
             "sequence": self.sequence,
+            "inbox": self.inbox,
         }
 
     @classmethod
@@ -123,4 +127,5 @@ class Device:
         device.last_activity = record["lastActivity"]
         device.state_changed = record["stateChanged"]
         device.sequence = record["sequence"]
+        device.inbox = record.get("inbox", [])
         return device

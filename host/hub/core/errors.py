@@ -15,6 +15,7 @@ CODES: dict[str, tuple[int, int]] = {
     "IotHubFormatError": (400, 400006),
     "IotHubUnauthorizedAccess": (401, 401002),
     "IotHubUnauthorized": (401, 401003),
+    "DeviceMaximumQueueDepthExceeded": (403, 403004),
     "DeviceModelMaxPropertiesExceeded": (403, 403100),
     "DeviceMaximumInflightMethodExceeded": (403, 403800),
     "DeviceNotFound": (404, 404001),

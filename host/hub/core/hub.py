@@ -12,6 +12,7 @@ from . import events as event_names
 from . import jsontext
 from .access import authorize
 from .admission import admit
+from .cloud_to_device import LIFETIME_S, CloudToDevice
 from .device import Device
 from .devices import Devices
 from .errors import ConnectRefused, HubError, device_disabled, device_not_found
@@ -62,6 +63,7 @@ class Hub:
         self._random = random_bytes
         self._last_generation = 0
         self.devices = Devices(store, self.events)
+        self.messages = CloudToDevice(clock, self.devices)
         self._policies = load_policies(self.devices.policies_record, random_bytes)
         store.save(policies_record(self._policies))
 
@@ -101,6 +103,8 @@ class Hub:
             self._expire_at(session, admission.expiry)
         if device.calls:
             self.timers.at(self.clock.monotonic(), lambda: self.methods.offer(device))
+        if device.inbox:
+            self.timers.at(self.clock.monotonic(), lambda: self.messages.deliver(device))
         self.events.connection_state(device)
         return session
 
@@ -256,6 +260,16 @@ class Hub:
         if not device.enabled:
             raise device_disabled(device_id)
         self.methods.invoke(device, name, payload, response_timeout, connect_timeout, done)
+
+    def send(
+        self,
+        device_id: str,
+        body: bytes,
+        properties: dict[str, str | None] | None = None,
+        lifetime: float = LIFETIME_S,
+    ) -> None:
+        """Queue a cloud-to-device message; see CloudToDevice.send."""
+        self.messages.send(self.devices.find(device_id), body, properties or {}, lifetime)
 
     def query(
         self, text: str, page_size: int | None = 100, continuation: str | None = None

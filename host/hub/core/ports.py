@@ -19,8 +19,11 @@ class Clock(Protocol):
 class Link(Protocol):
     """One connected device, as the core reaches it."""
 
-    def send(self, topic: str, payload: bytes, qos: int) -> None:
-        """Deliver a PUBLISH. Must not block and must not raise."""
+    def send(self, topic: str, payload: bytes, qos: int) -> int | None:
+        """Deliver a PUBLISH. Must not block and must not raise.
+
+        Answers the packet identifier at QoS 1; its PUBACK goes to ``Session.acknowledged``.
+        """
 
     def close(self, reason: str) -> None:
         """Drop the connection; ``reason`` is for the log. The session has already ended."""

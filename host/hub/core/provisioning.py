@@ -235,6 +235,9 @@ class Registration:
         self._ended = True
         self._link.close("a device that is being provisioned may only register and ask for the status")
 
+    def acknowledged(self, packet_id: int) -> None:
+        """A PUBACK came, for which nobody waits."""
+
     def end(self, clean: bool, reason: str | None = None) -> None:
         """The connection is over; nothing is remembered."""
         self._ended = True

@@ -39,6 +39,7 @@ class Session:
         self.signer = admission.signer
         self.ended = False
         self.calls: dict[str, Call] = {}
+        self.unacknowledged: dict[int, dict] = {}  # packet id -> cloud-to-device message
         self.expiry: Timer | None = None
         self._hub = hub
         self._link = link
@@ -50,6 +51,7 @@ class Session:
         self.present = remembered is not None and not hello.clean_session
         if hello.clean_session:
             self.device.remembered = None
+            self.device.inbox = []
             self._subscriptions: dict[str, int] = {}
         else:
             self._subscriptions = remembered if remembered is not None else {}
@@ -73,6 +75,7 @@ class Session:
         granted = [self._grant(topic_filter, qos) for topic_filter, qos in filters]
         self._remember(before)
         self._hub.methods.offer(self.device)
+        self._hub.timers.at(self._hub.clock.monotonic(), lambda: self._hub.messages.deliver(self.device))
         return granted
 
     def _grant(self, topic_filter: str, qos: int) -> int:
@@ -172,6 +175,15 @@ class Session:
         """Deliver at QoS 0, as the hub does for everything under ``$iothub/``."""
         if not self.ended:
             self._link.send(topic, payload, 0)
+
+    def deliver(self, topic: str, payload: bytes, qos: int) -> int | None:
+        """Deliver a cloud-to-device message; the packet identifier at QoS 1."""
+        return None if self.ended else self._link.send(topic, payload, qos)
+
+    def acknowledged(self, packet_id: int) -> None:
+        """A PUBACK came."""
+        if not self.ended:
+            self._hub.messages.acknowledged(self, packet_id)
 
     def notify_desired(self, payload: bytes, version: int) -> None:
         """Tell the device of a desired change, if it listens for them."""

@@ -52,6 +52,7 @@ class Wire:
     def send(self, topic, payload, qos):
         assert self.closed is None, "sent after the link was closed"
         self.sent.append((topic, payload, qos))
+        return len(self.sent) if qos else None
 
     def close(self, reason):
         assert self.closed is None, "closed twice"
