@@ -10,8 +10,9 @@ from .failure import EXIT_STATUSES, FAILED
 from .hub.command import hub
 from .run import run
 from .service.enrolments import enrolments
+from .service.monitor import monitor
 from .service.send import send
-from .service.verbs import devices, method, monitor, query, twin
+from .service.verbs import devices, method, query, twin
 
 
 @click.group(epilog=EXIT_STATUSES, context_settings={"help_option_names": ["-h", "--help"]})

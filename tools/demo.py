@@ -21,7 +21,7 @@ import click
 from twinkle_host.failure import Failure
 from twinkle_host.run import VARIABLE
 from twinkle_host.service.hub import Hub
-from twinkle_host.service.verbs import events
+from twinkle_host.service.monitor import events
 
 DEVICE = "demo"
 CONFIG = {"configId": 3, "sendFrequency": "2s"}

@@ -1,14 +1,13 @@
-"""``devices``, ``twin``, ``method``, ``query`` and ``monitor``: the service's side of a hub."""
+"""``devices``, ``twin``, ``method`` and ``query``: the service's side of a hub."""
 
 import functools
 import json
-import time
 from typing import Any
 
 import click
 
-from ..failure import EXIT_STATUSES, FAILED, REFUSED, UNREACHABLE, Failure
-from .hub import VARIABLE, Hub, explain, find
+from ..failure import EXIT_STATUSES, FAILED, Failure
+from .hub import VARIABLE, Hub, find
 
 DEVICE_ID = click.argument("device_id", metavar="DEVICE")
 
@@ -211,64 +210,3 @@ def query(hub: Hub, say, text) -> None:
             if not continuation:
                 break
     say(rows)
-
-
-@click.command(epilog=example("twinkle monitor --device kitchen --count 10"))
-@on_hub
-@click.option("--device", metavar="DEVICE", help="Only this device.")
-@click.option("--count", type=click.IntRange(1), help="End after so many events.")
-@click.option("--seconds", type=click.FloatRange(0), help="End after so many seconds.")
-def monitor(hub: Hub, say, device, count, seconds) -> None:
-    """Show telemetry and events as they reach the local hub.
-
-    This is the local hub's side door. Azure IoT Hub hands these out over AMQP,
-    from its Event Hubs-compatible endpoint, which is not read here.
-    """
-    if not hub.is_local:
-        raise Failure(
-            f"{hub.address} is not a local hub; read its Event Hubs-compatible endpoint, "
-            "for example with: az iot hub monitor-events"
-        )
-    for shown, event in enumerate(events(hub, device, seconds), 1):
-        say(event, line(event))
-        if shown == count:
-            return
-
-
-def events(hub: Hub, device: str | None = None, seconds: float | None = None):
-    """Events of the side door until ``seconds`` have passed or the hub ends."""
-    import requests
-
-    end = None if seconds is None else time.monotonic() + seconds
-    url, headers = f"https://{hub.address}/twinkle/events", {"Authorization": hub.token()}
-    try:
-        with requests.get(
-            url,
-            params={"deviceId": device} if device else {},
-            headers=headers,
-            stream=True,
-            verify=hub.ca_file,
-            timeout=(10, 15),
-        ) as response:
-            if response.status_code != 200:
-                raise explain(response.status_code, response.text, response.reason)
-            for text in response.iter_lines(chunk_size=1):
-                if end is not None and time.monotonic() >= end:
-                    return
-                if text:
-                    yield json.loads(text)
-    except requests.exceptions.SSLError:
-        raise Failure(
-            f"{hub.address} has a certificate of another authority; see --ca-file", REFUSED
-        ) from None
-    except requests.exceptions.ReadTimeout:
-        raise Failure(f"{hub.address} has fallen silent", UNREACHABLE) from None
-    except requests.exceptions.ConnectionError:
-        raise Failure(f"{hub.address} does not answer; is the hub running?", UNREACHABLE) from None
-
-
-def line(event: dict[str, Any]) -> str:
-    """One event for people."""
-    body = json.dumps(event.get("body"), ensure_ascii=False)
-    when = str(event.get("enqueuedTime", ""))[11:19]
-    return f"{when} {event.get('deviceId') or '-':<16} {event['source']:<28} {body}"
