@@ -4,6 +4,7 @@ import asyncio
 import queue
 import threading
 import time
+from operator import attrgetter
 from pathlib import Path
 
 from twinkle_host.hub.server import Server, Settings
@@ -62,7 +63,6 @@ class LiveHub:
 
     def call(self, function, *arguments, **named):
         """Call a method of the core, in the hub's own thread: ``call("get_twin", "dev")``."""
-
         return self._in_its_thread(self.server.hub, function, *arguments, **named)
 
     def provision(self, function, *arguments, **named):
@@ -71,7 +71,7 @@ class LiveHub:
 
     def _in_its_thread(self, who, function, *arguments, **named):
         async def run():
-            result = getattr(who, function)(*arguments, **named)
+            result = attrgetter(function)(who)(*arguments, **named)
             self.server.ticker.touch()
             return result
 

@@ -47,7 +47,7 @@ def add_thermostat(part, read):
             "endTime": iso(end),
         }
 
-    @part.writable("targetTemperature", initial=20.0)
+    @part.writable("targetTemperature", initial=20.0, done="Successfully executed patch")
     def target_temperature(board, value):
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise BadRequest("targetTemperature must be a number")

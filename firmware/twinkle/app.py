@@ -51,15 +51,16 @@ class Part:
 
         return register
 
-    def writable(self, name, initial=None):
+    def writable(self, name, initial=None, done="completed"):
         """Apply the writable property ``name`` with ``handler(board, value)``; it is acknowledged for you.
 
         What the handler returns, unless None, is the value in force. ``initial`` is in
-        force, and reported so, until the hub wishes another.
+        force, and reported so, until the hub wishes another. ``done`` is the text of
+        the acknowledgement when the value is in force.
         """
 
         def register(handler):
-            self._app.writables[(self._component, name)] = (handler, initial)
+            self._app.writables[(self._component, name)] = (handler, initial, done)
             return handler
 
         return register

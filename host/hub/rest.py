@@ -21,6 +21,7 @@ from .ticker import Ticker
 log = logging.getLogger("twinkle.hub")
 
 MAX_BODY = 512 * 1024  # a method payload may have 128 KiB, a bulk registration more
+NESTED = re.compile(r"/methods$|/commands/[^/]+$")  # whose errors hold JSON in their message
 API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,6 +48,13 @@ class Rest:
             ("PATCH", "/twins/{id}", "ServiceConnect", self._patch_twin),
             ("PUT", "/twins/{id}", "ServiceConnect", self._put_twin),
             ("POST", "/twins/{id}/methods", "ServiceConnect", self._invoke),
+            ("GET", "/digitaltwins/{id}", "ServiceConnect", self._get_digital_twin),
+            ("PATCH", "/digitaltwins/{id}", "ServiceConnect", self._patch_digital_twin),
+            ("POST", "/digitaltwins/{id}/commands/{name}", "ServiceConnect", self._command),
+            (
+                *("POST", "/digitaltwins/{id}/components/{component}/commands/{name}"),
+                *("ServiceConnect", self._command),
+            ),
         ]
         for method, path, permission, handler in routes:
             self.add(method, path, permission, handler)
@@ -55,7 +63,7 @@ class Rest:
         """One more route, open to policies with ``permission``."""
 
         async def authorised(request: web.Request) -> web.StreamResponse:
-            self._hub.authorize(request.headers.get("Authorization"), permission)
+            self._hub.access.authorize(request.headers.get("Authorization"), permission)
             return await handler(request)
 
         self.application.router.add_route(method, path, authorised, expect_handler=None)
@@ -143,6 +151,15 @@ class Rest:
         body = await read_json(request)
         return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request)))
 
+    async def _get_digital_twin(self, request: web.Request) -> web.Response:
+        view, etag = self._hub.get_digital_twin(request.match_info["id"])
+        return _answer(view, headers={"ETag": f'"{etag}"'})
+
+    async def _patch_digital_twin(self, request: web.Request) -> web.Response:
+        operations = await read_json(request)
+        etag = self._hub.patch_digital_twin(request.match_info["id"], operations, _etag(request))
+        return web.Response(status=202, headers={"ETag": f'"{etag}"', "Location": request.path})
+
     async def _query(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
@@ -164,6 +181,28 @@ class Rest:
         body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("methodName"), str):
             raise HubError("ArgumentInvalid", 'The body must be an object with a "methodName".')
+        result = await self._result(
+            request,
+            body["methodName"],
+            body.get("payload"),
+            body.get("responseTimeoutInSeconds", 30),
+            body.get("connectTimeoutInSeconds", 0),
+        )
+        return _answer({"status": result.status, "payload": result.payload})
+
+    async def _command(self, request: web.Request) -> web.Response:
+        component, name = request.match_info.get("component"), request.match_info["name"]
+        result = await self._result(
+            request,
+            f"{component}*{name}" if component else name,
+            await read_json(request),
+            _seconds(request, "responseTimeoutInSeconds", 30),
+            _seconds(request, "connectTimeoutInSeconds", 0),
+        )
+        headers = {"x-ms-command-statuscode": str(result.status), "x-ms-request-id": str(uuid.uuid4())}
+        return _answer(result.payload, headers=headers)
+
+    async def _result(self, request: web.Request, *call: Any) -> MethodResult:
         result: asyncio.Future[MethodResult | HubError] = asyncio.get_running_loop().create_future()
 
         def done(outcome: MethodResult | HubError) -> None:
@@ -171,19 +210,12 @@ class Rest:
             if not result.done():
                 result.set_result(outcome)
 
-        self._hub.invoke(
-            request.match_info["id"],
-            body["methodName"],
-            body.get("payload"),
-            body.get("responseTimeoutInSeconds", 30),
-            body.get("connectTimeoutInSeconds", 0),
-            done=done,
-        )
+        self._hub.invoke(request.match_info["id"], *call, done=done)
         self._ticker.touch()
         outcome = await result
         if isinstance(outcome, HubError):
             raise outcome
-        return _answer({"status": outcome.status, "payload": outcome.payload})
+        return outcome
 
     # --- refusals
 
@@ -195,7 +227,7 @@ class Rest:
             return await handler(request)
         except HubError as error:
             log.info("%s %s: %s", request.method, request.path, error)
-            return _refusal(error, request.path.endswith("/methods"))
+            return _refusal(error, NESTED.search(request.path) is not None)
         except web.HTTPRequestEntityTooLarge:
             return _refusal(HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes."), False)
         except web.HTTPNotFound:
@@ -216,6 +248,13 @@ async def read_json(request: web.Request) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise HubError("IotHubFormatError", "The body is not JSON.") from None
+
+
+def _seconds(request: web.Request, name: str, default: int) -> Any:
+    text = request.query.get(name)
+    if text is None:
+        return default
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
 def _etag(request: web.Request) -> str | None:

@@ -135,7 +135,7 @@ class Server:
             "restPort": rest_port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
-            "serviceConnectionString": self.hub.service_connection_string(f"{host}:{rest_port}"),
+            "serviceConnectionString": self.hub.access.connection_string(f"{host}:{rest_port}"),
         }
         path = self.settings.state / "hub.json"
         new = path.with_suffix(".new")

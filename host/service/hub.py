@@ -50,15 +50,22 @@ class Hub:
         """True for the hub of this project, which has doors that Azure's has not."""
         return self.ca_file is not None
 
-    @contextlib.contextmanager
-    def registry(self) -> Iterator[Any]:
+    def registry(self) -> contextlib.AbstractContextManager[Any]:
         """An IoTHubRegistryManager; what it raises becomes a Failure."""
+        return self._client("IoTHubRegistryManager")
+
+    def digital_twins(self) -> contextlib.AbstractContextManager[Any]:
+        """A DigitalTwinClient likewise."""
+        return self._client("DigitalTwinClient")
+
+    @contextlib.contextmanager
+    def _client(self, name: str) -> Iterator[Any]:
         if self.ca_file:
             os.environ["REQUESTS_CA_BUNDLE"] = self.ca_file
-        from azure.iot.hub import IoTHubRegistryManager
+        from azure.iot import hub
 
         with failures(self):
-            yield IoTHubRegistryManager.from_connection_string(self.connection_string)
+            yield getattr(hub, name).from_connection_string(self.connection_string)
 
     def token(self) -> str:
         """A fresh token of the service, for the local hub's side door."""

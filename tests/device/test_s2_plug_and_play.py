@@ -6,6 +6,7 @@ import pytest
 
 EVERY_MINUTE = {"configId": 0, "sendFrequency": "60s"}
 THERMOSTAT = "dtmi:com:example:Thermostat;1"
+DONE = "Successfully executed patch"
 CONTROLLER = "dtmi:com:example:TemperatureController;1"
 
 
@@ -49,7 +50,7 @@ def test_s2_3_a_target_is_acknowledged(world):
     world.desired("thermostat", {"targetTemperature": 42})
     world.run(1)
     ack = world.reported("thermostat")["targetTemperature"]
-    assert ack == {"value": 42, "ac": 200, "av": version(world, "thermostat"), "ad": "completed"}
+    assert ack == {"value": 42, "ac": 200, "av": version(world, "thermostat"), "ad": DONE}
 
 
 def test_s2_6_a_components_target_is_acknowledged_with_the_marker(world):
@@ -59,7 +60,7 @@ def test_s2_6_a_components_target_is_acknowledged_with_the_marker(world):
     world.run(1)
     part = world.reported("controller")["thermostat1"]
     assert part["__t"] == "c"
-    expected = {"value": 42, "ac": 200, "av": version(world, "controller"), "ad": "completed"}
+    expected = {"value": 42, "ac": 200, "av": version(world, "controller"), "ad": DONE}
     assert part["targetTemperature"] == expected
     assert world.reported("controller")["thermostat2"] == before
 

@@ -320,3 +320,35 @@ def test_the_version_is_one_everywhere():
     done = subprocess.run([TWINKLE, "--version"], capture_output=True, text=True, timeout=30, check=True)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert project == twinkle.__version__ and project in done.stdout
+
+
+def test_a_digital_twin_is_read_patched_and_commanded(hub, twinkle, tmp_path):
+    text = f"{hub.add('warm')};Port={hub.info['mqttPort']}"
+    with (
+        open(hub.info["caFile"], "rb") as file,
+        DeviceProcess(
+            "cpython", tmp_path / "device", text, file.read(), {"app": "apps.thermostat"}
+        ) as device,
+    ):
+        device.wait_for(" ready")
+        shown = json.loads(twinkle("digital-twin", "get", "warm", "--json").stdout)
+        assert shown["$metadata"]["$model"] == "dtmi:com:example:Thermostat;1"
+        patch = '{"op": "add", "path": "/targetTemperature", "value": 21}'
+        answer = json.loads(twinkle("digital-twin", "patch", "warm", patch, "--json").stdout)
+        assert answer == {"deviceId": "warm", "etag": hub.call("get_twin", "warm")["etag"]}
+        one_line(
+            twinkle("digital-twin", "patch", "warm", patch, "--etag", "AAAAAAAAAAE="),
+            1,
+            "412",
+            "read it again",
+        )
+        one_line(twinkle("digital-twin", "patch", "warm", '{"op": "move"}'), 1, "add, replace or remove")
+        done = twinkle("digital-twin", "command", "warm", "getMaxMinReport", '"not a time"', "--json")
+        assert json.loads(done.stdout)["status"] == 400
+        one_line(done, 1, "status 400")
+    one_line(
+        twinkle("digital-twin", "command", "warm", "getMaxMinReport", "--component", "thermostat1"),
+        6,
+        "404103",
+    )
+    one_line(twinkle("digital-twin", "get", "nobody"), 3, "nobody")

@@ -20,8 +20,8 @@ from .errors import BadRequest
 class Writables:
     """Runs the handlers and reports the acknowledgements.
 
-    ``handlers`` maps ``(component or None, name)`` to ``(handler, initial value)``;
-    ``report(patch)`` writes reported properties.
+    ``handlers`` maps ``(component or None, name)`` to ``(handler, initial value, text
+    when done)``; ``report(patch)`` writes reported properties.
     """
 
     def __init__(self, handlers, board, tasks, report, say):
@@ -30,7 +30,7 @@ class Writables:
         self._tasks = tasks
         self._report = report
         self._say = say
-        self._in_force = {key: initial for key, (_, initial) in handlers.items() if initial is not None}
+        self._in_force = {key: initial for key, (_, initial, _) in handlers.items() if initial is not None}
         self._applied = {}  # key -> version whose value is in force since this start
 
     def on_patch(self, patch, version, now):
@@ -42,7 +42,7 @@ class Writables:
 
     def on_twin(self, desired, reported, version, now):
         """The twin was read: apply what has not been acknowledged at this version."""
-        for key, (_, initial) in self._handlers.items():
+        for key, (_, initial, _) in self._handlers.items():
             value, found = _look(desired, key)
             known = _look(reported, key)[0]
             acknowledged = known.get("av") if isinstance(known, dict) else None
@@ -74,7 +74,7 @@ class Writables:
         if not final:
             return
         self._applied[key] = version
-        code, text = 200, "completed"
+        code, text = 200, self._handlers[key][2]
         if error is None:
             self._in_force[key] = value if result is None else result
         elif isinstance(error, BadRequest):

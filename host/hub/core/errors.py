@@ -13,6 +13,10 @@ from .times import iso, us_time
 CODES: dict[str, tuple[int, int]] = {
     "ArgumentInvalid": (400, 400004),
     "IotHubFormatError": (400, 400006),
+    "InvalidDigitalTwinJsonPatch": (400, 400505),
+    "InvalidDigitalTwinPayload": (400, 400506),
+    "InvalidDigitalTwinPatch": (400, 400507),
+    "InvalidDigitalTwinPatchPath": (400, 400508),
     "IotHubUnauthorizedAccess": (401, 401002),
     "IotHubUnauthorized": (401, 401003),
     "DeviceMaximumQueueDepthExceeded": (403, 403004),

@@ -14,10 +14,11 @@ import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .digital_twin import changes, digital_twin
 from .messages import Message, readable_body
 from .ports import Clock
 from .times import iso, iso_offset
-from .twin import Change
+from .twin import Change, Twin
 
 if TYPE_CHECKING:
     from .device import Device
@@ -27,6 +28,7 @@ Listener = Callable[[Event], None]
 
 TELEMETRY = "Telemetry"
 TWIN_CHANGES = "twinChangeEvents"
+DIGITAL_TWIN_CHANGES = "digitalTwinChangeEvents"
 CONNECTION_STATE = "deviceConnectionStateEvents"
 LIFECYCLE = "deviceLifecycleEvents"
 DIAGNOSTICS = "hubDiagnostics"
@@ -40,6 +42,7 @@ STORE_FAILED = "storeFailed"
 
 _SCHEMAS = {
     TWIN_CHANGES: "twinChangeNotification",
+    DIGITAL_TWIN_CHANGES: "digitalTwinChangeNotification",
     CONNECTION_STATE: "deviceConnectionStateNotification",
     LIFECYCLE: "deviceLifecycleNotification",
 }
@@ -48,9 +51,10 @@ _SCHEMAS = {
 class Events:
     """Builds events and hands them to listeners. Without a listener nothing is built."""
 
-    def __init__(self, host_name: str, clock: Clock):
+    def __init__(self, host_name: str, clock: Clock, random_bytes: Callable[[int], bytes]):
         self._hub_name = host_name.partition(".")[0]
         self._clock = clock
+        self._random = random_bytes
         self._listeners: dict[int, Listener] = {}
         self._tokens = itertools.count()
 
@@ -80,15 +84,26 @@ class Events:
         kind, body = readable_body(message.payload)
         self._emit(TELEMETRY, device.id, system, dict(message.application), body, kind)
 
-    def twin_changed(self, device: "Device", change: Change) -> None:
-        """A twin write was committed."""
+    def twin_changed(self, device: "Device", change: Change, before: Twin) -> None:
+        """A twin write was committed; ``before`` is the twin as it was.
+
+        Makes a twin change event and, for a device that announced its model and
+        a write that its digital twin shows, a digital twin change event. The two
+        have one ``correlation-id``.
+        """
         if not self._listeners:
             return
+        twin = device.twin
+        correlation = self._random(16).hex()
         if change.replaced:
             operation, body = "replaceTwin", device.twin_view()
         else:
-            operation, body = "updateTwin", device.twin.event_body(change)
-        self._notify(TWIN_CHANGES, device.id, operation, body)
+            operation, body = "updateTwin", twin.event_body(change)
+        self._notify(TWIN_CHANGES, device.id, operation, body, correlation)
+        if twin.model_id is not None:
+            patch = changes(digital_twin(device.id, before), digital_twin(device.id, twin))
+            if patch:
+                self._notify(DIGITAL_TWIN_CHANGES, device.id, "updateTwin", patch, correlation)
 
     def connection_state(self, device: "Device") -> None:
         """The device connected or disconnected. ``sequenceNumber`` grows for each device."""
@@ -107,9 +122,18 @@ class Events:
         if self._listeners:
             self._emit(DIAGNOSTICS, device_id, {}, {}, {"what": what, "reason": reason, **more})
 
-    def _notify(self, source: str, device_id: str, operation: str, body: Any) -> None:
-        system = {"content-type": "application/json", "content-encoding": "utf-8", "user-id": self._hub_name}
-        system["iothub-message-source"] = source
+    def _notify(
+        self, source: str, device_id: str, operation: str, body: Any, correlation: str | None = None
+    ) -> None:
+        patch = source == DIGITAL_TWIN_CHANGES
+        system = {
+            "content-type": "application/json-patch+json" if patch else "application/json",
+            "content-encoding": "utf-8",
+            "user-id": self._hub_name,
+            "iothub-message-source": source,
+        }
+        if correlation is not None:
+            system["correlation-id"] = correlation
         application = {
             "hubName": self._hub_name,
             "deviceId": device_id,

@@ -6,22 +6,24 @@ long the skin may sleep. Calls must come from one thread.
 """
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
 
 from . import events as event_names
 from . import jsontext
-from .access import authorize
+from .access import Access
 from .admission import admit
 from .cloud_to_device import LIFETIME_S, CloudToDevice
 from .device import Device
 from .devices import Devices
+from .digital_patch import desired_patch
+from .digital_twin import digital_twin
 from .errors import ConnectRefused, HubError, device_disabled, device_not_found
 from .events import Event, Events
 from .methods import Methods
-from .policies import load_policies, policies_record
 from .ports import Clock, Hello, Link, MethodResult, Store
 from .query import run_query
-from .registry import changed_identity, check_device_id, check_etag, invalid, new_identity
+from .registry import changed_identity, check_device_id, check_etag, new_identity
 from .session import Session
 from .timers import Timers
 from .times import iso, ticks
@@ -56,7 +58,7 @@ class Hub:
     ):
         self.host_name = host_name
         self.clock = clock
-        self.events = Events(host_name, clock)
+        self.events = Events(host_name, clock, random_bytes)
         self.timers = Timers()
         self.methods = Methods(clock, self.timers, self.events)
         self._hosts = tuple(dict.fromkeys(name.lower() for name in (host_name, *aliases)))
@@ -64,8 +66,8 @@ class Hub:
         self._last_generation = 0
         self.devices = Devices(store, self.events)
         self.messages = CloudToDevice(clock, self.devices)
-        self._policies = load_policies(self.devices.policies_record, random_bytes)
-        store.save(policies_record(self._policies))
+        self.access = Access(self._hosts, clock, self.devices.policies_record, random_bytes)
+        store.save(self.access.record())
 
     def __repr__(self) -> str:
         return f"<Hub {self.host_name} with {len(self.devices)} devices>"
@@ -80,7 +82,7 @@ class Hub:
         """
         now = self.clock.utc()
         try:
-            admission = admit(hello, self._hosts, self.devices.get, self._policies, now)
+            admission = admit(hello, self._hosts, self.devices.get, self.access.policies, now)
         except ConnectRefused as refused:
             self._refused(hello, refused)
             raise
@@ -176,6 +178,12 @@ class Hub:
         """The identity, keys included."""
         return self.devices.find(device_id).identity_view()
 
+    def connection_string(self, device_id: str) -> str:
+        """The device's connection string. It holds a key: for the device's owner only."""
+        device = self.devices.find(device_id)
+        text = f"HostName={self.host_name};DeviceId={device_id};"
+        return text + (f"SharedAccessKey={device.keys[0]}" if device.keys else "x509=true")
+
     def list_devices(self, top: int | None = None) -> list[dict[str, Any]]:
         """Up to ``top`` identities (1 to 1000; anything else means 1000), by id."""
         count = top if isinstance(top, int) and 1 <= top <= MAX_LIST else MAX_LIST
@@ -209,32 +217,42 @@ class Hub:
         """Replace the sections the body mentions, tell the device, answer the twin as written."""
         return self._write_desired(device_id, etag, lambda twin, time: twin.replace(body, time))
 
+    def get_digital_twin(self, device_id: str) -> tuple[dict[str, Any], str]:
+        """The digital twin and its etag, which is that of the twin."""
+        device = self.devices.find(device_id)
+        return digital_twin(device.id, device.twin), device.twin.etag
+
+    def patch_digital_twin(self, device_id: str, operations: Any, etag: str | None = None) -> str:
+        """Apply a JSON Patch as one write of the desired properties; answers the new etag."""
+
+        def write(twin: Twin, time: str) -> Change | None:
+            return twin.patch({"properties": {"desired": desired_patch(operations, twin)}}, time)
+
+        return self._write_desired(device_id, etag, write)["etag"]
+
     def _write_desired(
         self, device_id: str, etag: str | None, write: Callable[[Twin, str], Change | None]
     ) -> dict[str, Any]:
         device = self.devices.find(device_id)
         check_etag(etag, device.twin.etag, "twin")
         change = self.write_twin(device, write)
-        view = device.twin_view()
-        if change is not None:
-            self.events.twin_changed(device, change)
-            session = device.session
-            if change.desired is not None and session is not None:
-                version = view["properties"]["desired"]["$version"]
-                session.notify_desired(jsontext.encode({**change.desired, "$version": version}), version)
+        view, session = device.twin_view(), device.session
+        if change is not None and change.desired is not None and session is not None:
+            version = device.twin.desired.version
+            session.notify_desired(jsontext.encode({**change.desired, "$version": version}), version)
         return view
 
     def write_twin(self, device: Device, write: Callable[[Twin, str], Change | None]) -> Change | None:
-        """Run one write of a twin and store it: both happen, or neither."""
-        twin = device.twin
-        before = twin.snapshot()
-        change = write(twin, iso(self.clock.utc()))
+        """Run one write of a twin, store it and tell the watchers: all happen, or none."""
+        before = copy(device.twin)
+        change = write(device.twin, iso(self.clock.utc()))
         if change is not None:
             try:
                 self.devices.save(device)
             except BaseException:
-                twin.restore(before)
+                device.twin = before
                 raise
+            self.events.twin_changed(device, change, before)
         return change
 
     # --- methods and queries
@@ -276,30 +294,6 @@ class Hub:
     ) -> tuple[list[dict[str, Any]], str | None, str]:
         """``(rows, continuation or None on the last page, item type)`` of a query over devices."""
         return run_query(text, self.devices, page_size, continuation)
-
-    # --- access
-
-    def authorize(self, header: str | None, permission: str) -> str:
-        """The name of the policy that signed an Authorization header and has ``permission``.
-
-        ``permission`` is one of ``RegistryRead``, ``RegistryWrite``, ``ServiceConnect``,
-        ``DeviceConnect``. 401003 for a token that opens nothing, 401002 for one
-        whose policy lacks the permission.
-        """
-        return authorize(header, permission, self._hosts, self._policies, self.clock.utc())
-
-    def connection_string(self, device_id: str) -> str:
-        """The device's connection string. It holds a key: for the device's owner only."""
-        device = self.devices.find(device_id)
-        text = f"HostName={self.host_name};DeviceId={device_id};"
-        return text + (f"SharedAccessKey={device.keys[0]}" if device.keys else "x509=true")
-
-    def service_connection_string(self, rest_host: str | None = None, policy: str = "iothubowner") -> str:
-        """A service's connection string; ``rest_host`` is the REST address, with its port."""
-        if policy not in self._policies:
-            raise invalid(f"There is no policy {policy[:64]!r}; use one of {', '.join(self._policies)}.")
-        key = self._policies[policy].keys[0]
-        return f"HostName={rest_host or self.host_name};SharedAccessKeyName={policy};SharedAccessKey={key}"
 
     # --- watching and time
 

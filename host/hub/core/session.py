@@ -152,7 +152,7 @@ class Session:
             except jsontext.NotJson as error:
                 raise HubError("ArgumentInvalid", f"The reported properties are not JSON: {error}.") from None
             arrays = self._api_version >= ARRAYS_SINCE
-            change = self._hub.write_twin(
+            self._hub.write_twin(
                 self.device, lambda twin, time: twin.report(patch, time, arrays, request.version)
             )
         except HubError as error:
@@ -160,9 +160,7 @@ class Session:
             self._hub.events.diagnostic(self.device_id, REQUEST_REFUSED, f"twin write: {error}")
             self._answer(request.rid, error.status, jsontext.encode(body))
             return
-        version = self.device.twin.reported.version
-        self._hub.events.twin_changed(self.device, change)
-        self._answer(request.rid, 204, b"", version)
+        self._answer(request.rid, 204, b"", self.device.twin.reported.version)
 
     def _answer(self, rid: str, status: int, body: bytes, version: int | None = None) -> None:
         # Without the subscription the answer is lost, as the documents warn.

@@ -64,7 +64,10 @@ def _fresh_section() -> Section:
 
 
 class Twin:
-    """One twin. Every write is validated on its result first and commits all or nothing."""
+    """One twin. Every write is validated on its result first and commits all or nothing.
+
+    Its parts are replaced, never changed in place, so a shallow copy keeps a moment.
+    """
 
     __slots__ = ("counter", "desired", "model_id", "reported", "tags")
 
@@ -197,14 +200,6 @@ class Twin:
         return body
 
     # --- keeping
-
-    def snapshot(self) -> tuple:
-        """The state before a write, for ``restore`` when the write could not be stored."""
-        return self.tags, self.desired, self.reported, self.counter, self.model_id
-
-    def restore(self, snapshot: tuple) -> None:
-        """Back to a snapshot."""
-        self.tags, self.desired, self.reported, self.counter, self.model_id = snapshot
 
     def record(self) -> Document:
         """What must outlive the process. Shares structure with the twin: encode it, do not keep it."""

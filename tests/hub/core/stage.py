@@ -183,6 +183,6 @@ class Stage:
 
     def service_header(self, policy="service", host=HOST, lifetime=3600):
         """An Authorization header as a service sends it."""
-        text = self.hub.service_connection_string(host, policy)
+        text = self.hub.access.connection_string(host, policy)
         key = text.partition("SharedAccessKey=")[2]
         return token(host, key, int(self.clock.utc()) + lifetime, policy)

@@ -43,7 +43,7 @@ def test_the_secondary_key_opens_too(stage):
 
 def test_the_device_policy_opens_any_device_and_says_so_in_telemetry(stage):
     device = stage.device()
-    key = stage.hub.service_connection_string(policy="device").partition("SharedAccessKey=")[2]
+    key = stage.hub.access.connection_string(HOST, policy="device").partition("SharedAccessKey=")[2]
     expiry = int(stage.clock.utc()) + 60
     device.connect(password=token(HOST, key, expiry, "device"))
     device.session.publish("devices/dev1/messages/events/", b"1")

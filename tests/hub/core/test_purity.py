@@ -13,6 +13,7 @@ ALLOWED = {
     "binascii",
     "bisect",
     "collections",
+    "copy",
     "dataclasses",
     "datetime",
     "hashlib",

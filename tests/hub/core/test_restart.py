@@ -2,7 +2,7 @@
 
 import json
 
-from stage import Stage
+from stage import HOST, Stage
 
 
 def test_identities_twins_and_keys_survive(stage):
@@ -13,11 +13,13 @@ def test_identities_twins_and_keys_survive(stage):
     stage.device("dev2", status="disabled", statusReason="lost")
     device.session.end(True)
     before = [stage.hub.get_twin("dev1"), stage.hub.get_twin("dev2"), stage.hub.list_devices()]
-    strings = [stage.hub.service_connection_string(policy=name) for name in ("iothubowner", "registryRead")]
+    strings = [
+        stage.hub.access.connection_string(HOST, policy=name) for name in ("iothubowner", "registryRead")
+    ]
     stage.start()
     assert [stage.hub.get_twin("dev1"), stage.hub.get_twin("dev2"), stage.hub.list_devices()] == before
     assert [
-        stage.hub.service_connection_string(policy=name) for name in ("iothubowner", "registryRead")
+        stage.hub.access.connection_string(HOST, policy=name) for name in ("iothubowner", "registryRead")
     ] == strings
     device.connect(subscribe=())
     assert device.get()["desired"] == {"a": {"b": 1}, "$version": 2}
@@ -67,4 +69,4 @@ def test_records_are_plain_json_by_id(stage):
 
 def test_two_hubs_with_different_stores_have_different_keys():
     first, second = Stage(seed=1), Stage(seed=2)
-    assert first.hub.service_connection_string() != second.hub.service_connection_string()
+    assert first.hub.access.connection_string(HOST) != second.hub.access.connection_string(HOST)

@@ -111,7 +111,7 @@ def test_no_repr_shows_a_secret(stage):
     key = stage.hub.get_device("dev1")["authentication"]["symmetricKey"]["primaryKey"]
     hello = device.hello()
     core = stage.hub.devices.find("dev1")
-    policy = stage.hub._policies["service"]
+    policy = stage.hub.access.policies["service"]
     for thing in (hello, core, device.session, stage.hub, policy, parse_token(hello.password)):
         assert key not in repr(thing) and "sig=" not in repr(thing) and policy.keys[0] not in repr(thing)
 
@@ -133,16 +133,18 @@ def test_each_policy_opens_what_it_should_and_nothing_more(stage, policy, able):
     header = stage.service_header(policy)
     for permission in ("RegistryRead", "RegistryWrite", "ServiceConnect", "DeviceConnect"):
         if permission in able:
-            assert stage.hub.authorize(header, permission) == policy
+            assert stage.hub.access.authorize(header, permission) == policy
         else:
             with pytest.raises(HubError) as refused:
-                stage.hub.authorize(header, permission)
+                stage.hub.access.authorize(header, permission)
             assert (refused.value.status, refused.value.code) == (401, 401002)
             assert permission in refused.value.message
 
 
 def test_a_service_may_sign_for_a_host_with_a_port(stage):
-    assert stage.hub.authorize(stage.service_header(host=f"{HOST}:8443"), "ServiceConnect") == "service"
+    assert (
+        stage.hub.access.authorize(stage.service_header(host=f"{HOST}:8443"), "ServiceConnect") == "service"
+    )
 
 
 def test_services_are_refused_with_the_reason(stage):
@@ -160,10 +162,10 @@ def test_services_are_refused_with_the_reason(stage):
         (token(f"{HOST}/devices/dev1", key, expiry), "no policy"),
     ]:
         with pytest.raises(HubError) as refused:
-            stage.hub.authorize(header, "ServiceConnect")
+            stage.hub.access.authorize(header, "ServiceConnect")
         assert refused.value.status == 401 and word in refused.value.message, refused.value.message
 
 
 def test_an_unknown_permission_is_a_mistake_of_the_caller(stage):
     with pytest.raises(ValueError, match="ServiceConnect"):
-        stage.hub.authorize(stage.service_header(), "service")
+        stage.hub.access.authorize(stage.service_header(), "service")

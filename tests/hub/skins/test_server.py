@@ -29,7 +29,7 @@ class Rest:
 
     def __init__(self, hub, policy="iothubowner"):
         self._hub = hub
-        text = hub.call("service_connection_string", f"localhost:{hub.info['restPort']}", policy)
+        text = hub.call("access.connection_string", f"localhost:{hub.info['restPort']}", policy)
         parts = dict(pair.split("=", 1) for pair in text.split(";"))
         self.token = str(SasToken(parts["HostName"], parts["SharedAccessKey"], policy))
 
