@@ -158,6 +158,10 @@ def failures(hub: Hub) -> Iterator[None]:
         raise Failure(
             f"{hub.address} does not answer; is the hub running and the name right?", UNREACHABLE
         ) from None
+    except msrest.DeserializationError as error:
+        raise Failure(
+            f"Azure's SDK cannot read the answer ({error}); in a query, name columns other than members of a twin (AS)"
+        ) from None
     except (ValueError, msrest.ValidationError) as error:
         raise Failure(f"the request cannot be made: {error}") from None
 

@@ -152,6 +152,10 @@ def test_a_query_prints_twins(hub, twinkle):
     done = twinkle("query", "SELECT * FROM devices WHERE deviceId = 'query-1'", "--json")
     assert [row["deviceId"] for row in json.loads(done.stdout)] == ["query-1"]
     one_line(twinkle("query", "SELECT * FROM devices WHERE deviceId ="), 1, "400")
+    done = twinkle("query", "SELECT deviceId, status AS s FROM devices WHERE deviceId = 'query-1'", "--json")
+    assert json.loads(done.stdout) == [{"deviceId": "query-1", "s": "enabled"}]
+    clash = twinkle("query", "SELECT tags AS deviceId, deviceId AS version FROM devices")
+    one_line(clash, 1, "name columns other than members of a twin")
 
 
 def test_a_method_to_a_device_that_is_not_there(hub, twinkle):

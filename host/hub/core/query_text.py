@@ -67,3 +67,45 @@ def tokens_of(text: str) -> list[Token]:
 def _unescape(match: re.Match[str]) -> str:
     code = match.group(1)
     return chr(int(code[1:], 16)) if len(code) == 5 else _ESCAPED.get(code, code)
+
+
+class Tokens:
+    """The tokens of a query, read one after the other. Words are compared in any case."""
+
+    def __init__(self, text: str):
+        self._tokens = tokens_of(text)
+        self._at = 0
+
+    @property
+    def next(self) -> Token:
+        """The token to come; at the end always the ``end`` token."""
+        return self._tokens[self._at]
+
+    def take(self) -> Token:
+        """The token to come, which is then behind."""
+        token = self._tokens[self._at]
+        self._at += token.kind != "end"
+        return token
+
+    def is_next(self, text: str) -> bool:
+        """Whether this word or sign comes next."""
+        token = self.next
+        if token.kind == "word":
+            return token.text.lower() == text
+        return token.kind == "sign" and token.text == text
+
+    def follows(self, text: str) -> bool:
+        """Whether this sign comes after the next token."""
+        return self._tokens[min(self._at + 1, len(self._tokens) - 1)].text == text
+
+    def accept(self, text: str) -> bool:
+        """Take this word or sign if it comes next."""
+        if self.is_next(text):
+            self._at += 1
+            return True
+        return False
+
+    def expect(self, text: str) -> None:
+        """Take this word or sign; 400004 when something else comes."""
+        if not self.accept(text):
+            raise refuse(f"expected {text.upper()}, found {self.next.text[:32]!r}", self.next.position)

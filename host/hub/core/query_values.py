@@ -1,10 +1,12 @@
-"""The query language's values: three-valued logic, comparisons and functions.
+"""The query language's values: what can be computed, and what stays undefined.
 
-A condition is True, False or None (undefined: a path that does not exist, or
-values that cannot be compared). Undefined stays undefined through NOT, and a row
-is an answer only when its condition is True.
+Every expression has a value for a device: JSON, or UNDEFINED for a path that does
+not exist, values that cannot be compared, and arithmetic on what is no number.
+Undefined stays undefined through NOT, AND, OR and arithmetic, and a row is an
+answer only when its condition is True.
 """
 
+import math
 import operator
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -18,7 +20,6 @@ class Undefined:
 
 UNDEFINED = Undefined()
 Lookup = Callable[[tuple[str, ...]], Any]
-Condition = Callable[[Lookup], bool | None]
 Value = Callable[[Lookup], Any]
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -29,6 +30,13 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "<=": operator.le,
     ">=": operator.ge,
+}
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "%": math.fmod,
 }
 FUNCTIONS: dict[str, Callable[[Any], bool]] = {
     "is_defined": lambda value: True,
@@ -52,14 +60,42 @@ def family_of(value: Any) -> str | None:
     return "null" if value is None else None
 
 
-def compare(sign: str, left: Any, right: Any) -> bool | None:
+def compare(sign: str, left: Any, right: Any) -> Any:
     """Compare two scalars of one family; undefined for all else, and for the order of nulls."""
     family = family_of(left)
     if family is None or family != family_of(right):
-        return None
+        return UNDEFINED
     if family == "null" and sign not in ("=", "!=", "<>"):
-        return None
+        return UNDEFINED
     return COMPARISONS[sign](left, right)
+
+
+def calculate(sign: str, left: Any, right: Any) -> Any:
+    """Arithmetic on two numbers; undefined for all else, and where there is no result."""
+    if family_of(left) != "number" or family_of(right) != "number":
+        return UNDEFINED
+    return _number(lambda: ARITHMETIC[sign](left, right))
+
+
+def _number(work: Callable[[], Any]) -> Any:
+    # A double, as JSON readers know numbers, and whole where it can be.
+    try:
+        number = float(work())
+    except (ZeroDivisionError, OverflowError, ValueError):
+        return UNDEFINED
+    if not math.isfinite(number):
+        return UNDEFINED
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+# What is made of the values of many rows; all but count get numbers only.
+AGGREGATES: dict[str, Callable[[list[Any]], Any]] = {
+    "count": len,
+    "avg": lambda numbers: _number(lambda: math.fsum(numbers) / len(numbers)),
+    "sum": lambda numbers: _number(lambda: math.fsum(numbers)) if numbers else UNDEFINED,
+    "min": lambda numbers: min(numbers, default=UNDEFINED),
+    "max": lambda numbers: max(numbers, default=UNDEFINED),
+}
 
 
 def literal(value: Any) -> Value:
@@ -72,28 +108,33 @@ def nothing(path: tuple[str, ...]) -> Any:
     return UNDEFINED
 
 
-def truth(value: Any) -> bool | None:
+def truth(value: Any) -> Any:
     """A value used as a condition: a boolean, or undefined."""
-    return value if isinstance(value, bool) else None
+    return value if isinstance(value, bool) else UNDEFINED
 
 
-def all_of(values: Iterable[bool | None]) -> bool | None:
+def opposite(value: Any) -> Any:
+    """NOT."""
+    return not value if isinstance(value, bool) else UNDEFINED
+
+
+def all_of(values: Iterable[Any]) -> Any:
     """AND: False wins, then undefined."""
-    result: bool | None = True
+    result: Any = True
     for value in values:
         if value is False:
             return False
-        if value is None:
-            result = None
+        if value is not True:
+            result = UNDEFINED
     return result
 
 
-def any_of(values: Iterable[bool | None]) -> bool | None:
+def any_of(values: Iterable[Any]) -> Any:
     """OR: True wins, then undefined."""
-    result: bool | None = False
+    result: Any = False
     for value in values:
         if value is True:
             return True
-        if value is None:
-            result = None
+        if value is not False:
+            result = UNDEFINED
     return result

@@ -1,5 +1,7 @@
 """Nothing a peer can send makes the core raise what is not its own refusal."""
 
+import json
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,22 +69,41 @@ def test_no_connect_makes_the_hub_raise(client_id, username, password):
 
 WORDS = (
     "SELECT * FROM devices WHERE deviceId = 'a' AND OR NOT ( ) [ ] , . IN NIN TOP "
-    "1 2.5 - is_defined tags x < != true null"
+    "1 2.5 1e308 9999999999999999999 - + * / % is_defined tags x < != true null count avg min AS GROUP BY"
 )
 words = st.sampled_from(WORDS.split())
 
 
-@settings(max_examples=300)
+@settings(max_examples=400)
 @given(st.lists(words, max_size=14).map(" ".join), st.text(max_size=10))
 def test_no_query_makes_the_hub_raise(tail, rest):
-    stage = _FLEET
-    for text in (tail, "SELECT * FROM devices WHERE " + tail + rest):
+    for text in (
+        tail,
+        f"SELECT * FROM devices WHERE {tail}{rest}",
+        f"SELECT {tail} AS a FROM devices",
+        f"SELECT x, count({tail}) FROM devices GROUP BY {tail}",
+    ):
         try:
-            rows, _, _ = stage.hub.query(text)
+            rows, _, kind = _FLEET.hub.query(text)
         except HubError as refused:
             assert refused.code == 400004
         else:
-            assert all(row["deviceId"] == "dev1" for row in rows)
+            json.dumps(rows, allow_nan=False)
+            assert kind == "Raw" or all(row["deviceId"] == "dev1" for row in rows)
+
+
+sums = st.recursive(
+    st.integers(0, 99).map(str),
+    lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from("+-*"), inner),
+    max_leaves=8,
+)
+
+
+@given(st.lists(sums, min_size=1, max_size=4), st.sampled_from("+-*"))
+def test_arithmetic_agrees_with_python(parts, sign):
+    text = f" {sign} ".join(parts)
+    ((row,), _, _) = _FLEET.hub.query(f"SELECT {text} AS v FROM devices")
+    assert row["v"] == pytest.approx(eval(text))
 
 
 _FLEET = Stage()

@@ -21,6 +21,7 @@ ALLOWED = {
     "hmac",
     "itertools",
     "json",
+    "math",
     "operator",
     "re",
     "typing",

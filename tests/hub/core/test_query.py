@@ -75,6 +75,16 @@ def ids(stage, where, select="*"):
         ("modelId = 'dtmi:com:example:Thermostat;1'", "b"),
         ("status = 'disabled'", "c"),
         ("version > 3", "b"),
+        ("version + 1 > 4", "b"),
+        ("(version - 1) * 2 = 6", "b"),
+        ("1 + 2 * 3 - 4 / 2 = 5", "abc"),
+        ("7 % 4 = 3 AND -7 % 4 = -3", "abc"),
+        ("-(-properties.desired.level) = 2.5", "b"),
+        ("properties.desired.level / 0 = 1 OR deviceId = 'a'", "a"),
+        ("properties.desired.level * 1e308 * 1e308 > 1", ""),
+        ("properties.desired.level + properties.reported.rebootTime = 1", ""),
+        ("is_defined(properties.desired.level + 1)", "ab"),
+        ("is_number(version) = true", "abc"),
         ("etag = 'AAAAAAAAAAI='", "abc"),
     ],
 )
@@ -94,6 +104,63 @@ def test_rows_are_full_twins(fleet):
     assert rows == [fleet.hub.get_twin("b")]
 
 
+def rows(stage, text):
+    found, continuation, kind = stage.hub.query(text)
+    assert kind == "Raw" and continuation is None
+    return found
+
+
+def test_columns_are_named_and_what_is_undefined_is_left_out(fleet):
+    assert rows(
+        fleet,
+        "SELECT deviceId, tags.location.plant AS plant, properties.desired.level * 2 AS 'twice it', "
+        "properties.reported.rebootTime FROM devices WHERE deviceId IN ['a', 'b']",
+    ) == [
+        {"deviceId": "a", "plant": "Redmond43", "twice it": 2},
+        {"deviceId": "b", "plant": "Redmond43", "twice it": 5, "rebootTime": "2026-11-18"},
+    ]
+
+
+def test_a_column_may_be_a_whole_section(fleet):
+    (row,) = rows(fleet, "SELECT TOP 1 properties.desired, tags FROM devices")
+    twin = fleet.hub.get_twin("a")
+    assert row == {"desired": twin["properties"]["desired"], "tags": twin["tags"]}
+
+
+def test_aggregates_over_all_devices(fleet):
+    level = "properties.desired.level"
+    assert rows(
+        fleet,
+        f"SELECT COUNT() AS devices, count({level}) AS levels, avg({level}), sum({level}), min({level}), "
+        f"max({level} * 2) AS most FROM devices",
+    ) == [{"devices": 3, "levels": 3, "avg": 1.75, "sum": 3.5, "min": 1, "most": 5}]
+    assert rows(
+        fleet, f"SELECT count(), avg({level}), sum({level}), min({level}) FROM devices WHERE 1 = 2"
+    ) == [{"count": 0}]
+
+
+def test_groups_are_counted_each(fleet):
+    assert rows(
+        fleet, "SELECT tags.location.plant AS plant, count() FROM devices GROUP BY tags.location.plant"
+    ) == [
+        {"plant": "Paris", "count": 1},
+        {"plant": "Redmond43", "count": 2},
+    ]
+    assert rows(fleet, "SELECT rebootTime, count() AS n FROM devices GROUP BY rebootTime") == [{"n": 3}]
+    assert rows(fleet, "SELECT status FROM devices WHERE status = 'none' GROUP BY status") == []
+
+
+def test_groups_come_in_pages_too(fleet):
+    text, seen, token = "SELECT deviceId, count() FROM devices GROUP BY deviceId", [], None
+    for _ in range(3):
+        found, token, _ = fleet.hub.query(text, 1, token)
+        seen += [row["deviceId"] for row in found]
+    assert seen == ["a", "b", "c"] and token is None
+    found, token, _ = fleet.hub.query(text.replace("SELECT", "SELECT TOP 2"), 1)
+    found, token, _ = fleet.hub.query(text.replace("SELECT", "SELECT TOP 2"), 1, token)
+    assert found == [{"deviceId": "b", "count": 1}] and token is None
+
+
 def test_top_limits_the_rows(fleet):
     assert ids(fleet, "", "TOP 2 *") == "ab"
     assert ids(fleet, "deviceId != 'a'", "TOP (1) *") == "b"
@@ -104,8 +171,22 @@ def test_top_limits_the_rows(fleet):
     [
         ("", 0),
         ("UPDATE devices", 0),
-        ("SELECT deviceId FROM devices", 7),
-        ("SELECT COUNT() AS n FROM devices", 7),
+        ("SELECT FROM devices", 7),
+        ("SELECT deviceId, FROM devices", 17),
+        ("SELECT *, deviceId FROM devices", 8),
+        ("SELECT deviceId AS FROM devices", 19),
+        ("SELECT deviceId AS '' FROM devices", 19),
+        ("SELECT deviceId AS a, status AS a FROM devices", 22),
+        ("SELECT version + 1 FROM devices", 7),
+        ("SELECT avg() AS a FROM devices", 11),
+        ("SELECT median(version) AS a FROM devices", 7),
+        ("SELECT version, count() FROM devices", 7),
+        ("SELECT version + 1 AS v, count() FROM devices GROUP BY version", 7),
+        ("SELECT count() FROM devices GROUP BY", 36),
+        ("SELECT count() FROM devices GROUP BY 5", 37),
+        ("SELECT count() FROM devices GROUP status", 34),
+        ("SELECT avg(count()) AS a FROM devices", 11),
+        ("SELECT " + ", ".join(f"a{n}" for n in range(51)) + " FROM devices", 247),
         ("SELECT TOP 0 * FROM devices", 11),
         ("SELECT TOP many * FROM devices", 11),
         ("SELECT * FROM devices.modules", 21),
@@ -119,7 +200,11 @@ def test_top_limits_the_rows(fleet):
         ("SELECT * FROM devices WHERE deviceId = 'a' extra", 43),
         ("SELECT * FROM devices WHERE (deviceId = 'a'", 43),
         ("SELECT * FROM devices WHERE deviceId ; 'a'", 37),
-        ("SELECT * FROM devices WHERE properties.desired.level + 1 = 2", 53),
+        ("SELECT * FROM devices WHERE version + 'a' = 2", 38),
+        ("SELECT * FROM devices WHERE 'a' + version = 2", 32),
+        ("SELECT * FROM devices WHERE version + (status = 'x') = 2", 39),
+        ("SELECT * FROM devices WHERE version + 1", 39),
+        ("SELECT * FROM devices WHERE version AND 5", 41),
         ("SELECT * FROM devices WHERE deviceId IN 'a'", 40),
         ("SELECT * FROM devices WHERE deviceId IN [tags.x]", 41),
         ("SELECT * FROM devices WHERE tags. = 1", 34),
