@@ -134,8 +134,7 @@ def test_x_1_a_restarted_hub_gets_its_device_back_and_missed_changes_are_applied
     assert sum("applied configuration 7" in line for line in process.log) == 1
 
 
-def test_a_message_waits_for_the_device_and_is_delivered_once(hub, device):
-    name = "listener-" + str(id(device))
+def test_a_message_waits_for_the_device_and_is_delivered_once(hub, device, name):
     text = hub.add(name)
     hub.call("send", name, b"while away", {"level": "1"})
     process = device(text, board={"app": "twin_apps.listener"})
@@ -227,6 +226,32 @@ def test_a_twin_of_28_kb_is_taken_or_refused_aloud_and_the_device_goes_on(hub, d
     patch(hub, name, {f"k{n}": None for n in range(7)})
     patch(hub, name, {"configId": 4})
     hub.until_reported(name, configId=4, status="Success")
+
+
+def test_a_twin_of_30_kb_in_each_section_is_taken_or_refused_aloud_when_it_is_read(hub, device, name):
+    process = device()
+    process.wait_for(" ready")
+    patch(hub, name, {"configId": 3, "sendFrequency": "5m"})
+    hub.until_reported(name, configId=3, status="Success")
+    process.stop()
+
+    full = {f"k{n}": "x" * 3990 for n in range(7)} | {"k7": "x" * 2500}
+    twin = hub.call("devices.find", name)
+    hub.call("write_twin", twin, lambda twin, time: twin.report(full, time))
+    patch(hub, name, {**full, "configId": 4})
+    process.start()
+    process.wait_for(" ready")
+    if "cpython" in name:
+        hub.until_reported(name, configId=4, status="Success")
+    else:
+        eventually(lambda: "too large for this device" in hub.reported(name).get("lastError", ""))
+        assert any("cannot be used" in line for line in process.log)
+        assert process.record("config") == {"configId": 3, "sendFrequency": "5m"}
+    assert call(hub, name, "turnon").status == 200
+    hub.call("write_twin", twin, lambda twin, time: twin.report(dict.fromkeys(full), time))
+    patch(hub, name, dict.fromkeys(full))
+    patch(hub, name, {"configId": 5})
+    hub.until_reported(name, configId=5, status="Success")
 
 
 def test_a_failing_sensor_sends_nothing_and_is_logged(hub, device, name):

@@ -244,28 +244,28 @@ class Device:
         status, rid, body = about[1], about[2], None
         if status == 200:
             try:
-                body = decode(payload)
-                check(body, 1)
+                body = check(decode(payload), 1)
             except BadRequest as error:
                 if self.twin.on_unusable(rid):
-                    self._complain("the twin cannot be used: " + error.text)
-                    self.link.fire("synced", now, "ready, with the twin as last known")
+                    self._complain("the twin cannot be used, the last one known stays: " + error.text)
+                    self._tell({}, now)
                 return
         answer = self.twin.on_answer(status, rid, body, now)
-        if answer is None:
-            return
-        delta, reported = answer
+        if answer:
+            self._tell(answer[1], now)
+            self.handlers.on_change(answer[0], self.twin.desired)
+            self.writables.on_twin(self.twin.desired, answer[1], self.twin.version, now)
+            self.config.on_desired(self.twin.desired)
+
+    def _tell(self, reported, now):
+        # What the hub does not know yet; with an empty ``reported`` that is all of it.
         if self.link.fire("synced", now, "ready"):
             self.say("info", "ready: %s on %s" % (self.identity.device_id, self.identity.host))
-        self.handlers.on_change(delta, self.twin.desired)
-        self.writables.on_twin(self.twin.desired, reported, self.twin.version, now)
-        self.config.on_desired(self.twin.desired)
         self.config.reconcile(reported)
         patch = missing(self.app.properties(self.board), reported) if self.app.properties else {}
         patch.update(self.reboot.owed(self.clock.utc(now), now))
         if self._problem:
-            patch["lastError"] = self._problem
-            self._problem = None
+            patch["lastError"], self._problem = self._problem, None
         if patch:
             self.twin.report(patch, self.reboot.reported)
 
@@ -273,8 +273,7 @@ class Device:
         try:
             if version is None:
                 raise BadRequest("it has no $version")
-            patch = decode(payload)
-            check(patch)
+            patch = check(decode(payload))
         except BadRequest as error:
             # What it said is still in the twin, unless it is as bad there.
             self._complain("a desired change cannot be used: " + error.text)

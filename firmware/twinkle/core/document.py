@@ -13,14 +13,17 @@ MAX_DEPTH = 10  # nested objects below a section, as the hub limits them
 
 
 def decode(payload):
-    """A JSON payload (None: it was too large to take) to its value, or BadRequest."""
+    """A JSON payload (bytes; None: it was too large to take) to its value, or BadRequest."""
     if payload is None:
         raise BadRequest("it is too large for this device", 413)
     try:
         value = json.loads(payload)
         # MicroPython takes a document that ends too early for a whole one.
         if isinstance(value, (dict, list)):
-            if payload.rstrip()[-1:] != (b"}" if isinstance(value, dict) else b"]"):
+            end = len(payload) - 1
+            while payload[end] in b" \t\r\n":
+                end -= 1
+            if payload[end] != (ord("}") if isinstance(value, dict) else ord("]")):
                 raise ValueError
     except (ValueError, RuntimeError):
         # RuntimeError: nested so deeply that the parser gave up.
@@ -96,13 +99,14 @@ def find(document, path):
 
 
 def check(section, above=0):
-    """Raise BadRequest unless ``section`` is an object within MAX_DEPTH.
+    """The ``section`` itself, if it is an object within MAX_DEPTH, else BadRequest.
 
     ``above`` is how many levels it wraps the section in: one for a whole twin.
     """
     if not isinstance(section, dict):
         raise BadRequest("it is not a JSON object")
     _descend(section, MAX_DEPTH + 1 + above)
+    return section
 
 
 def _descend(value, depth):

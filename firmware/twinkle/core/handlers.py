@@ -37,6 +37,6 @@ class Handlers:
             self._complain("a cloud-to-device message is too large for this device")
             return
         try:
-            handler(self._board, properties, payload)
+            handler(self._board, properties, bytes(payload))
         except Exception as error:
             self._complain("the handler of messages failed: %s: %s" % (type(error).__name__, error))

@@ -17,6 +17,7 @@ CONNECT_MS = 10000
 HANDSHAKE_MS = 15000  # on a Pico W an EC handshake takes two to four seconds
 PATIENCE_MS = 10000  # for any other read or write that has begun
 GATHER = 1024  # bytes of small writes that go out as one TLS record
+CHUNK = 1024  # bytes that are asked of TLS at once; each is an allocation of its own
 SLICE_MS = 1000  # longest single wait between two calls of idle()
 LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
 
@@ -88,15 +89,15 @@ class Stream:
     def read(self, size):
         """``size`` bytes; or None if not blocking and there are none.
 
-        A read of more than the largest message is thrown away: it answers b"" and
-        sets ``skipped``.
+        What is larger than the largest message, or than the free memory, is thrown
+        away: it answers b"" and sets ``skipped``.
         """
         self.flush()
         if size == 0:
             return b""
         if size > self._largest:
             return self._skip(size)
-        data = self._receive(size)
+        data = self._receive(min(size, CHUNK))
         if not data:
             if data is None and not self._blocking:
                 return None
@@ -105,11 +106,18 @@ class Stream:
             data = b""
         if len(data) == size:
             return data
-        whole = bytearray(data)
+        try:
+            whole = bytearray(size)
+        except MemoryError:
+            return self._skip(size - len(data))
+        at = 0
         deadline = self._ticks() + PATIENCE_MS
-        while len(whole) < size:
-            whole.extend(self._more(size - len(whole), deadline))
-        return bytes(whole)
+        while True:
+            whole[at : at + len(data)] = data
+            at += len(data)
+            if at == size:
+                return whole
+            data = self._more(min(size - at, CHUNK), deadline)
 
     def write(self, data, size=None):
         """Take ``data``, or its first ``size`` bytes; flush() sends what has gathered.
@@ -192,7 +200,7 @@ class Stream:
             raise WireError("a packet of %d bytes was announced" % size, "the peer is not an IoT Hub")
         deadline = self._ticks() + PATIENCE_MS
         while size:
-            size -= len(self._more(min(size, 1024), deadline))
+            size -= len(self._more(min(size, CHUNK), deadline))
         self.skipped = True
         return b""
 
