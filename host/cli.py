@@ -9,6 +9,7 @@ from .doctor import doctor
 from .failure import EXIT_STATUSES, FAILED
 from .hub.command import hub
 from .run import run
+from .service.authorities import authorities
 from .service.digital_twin import digital_twin
 from .service.enrolments import enrolments
 from .service.monitor import monitor
@@ -25,7 +26,20 @@ def twinkle(context: click.Context, debug: bool) -> None:
     context.obj = debug
 
 
-for command in (hub, devices, enrolments, run, twin, digital_twin, method, send, query, monitor, doctor):
+for command in (
+    hub,
+    devices,
+    enrolments,
+    authorities,
+    run,
+    twin,
+    digital_twin,
+    method,
+    send,
+    query,
+    monitor,
+    doctor,
+):
     twinkle.add_command(command)
 
 

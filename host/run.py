@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from .device_certificate import CERTIFICATE, KEY
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
 from .paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT, state_home
 from .service.hub import local_hub
@@ -40,6 +41,11 @@ STOP_S = 10.0
     help="PEM file of the certificate authorities to trust; without it, that of the local hub started last.",
 )
 @click.option(
+    "--x509",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help=f"Directory with the device's {CERTIFICATE} and {KEY}, for a connection string with x509=true.",
+)
+@click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
     help="Directory the device lives in, where its configuration survives; without it, one for each device id.",
@@ -49,10 +55,10 @@ STOP_S = 10.0
 )
 @click.option("--heap", metavar="SIZE", help="MicroPython's heap, such as 128k.")
 @click.option("--json", "as_json", is_flag=True, help="Print the device's log as JSON, a line each.")
-def run(board, connection_string, ca_file, state, interpreter, heap, as_json) -> None:
+def run(board, connection_string, ca_file, x509, state, interpreter, heap, as_json) -> None:
     """Run the device on this computer until it is stopped."""
     state = state or state_home() / "devices" / (device_id(connection_string) or "unnamed")
-    prepare(state, board_file(board), connection_string, ca_file or local_authority())
+    prepare(state, board_file(board), connection_string, ca_file or local_authority(), x509)
     command, environment = launch(interpreter, heap, state)
     sys.exit(supervise(command, environment, state / "stop", as_json))
 
@@ -83,19 +89,32 @@ def board_file(board: str) -> Path:
     )
 
 
-def prepare(state: Path, board: Path, connection_string: str, ca_file: Path) -> None:
-    """Lay out a device's directory. Credentials are readable by the owner alone."""
+def prepare(
+    state: Path, board: Path, connection_string: str, ca_file: Path, certificate: Path | None = None
+) -> None:
+    """Lay out a device's directory. Credentials are readable by the owner alone.
+
+    ``certificate``: the directory of the device's own certificate and key, if it has them.
+    """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copyfile(board, state / "board.json")
         shutil.copyfile(ca_file, state / "ca.pem")
-        new = state / "credentials.json.new"
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump({"connectionString": connection_string, "caFile": "ca.pem"}, file)
-        new.replace(state / "credentials.json")
+        for name in (CERTIFICATE, KEY) if certificate else ():
+            _write_private(state / name, (certificate / name).read_text())
+        _write_private(state / "credentials.json", json.dumps({"connectionString": connection_string}))
     except OSError as error:
-        raise Failure(f"the device's directory {state} cannot be prepared: {error.strerror}") from None
+        raise Failure(
+            f"the device's directory {state} cannot be prepared: {error.filename}: {error.strerror}"
+        ) from None
+
+
+def _write_private(file: Path, text: str) -> None:
+    new = file.with_name(file.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+        handle.write(text)
+    new.replace(file)
 
 
 def launch(interpreter: str, heap: str | None, state: Path) -> tuple[list[str], dict[str, str]]:

@@ -15,6 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from OpenSSL import SSL
+
+from .secure import device_context
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 365
@@ -39,12 +42,15 @@ class Certificates:
         self._leaf_file = directory / "server.pem"
 
     def context(self) -> ssl.SSLContext:
-        """A server context, TLS 1.2 or newer; makes or renews the certificates first."""
-        self.prepare()
+        """A server context for services, TLS 1.2 or newer."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self._leaf_file)
         return context
+
+    def device_context(self) -> SSL.Context:
+        """A server context for devices; see the module ``secure``."""
+        return device_context(self._leaf_file)
 
     def prepare(self) -> None:
         """Make what is missing; renew a leaf that nears its end or lacks a name."""

@@ -8,10 +8,12 @@ peer reads what it is sent. All else is the core's.
 import asyncio
 import contextlib
 import logging
-import ssl
+
+from OpenSSL import SSL
 
 from . import codec
-from .core import ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
+from .core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
+from .secure import SecureStream, TlsFailed
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
@@ -26,7 +28,7 @@ READ_BYTES = 65536
 class Endpoint:
     """Listens for devices."""
 
-    def __init__(self, hub: Hub, provisioning: Provisioning, ticker: Ticker, context: ssl.SSLContext):
+    def __init__(self, hub: Hub, provisioning: Provisioning, ticker: Ticker, context: SSL.Context):
         self._hub = hub
         self._provisioning = provisioning
         self._ticker = ticker
@@ -36,6 +38,10 @@ class Endpoint:
         self.waiting = 0
         self.refused_early = 0  # connections turned away because too many were waiting
 
+    def certificate(self, stream: SecureStream) -> Certificate | None:
+        """The client certificate of a connection, judged by the registered authorities."""
+        return stream.certificate(self._hub.authorities.certificates)
+
     def admit(self, hello: Hello, link: "Connection"):
         """Hand a CONNECT to the hub, or to the provisioning service that shares its port."""
         service = self._provisioning if is_registration(hello.username) else self._hub
@@ -43,9 +49,7 @@ class Endpoint:
 
     async def start(self, bind: str, port: int) -> int:
         """Listen; answers the port (``port`` 0 takes any free one). OSError when it cannot."""
-        self._server = await asyncio.start_server(
-            self._accept, bind, port, ssl=self._context, ssl_handshake_timeout=CONNECT_S, backlog=1024
-        )
+        self._server = await asyncio.start_server(self._accept, bind, port, backlog=1024)
         return self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -64,7 +68,9 @@ class Endpoint:
         task = asyncio.current_task()
         self._connections.add(task)
         try:
-            await Connection(self, self._ticker, reader, writer).run()
+            stream = SecureStream(self._context, reader, writer)
+            who = "{}:{}".format(*writer.get_extra_info("peername")[:2])
+            await Connection(self, self._ticker, stream, who).run()
         except asyncio.CancelledError:
             writer.transport.abort()
         finally:
@@ -74,15 +80,14 @@ class Endpoint:
 class Connection:
     """One device's connection; the core's Link."""
 
-    def __init__(self, endpoint, ticker, reader, writer):
-        self._endpoint: Endpoint = endpoint
-        self._ticker: Ticker = ticker
-        self._reader: asyncio.StreamReader = reader
-        self._writer: asyncio.StreamWriter = writer
+    def __init__(self, endpoint: Endpoint, ticker: Ticker, stream: SecureStream, who: str):
+        self._endpoint = endpoint
+        self._ticker = ticker
+        self._stream = stream
+        self._who = who
         self._decoder = codec.Decoder()
         self._session: Session | None = None
         self._packet_id = 0
-        self._who = "{}:{}".format(*writer.get_extra_info("peername")[:2])
 
     # --- the core's Link
 
@@ -98,7 +103,7 @@ class Connection:
         """Drop the connection once what was said has been sent."""
         log.info("%s closed: %s", self._who, reason)
         self._session = None
-        self._writer.close()
+        self._stream.close()
 
     # --- the connection's life
 
@@ -114,24 +119,29 @@ class Connection:
         except TimeoutError:
             reason = "the device was silent for longer than its keep-alive allows"
             log.info("%s: %s", self._who, reason)
-        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError) as error:
+        except TlsFailed as error:
+            reason = f"TLS failed: {error}"
+            log.info("%s: %s", self._who, reason)
+        except ConnectionError as error:
             log.debug("%s is gone: %s", self._who, error)
         finally:
             session, self._session = self._session, None
             if session is not None:
                 session.end(clean, None if clean else reason)
                 self._ticker.touch()
-            self._writer.close()
-            with contextlib.suppress(ConnectionError, ssl.SSLError, TimeoutError):
-                await asyncio.wait_for(self._writer.wait_closed(), CONNECT_S)
+            self._stream.close()
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                await asyncio.wait_for(self._stream.wait_closed(), CONNECT_S)
 
     async def _greet(self) -> float:
         self._endpoint.waiting += 1
         try:
             async with asyncio.timeout(CONNECT_S):
+                await self._stream.handshake()
+            async with asyncio.timeout(CONNECT_S):
                 connect = None
                 while connect is None:
-                    data = await self._reader.read(READ_BYTES)
+                    data = await self._stream.read(READ_BYTES)
                     if not data:
                         return 0.0
                     packets = self._decoder.feed(data)
@@ -146,7 +156,7 @@ class Connection:
 
     def _answer_connect(self, connect: codec.Connect) -> None:
         if connect.level != 4:
-            self._writer.write(codec.connack(1))
+            self._stream.write(codec.connack(1))
             return
         hello = Hello(
             connect.client_id,
@@ -155,22 +165,23 @@ class Connection:
             connect.clean_session,
             connect.keep_alive,
             Will(*connect.will) if connect.will else None,
+            self._endpoint.certificate(self._stream),
         )
         try:
             self._session = self._endpoint.admit(hello, self)
         except ConnectRefused as refused:
             log.warning("%s refused: %s", self._who, refused.reason)
-            self._writer.write(codec.connack(refused.code))
+            self._stream.write(codec.connack(refused.code))
             return
         self._who = f"device {self._session.device_id}"
-        self._writer.write(codec.connack(0, self._session.present))
+        self._stream.write(codec.connack(0, self._session.present))
 
     async def _serve(self, limit: float) -> bool:
         # Answers whether the device left by DISCONNECT.
         while self._session is not None:
             async with asyncio.timeout(limit):
-                data = await self._reader.read(READ_BYTES)
-                await self._writer.drain()
+                data = await self._stream.read(READ_BYTES)
+                await self._stream.drain()
             if not data:
                 return False
             for packet in self._decoder.feed(data):
@@ -201,8 +212,8 @@ class Connection:
                 self._write(codec.pingresp())
 
     def _write(self, data: bytes) -> None:
-        if self._writer.transport.get_write_buffer_size() > MAX_UNREAD:
+        if self._stream.unsent > MAX_UNREAD:
             log.warning("%s does not read what it is sent; dropped", self._who)
-            self._writer.transport.abort()
+            self._stream.abort()
             return
-        self._writer.write(data)
+        self._stream.write(data)

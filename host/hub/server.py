@@ -72,21 +72,23 @@ class Server:
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_state()
         certificates = Certificates(settings.state / "ca", settings.host_names)
-        context = certificates.context()
+        certificates.prepare()
         self._store = SqliteStore(settings.state / "hub.sqlite")
         clock = RealClock()
         name, *aliases = settings.host_names
         self.hub = Hub(name, clock, self._store, os.urandom, aliases)
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
-        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context)
+        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, certificates.device_context())
         rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, rest)
         self._runner = web.AppRunner(rest.application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
             mqtt_port = await self._listen(self._endpoint.start(settings.bind, settings.port), "--port")
-            site = web.TCPSite(self._runner, settings.bind, settings.rest_port, ssl_context=context)
+            site = web.TCPSite(
+                self._runner, settings.bind, settings.rest_port, ssl_context=certificates.context()
+            )
             await self._listen(site.start(), "--rest-port")
         except ServerError:
             await self.stop()

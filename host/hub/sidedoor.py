@@ -11,6 +11,9 @@ AMQP, from an Event Hubs endpoint.)
 
 ``GET``, ``PUT`` and ``DELETE /twinkle/enrolments[/NAME]`` keep the enrolments of the
 provisioning service. (Azure: a service with a REST interface of its own.)
+
+``GET``, ``PUT`` and ``DELETE /twinkle/authorities[/NAME]`` keep the certificate
+authorities that may vouch for devices. (Azure: the management API.)
 """
 
 import asyncio
@@ -21,6 +24,7 @@ from aiohttp import web
 
 from .core import Hub, HubError, Provisioning
 from .rest import Rest, read_json
+from .secure import is_certificate
 
 QUEUE = 10000  # events a slow listener may lag behind before the oldest are dropped
 HEARTBEAT_S = 5.0  # an empty line, so that a listener notices a hub that is gone
@@ -39,13 +43,16 @@ class SideDoor:
         rest.add("GET", "/twinkle/enrolments", "RegistryRead", self._enrolments)
         rest.add("PUT", "/twinkle/enrolments/{name}", "RegistryWrite", self._enrol)
         rest.add("DELETE", "/twinkle/enrolments/{name}", "RegistryWrite", self._unenrol)
+        rest.add("GET", "/twinkle/authorities", "RegistryRead", self._authorities)
+        rest.add("PUT", "/twinkle/authorities/{name}", "RegistryWrite", self._trust)
+        rest.add("DELETE", "/twinkle/authorities/{name}", "RegistryWrite", self._distrust)
 
     def close(self) -> None:
         """End every stream."""
         self._closing.set()
 
     async def _enrolments(self, request: web.Request) -> web.Response:
-        return web.json_response(self._provisioning.enrolments(), headers=LABEL)
+        return web.json_response(self._provisioning.enrolments.list(), headers=LABEL)
 
     async def _send(self, request: web.Request) -> web.Response:
         body = await read_json(request)
@@ -66,13 +73,32 @@ class SideDoor:
         body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("group", False), bool):
             raise HubError("ArgumentInvalid", 'The body must be an object; "group" is true or false.')
-        made = self._provisioning.enrol(
-            request.match_info["name"], body.get("group", False), body.get("deviceId")
+        made = self._provisioning.enrolments.add(
+            request.match_info["name"],
+            body.get("group", False),
+            body.get("deviceId"),
+            body.get("thumbprint"),
+            body.get("authority"),
         )
         return web.json_response({**made, "idScope": self._provisioning.scope}, headers=LABEL)
 
     async def _unenrol(self, request: web.Request) -> web.Response:
-        self._provisioning.unenrol(request.match_info["name"])
+        self._provisioning.enrolments.remove(request.match_info["name"])
+        return web.Response(status=204, headers=LABEL)
+
+    async def _authorities(self, request: web.Request) -> web.Response:
+        return web.json_response(sorted(self._hub.authorities.certificates), headers=LABEL)
+
+    async def _trust(self, request: web.Request) -> web.Response:
+        body = await read_json(request)
+        pem = body.get("certificate") if isinstance(body, dict) else None
+        if not isinstance(pem, str) or not is_certificate(pem):
+            raise HubError("ArgumentInvalid", 'The body must be an object with a PEM "certificate".')
+        self._hub.authorities.add(request.match_info["name"], pem)
+        return web.Response(status=204, headers=LABEL)
+
+    async def _distrust(self, request: web.Request) -> web.Response:
+        self._hub.authorities.remove(request.match_info["name"])
         return web.Response(status=204, headers=LABEL)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:

@@ -44,6 +44,11 @@ class SqliteStore:
         for (body,) in self._db.execute("SELECT body FROM records"):
             yield json.loads(body)
 
+    def load(self, record_id: str) -> dict[str, Any] | None:
+        """One record, or None."""
+        row = self._db.execute("SELECT body FROM records WHERE id = ?", (record_id,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
     def save(self, record: dict[str, Any]) -> None:
         """Store or overwrite by ``record["id"]``."""
         self._db.execute("INSERT OR REPLACE INTO records VALUES (?, ?)", (record["id"], json.dumps(record)))

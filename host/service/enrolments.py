@@ -4,9 +4,10 @@ from urllib.parse import quote
 
 import click
 
-from .hub import MQTT_PORT, Hub
+from ..device_certificate import make_certificate, thumbprint_of
+from .hub import Hub
 from .sidedoor import call
-from .verbs import example, on_hub
+from .verbs import DIRECTORY, FILE, example, on_hub
 
 ELSEWHERE = "keep enrolments with the Device Provisioning Service"
 
@@ -30,18 +31,26 @@ def enrolments() -> None:
 @click.option(
     "--group", is_flag=True, help="NAME is a group; its devices' keys are derived from the group's."
 )
+@click.option("--authority", metavar="NAME", help="The group's devices have certificates of this authority.")
+@click.option(
+    "--x509", metavar="DIR", type=DIRECTORY, help="Make it a key and a certificate, in this directory."
+)
+@click.option("--certificate", type=FILE, help="Its own certificate (PEM).")
 @click.option("--device-id", metavar="ID", help="Device id to assign instead of the registration id.")
-def add(hub: Hub, say, name: str, group: bool, device_id: str | None) -> None:
-    """Enrol the registration id NAME and print its connection string for twinkle run, which is a secret."""
-    made = call(hub, "PUT", path(name), {"group": group, "deviceId": device_id}, ELSEWHERE)
-    key = made["keys"][0]
+def add(hub: Hub, say, name: str, group: bool, device_id, authority, x509, certificate) -> None:
+    """Enrol the registration id NAME and print its connection string for twinkle run.
+
+    It is a secret if it holds a key.
+    """
+    own = thumbprint_of(certificate) if certificate else make_certificate(x509, name) if x509 else None
+    body = {"group": group, "deviceId": device_id, "thumbprint": own, "authority": authority}
+    made = call(hub, "PUT", path(name), body, ELSEWHERE)
+    key = made["keys"][0] if made["keys"] else None
     result = {"name": name, "group": group, "idScope": made["idScope"], "primaryKey": key}
     if group:
-        say(result, f"id scope {made['idScope']}, group key {key}")
+        say(result, f"id scope {made['idScope']}" + (f", group key {key}" if key else ""))
         return
-    text = f"HostName={hub.host};IdScope={made['idScope']};RegistrationId={name};SharedAccessKey={key}"
-    if hub.mqtt_port != MQTT_PORT:
-        text += f";Port={hub.mqtt_port}"
+    text = f"HostName={hub.host};IdScope={made['idScope']};RegistrationId={name};{hub.proof(key)}"
     say({**result, "connectionString": text}, text)
 
 

@@ -74,11 +74,14 @@ class Hub:
         parts = self.parts
         return str(SasToken(parts["HostName"], parts["SharedAccessKey"], parts["SharedAccessKeyName"]))
 
-    def device_connection_string(self, device_id: str, key: str, gateway: str | None = None) -> str:
-        """What a device needs to connect. Port is ours, and only there when it is not the standard's."""
-        text = f"HostName={self.host};DeviceId={device_id};SharedAccessKey={key}"
-        if gateway:
-            text += f";GatewayHostName={gateway}"
+    def device_connection_string(self, device_id: str, key: str | None, gateway: str | None = None) -> str:
+        """What a device needs to connect; without a key it is one with a certificate."""
+        text = f"HostName={self.host};DeviceId={device_id};{self.proof(key)}"
+        return f"{text};GatewayHostName={gateway}" if gateway else text
+
+    def proof(self, key: str | None) -> str:
+        """The end of a connection string. Port is ours, and only there when it is not the standard's."""
+        text = f"SharedAccessKey={key}" if key else "x509=true"
         return text if self.mqtt_port == MQTT_PORT else f"{text};Port={self.mqtt_port}"
 
 

@@ -2,13 +2,17 @@
 
 import functools
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ..device_certificate import make_certificate, thumbprint_of
 from ..failure import EXIT_STATUSES, FAILED, Failure
 from .hub import VARIABLE, Hub, find
 
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+DIRECTORY = click.Path(file_okay=False, path_type=Path)
 DEVICE_ID = click.argument("device_id", metavar="DEVICE")
 
 
@@ -80,10 +84,29 @@ def devices() -> None:
 @on_hub
 @DEVICE_ID
 @click.option("--gateway", metavar="NAME", help="Name or address to dial instead of the hub's own name.")
-def add(hub: Hub, say, device_id: str, gateway: str | None):
-    """Register DEVICE and print its connection string, which is a secret."""
+@click.option(
+    "--x509", metavar="DIR", type=DIRECTORY, help="Make it a key and a certificate, in this directory."
+)
+@click.option(
+    "--certificate", type=FILE, help="Its own certificate (PEM), which the hub knows by its thumbprint."
+)
+@click.option("--authority", is_flag=True, help="It has a certificate of an authority that the hub knows.")
+def add(hub: Hub, say, device_id: str, gateway: str | None, x509, certificate, authority: bool):
+    """Register DEVICE and print its connection string, which is a secret if it holds a key.
+
+    The device proves itself with a key that the hub makes, unless one of --x509,
+    --certificate and --authority says otherwise.
+    """
+    if bool(x509) + bool(certificate) + authority > 1:
+        raise click.UsageError("--x509, --certificate and --authority exclude one another")
     with hub.registry() as registry:
-        made = registry.create_device_with_sas(device_id, None, None, "enabled")
+        if authority:
+            made = registry.create_device_with_certificate_authority(device_id, "enabled")
+        elif x509 or certificate:
+            own = thumbprint_of(certificate) if certificate else make_certificate(x509, device_id)
+            made = registry.create_device_with_x509(device_id, own, own, "enabled")
+        else:
+            made = registry.create_device_with_sas(device_id, None, None, "enabled")
     _say_connection(hub, say, made, gateway)
 
 
@@ -100,8 +123,6 @@ def connection_string(hub: Hub, say, device_id: str, gateway: str | None):
 
 def _say_connection(hub: Hub, say, device, gateway):
     key = device.authentication.symmetric_key.primary_key
-    if not key:
-        raise Failure(f"device {device.device_id} has no symmetric key: it uses certificates")
     text = hub.device_connection_string(device.device_id, key, gateway)
     say({"deviceId": device.device_id, "connectionString": text}, text)
 

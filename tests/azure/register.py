@@ -1,5 +1,8 @@
 """Registers with azure-iot-device in a process of its own and prints the outcome as JSON.
 
+Arguments: host, id scope, registration id, key (or the folder of device.pem and
+device.key), CA file.
+
 The SDK's provisioning client has no way to be shut down: its timers outlive it by
 half a minute, so the process ends without waiting for them.
 """
@@ -7,13 +10,20 @@ half a minute, so the process ends without waiting for them.
 import json
 import os
 import sys
+from pathlib import Path
 
-from azure.iot.device import ProvisioningDeviceClient
+from azure.iot.device import X509, ProvisioningDeviceClient
 
 host, scope, registration_id, key, ca_file = sys.argv[1:]
-with open(ca_file) as file:
+ca = Path(ca_file).read_text()
+if Path(key).is_dir():
+    x509 = X509(f"{key}/device.pem", f"{key}/device.key")
+    client = ProvisioningDeviceClient.create_from_x509_certificate(
+        host, registration_id, scope, x509, server_verification_cert=ca
+    )
+else:
     client = ProvisioningDeviceClient.create_from_symmetric_key(
-        host, registration_id, scope, key, server_verification_cert=file.read()
+        host, registration_id, scope, key, server_verification_cert=ca
     )
 client.provisioning_payload = {"modelId": "dtmi:com:example:Thermostat;1"}
 try:

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from azure.iot.device import X509, IoTHubDeviceClient
 
-from twinkle_host.hub.core.provisioning import derive_key
+from twinkle_host.device_certificate import make_certificate
+from twinkle_host.hub.core.enrolments import derive_key
 
 ADDRESS = "127.0.0.77"
 SCRIPT = Path(__file__).with_name("register.py")
@@ -25,7 +27,7 @@ def register(hub, registration_id, key):
 
 def enrol(hub, name, **options):
     """A new enrolment's primary key."""
-    return hub.provision("enrol", name, **options)["keys"][0]
+    return hub.provision("enrolments.add", name, **options)["keys"][0]
 
 
 def test_s3_1_and_s3_3_a_device_is_assigned_and_connects_with_the_same_key(hub, device):
@@ -56,9 +58,30 @@ def test_s3_2_a_wrong_key_or_an_unknown_id_ends_in_a_refusal(hub, registration_i
     assert "registration was refused" in event["body"]["reason"]
 
 
+def test_a_device_is_assigned_by_its_certificate_and_connects_with_it(hub, service, tmp_path):
+    own = make_certificate(tmp_path / "own", "certified-1")
+    hub.provision("enrolments.add", "certified-1", thumbprint=own)
+    result = register(hub, "certified-1", str(tmp_path / "own"))
+    assert result == {"status": "assigned", "hub": "contoso.example", "deviceId": "certified-1"}
+    with open(hub.info["caFile"]) as file:
+        client = IoTHubDeviceClient.create_from_x509_certificate(
+            X509(str(tmp_path / "own" / "device.pem"), str(tmp_path / "own" / "device.key")),
+            "contoso.example",
+            "certified-1",
+            server_verification_cert=file.read(),
+            gateway_hostname=ADDRESS,
+            connection_retry=False,
+        )
+    try:
+        client.patch_twin_reported_properties({"certified": True})
+        assert service.get_twin("certified-1").properties.reported["certified"] is True
+    finally:
+        client.shutdown()
+
+
 def test_a_disabled_enrolment_is_not_assigned(hub):
     key = enrol(hub, "reg-off")
-    hub.provision("enable", "reg-off", False)
+    hub.provision("enrolments.enable", "reg-off", False)
     assert register(hub, "reg-off", key)["status"] != "assigned"
 
 

@@ -49,6 +49,15 @@ def test_a_link_that_held_starts_the_count_anew_and_one_that_did_not_goes_on():
     assert link.due == 60000
 
 
+def test_a_device_with_a_certificate_has_no_token_to_renew():
+    link, other = Link(lambda: 0.0, tokens=False), Link(lambda: 0.0)
+    for each in (link, other):
+        for event in ("due", "connected", "synced"):
+            each.fire(event, 0)
+    assert (link.renewal(), link.stale(10**9)) == (None, False)
+    assert other.stale(3480000) and not other.stale(3479999)
+
+
 def test_refused_credentials_wait_the_longest():
     d = Driver()
     d.step()

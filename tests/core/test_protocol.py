@@ -42,11 +42,21 @@ def test_an_identity_never_shows_its_key():
     assert KEY not in repr(who) and KEY not in str(who)
 
 
+def test_a_device_with_a_certificate_needs_no_key_and_signs_nothing():
+    who = parse("HostName=h;DeviceId=d;x509=true")
+    assert who.certified and who.password(1700000000) == ""
+    registration = parse("IdScope=0ne1;RegistrationId=r;x509=True")
+    assert registration.certified and registration.password(1) == ""
+    assert registration.identity("h", "d").certified
+    assert not parse(CONNECTION).certified
+
+
 def test_a_broken_connection_string_names_the_part():
     for text, part in (
         ("", "HostName"),
         ("HostName=h", "DeviceId"),
         ("HostName=h;DeviceId=d", "SharedAccessKey"),
+        ("HostName=h;DeviceId=d;x509=false", "SharedAccessKey"),
         ("HostName=h;DeviceId=d;SharedAccessKey=*", "SharedAccessKey"),
         ("HostName=h;DeviceId=d;SharedAccessKey=AAAA;Port=x", "Port"),
     ):

@@ -356,3 +356,57 @@ def test_a_digital_twin_is_read_patched_and_commanded(hub, twinkle, tmp_path):
         "404103",
     )
     one_line(twinkle("digital-twin", "get", "nobody"), 3, "nobody")
+
+
+def test_a_device_is_made_a_certificate_and_runs_with_it(hub, twinkle, tmp_path):
+    done = twinkle("devices", "add", "certified", "--x509", str(tmp_path / "own"))
+    assert "x509=true" in done.stdout and (tmp_path / "own" / "device.key").stat().st_mode & 0o077 == 0
+    again = twinkle("devices", "add", "certified-2", "--x509", str(tmp_path / "own"))
+    one_line(again, 1, "device.key exists")
+    certificate = str(tmp_path / "own" / "device.pem")
+    shared = twinkle("devices", "add", "certified-2", "--certificate", certificate)
+    assert shared.returncode == 0
+    one_line(
+        twinkle("devices", "add", "x", "--certificate", str(hub.settings.state / "hub.json")), 1, "no PEM"
+    )
+    assert twinkle("devices", "add", "x", "--authority", "--certificate", certificate).returncode == 2
+    one_line(twinkle("devices", "add", "x" * 65, "--x509", str(tmp_path / "long")), 1, "64 characters")
+
+    run = subprocess.Popen(
+        [
+            *(TWINKLE, "run", "--connection-string", done.stdout.strip(), "--x509", tmp_path / "own"),
+            *("--ca-file", hub.info["caFile"], "--state", tmp_path / "device"),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for line in run.stdout:
+            if " ready" in line:
+                break
+        else:
+            raise AssertionError("it never became ready")
+    finally:
+        run.terminate()
+        run.communicate(timeout=20)
+    assert (tmp_path / "device" / "device.key").stat().st_mode & 0o077 == 0
+
+
+def test_authorities_and_their_enrolments(hub, twinkle):
+    added = twinkle("authorities", "add", "factory", hub.info["caFile"], "--json")
+    assert json.loads(added.stdout) == {"name": "factory"}
+    assert twinkle("authorities", "list").stdout == "factory\n"
+    one_line(twinkle("authorities", "add", "factory", hub.info["caFile"]), 1, "409", "remove it first")
+    group = twinkle("enrolments", "add", "line-1", "--group", "--authority", "factory")
+    assert group.stdout.startswith("id scope 0ne") and "key" not in group.stdout
+    one_line(
+        twinkle("enrolments", "add", "line-2", "--group", "--authority", "nobody"), 3, "register it first"
+    )
+    assert twinkle("authorities", "remove", "factory").returncode == 0
+    assert twinkle("authorities", "list").stdout == "no authorities\n"
+
+
+def test_an_enrolment_by_certificate(hub, twinkle, tmp_path):
+    done = twinkle("enrolments", "add", "shed-9", "--x509", str(tmp_path / "own"), "--json")
+    text = json.loads(done.stdout)["connectionString"]
+    assert "RegistrationId=shed-9;x509=true" in text and "SharedAccessKey" not in text

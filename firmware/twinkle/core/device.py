@@ -29,7 +29,7 @@ from .config import Config
 from .document import check, decode, missing
 from .errors import BadRequest
 from .handlers import Handlers
-from .link import CONNECTING, OFFLINE, READY, RENEW_MS, SYNCING, TOKEN_S, Link
+from .link import CONNECTING, OFFLINE, READY, SYNCING, TOKEN_S, Link
 from .liveness import QUIET, SILENT, Liveness
 from .methods import Methods
 from .reboot import Reboot
@@ -60,7 +60,7 @@ class Device:
             self.subscriptions += (hub.devicebound(identity.device_id),)
         self.actions = []
         self.clock = WallClock()
-        self.link = Link(random)
+        self.link = Link(random, not identity.certified)
         self.liveness = Liveness(keep_alive)
         self.tasks = Tasks()
         self.board = Board(lambda level: self._act("led", level), self.report, self.say, information)
@@ -186,7 +186,7 @@ class Device:
         elif state != CONNECTING:
             times += (self.liveness.due(), self.link.deadline(), self.twin.due(state == READY))
         if state == READY:
-            times.append(self.link.since + RENEW_MS)
+            times.append(self.link.renewal())
             if self.telemetry.head() and not self._publishing:
                 return now
             times.append(self.sampler.due())
@@ -214,7 +214,7 @@ class Device:
             self._drop("the hub fell silent", now)
         elif self.link.overdue(now):
             self._drop("the hub did not answer the twin request", now)
-        elif state == READY and now - self.link.since >= RENEW_MS and not self._publishing:
+        elif self.link.stale(now) and not self._publishing:
             self.say("info", "renewing the token")
             self._act("disconnect")
             self.methods.forget()

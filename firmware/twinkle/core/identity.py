@@ -21,7 +21,8 @@ def parse(text):
     """An Identity from ``HostName=…;DeviceId=…;SharedAccessKey=…``.
 
     Or a Registration from ``IdScope=…;RegistrationId=…;SharedAccessKey=…``, with the
-    provisioning service's ``HostName`` if it is not the global one.
+    provisioning service's ``HostName`` if it is not the global one. In both,
+    ``x509=true`` in the place of the key means a client certificate.
 
     ``GatewayHostName`` is the name dialled when it differs from the hub's own;
     ``Port`` is ours, for a local hub that does not listen on 8883. A part that
@@ -33,7 +34,8 @@ def parse(text):
         parts[key.strip()] = value.strip()
     provisioned = "IdScope" in parts
     needed = ("IdScope", "RegistrationId") if provisioned else ("HostName", "DeviceId")
-    for key in needed + ("SharedAccessKey",):
+    certified = parts.get("x509", "").lower() == "true"
+    for key in needed if certified else needed + ("SharedAccessKey",):
         if not parts.get(key):
             raise SetupError(
                 "the connection string has no " + key,
@@ -42,7 +44,7 @@ def parse(text):
     port = parts.get("Port", "8883")
     if not port.isdigit():
         raise SetupError("Port in the connection string is not a number", "use Port=8883")
-    key, gateway = parts["SharedAccessKey"], parts.get("GatewayHostName")
+    key, gateway = None if certified else parts["SharedAccessKey"], parts.get("GatewayHostName")
     if provisioned:
         host = parts.get("HostName", GLOBAL_DPS)
         return Registration(host, parts["IdScope"], parts["RegistrationId"], key, gateway, int(port))
@@ -53,7 +55,8 @@ class Identity:
     """One device on one hub.
 
     ``host`` is the hub's name, which is signed; ``dial`` is the name or address
-    connected to, which the hub's certificate must carry.
+    connected to, which the hub's certificate must carry. ``certified`` is True for
+    a device without a key, which shows a client certificate instead.
     """
 
     def __init__(self, host, device_id, key, gateway=None, port=8883):
@@ -61,11 +64,12 @@ class Identity:
         self.device_id = device_id
         self.dial = gateway or host
         self.port = port
+        self.certified = key is None
         try:
-            self._key = binascii.a2b_base64(key)
+            self._key = binascii.a2b_base64(key or "")
         except ValueError:
             self._key = b""
-        if not self._key:
+        if not self._key and not self.certified:
             raise SetupError("SharedAccessKey is not base64", "copy the key again, with its closing =")
 
     def __repr__(self):
@@ -77,8 +81,14 @@ class Identity:
         return name + "&model-id=" + quote(model_id) if model_id else name
 
     def password(self, expiry):
-        """A shared access signature that is good until ``expiry`` (seconds since 1970, UTC)."""
-        return sign(self.host + "/devices/" + self.device_id, self._key, expiry)
+        """A shared access signature that is good until ``expiry`` (seconds since 1970, UTC).
+
+        Empty for a device with a certificate.
+        """
+        return self._sign(self.host + "/devices/" + self.device_id, expiry)
+
+    def _sign(self, resource, expiry, policy=None):
+        return "" if self.certified else sign(resource, self._key, expiry, policy)
 
 
 class Registration(Identity):
@@ -98,12 +108,11 @@ class Registration(Identity):
         return "%s/registrations/%s/api-version=%s" % (self._scope, self.device_id, DPS_API_VERSION)
 
     def password(self, expiry):
-        """A shared access signature for the registration."""
-        resource = "%s/registrations/%s" % (self._scope, self.device_id)
-        return sign(resource, self._key, expiry, "registration")
+        """A shared access signature for the registration; empty for a device with a certificate."""
+        return self._sign("%s/registrations/%s" % (self._scope, self.device_id), expiry, "registration")
 
     def identity(self, hub, device_id):
-        """The Identity on the hub this device was assigned to; the key is the same."""
+        """The Identity on the hub this device was assigned to; what it proves itself with is the same."""
         return Identity(hub, device_id, self._text, self._gateway, self.port)
 
 

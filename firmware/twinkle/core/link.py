@@ -19,7 +19,8 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
   The count begins anew only after the link held for a while: a hub
   that accepts and drops at once must not be hammered.
 * ``renew`` is a planned reconnection with a fresh token before the old one
-  expires (the hub would cut the line at that moment); it does not wait.
+  expires (the hub would cut the line at that moment); it does not wait. A
+  device with a certificate has no token and stays.
 * Refused credentials wait as long as the longest back-off: trying faster
   cannot help, and never trying again would need a visit when the account is
   enabled later.
@@ -53,9 +54,12 @@ UNTIL_READY_MS = 60000  # connected but not ready for this long counts as lost
 
 
 class Link:
-    """Where the connection stands, why, and when to act next (milliseconds)."""
+    """Where the connection stands, why, and when to act next (milliseconds).
 
-    def __init__(self, random):
+    ``tokens``: it was made with a token, which ends.
+    """
+
+    def __init__(self, random, tokens=True):
         self.state = OFFLINE
         self.reason = "starting"
         self.due = 0
@@ -63,6 +67,7 @@ class Link:
         self.attempts = 0
         self.losses = 0
         self._random = random
+        self._tokens = tokens
 
     def fire(self, event, now, reason="", hopeless=False):
         """Take one transition. Answers whether the state changed."""
@@ -86,6 +91,15 @@ class Link:
         """True when a connected link should have become ready by now."""
         deadline = self.deadline()
         return deadline is not None and now >= deadline
+
+    def stale(self, now):
+        """True when the token must be renewed."""
+        renewal = self.renewal()
+        return renewal is not None and now >= renewal
+
+    def renewal(self):
+        """When stale() becomes true, or None."""
+        return self.since + RENEW_MS if self.state == READY and self._tokens else None
 
     def deadline(self):
         """When overdue() becomes true, or None."""

@@ -3,8 +3,10 @@
 A device's directory holds
 
     board.json         what the board is (from ``boards/``)
-    credentials.json   {"connectionString": …, "caFile": …}, written by the host, only read here
-    the CA file        PEM; relative names are looked up beside credentials.json
+    credentials.json   {"connectionString": …}, written by the host, only read here
+    ca.pem             the certificate authorities to trust
+    device.pem         the device's certificate (and those that issued it), for x509=true
+    device.key         its private key
     state/             written by the device alone
 """
 
@@ -30,10 +32,11 @@ def boot(directory):
     log.hide(credentials["connectionString"])
     log.hide(credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0])
     try:
-        with open(directory + "/" + credentials.get("caFile", "ca.pem"), "rb") as file:
+        with open(directory + "/ca.pem", "rb") as file:
             roots = file.read()
     except OSError:
         raise SetupError("the CA file is missing", "give the device the hub's CA file (--ca-file)") from None
+    own = (directory + "/device.pem", directory + "/device.key") if who.certified else None
     store = Store(directory + "/state", log.say)
     keep_alive = settings.get("keepAlive", 60)
     app = _load(settings, "app").app
@@ -47,9 +50,10 @@ def boot(directory):
     else:
         device = make(who, port.ticks())
     try:
-        return Runner(device, port, store, log, compat.load_umqtt(), roots, keep_alive)
+        return Runner(device, port, store, log, compat.load_umqtt(), roots, own, keep_alive)
     except compat.SOCKET_ERRORS as error:
-        raise SetupError("the CA file cannot be used (%s)" % error, "it must hold PEM certificates") from None
+        files = "ca.pem, device.pem or device.key" if own else "the CA file"
+        raise SetupError("%s cannot be used (%s)" % (files, error), "they must hold PEM") from None
 
 
 def _read(directory, name):

@@ -57,12 +57,21 @@ if MICROPYTHON:
     def sync_directory(path):
         """Nothing to do: littlefs commits a rename at once."""
 
-    def tls_context(roots):
-        """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name."""
+    def tls_context(roots, own):
+        """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name.
+
+        ``own``: the paths of its certificate and its key (PEM), or None.
+        """
         context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
         context.verify_mode = tls.CERT_REQUIRED
         context.load_verify_locations(roots)
+        if own:
+            context.load_cert_chain(*[_content(path) for path in own])
         return context
+
+    def _content(path):
+        with open(path, "rb") as file:
+            return file.read()
 
     def _receive(sock, size):
         return sock.read(size)
@@ -106,11 +115,16 @@ else:
         finally:
             os.close(handle)
 
-    def tls_context(roots):
-        """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name."""
+    def tls_context(roots, own):
+        """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name.
+
+        ``own``: the paths of its certificate and its key (PEM), or None.
+        """
         context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
         context.minimum_version = tls.TLSVersion.TLSv1_2
         context.load_verify_locations(cadata=roots.decode())
+        if own:
+            context.load_cert_chain(*own)
         return context
 
     def _receive(sock, size):

@@ -24,16 +24,17 @@ class Runner:
     """Runs ``device`` on ``port``.
 
     ``umqtt`` is the module umqtt.simple, ``roots`` the PEM bytes of the
-    certificate authorities to trust.
+    certificate authorities to trust, ``own`` the paths of the device's certificate
+    and key, if it has them.
     """
 
-    def __init__(self, device, port, store, log, umqtt, roots, keep_alive):
+    def __init__(self, device, port, store, log, umqtt, roots, own, keep_alive):
         self.device = device
         self.port = port
         self.store = store
         self.log = log
         self._umqtt = umqtt
-        self._network = Network(roots, port.ticks, port.feed)
+        self._network = Network(roots, port.ticks, port.feed, own)
         self._keep_alive = keep_alive
         self._client = None
         self._inbox = []

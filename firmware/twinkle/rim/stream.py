@@ -25,14 +25,15 @@ LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
 class Network:
     """Stands where umqtt.simple expects its socket module.
 
-    ``roots``: PEM bytes of the certificates to trust. ``largest``: bytes of the
+    ``roots``: PEM bytes of the certificates to trust; ``own``: the paths of the
+    device's certificate and key, if it has them. ``largest``: bytes of the
     largest message body that is taken; a larger one is skipped and flagged.
     ``idle()`` is called while waiting, at least every second. ``ticks()`` is
     monotonic milliseconds.
     """
 
-    def __init__(self, roots, ticks, idle, largest=65536):
-        self._context = compat.tls_context(roots)
+    def __init__(self, roots, ticks, idle, own=None, largest=65536):
+        self._context = compat.tls_context(roots, own)
         self._ticks = ticks
         self._idle = idle
         self._largest = largest

@@ -1,36 +1,32 @@
 """Which service may do what: Authorization headers against the hub's policies."""
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 from .auth import TokenRefused, check_token, covers, parse_token
 from .errors import HubError
-from .policies import PERMISSIONS, Policy, load_policies, policies_record
-from .ports import Clock
+from .policies import PERMISSIONS, RECORD_ID, Policy, load_policies, policies_record
+from .ports import Clock, Store
 from .registry import invalid
 
 
 class Access:
     """The policies of one hub, and what they open.
 
-    ``hosts``: the hub's names in lower case, the main one first; ``record``: the
-    stored policies, or None to make new keys.
+    ``hosts``: the hub's names in lower case, the main one first. Keys are made at
+    the first start and kept in ``store``.
     """
 
     def __init__(
         self,
         hosts: Collection[str],
         clock: Clock,
-        record: dict[str, Any] | None,
+        store: Store,
         random_bytes: Callable[[int], bytes],
     ):
-        self.policies = load_policies(record, random_bytes)
+        self.policies = load_policies(store.load(RECORD_ID), random_bytes)
+        store.save(policies_record(self.policies))
         self._hosts = hosts
         self._clock = clock
-
-    def record(self) -> dict[str, Any]:
-        """What the store keeps. It holds keys."""
-        return policies_record(self.policies)
 
     def connection_string(self, rest_host: str, policy: str = "iothubowner") -> str:
         """A service's connection string; ``rest_host`` is the REST address, with its port."""

@@ -238,7 +238,7 @@ def _with_certificate(certificate: Certificate, device: Device) -> str:
             )
         return auth_method("device", "x509Certificate")
     if authentication["type"] == "certificateAuthority":
-        if not certificate.trusted or certificate.common_name != device.id:
+        if not certificate.authorities or certificate.common_name != device.id:
             raise ConnectRefused(
                 NOT_AUTHORISED,
                 f"the client certificate must be signed by a registered authority and have the subject CN={device.id}",

@@ -2,30 +2,25 @@
 
 import bisect
 from collections.abc import Iterator
-from typing import Any
 
 from .device import Device
 from .errors import HubError, device_not_found
 from .events import STORE_FAILED, Events
-from .policies import RECORD_ID
 from .ports import Store
 
 
 class Devices:
     """The devices of a hub. What is added, changed and removed goes through the store first.
 
-    ``order``: the ids, sorted; ``policies_record``: the stored policies, or None.
+    ``order``: the ids, sorted.
     """
 
     def __init__(self, store: Store, events: Events):
         self._store = store
         self._events = events
         self._devices: dict[str, Device] = {}
-        self.policies_record: dict[str, Any] | None = None
         for record in store.load_all():
-            if record["id"] == RECORD_ID:
-                self.policies_record = record
-            elif not record["id"].startswith("/"):  # which no device id contains
+            if not record["id"].startswith("/"):  # which no device id contains
                 self._devices[record["id"]] = Device.from_record(record)
         self.order = sorted(self._devices)
 

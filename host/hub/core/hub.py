@@ -13,6 +13,7 @@ from . import events as event_names
 from . import jsontext
 from .access import Access
 from .admission import admit
+from .authorities import Authorities
 from .cloud_to_device import LIFETIME_S, CloudToDevice
 from .device import Device
 from .devices import Devices
@@ -66,8 +67,8 @@ class Hub:
         self._last_generation = 0
         self.devices = Devices(store, self.events)
         self.messages = CloudToDevice(clock, self.devices)
-        self.access = Access(self._hosts, clock, self.devices.policies_record, random_bytes)
-        store.save(self.access.record())
+        self.access = Access(self._hosts, clock, store, random_bytes)
+        self.authorities = Authorities(store)
 
     def __repr__(self) -> str:
         return f"<Hub {self.host_name} with {len(self.devices)} devices>"

@@ -33,12 +33,15 @@ class Store(Protocol):
     """Where records outlive the process.
 
     A record is a JSON-able dict with the member ``"id"``, its primary key (text,
-    case-sensitive). Devices are stored under their device id; the hub's access
-    policies under ``"/policies"``, which cannot be a device id.
+    case-sensitive). Devices are stored under their device id; what else there is
+    under a name with a slash first, which cannot be a device id.
     """
 
     def load_all(self) -> Iterable[dict[str, Any]]:
         """Every stored record."""
+
+    def load(self, record_id: str) -> dict[str, Any] | None:
+        """One record, or None."""
 
     def save(self, record: dict[str, Any]) -> None:
         """Store or overwrite by ``record["id"]``. Encode the record before returning: it is live state."""
@@ -56,6 +59,10 @@ class MemoryStore:
 
     def load_all(self) -> list[dict[str, Any]]:
         return [json.loads(text) for text in self.texts.values()]
+
+    def load(self, record_id: str) -> dict[str, Any] | None:
+        text = self.texts.get(record_id)
+        return None if text is None else json.loads(text)
 
     def save(self, record: dict[str, Any]) -> None:
         self.texts[record["id"]] = json.dumps(record)
@@ -80,12 +87,12 @@ class Certificate:
     """The client certificate of a TLS session, already parsed by the skin.
 
     ``thumbprints``: hexadecimal SHA-1 and SHA-256 of the DER form, any case.
-    ``trusted``: the chain was verified against a registered authority.
+    ``authorities``: names of the registered authorities its chain leads to.
     """
 
     thumbprints: tuple[str, ...]
     common_name: str | None = None
-    trusted: bool = False
+    authorities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

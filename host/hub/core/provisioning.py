@@ -3,42 +3,32 @@
 "Communicate with DPS using the MQTT protocol": a device connects with the user
 name ``{idScope}/registrations/{id}/api-version=2019-03-31``, publishes its
 registration, polls, and is told its hub and device id. A CONNECT is accepted
-whatever its signature; it is the registration that is answered 401.
-
-Symmetric keys, for one device (individual enrolment) or many (group: a device's
-key is derived from the group's and the registration id). The device's identity
-on the hub is made or given these keys when it is assigned.
+whatever it shows; it is the registration that is answered 401. The device's
+identity on the hub is made, or given what the device showed, when it is assigned.
 """
 
-import base64
-import hashlib
-import hmac
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from . import jsontext
-from .auth import TokenRefused, check_token, covers, parse_token
+from .auth import TokenRefused
+from .enrolments import REGISTRATION_ID, Enrolments, Proof, Record
 from .errors import ConnectRefused, HubError
 from .hub import Hub
-from .policies import new_key
 from .ports import Clock, Hello, Link, Store
-from .registry import invalid
 from .times import iso
 
-RECORD_ID = "/provisioning"
 RESPONSES = "$dps/registrations/res/#"
 REGISTER = "$dps/registrations/PUT/iotdps-register/?"
 STATUS = "$dps/registrations/GET/iotdps-get-operationstatus/?"
-POLICY = "registration"
 
 RETRY_AFTER_S = 1  # what a device is asked to wait before it polls
 ASSIGN_S = 1.0  # how long an assignment takes
 MAX_OPERATIONS = 10_000  # under way or done; the oldest is forgotten
 
 _USERNAME = re.compile(r"(?P<scope>[^/]+)/registrations/(?P<id>[^/]+)/api-version=\d{4}-\d{2}-\d{2}(?:&.*)?")
-_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-._:]{0,126}[A-Za-z0-9])?")
 
 
 def is_registration(username: str | None) -> bool:
@@ -46,115 +36,45 @@ def is_registration(username: str | None) -> bool:
     return bool(username) and "/registrations/" in username
 
 
-def derive_key(group_key: str, registration_id: str) -> str:
-    """A device's key from its group's: HMAC-SHA256 of the registration id, in base64."""
-    digest = hmac.new(base64.b64decode(group_key), registration_id.encode(), hashlib.sha256).digest()
-    return base64.b64encode(digest).decode()
-
-
 class Provisioning:
-    """Enrolments, and the devices that register with them. ``hub`` is the one all are assigned to."""
+    """Registrations, by the ``enrolments``. ``hub`` is the one that all devices are assigned to."""
 
     def __init__(self, hub: Hub, clock: Clock, store: Store, random_bytes: Callable[[int], bytes]):
         self.hub = hub
         self.clock = clock
-        self._store = store
+        self.enrolments = Enrolments(store, clock, random_bytes, hub.authorities)
         self._random = random_bytes
-        record = next((r for r in store.load_all() if r["id"] == RECORD_ID), None)
-        self._record = record or {
-            "id": RECORD_ID,
-            "scope": f"0ne{random_bytes(4).hex().upper()}",
-            "enrolments": {},
-        }
-        self._operations: dict[str, tuple[str, dict[str, Any], float]] = {}
+        self._operations: dict[str, tuple[str, Record, float]] = {}
 
     @property
     def scope(self) -> str:
         """The id scope, which devices name in their user name."""
-        return self._record["scope"]
-
-    # --- enrolments
-
-    def enrol(self, name: str, group: bool = False, device_id: str | None = None) -> dict[str, Any]:
-        """Enrol one registration id, or a group of them; 409 when the name is taken.
-
-        Answers ``name``, ``group``, ``enabled``, ``deviceId`` and the keys.
-        """
-        if not _ID.fullmatch(name):
-            raise invalid(
-                "An enrolment's name is 1 to 128 letters, digits and '- . _ :', alphanumeric at both ends."
-            )
-        if name in self._record["enrolments"]:
-            raise HubError("DeviceAlreadyExists", f"The enrolment {name!r} exists; remove it first.")
-        keys = [new_key(self._random), new_key(self._random)]
-        enrolment = {"name": name, "group": group, "enabled": True, "deviceId": device_id, "keys": keys}
-        self._record["enrolments"][name] = {**enrolment, "assigned": {}}
-        self._store.save(self._record)
-        return enrolment
-
-    def unenrol(self, name: str) -> None:
-        """Remove an enrolment; devices that were assigned keep their identities."""
-        if self._record["enrolments"].pop(name, None) is None:
-            raise HubError("DeviceNotFound", f"There is no enrolment {name!r}.")
-        self._store.save(self._record)
-
-    def enable(self, name: str, enabled: bool) -> None:
-        """Let an enrolment's devices register, or no longer."""
-        self._record["enrolments"][name]["enabled"] = enabled
-        self._store.save(self._record)
-
-    def enrolments(self) -> list[dict[str, Any]]:
-        """Every enrolment, without its keys."""
-        shown = ("name", "group", "enabled", "deviceId")
-        return [{key: value[key] for key in shown} for value in self._record["enrolments"].values()]
-
-    # --- devices
+        return self.enrolments.scope
 
     def connect(self, hello: Hello, link: Link) -> "Registration":
         """Take a CONNECT. 4 for a user name that is none, 5 for another scope, 2 for another id."""
         found = _USERNAME.fullmatch(hello.username or "")
-        if not found or not hello.password:
+        if not found or not (hello.password or hello.certificate):
             raise self._refused(
                 hello,
                 4,
-                "its user name must be '{idScope}/registrations/{id}/api-version=2019-03-31', with a SAS token",
+                "its user name must be '{idScope}/registrations/{id}/api-version=2019-03-31', "
+                "with a SAS token or a client certificate",
             )
         if found["scope"] != self.scope:
             raise self._refused(
                 hello, 5, f"the id scope is not {self.scope}, this service's; check it on the device"
             )
-        if found["id"] != hello.client_id or not _ID.fullmatch(hello.client_id):
+        if found["id"] != hello.client_id or not REGISTRATION_ID.fullmatch(hello.client_id):
             raise self._refused(hello, 2, "its client id must be the registration id of the user name")
-        return Registration(self, hello.client_id, hello.password, link)
+        return Registration(self, Proof(hello.client_id, hello.password, hello.certificate), link)
 
     def _refused(self, hello: Hello, code: int, reason: str) -> ConnectRefused:
         reason = f"a device that wants to be provisioned was refused: {reason}"
         self.hub.events.diagnostic(hello.client_id[:128], "connectionRefused", reason, connackCode=code)
         return ConnectRefused(code, reason)
 
-    def authenticate(self, registration_id: str, password: str) -> tuple[dict[str, Any], list[str]]:
-        """The enrolment that this token opens, and the device's keys; TokenRefused when none does."""
-        token = parse_token(password)
-        if not covers(token.resource, (self.scope.lower(),), "registrations", registration_id):
-            raise TokenRefused("resource", "the token is not for this registration id and scope")
-        refused = TokenRefused("key", "no enrolment has this registration id, nor a group this key")
-        for enrolment, keys in self._candidates(registration_id):
-            try:
-                check_token(token, keys, self.clock.utc(), f"enrolment {enrolment['name']!r}")
-            except TokenRefused as error:
-                refused = error
-                continue
-            return enrolment, keys
-        raise refused
-
-    def _candidates(self, registration_id: str) -> Iterable[tuple[dict[str, Any], list[str]]]:
-        for enrolment in self._record["enrolments"].values():
-            if enrolment["group"]:
-                yield enrolment, [derive_key(key, registration_id) for key in enrolment["keys"]]
-            elif enrolment["name"].lower() == registration_id.lower():
-                yield enrolment, enrolment["keys"]
-
-    def begin(self, registration_id: str, enrolment: dict[str, Any]) -> str:
+    def begin(self, registration_id: str, enrolment: Record) -> str:
         """Start an assignment; its operation id."""
         operation = f"5.{self._random(8).hex()}.{self._random(16).hex()}"
         if len(self._operations) >= MAX_OPERATIONS:
@@ -162,18 +82,21 @@ class Provisioning:
         self._operations[operation] = (registration_id, enrolment, self.clock.monotonic() + ASSIGN_S)
         return operation
 
-    def outcome(self, operation: str, registration_id: str, keys: list[str]) -> dict[str, Any] | None:
-        """The final answer to an operation; None while it is under way. KeyError for one that is not this device's."""
+    def outcome(self, operation: str, registration_id: str, authentication: Record) -> Record | None:
+        """The final answer to an operation; None while it is under way. KeyError for one that is not this device's.
+
+        ``authentication`` is what the device's identity on the hub gets.
+        """
         owner, enrolment, ready = self._operations[operation]
         if owner != registration_id:
             raise KeyError(operation)
         if self.clock.monotonic() < ready:
             return None
         device_id = enrolment["deviceId"] or registration_id
-        self._give_keys(device_id, keys)
+        self._admit(device_id, authentication)
         now = iso(self.clock.utc())
         first = enrolment["assigned"].setdefault(registration_id, now) == now
-        self._store.save(self._record)
+        self.enrolments.save()
         state = {
             "registrationId": registration_id,
             "createdDateTimeUtc": enrolment["assigned"][registration_id],
@@ -185,9 +108,8 @@ class Provisioning:
         }
         return {"operationId": operation, "status": "assigned", "registrationState": state}
 
-    def _give_keys(self, device_id: str, keys: list[str]) -> None:
-        symmetric = {"primaryKey": keys[0], "secondaryKey": keys[1]}
-        body = {"deviceId": device_id, "authentication": {"type": "sas", "symmetricKey": symmetric}}
+    def _admit(self, device_id: str, authentication: Record) -> None:
+        body = {"deviceId": device_id, "authentication": authentication}
         try:
             self.hub.create_device(device_id, body)
         except HubError as error:
@@ -202,10 +124,10 @@ class Registration:
 
     present = False
 
-    def __init__(self, service: Provisioning, registration_id: str, password: str, link: Link):
-        self.device_id = registration_id
+    def __init__(self, service: Provisioning, proof: Proof, link: Link):
+        self.device_id = proof.registration_id
         self._service = service
-        self._password = password
+        self._proof = proof
         self._link = link
         self._listening = False
         self._ended = False
@@ -242,9 +164,9 @@ class Registration:
         """The connection is over; nothing is remembered."""
         self._ended = True
 
-    def _authenticated(self, rid: str, answer: Callable[[dict[str, Any], list[str]], None]) -> None:
+    def _authenticated(self, rid: str, answer: Callable[[Record, Record], None]) -> None:
         try:
-            enrolment, keys = self._service.authenticate(self.device_id, self._password)
+            enrolment, authentication = self._service.enrolments.authenticate(self._proof)
         except TokenRefused as refused:
             reason = f"a registration was refused: {refused.reason}"
             self._service.hub.events.diagnostic(self.device_id, "requestRefused", reason)
@@ -254,10 +176,10 @@ class Registration:
             body = {"operationId": "", "status": "disabled", "registrationState": {"status": "disabled"}}
             self._say(200, rid, body)
             return
-        answer(enrolment, keys)
+        answer(enrolment, authentication)
 
     def _register(
-        self, fields: dict[str, str], payload: bytes, enrolment: dict[str, Any], keys: list[str]
+        self, fields: dict[str, str], payload: bytes, enrolment: Record, authentication: Record
     ) -> None:
         try:
             body = jsontext.decode(payload)
@@ -271,11 +193,11 @@ class Registration:
         self._wait(fields["$rid"], self._service.begin(self.device_id, enrolment))
 
     def _status(
-        self, fields: dict[str, str], payload: bytes, enrolment: dict[str, Any], keys: list[str]
+        self, fields: dict[str, str], payload: bytes, enrolment: Record, authentication: Record
     ) -> None:
         operation = unquote(fields.get("operationId", ""))
         try:
-            outcome = self._service.outcome(operation, self.device_id, keys)
+            outcome = self._service.outcome(operation, self.device_id, authentication)
         except KeyError:
             self._refuse(fields["$rid"], 404, 404206, "There is no such operation; register again.")
             return

@@ -24,7 +24,7 @@ KEY_BYTES = range(16, 65)  # a symmetric key is 16 to 64 bytes before base64
 MAX_REASON = 128  # statusReason, characters
 AUTHENTICATION = ("sas", "selfSigned", "certificateAuthority")
 
-_THUMBPRINT = re.compile(r"(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})")
+THUMBPRINT = re.compile(r"(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})")
 
 
 def check_device_id(device_id: Any) -> str:
@@ -120,7 +120,7 @@ def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int]
     prints = {}
     for name in ("primaryThumbprint", "secondaryThumbprint"):
         value = given_prints.get(name) or old["x509Thumbprint"][name]
-        if value and not (isinstance(value, str) and _THUMBPRINT.fullmatch(value)):
+        if value and not (isinstance(value, str) and THUMBPRINT.fullmatch(value)):
             raise invalid(f"The member '{name}' must be 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.")
         prints[name] = value if value and kind == "selfSigned" else None
     if kind == "selfSigned" and not any(prints.values()):

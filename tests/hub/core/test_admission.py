@@ -160,8 +160,8 @@ def test_certificates_are_matched_by_thumbprint_or_by_authority(stage):
     refused = refusal(stage, own.hello(password=None, certificate=Certificate(("cd" * 20,))))
     assert refused.code == 5 and "thumbprint" in refused.reason
     issued = stage.device("issued", authentication={"type": "certificateAuthority"})
-    issued.connect(password="", certificate=Certificate((), "issued", True))
-    for wrong in (Certificate((), "issued", False), Certificate((), "own", True)):
+    issued.connect(password="", certificate=Certificate((), "issued", ("factory",)))
+    for wrong in (Certificate((), "issued"), Certificate((), "own", ("factory",))):
         assert "CN=issued" in refusal(stage, issued.hello(password="", certificate=wrong)).reason
     assert stage.hub.connection_string("own") == f"HostName={HOST};DeviceId=own;x509=true"
 

@@ -1,0 +1,122 @@
+"""Devices that prove themselves with a certificate: at the hub, and at the provisioning service."""
+
+import shutil
+
+import pytest
+from issue import Authority
+from live import LiveHub
+from process import DeviceProcess
+
+from twinkle_host.device_certificate import make_certificate
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
+        yield live
+
+
+@pytest.fixture
+def name(request):
+    return "".join(c if c.isalnum() else "-" for c in request.node.name)[-60:].strip("-")
+
+
+@pytest.fixture(params=["cpython", "micropython"])
+def start(request, hub, tmp_path):
+    """A function that runs a device with the certificate in a folder; answers its process."""
+    running = []
+
+    def run(text, folder):
+        with open(hub.info["caFile"], "rb") as file:
+            text = f"{text};Port={hub.info['mqttPort']}"
+            process = DeviceProcess(request.param, tmp_path / "device", text, file.read())
+        for part in ("device.pem", "device.key"):
+            if folder and (folder / part).exists():
+                shutil.copy(folder / part, process.folder)
+        running.append(process.start())
+        return process
+
+    yield run
+    for process in running:
+        process.stop()
+
+
+def register(hub, name, **authentication):
+    hub.call("create_device", name, {"authentication": authentication})
+    return hub.call("connection_string", name)
+
+
+def own_certificate(thumbprint):
+    return {"type": "selfSigned", "x509Thumbprint": {"primaryThumbprint": thumbprint}}
+
+
+def test_a_self_signed_certificate_is_known_by_its_thumbprint(hub, start, name, tmp_path):
+    text = register(hub, name, **own_certificate(make_certificate(tmp_path / "own", name)))
+    assert text.endswith(";x509=true")
+    process = start(text, tmp_path / "own")
+    process.wait_for(" ready")
+    hub.until_reported(name, configId=1)
+    event = hub.event("Telemetry", lambda event: event["deviceId"] == name)
+    method = event["systemProperties"]["iothub-connection-auth-method"]
+    assert '"type":"x509Certificate"' in method and '"scope":"device"' in method
+
+
+def test_a_certificate_of_a_registered_authority_needs_no_thumbprint(hub, start, name, tmp_path):
+    root = Authority("root")
+    folder = Authority("between", root).issue(tmp_path / "issued", name)
+    hub.call("authorities.add", name, root.pem)
+    start(register(hub, name, type="certificateAuthority"), folder).wait_for(" ready")
+
+
+def test_another_certificate_is_refused_and_the_hub_says_which_is_missing(hub, start, name, tmp_path):
+    text = register(hub, name, **own_certificate("AB" * 32))
+    make_certificate(tmp_path / "other", name)
+    start(text, tmp_path / "other").wait_for("the hub refused the credentials")
+    event = hub.event("hubDiagnostics", lambda event: event["deviceId"] == name)
+    assert "thumbprint is not one of device" in event["body"]["reason"]
+
+
+@pytest.mark.parametrize("fault", ["unknown authority", "expired", "other name"])
+def test_a_certificate_that_its_authority_does_not_vouch_for_is_refused(hub, start, name, tmp_path, fault):
+    authority = Authority()
+    folder = authority.issue(
+        tmp_path / "issued", "other" if fault == "other name" else name, -1 if fault == "expired" else 1
+    )
+    if fault != "unknown authority":
+        hub.call("authorities.add", name, authority.pem)
+    start(register(hub, name, type="certificateAuthority"), folder).wait_for(
+        "the hub refused the credentials"
+    )
+
+
+def test_without_its_files_the_device_says_which_are_missing(hub, start, name):
+    process = start(f"HostName=localhost;DeviceId={name};x509=true", None)
+    process.wait_for("device.pem or device.key cannot be used")
+    assert process.wait_for_end() == 2
+
+
+def test_a_device_is_provisioned_by_the_thumbprint_of_its_certificate(hub, start, name, tmp_path):
+    own = make_certificate(tmp_path / "own", name)
+    hub.provision("enrolments.add", name, thumbprint=own)
+    text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name};x509=true"
+    process = start(text, tmp_path / "own")
+    process.wait_for("assigned to localhost")
+    process.wait_for(" ready")
+    authentication = hub.call("get_device", name)["authentication"]
+    assert authentication["x509Thumbprint"]["primaryThumbprint"] == own
+
+
+def test_a_group_is_provisioned_by_the_authority_of_its_certificates(hub, start, name, tmp_path):
+    authority = Authority()
+    hub.call("authorities.add", name, authority.pem)
+    hub.provision("enrolments.add", f"group-{name}", group=True, authority=name)
+    text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name};x509=true"
+    start(text, authority.issue(tmp_path / "issued", name)).wait_for(" ready")
+
+
+def test_a_certificate_that_no_enrolment_knows_is_not_provisioned(hub, start, name, tmp_path):
+    make_certificate(tmp_path / "own", name)
+    text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name};x509=true"
+    start(text, tmp_path / "own").wait_for("not provisioned")
+    event = hub.event("hubDiagnostics", lambda event: event["deviceId"] == name)
+    assert "no enrolment has this certificate's thumbprint" in event["body"]["reason"]
