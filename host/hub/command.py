@@ -31,9 +31,15 @@ from ..paths import current_hub, default_hub_state
     metavar="NAME",
     help="A name or address the hub is reached by, for its certificate; repeatable.",
 )
+@click.option(
+    "--throttle",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SHARE",
+    help="Refuse with 429 what is above this share of IoT Hub's rates for one S1 unit; 1 for all of them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
-def hub(state, bind, port, rest_port, host_name, as_json, quiet) -> None:
+def hub(state, bind, port, rest_port, host_name, throttle, as_json, quiet) -> None:
     """Run a local hub that speaks IoT Hub's protocols, until it is stopped.
 
     For a desk, a test or a workshop. Its own name is localhost; further names
@@ -44,7 +50,8 @@ def hub(state, bind, port, rest_port, host_name, as_json, quiet) -> None:
     from .server import ServerError, Settings
     from .store import StoreError
 
-    settings = Settings(state or default_hub_state(), bind, port, rest_port, ("localhost", *host_name))
+    names = ("localhost", *host_name)
+    settings = Settings(state or default_hub_state(), bind, port, rest_port, names, throttle)
     try:
         asyncio.run(_serve(settings, as_json))
     except (ServerError, StoreError) as error:

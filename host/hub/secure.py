@@ -7,6 +7,7 @@ asyncio's streams carry the bytes.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -94,12 +95,8 @@ class SecureStream:
 
     def close(self) -> None:
         """Say goodbye and close once all is sent."""
-        try:
+        with contextlib.suppress(SSL.Error):  # before the handshake there is nobody to say it to
             self._tls.shutdown()
-        except SSL.Error:
-            # Without a finished handshake there is nobody to say it to.
-            pass
-        else:
             self._flush()
         self._writer.close()
 

@@ -41,6 +41,7 @@ class Settings:
 
     ``host_names``: the first is the hub's own name, which tokens are signed for;
     all of them are put into its certificate. Port 0 takes any free one.
+    ``throttle``: the share of IoT Hub's documented rates the hub takes; None: no limit.
     """
 
     state: Path
@@ -48,6 +49,7 @@ class Settings:
     port: int = 8883
     rest_port: int = 8443
     host_names: tuple[str, ...] = field(default=("localhost",))
+    throttle: float | None = None
 
 
 class RealClock:
@@ -76,7 +78,7 @@ class Server:
         self._store = SqliteStore(settings.state / "hub.sqlite")
         clock = RealClock()
         name, *aliases = settings.host_names
-        self.hub = Hub(name, clock, self._store, os.urandom, aliases)
+        self.hub = Hub(name, clock, self._store, os.urandom, aliases, settings.throttle)
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, certificates.device_context())

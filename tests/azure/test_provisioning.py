@@ -30,10 +30,14 @@ def enrol(hub, name, **options):
     return hub.provision("enrolments.add", name, **options)["keys"][0]
 
 
-def test_s3_1_and_s3_3_a_device_is_assigned_and_connects_with_the_same_key(hub, device):
-    key = enrol(hub, "env-sensor-1")
-    result = register(hub, "env-sensor-1", key)
+def test_s3_1_a_device_is_assigned_with_its_symmetric_key(hub):
+    result = register(hub, "env-sensor-1", enrol(hub, "env-sensor-1"))
     assert result == {"status": "assigned", "hub": "contoso.example", "deviceId": "env-sensor-1"}
+
+
+def test_s3_3_it_connects_to_the_assigned_hub_with_the_same_key(hub, device):
+    key = enrol(hub, "env-sensor-3")
+    result = register(hub, "env-sensor-3", key)
     connected = device(text=f"HostName={result['hub']};DeviceId={result['deviceId']};SharedAccessKey={key}")
     assert connected.get_twin()["desired"]["$version"] == 1
 

@@ -171,7 +171,7 @@ def test_a_method_goes_there_and_back(service, device, device_id):
     assert (answer.status, answer.payload) == (207, {"name": "echo", "got": {"a": [1, None]}})
 
 
-def test_s4_3_and_s4_4_the_reboot_tutorial_to_the_letter(service, device, device_id):
+def test_s4_3_the_reboot_tutorial_to_the_letter(service, device, device_id):
     client, seen = device(device_id), []
 
     def reboot(request):

@@ -262,3 +262,15 @@ def test_x_3_the_reboot_tutorial(service, start):
         QuerySpecification(query="SELECT * FROM devices WHERE is_defined(properties.reported.rebootTime)")
     )
     assert device_id in [row.device_id for row in rows.items]
+
+
+def test_a_service_that_asks_too_much_is_told_429(hub, service):
+    service.create_device_with_sas("asked-too-often", None, None, "enabled")
+    hub.call("throttles.set", 0.01)
+    try:
+        service.get_twin("asked-too-often")
+        answer = refused(lambda: service.get_twin("asked-too-often"))
+    finally:
+        hub.call("throttles.set", None)
+    assert (answer.status_code, answer.reason) == (429, "Too Many Requests")
+    assert answer.headers["iothub-errorcode"] == "ThrottlingException"

@@ -92,6 +92,28 @@ def test_the_whole_life(hub, device, name):
     assert process.record("config") == {"configId": 3, "sendFrequency": "1s"}
 
 
+def test_s3_18_an_operator_who_quits_leaves_a_clean_disconnect(hub, device, name):
+    process = device()
+    process.wait_for(" ready")
+    heard = []
+    stop_listening = hub.call("listen", heard.append)
+    assert process.stop() == 0
+    eventually(lambda: hub.call("get_device", name)["connectionState"] == "Disconnected")
+    stop_listening()
+    own = [event for event in heard if event["deviceId"] == name]
+    assert own[-1]["applicationProperties"]["opType"] == "deviceDisconnected"
+    # A link that is lost would be told as such.
+    assert not any(event["source"] == "hubDiagnostics" for event in own)
+
+
+def test_s3_3_a_provisioned_device_connects_with_the_same_key(hub, device, name):
+    key = hub.provision("enrolments.add", name.lower().strip("-"), device_id=name)["keys"][0]
+    text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name.lower().strip('-')}"
+    device(f"{text};SharedAccessKey={key};Port={hub.info['mqttPort']}").wait_for(" ready")
+    assert hub.call("get_device", name)["authentication"]["symmetricKey"]["primaryKey"] == key
+    assert hub.call("get_device", name)["connectionState"] == "Connected"
+
+
 def test_s3_1_a_device_is_provisioned_connects_and_remembers_its_hub(hub, device, name):
     key = hub.provision("enrolments.add", name.lower().strip("-"), device_id=name)["keys"][0]
     scope, port = hub.info["idScope"], hub.info["mqttPort"]

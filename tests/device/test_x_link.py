@@ -92,3 +92,17 @@ def test_blinking_has_the_period_that_was_asked_for(world):
     world.invoke("myDeviceId", "turnoff")
     world.run(20)
     assert board.led[-1][1] == 0.0
+
+
+def test_a_hub_that_throttles_loses_nothing_and_is_not_hammered(world):
+    start(world, config={"configId": 1, "sendFrequency": "60s"})
+    for number in (2, 3):
+        world.hub.throttles.set(None)
+        world.desired("myDeviceId", {"configId": number, "sendFrequency": "60s"})
+        world.hub.throttles.set(0.001)  # one twin write in 20 s, one message in 10 s
+        world.run(120)
+    refused = world.hub.throttles.refused["twin updates"]
+    assert world.reported("myDeviceId")["configId"] == 3
+    # Two reports for each change; the second is refused at 0, 1, 3, 7 and 15 s and taken at 31 s.
+    assert 2 <= refused <= 10
+    assert len(world.telemetry()) >= 4

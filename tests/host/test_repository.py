@@ -26,3 +26,15 @@ def test_the_tree_is_clean():
         text = (ROOT / name).read_text(errors="replace")
         found += [f"{name}: {what}" for what, pattern in FORBIDDEN.items() if re.search(pattern, text)]
     assert found == []
+
+
+def test_the_page_of_scenarios_names_each_one_that_a_test_is_named_after():
+    """`tools/scenarios` writes it from a run; this only notices that it was not run."""
+    named = set()
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        for seed, number in re.findall(r"^def test_(s\d|x)_(\d+[a-z]?)_", file.read_text(), re.MULTILINE):
+            named.add(f"{seed.upper()}.{number}")
+    page = set(
+        re.findall(r"^\| ([SX][\d.]+[a-z]?) \|", (ROOT / "docs/scenarios.md").read_text(), re.MULTILINE)
+    )
+    assert page == named, "run tools/scenarios"

@@ -9,37 +9,28 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
 
-from . import events as event_names
-from . import jsontext
+from . import jsontext, throttles
 from .access import Access
-from .admission import admit
 from .authorities import Authorities
 from .cloud_to_device import LIFETIME_S, CloudToDevice
+from .connections import Connections
 from .device import Device
 from .devices import Devices
 from .digital_patch import desired_patch
 from .digital_twin import digital_twin
-from .errors import ConnectRefused, HubError, device_disabled, device_not_found
+from .errors import HubError, device_disabled, device_not_found
 from .events import Event, Events
 from .methods import Methods
 from .ports import Clock, Hello, Link, MethodResult, Store
 from .query import run_query
 from .registry import changed_identity, check_device_id, check_etag, new_identity
 from .session import Session
+from .throttles import Throttles
 from .timers import Timers
 from .times import iso, ticks
 from .twin import Change, Twin
 
-UNAVAILABLE = 3  # CONNACK: server unavailable; devices try again
 MAX_LIST = 1000  # devices in one answer of GET /devices
-EVICTED = (
-    "400027: a newer connection with the same device id took over; two programs use this identity, "
-    "or the device reconnected before its old link was noticed dead"
-)
-TOKEN_EXPIRED = (
-    "401003: the token of this connection expired; the device must reconnect with a fresh token "
-    "before that moment (SDKs renew some minutes ahead)"
-)
 
 
 class Hub:
@@ -47,6 +38,7 @@ class Hub:
 
     ``host_name``: the name in tokens and connection strings, without a port;
     ``aliases``: other names it answers to. Everything in ``store`` is loaded now.
+    ``throttle``: the share of IoT Hub's documented rates that it takes; None takes all.
     """
 
     def __init__(
@@ -56,19 +48,22 @@ class Hub:
         store: Store,
         random_bytes: Callable[[int], bytes],
         aliases: Iterable[str] = (),
+        throttle: float | None = None,
     ):
         self.host_name = host_name
         self.clock = clock
         self.events = Events(host_name, clock, random_bytes)
         self.timers = Timers()
-        self.methods = Methods(clock, self.timers, self.events)
-        self._hosts = tuple(dict.fromkeys(name.lower() for name in (host_name, *aliases)))
+        hosts = tuple(dict.fromkeys(name.lower() for name in (host_name, *aliases)))
         self._random = random_bytes
         self._last_generation = 0
         self.devices = Devices(store, self.events)
         self.messages = CloudToDevice(clock, self.devices)
-        self.access = Access(self._hosts, clock, store, random_bytes)
+        self.access = Access(hosts, clock, store, random_bytes)
         self.authorities = Authorities(store)
+        self.connections = Connections(self, hosts)
+        self.throttles = Throttles(clock, throttle)
+        self.methods = Methods(clock, self.timers, self.events, self.throttles)
 
     def __repr__(self) -> str:
         return f"<Hub {self.host_name} with {len(self.devices)} devices>"
@@ -81,65 +76,14 @@ class Hub:
         Sends nothing through ``link`` before it returns: answer CONNACK, then call
         ``step()``, which delivers method calls that waited for this device.
         """
-        now = self.clock.utc()
-        try:
-            admission = admit(hello, self._hosts, self.devices.get, self.access.policies, now)
-        except ConnectRefused as refused:
-            self._refused(hello, refused)
-            raise
-        device = admission.device
-        if device.session is not None:
-            device.session.close(EVICTED)
-        remembered = device.remembered
-        session = Session(self, admission, hello, link)
-        device.last_activity = device.state_changed = now
-        device.sequence += 1
-        if admission.model_id is not None:
-            device.twin.model_id = admission.model_id
-        try:
-            self.devices.save(device)
-        except HubError as error:
-            device.remembered = remembered
-            raise self._refused(hello, ConnectRefused(UNAVAILABLE, error.message)) from error
-        device.session = session
-        if admission.expiry is not None:
-            self._expire_at(session, admission.expiry)
-        if device.calls:
-            self.timers.at(self.clock.monotonic(), lambda: self.methods.offer(device))
-        if device.inbox:
-            self.timers.at(self.clock.monotonic(), lambda: self.messages.deliver(device))
-        self.events.connection_state(device)
-        return session
-
-    def _refused(self, hello: Hello, refused: ConnectRefused) -> ConnectRefused:
-        what, device_id = event_names.CONNECTION_REFUSED, hello.client_id[:128]
-        self.events.diagnostic(device_id, what, refused.reason, connackCode=refused.code)
-        return refused
-
-    def _expire_at(self, session: Session, expiry: int) -> None:
-        def look() -> None:
-            # The wall clock may have been set back since.
-            if self.clock.utc() < expiry:
-                self._expire_at(session, expiry)
-            else:
-                session.close(TOKEN_EXPIRED)
-
-        session.expiry = self.timers.at(self.clock.monotonic() + expiry - self.clock.utc(), look)
-
-    def left(self, session: Session) -> None:
-        """A session ended (called by the session)."""
-        device = session.device
-        device.session = None
-        device.state_changed = self.clock.utc()
-        device.sequence += 1
-        self.devices.save_or_tell(device)
-        self.events.connection_state(device)
+        return self.connections.connect(hello, link)
 
     # --- the registry
 
     def create_device(self, device_id: str, body: Any = None) -> dict[str, Any]:
         """A new identity and its twin; 409001 when the id exists. Missing keys are made."""
         check_device_id(device_id)
+        self.throttles.spend(throttles.REGISTRY)
         if device_id in self.devices:
             raise HubError(
                 "DeviceAlreadyExists",
@@ -155,6 +99,7 @@ class Hub:
 
     def update_device(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
         """Change an identity. Disabling it, or replacing the key its token was signed with, ends its connection."""
+        self.throttles.spend(throttles.REGISTRY)
         device = self.devices.find(device_id)
         check_etag(etag, device.identity["etag"], "identity")
         before = device.identity
@@ -177,6 +122,7 @@ class Hub:
 
     def get_device(self, device_id: str) -> dict[str, Any]:
         """The identity, keys included."""
+        self.throttles.spend(throttles.REGISTRY)
         return self.devices.find(device_id).identity_view()
 
     def connection_string(self, device_id: str) -> str:
@@ -187,11 +133,13 @@ class Hub:
 
     def list_devices(self, top: int | None = None) -> list[dict[str, Any]]:
         """Up to ``top`` identities (1 to 1000; anything else means 1000), by id."""
+        self.throttles.spend(throttles.REGISTRY)
         count = top if isinstance(top, int) and 1 <= top <= MAX_LIST else MAX_LIST
         return [self.devices.find(device_id).identity_view() for device_id in self.devices.order[:count]]
 
     def delete_device(self, device_id: str, etag: str | None = None) -> None:
         """Remove an identity and its twin; its connection ends and waiting calls fail."""
+        self.throttles.spend(throttles.REGISTRY)
         device = self.devices.find(device_id)
         check_etag(etag, device.identity["etag"], "identity")
         if device.session is not None:
@@ -208,6 +156,7 @@ class Hub:
 
     def get_twin(self, device_id: str) -> dict[str, Any]:
         """The full twin."""
+        self.throttles.spend(throttles.TWIN_READS)
         return self.devices.find(device_id).twin_view()
 
     def patch_twin(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
@@ -220,6 +169,7 @@ class Hub:
 
     def get_digital_twin(self, device_id: str) -> tuple[dict[str, Any], str]:
         """The digital twin and its etag, which is that of the twin."""
+        self.throttles.spend(throttles.TWIN_READS)
         device = self.devices.find(device_id)
         return digital_twin(device.id, device.twin), device.twin.etag
 
@@ -245,6 +195,7 @@ class Hub:
 
     def write_twin(self, device: Device, write: Callable[[Twin, str], Change | None]) -> Change | None:
         """Run one write of a twin, store it and tell the watchers: all happen, or none."""
+        self.throttles.spend(throttles.TWIN_UPDATES)
         before = copy(device.twin)
         change = write(device.twin, iso(self.clock.utc()))
         if change is not None:
@@ -288,12 +239,14 @@ class Hub:
         lifetime: float = LIFETIME_S,
     ) -> None:
         """Queue a cloud-to-device message; see CloudToDevice.send."""
+        self.throttles.spend(throttles.MESSAGES)
         self.messages.send(self.devices.find(device_id), body, properties or {}, lifetime)
 
     def query(
         self, text: str, page_size: int | None = 100, continuation: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None, str]:
         """``(rows, continuation or None on the last page, item type)`` of a query over devices."""
+        self.throttles.spend(throttles.QUERIES)
         return run_query(text, self.devices, page_size, continuation)
 
     # --- watching and time

@@ -15,6 +15,7 @@ from .errors import HubError
 from .events import ANSWER_DROPPED, REQUEST_REFUSED, Events
 from .ports import Clock, MethodResult
 from .registry import invalid
+from .throttles import METHOD_STEP, METHODS, Throttles
 from .timers import Timer, Timers
 from .times import hms
 from .topics import MethodResponse, method_request
@@ -70,10 +71,11 @@ class Call:
 class Methods:
     """All calls under way. A call ends exactly once: answer, time-out, lost connection or deletion."""
 
-    def __init__(self, clock: Clock, timers: Timers, events: Events):
+    def __init__(self, clock: Clock, timers: Timers, events: Events, throttles: Throttles):
         self._clock = clock
         self._timers = timers
         self._events = events
+        self._throttles = throttles
         self._count = 0
 
     def invoke(
@@ -96,6 +98,7 @@ class Methods:
                 "MessageTooLarge",
                 f"The payload of method '{name}' is {len(body)} bytes, more than {MAX_PAYLOAD}; send less, or a link.",
             )
+        self._throttles.spend(METHODS, max(1, -(-len(body) // METHOD_STEP)))
         if len(device.calls) >= MAX_IN_FLIGHT:
             raise HubError(
                 "DeviceMaximumInflightMethodExceeded",

@@ -8,7 +8,7 @@ connection; the reason goes to the log and to a ``hubDiagnostics`` event.
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from . import jsontext, topics
+from . import jsontext, throttles, topics
 from .admission import Admission
 from .errors import HubError, device_error_body
 from .events import CONNECTION_CLOSED, REQUEST_REFUSED
@@ -123,6 +123,7 @@ class Session:
                 raise TopicRefused("it published with QoS 2, which IoT Hub does not have; use QoS 0 or 1")
             request = parse_publish(topic, self.device_id)
             if isinstance(request, Telemetry):
+                self._hub.throttles.spend(throttles.TELEMETRY)
                 self._telemetry(read_message(request.bag, payload, retain))
                 return
             if len(payload) > MAX_MESSAGE:
@@ -130,15 +131,27 @@ class Session:
         except TopicRefused as refused:
             self.close(f"closed by the hub because the device broke a rule: {refused}")
             return
+        except HubError as error:
+            # MQTT has no way to refuse one message; without a PUBACK the device sends it again.
+            self.close(str(error))
+            return
         if isinstance(request, MethodResponse):
             self._hub.methods.answer(self, request, payload)
         elif isinstance(request, TwinGet):
-            self._answer(request.rid, 200, self.device.twin.device_view())
+            self._read(request)
         else:
             self._report(request, payload)
 
     def _telemetry(self, message: Message) -> None:
         self._hub.events.telemetry(self.device, message, self._auth_method)
+
+    def _read(self, request: TwinGet) -> None:
+        try:
+            self._hub.throttles.spend(throttles.TWIN_READS)
+        except HubError as error:
+            self._refuse(request.rid, error, "twin read")
+            return
+        self._answer(request.rid, 200, self.device.twin.device_view())
 
     def _report(self, request: TwinPatch, payload: bytes) -> None:
         try:
@@ -156,11 +169,14 @@ class Session:
                 self.device, lambda twin, time: twin.report(patch, time, arrays, request.version)
             )
         except HubError as error:
-            body = device_error_body(error, self._hub.clock.utc(), self._hub.tracking_id())
-            self._hub.events.diagnostic(self.device_id, REQUEST_REFUSED, f"twin write: {error}")
-            self._answer(request.rid, error.status, jsontext.encode(body))
+            self._refuse(request.rid, error, "twin write")
             return
         self._answer(request.rid, 204, b"", self.device.twin.reported.version)
+
+    def _refuse(self, rid: str, error: HubError, what: str) -> None:
+        body = device_error_body(error, self._hub.clock.utc(), self._hub.tracking_id())
+        self._hub.events.diagnostic(self.device_id, REQUEST_REFUSED, f"{what}: {error}")
+        self._answer(rid, error.status, jsontext.encode(body))
 
     def _answer(self, rid: str, status: int, body: bytes, version: int | None = None) -> None:
         # Without the subscription the answer is lost, as the documents warn.
@@ -220,6 +236,6 @@ class Session:
             message.application["iothub-MessageType"] = "Will"
             self._telemetry(message)
         try:
-            self._hub.left(self)
+            self._hub.connections.left(self)
         finally:
             self._hub.methods.lost(self)

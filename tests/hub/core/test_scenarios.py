@@ -1,5 +1,9 @@
 """The hub's part of the numbered scenarios, one test each."""
 
+import json
+
+import pytest
+
 from twinkle_host.hub.core import HubError, MethodResult
 
 RESPONSE = {"Response": "This is the response from the device"}
@@ -102,16 +106,68 @@ def test_x_1b_a_device_that_is_kicked_off_and_comes_back_silently_misses_nothing
     assert device.get()["desired"]["a"] == 1
 
 
-def test_s2_4_and_s2_5_a_stale_etag_is_refused_and_a_star_is_not(stage):
+def test_s2_4_a_stale_etag_is_refused_and_the_device_hears_nothing(stage):
     device = stage.connected()
     etag = stage.hub.get_twin("dev1")["etag"]
-    patch = {"properties": {"desired": {"targetTemperature": 42}}}
-    stage.hub.patch_twin("dev1", patch, f'"{etag}"')
+    stage.hub.patch_twin("dev1", TARGET, f'"{etag}"')
     device.take()
-    try:
-        stage.hub.patch_twin("dev1", patch, f'"{etag}"')
-    except HubError as error:
-        assert (error.status, error.name) == (412, "PreconditionFailed")
+    with pytest.raises(HubError) as refused:
+        stage.hub.patch_twin("dev1", TARGET, f'"{etag}"')
+    assert (refused.value.status, refused.value.name) == (412, "PreconditionFailed")
     assert device.take() == []
-    stage.hub.patch_twin("dev1", patch, '"*"')
-    assert device.take()[0][1] == {"targetTemperature": 42, "$version": 3}
+
+
+def test_s2_5_a_star_is_unconditional(stage):
+    device = stage.connected()
+    for version in (2, 3):
+        stage.hub.patch_twin("dev1", TARGET, '"*"')
+        assert device.take()[0][1] == {"targetTemperature": 42, "$version": version}
+
+
+def test_s2_12_a_command_waits_three_seconds_for_a_device_that_is_away(stage):
+    stage.device()
+    outcomes = stage.invoke("dev1", "getMaxMinReport", "2020-10-21", 7, 3)
+    stage.run(2.9)
+    assert outcomes == []
+    stage.run(0.2)
+    assert (outcomes[0].status, outcomes[0].code) == (404, 404103)
+
+
+def test_s2_13_telemetry_of_the_device_itself_as_an_event(stage):
+    thermostat = stage.device("thermostat")
+    thermostat.connect(api="api-version=2020-09-30&model-id=dtmi%3Acom%3Aexample%3AThermostat%3B1")
+    bag = "%24.ct=application%2Fjson&%24.ce=utf-8"
+    thermostat.session.publish(f"devices/thermostat/messages/events/{bag}", b'{"temperature": 12}', 1)
+    (event,) = stage.events_of("Telemetry")
+    system = event["systemProperties"]
+    method = json.loads(system.pop("iothub-connection-auth-method"))
+    assert (method["scope"], method["type"], method["issuer"]) == ("device", "sas", "iothub")
+    generation = stage.hub.get_device("thermostat")["generationId"]
+    assert system.pop("iothub-enqueuedtime") == int(stage.clock.utc() * 1000)
+    assert system == {
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "iothub-connection-device-id": "thermostat",
+        "iothub-connection-auth-generation-id": generation,
+        "iothub-message-source": "Telemetry",
+        "dt-dataschema": "dtmi:com:example:Thermostat;1",
+    }
+    assert (event["body"], event["applicationProperties"]) == ({"temperature": 12}, {})
+
+
+def test_s2_14_telemetry_of_a_component_names_it(stage):
+    controller = stage.device("controller")
+    model = "dtmi:com:example:TemperatureController;1"
+    controller.connect(api="api-version=2020-09-30&model-id=dtmi%3Acom%3Aexample%3ATemperatureController%3B1")
+    for component, value in (("thermostat1", 45), ("thermostat2", 49)):
+        bag = f"%24.sub={component}&%24.ct=application%2Fjson&%24.ce=utf-8"
+        body = json.dumps({"temperature": value}).encode()
+        controller.session.publish(f"devices/controller/messages/events/{bag}", body, 1)
+    seen = [
+        (e["systemProperties"]["dt-subject"], e["body"]["temperature"]) for e in stage.events_of("Telemetry")
+    ]
+    assert seen == [("thermostat1", 45), ("thermostat2", 49)]
+    assert {e["systemProperties"]["dt-dataschema"] for e in stage.events_of("Telemetry")} == {model}
+
+
+TARGET = {"properties": {"desired": {"targetTemperature": 42}}}
