@@ -5,6 +5,7 @@ import traceback
 
 import click
 
+from .boards import boards
 from .doctor import doctor
 from .failure import EXIT_STATUSES, FAILED
 from .hub.command import hub
@@ -28,6 +29,7 @@ def twinkle(context: click.Context, debug: bool) -> None:
 
 for command in (
     hub,
+    boards,
     devices,
     enrolments,
     authorities,

@@ -13,17 +13,24 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
+from .boards import load
 from .device_certificate import CERTIFICATE, KEY
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
-from .paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT, state_home
+from .paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT, state_home
 from .service.hub import local_hub
 
 VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
 RESET_STATUS = 3  # what a device process ends with to be started again
+WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
 STOP_S = 10.0
+PICO = "twinkle.ports.pico"
+# The port that simulates the pins under a port; a Pico's is the same, on other modules.
+MOCKS = {PICO: PICO, "twinkle.ports.rpi": "mock_gpio.raspberry"}
+SIMULATED_WIFI = {"ssid": "simulated", "password": "not a real password"}
 
 
 @click.command(
@@ -51,16 +58,30 @@ STOP_S = 10.0
     help="Directory the device lives in, where its configuration survives; without it, one for each device id.",
 )
 @click.option(
-    "--interpreter", default="cpython", show_default=True, type=click.Choice(["cpython", "micropython"])
+    "--interpreter",
+    type=click.Choice(["cpython", "micropython"]),
+    help="For the desktop and mock boards; without it, the one that the board has.",
 )
+@click.option("--mock", is_flag=True, help="Run the board's own port on simulated pins, on this computer.")
 @click.option("--heap", metavar="SIZE", help="MicroPython's heap, such as 128k.")
 @click.option("--json", "as_json", is_flag=True, help="Print the device's log as JSON, a line each.")
-def run(board, connection_string, ca_file, x509, state, interpreter, heap, as_json) -> None:
+def run(board, connection_string, ca_file, x509, state, interpreter, mock, heap, as_json) -> None:
     """Run the device on this computer until it is stopped."""
     state = state or state_home() / "devices" / (device_id(connection_string) or "unnamed")
-    prepare(state, board_file(board), connection_string, ca_file or local_authority(), x509)
-    command, environment = launch(interpreter, heap, state)
+    settings = mocked(load(board)) if mock else load(board)
+    credentials = {"connectionString": connection_string, "wifi": SIMULATED_WIFI if mock else None}
+    prepare(state, settings, credentials, ca_file or local_authority(), x509)
+    of_board = "micropython" if settings["port"] == PICO else "cpython"
+    command, environment = launch(interpreter or of_board, heap, state, mock)
     sys.exit(supervise(command, environment, state / "stop", as_json))
+
+
+def mocked(settings: dict[str, Any]) -> dict[str, Any]:
+    """A board file's content with simulated pins in the place of the board's own."""
+    port = settings["port"]
+    if port not in MOCKS:
+        raise Failure(f"there are no simulated pins for the port {port}; --mock is for {', '.join(MOCKS)}")
+    return {**settings, "port": MOCKS[port]}
 
 
 def device_id(connection_string: str) -> str:
@@ -78,19 +99,12 @@ def local_authority() -> Path:
     return Path(hub.ca_file)
 
 
-def board_file(board: str) -> Path:
-    """The board file of that name or path; Failure when there is none."""
-    for path in (BOARDS / f"{board}.json", Path(board)):
-        if path.is_file():
-            return path
-    known = ", ".join(sorted(path.stem for path in BOARDS.glob("*.json")))
-    raise Failure(
-        f"there is no board {board}; known are {known}, or give the path of a board file", NOT_FOUND
-    )
-
-
 def prepare(
-    state: Path, board: Path, connection_string: str, ca_file: Path, certificate: Path | None = None
+    state: Path,
+    board: dict[str, Any],
+    credentials: dict[str, Any],
+    ca_file: Path,
+    certificate: Path | None = None,
 ) -> None:
     """Lay out a device's directory. Credentials are readable by the owner alone.
 
@@ -98,11 +112,11 @@ def prepare(
     """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.copyfile(board, state / "board.json")
+        (state / "board.json").write_text(json.dumps(board))
         shutil.copyfile(ca_file, state / "ca.pem")
         for name in (CERTIFICATE, KEY) if certificate else ():
             _write_private(state / name, (certificate / name).read_text())
-        _write_private(state / "credentials.json", json.dumps({"connectionString": connection_string}))
+        _write_private(state / "credentials.json", json.dumps(credentials))
     except OSError as error:
         raise Failure(
             f"the device's directory {state} cannot be prepared: {error.filename}: {error.strerror}"
@@ -117,12 +131,18 @@ def _write_private(file: Path, text: str) -> None:
     new.replace(file)
 
 
-def launch(interpreter: str, heap: str | None, state: Path) -> tuple[list[str], dict[str, str]]:
-    """The command line and environment of a device process."""
+def launch(
+    interpreter: str, heap: str | None, state: Path, mock: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """The command line and environment of a device process.
+
+    ``mock`` puts the stand-ins for a Pico's modules before MicroPython's own.
+    """
     for needed in (UMQTT, MICROPYTHON) if interpreter == "micropython" else (UMQTT,):
         if not needed.exists():
             raise Failure(f"{needed.name} is missing on this computer; run ./tools/setup", NOT_FOUND)
-    path = ":".join(map(str, (FIRMWARE, PRIVATE / "lib", HOST)))
+    stand_ins = [HOST / "mock_gpio" / "pico"] if mock and interpreter == "micropython" else []
+    path = ":".join(map(str, (*stand_ins, FIRMWARE, PRIVATE / "lib", HOST)))
     environment = dict(os.environ)
     # The device reads its credentials from its directory; they need not stand in its environment.
     environment.pop(VARIABLE, None)
@@ -165,7 +185,7 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
             status = device.wait()
             if stopping:
                 return 0
-            if status != RESET_STATUS:
+            if status not in (RESET_STATUS, WATCHDOG_STATUS):
                 return status if status >= 0 else 128 - status
     finally:
         for number, handler in before.items():

@@ -65,6 +65,12 @@ class LiveHub:
         """Call a method of the core, in the hub's own thread: ``call("get_twin", "dev")``."""
         return self._in_its_thread(self.server.hub, function, *arguments, **named)
 
+    def drop(self, device_id, reason="dropped by a test"):
+        """End a device's connection, as a network that goes away does; nothing when there is none."""
+        session = self.call("devices.find", device_id).session
+        if session:
+            self._in_its_thread(session, "close", reason)
+
     def provision(self, function, *arguments, **named):
         """Call a method of the provisioning service likewise."""
         return self._in_its_thread(self.server.provisioning, function, *arguments, **named)

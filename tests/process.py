@@ -18,18 +18,33 @@ class DeviceProcess:
     """``firmware/main.py`` in a directory of its own; its log is read line by line.
 
     ``heap``: MicroPython's heap. ``umqtt``: a folder that is searched for umqtt
-    before the installed one.
+    before the installed one. ``base``: the board file; ``board``: what differs from
+    it. ``before``: folders searched before all others. ``wifi``: its credentials.
     """
 
-    def __init__(self, interpreter, folder, connection_string, ca_pem, board=None, heap=HEAP, umqtt=None):
+    def __init__(
+        self,
+        interpreter,
+        folder,
+        connection_string,
+        ca_pem,
+        board=None,
+        heap=HEAP,
+        umqtt=None,
+        base="desktop",
+        wifi=None,
+        before=(),
+    ):
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        settings = json.loads((ROOT / "boards" / "desktop.json").read_text())
+        settings = json.loads((ROOT / "boards" / f"{base}.json").read_text())
         (folder / "board.json").write_text(json.dumps({**settings, **(board or {})}))
-        (folder / "credentials.json").write_text(json.dumps({"connectionString": connection_string}))
+        (folder / "credentials.json").write_text(
+            json.dumps({"connectionString": connection_string, "wifi": wifi})
+        )
         (folder / "ca.pem").write_bytes(ca_pem)
         paths = ":".join(
-            str(path) for path in ([umqtt] if umqtt else []) + PATHS + [ROOT / "tests" / "device"]
+            str(path) for path in [*before, *([umqtt] if umqtt else []), *PATHS, ROOT / "tests" / "device"]
         )
         if interpreter == "micropython":
             self._command = [need(MICROPYTHON), "-X", f"heapsize={heap}"]
@@ -110,7 +125,9 @@ class DeviceProcess:
     def leds(self):
         """The levels the LED has shown."""
         file = self.folder / "pins.jsonl"
-        return [json.loads(line)["led"] for line in file.read_text().splitlines()] if file.exists() else []
+        lines = file.read_text().splitlines() if file.exists() else []
+        entries = [json.loads(line) for line in lines]
+        return [entry["led"] if "led" in entry else entry["level"] for entry in entries]
 
     def record(self, name):
         """A record in its store, or None."""

@@ -1,21 +1,19 @@
 """The mock port: the desktop's stand-in for a real board, on both interpreters.
 
 The LED's levels are recorded with their times, in memory and in ``pins.jsonl``
-in the device's directory. The sensor feels what ``sensor.json`` there says
-(``{"temperature": 21.5, "humidity": 40}``, °C and %; or ``{"error": "…"}`` to fail),
-read anew for each sample; without that file it follows a gentle simulated day.
-A file ``stop`` there ends the process in good order.
+in the device's directory. The sensor is the one of the module ``sensor``, told by
+``sensor.json`` there (also ``{"error": "…"}`` to fail with that text), which is read
+anew for each sample. A file ``stop`` there ends the process in good order.
 """
 
 import json
-import math
 import os
 
 from twinkle.core.errors import HardwareError
 from twinkle.ports.contract import Port as Contract
+from twinkle.ports.dht_facts import check, model_of
 
-DAY_S = 86400
-RANGES = {"DHT11": (0, 50, 20, 90), "DHT22": (-40, 80, 0, 100)}  # °C and % the sensors can tell
+from .sensor import DhtSensor, day, decode
 
 
 class Port(Contract):
@@ -23,10 +21,11 @@ class Port(Contract):
 
     longest_wait = 100
 
-    def __init__(self, settings, directory):
-        super().__init__(settings, directory)
+    def __init__(self, settings, directory, wifi=None):
+        super().__init__(settings, directory, wifi)
         self.history = []  # (milliseconds, level)
-        self._range = RANGES[settings.get("sensor", {}).get("model", "DHT22")]
+        self._model = model_of(settings.get("sensor", {"model": "DHT22"}))
+        self._sensor = DhtSensor(self._model, self._told)
         self._clock_offset = settings.get("clockOffset", 0)
 
     def utc(self):
@@ -43,17 +42,21 @@ class Port(Contract):
             file.write(json.dumps({"ms": now, "utc": self.utc(), "led": level}) + "\n")
 
     def read_sensor(self):
-        """What the test or the simulated day says."""
-        feeling = self._told()
-        if feeling is None:
-            feeling = day(self.utc() or 0)
-        elif "error" in feeling:
-            raise HardwareError(feeling["error"], "check the sensor's wiring")
-        temperature, humidity = feeling["temperature"], feeling["humidity"]
-        coldest, hottest, driest, wettest = self._range
-        if not (coldest <= temperature <= hottest and driest <= humidity <= wettest):
-            raise HardwareError("the sensor cannot measure %s degrees, %s %%" % (temperature, humidity))
-        return temperature, humidity
+        """What the simulated sensor sends."""
+        told = self._told() or {}
+        if "error" in told:
+            raise HardwareError(told["error"], "check the sensor's wiring")
+        frame = self._sensor.frame(self.utc() or 0)
+        if frame is None:
+            raise HardwareError("the sensor did not answer", "check its wiring")
+        try:
+            return check(self._model, *decode(self._model, frame))
+        except ValueError:
+            raise HardwareError("the sensor sent a wrong checksum") from None
+
+    def unique_id(self):
+        """The same for every mock board."""
+        return "mock-0001"
 
     def feed(self):
         """Look whether the process is to end.
@@ -61,12 +64,7 @@ class Port(Contract):
         A signal would do on CPython; MicroPython's Unix port may take one in the middle
         of a collection and is then of no more use, not even to say good-bye to the hub.
         """
-        path = self.directory + "/stop"
-        try:
-            os.remove(path)
-        except OSError:
-            return
-        raise SystemExit(0)
+        end_if_told(self.directory)
 
     def own_temperature(self):
         """A little warmer than the room, as a board is."""
@@ -74,16 +72,24 @@ class Port(Contract):
         return feeling.get("ownTemperature", round(feeling.get("temperature", 20.0) + 8.5, 1))
 
     def _told(self):
-        try:
-            with open(self.directory + "/sensor.json") as file:
-                return json.load(file)
-        except OSError:
-            return None
-        except ValueError:
-            raise HardwareError("sensor.json is not JSON", "write it whole, then rename it") from None
+        return told(self.directory)
 
 
-def day(utc):
-    """``{"temperature", "humidity"}`` of a gentle day: coldest and dampest at 04:00 UTC."""
-    swing = math.cos((utc % DAY_S - 4 * 3600) / DAY_S * 2 * math.pi)
-    return {"temperature": round(21.0 - 3.0 * swing, 1), "humidity": round(45.0 + 10.0 * swing, 1)}
+def told(directory):
+    """The content of ``sensor.json``, or None."""
+    try:
+        with open(directory + "/sensor.json") as file:
+            return json.load(file)
+    except OSError:
+        return None
+    except ValueError:
+        raise HardwareError("sensor.json is not JSON", "write it whole, then rename it") from None
+
+
+def end_if_told(directory):
+    """Leave the program if a file ``stop`` is there."""
+    try:
+        os.remove(directory + "/stop")
+    except OSError:
+        return
+    raise SystemExit(0)

@@ -3,6 +3,7 @@
 import gc
 import sys
 
+gc.threshold(8192)  # as main.py has it
 path = sys.argv[1]
 folder, _, name = path.rpartition("/")
 sys.path.insert(0, folder)

@@ -18,9 +18,12 @@ def thermometer():
     return app
 
 
-def ready(app=None):
-    d = Driver(app or thermometer(), keep_alive=1000)
-    d.connect(reported={"configId": 1, "sendFrequency": "10s"})
+def ready(app=None, reported=None):
+    d = Driver(app or thermometer(), keep_alive=100000)
+    known = {"configId": 1, "sendFrequency": "10s"}
+    known.update(reported or {})
+    d.connect(reported=known)
+    d.reads = 0  # readings that have been answered by fail()
     return d
 
 
@@ -62,15 +65,74 @@ def test_a_message_stays_until_the_hub_has_it():
     assert len(d.device.telemetry) == 0
 
 
-def test_a_failing_sensor_sends_nothing_and_is_counted():
+def fail(d, reason="checksum was wrong"):
+    """Let every reading of the next sample fail."""
+    for _ in range(3):
+        while d.names().count("read") == d.reads:
+            d.wait(1000)
+        d.reads += 1
+        d.device.on_reading_failed(reason, {})
+    d.step()
+
+
+def sensor(d):
+    """What was last reported of the sensor, acknowledged as it comes."""
+    found = None
+    for patch in d.reports():
+        found = patch.get("sensor", found)
+    return found
+
+
+def test_a_reading_that_fails_is_tried_again_when_the_sensor_has_rested():
     d = ready()
     d.device.on_reading_failed("checksum was wrong", {})
-    d.step()
-    assert d.published("messages/events") == []
-    assert d.device.board.sensor_errors == 1
-    assert d.said("sensor: checksum was wrong")
-    d.wait(10000)
+    d.wait(1900)
+    assert d.names().count("read") == 1
+    d.wait(200)
     assert d.names().count("read") == 2
+    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.step()
+    assert len(d.published("messages/events")) == 1
+    assert sensor(d) is None and d.device.sensor.errors == 0
+
+
+def test_a_sensor_that_fails_is_reported_with_its_errors_and_the_last_good_sample():
+    d = ready()
+    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.step()
+    d.device.on_published()
+    d.reads = 1
+    fail(d)
+    assert len(d.published("messages/events")) == 1
+    told = sensor(d)
+    assert told["status"] == "failing" and told["reason"] == "checksum was wrong"
+    assert (told["failures"], told["errors"], told["age"]) == (1, 1, 14)
+    assert told["lastGood"].startswith("2023-11-14T22:13:2")
+    assert d.said("sensor: checksum was wrong; last good sample: 14 s ago")
+
+
+def test_a_failing_sensor_is_not_reported_each_time_and_its_recovery_is():
+    d = ready()
+    counts = []
+    for _ in range(9):
+        fail(d)
+        d.acknowledge()
+        counts.append(sensor(d)["failures"])
+    assert counts == [1, 2, 2, 4, 4, 4, 4, 8, 8]
+    assert sensor(d)["age"] is None
+    d.wait(10000)
+    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.step()
+    told = sensor(d)
+    assert told["status"] == "ok" and told["errors"] == 9 and told["reason"] is None
+    assert d.said("the sensor answers again after 9 failed samples")
+
+
+def test_an_old_complaint_at_the_hub_is_taken_back():
+    d = ready(reported={"sensor": {"status": "failing"}})
+    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.step()
+    assert sensor(d)["status"] == "ok"
 
 
 def test_a_failing_handler_does_not_stop_the_rhythm():

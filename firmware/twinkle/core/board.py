@@ -23,7 +23,6 @@ class Board:
         self.temperature = self.humidity = self.own_temperature = self.memory = None
         self.utc = None
         self.information = information or {}
-        self.sensor_errors = 0
         self.rebooting = False
         self._report = report
         self._say = say

@@ -26,14 +26,14 @@ from . import hub
 from .board import Board
 from .clock import WallClock
 from .config import Config
-from .document import check, decode, missing
-from .errors import BadRequest
 from .handlers import Handlers
 from .link import CONNECTING, OFFLINE, READY, SYNCING, TOKEN_S, Link
 from .liveness import QUIET, SILENT, Liveness
 from .methods import Methods
 from .reboot import Reboot
+from .receiver import Receiver
 from .sampler import Sampler
+from .sensor import Sensor
 from .tasks import Tasks
 from .telemetry import Telemetry
 from .twin import Twin
@@ -66,7 +66,8 @@ class Device:
         self.board = Board(lambda level: self._act("led", level), self.report, self.say, information)
         self.twin = Twin(self._request, self.say)
         self.telemetry = Telemetry(identity.device_id, self.say)
-        self.sampler = Sampler(app.samples, self.board, self._act, self.telemetry.add, self.say)
+        self.sensor = Sensor(self.board, self.report, self.say)
+        self.sampler = Sampler(app.samples, self.board, self.sensor, self._act, self.telemetry.add, self.say)
         self.config = Config(
             records.get("config") or app.config,
             self.twin.report,
@@ -75,11 +76,12 @@ class Device:
             self.say,
         )
         self.methods = Methods(app.methods, self.board, self.tasks, self._answer, self.say)
-        self.handlers = Handlers(app.desired_handlers, self.board, self._complain)
+        self.handlers = Handlers(app.desired_handlers, self.board, self.complain)
         self.writables = Writables(app.writables, self.board, self.tasks, self.report, self.say)
         self.reboot = Reboot(records.get("reboot"), now, self._act)
+        self.problem = None  # of the last connection, to be reported on the next
+        self._receiver = Receiver(self)
         self._publishing = False
-        self._problem = None
 
     # --- what happened
 
@@ -103,7 +105,7 @@ class Device:
             wait = (self.link.due - now) / 1000
             self.say("warning", "link lost: %s; next try in %.1f s" % (reason, wait))
         if problem:
-            self._problem = reason
+            self.problem = reason
         self._publishing = False
         self.methods.forget()
 
@@ -114,20 +116,11 @@ class Device:
     def on_message(self, topic, payload, now):
         """A message from the hub; ``payload`` is None when it was too large to take."""
         self.board.utc = self.clock.utc(now)
-        try:
-            about = hub.classify(topic)
-        except ValueError:
-            about = None
-        if about is None:
-            self._complain("a message on a topic that is not this device's: ignored")
-        elif about[0] == "method" and about[2]:
-            self.methods.call(about[1], about[2], payload, now)
-        elif about[0] == "twin":
-            self._on_twin(about, payload, now)
-        elif about[0] == "desired":
-            self._on_desired(about[1], payload, now)
-        elif about[0] == "message" and self.app.on_message:
-            self.handlers.on_message(self.app.on_message, about[1], payload)
+        self._receiver.on_message(topic, payload, now)
+
+    def on_network(self, now):
+        """The network came back: there is no reason to wait with the next try."""
+        self.link.hurry(now)
 
     def on_reading(self, reading):
         """The sensor answered.
@@ -240,51 +233,8 @@ class Device:
             self._publishing = True
             self._act("publish", head[0], head[1], 1)
 
-    def _on_twin(self, about, payload, now):
-        status, rid, body = about[1], about[2], None
-        if status == 200:
-            try:
-                body = check(decode(payload), 1)
-            except BadRequest as error:
-                if self.twin.on_unusable(rid):
-                    self._complain("the twin cannot be used, the last one known stays: " + error.text)
-                    self._tell({}, now)
-                return
-        answer = self.twin.on_answer(status, rid, body, now)
-        if answer:
-            self._tell(answer[1], now)
-            self.handlers.on_change(answer[0], self.twin.desired)
-            self.writables.on_twin(self.twin.desired, answer[1], self.twin.version, now)
-            self.config.on_desired(self.twin.desired)
-
-    def _tell(self, reported, now):
-        # What the hub does not know yet; with an empty ``reported`` that is all of it.
-        if self.link.fire("synced", now, "ready"):
-            self.say("info", "ready: %s on %s" % (self.identity.device_id, self.identity.host))
-        self.config.reconcile(reported)
-        patch = missing(self.app.properties(self.board), reported) if self.app.properties else {}
-        patch.update(self.reboot.owed(self.clock.utc(now), now))
-        if self._problem:
-            patch["lastError"], self._problem = self._problem, None
-        if patch:
-            self.twin.report(patch, self.reboot.reported)
-
-    def _on_desired(self, version, payload, now):
-        try:
-            if version is None:
-                raise BadRequest("it has no $version")
-            patch = check(decode(payload))
-        except BadRequest as error:
-            # What it said is still in the twin, unless it is as bad there.
-            self._complain("a desired change cannot be used: " + error.text)
-            return
-        patch = self.twin.on_desired(version, patch)
-        if patch:
-            self.handlers.on_change(patch, self.twin.desired)
-            self.writables.on_patch(patch, self.twin.version, now)
-            self.config.on_desired(self.twin.desired)
-
-    def _complain(self, text):
+    def complain(self, text):
+        """Log what is wrong with what others sent, and report it."""
         self.say("error", text)
         self.report({"lastError": text})
 

@@ -87,6 +87,11 @@ class Link:
         self.reason = reason
         return True
 
+    def hurry(self, now):
+        """Do not wait any longer with the next try, unless that would be soon anyway."""
+        if self.state == OFFLINE:
+            self.due = min(self.due, now + int(self._random() * FIRST_MS))
+
     def overdue(self, now):
         """True when a connected link should have become ready by now."""
         deadline = self.deadline()

@@ -55,6 +55,10 @@ class Provisioner:
         """The time is known."""
         self.clock.set(utc, now)
 
+    def on_network(self, now):
+        """The network came back."""
+        self.link.hurry(now)
+
     def on_connected(self, now):
         """Connected and subscribed: register."""
         if self.link.fire("connected", now, "being provisioned"):

@@ -1,71 +1,111 @@
 """What a board must offer. The runner uses this and nothing else of it.
 
-A port is any object with the methods of Port. A port may subclass it, to get
-the parts that are the same everywhere.
+A port is a subclass of Port in a module that the board file names; it overrides
+what its board can do. What each method must do, how long it may block and what
+it raises stands here, once; ``tests/boards/test_contract.py`` holds every port
+to it. HardwareError is the only error a port may raise, except from ``__init__``,
+where SetupError says what is wrong with the board file or missing on the board.
 """
 
 from ..core.errors import HardwareError
 from ..rim import compat
+
+# What a device process ends with to be started again, as after a reset.
+RESET_STATUS = 3
 
 
 class Port:
     """One board.
 
     ``settings`` is the content of its board file; ``directory`` is where the
-    device keeps its files. ``longest_wait`` is how many milliseconds the loop may go
+    device keeps its files; ``wifi`` is ``{"ssid", "password"}`` where there is a
+    network to join. ``longest_wait`` is how many milliseconds the loop may go
     without calling feed().
     """
 
     longest_wait = 1000
 
-    def __init__(self, settings, directory):
+    def __init__(self, settings, directory, wifi=None):
         self.settings = settings
         self.directory = directory
         self._ticks = compat.Ticks()
+
+    # --- time and chance
 
     def ticks(self):
         """Milliseconds since the port was made; never wraps, never goes back."""
         return self._ticks.now()
 
     def utc(self):
-        """Seconds since 1970, UTC, or None while the time is not known."""
+        """Seconds since 1970, UTC, or None while the time is not known. Returns at once."""
         return compat.utc()
 
     def random(self):
         """A number from 0.0 up to 1.0."""
         return compat.random()
 
-    def led(self, level):
-        """Show ``level``, 0.0 (dark) to 1.0. Returns at once."""
-        raise HardwareError("this board has no LED")
-
-    def read_sensor(self):
-        """``(temperature in °C, relative humidity in %)`` of one new sample.
-
-        Blocks 300 ms at most. Raises HardwareError when the sensor did not answer or
-        its checksum was wrong. ``(None, None)`` on a board without a sensor.
-        """
-        return None, None
-
     def sleep(self, ms):
         """Wait ``ms`` milliseconds while there is no connection to listen to."""
         compat.sleep(ms)
 
-    def feed(self):
-        """Tell the watchdog that there was progress."""
+    # --- what is wired to it
 
-    def reset(self, reason):
-        """Restart the device. Does not return."""
-        raise SystemExit(RESET_STATUS)
+    def led(self, level):
+        """Show ``level``, 0.0 (dark) to 1.0. Returns at once.
+
+        An LED that cannot be dimmed is lit by every level above 0.
+        """
+        raise HardwareError("this board has no LED", "name its pin in the board file")
+
+    def read_sensor(self):
+        """``(temperature in °C, relative humidity in %)`` of one new sample.
+
+        Blocks 400 ms at most. A sensor that was read less than its rest ago (2 s for
+        a DHT22) answers with that sample again. HardwareError when the sensor did not
+        answer or its checksum was wrong. ``(None, None)`` on a board without a sensor.
+        """
+        return None, None
 
     def own_temperature(self):
         """The board's own temperature in °C, or None where it has no such sensor."""
+        return
+
+    # --- the network
+
+    def network(self, failures):
+        """Look after the network. What it still waits for, as a text, or None when it can be used.
+
+        Called in every turn without a connection to the hub; also sets the clock,
+        where it comes from the network. ``failures`` counts the connections in a row
+        that failed: that the hub answers is the only proof of a network, so a port
+        that has been told of a few takes its radio down and up again, whatever the
+        radio says of itself. Blocks one second at most.
+        """
+        return
+
+    # --- the board itself
+
+    def unique_id(self):
+        """A text that no other board of this kind has, or None."""
         return
 
     def memory(self):
         """Bytes of memory the program uses."""
         return compat.memory()
 
+    def started_by(self):
+        """Why the board started, in a few words, or None where it cannot know."""
+        return
 
-# What a device process ends with to be started again, as after a reset.
-RESET_STATUS = 3
+    def ready(self):
+        """The program is built and about to run. Called once."""
+
+    def feed(self):
+        """Tell the watchdog that there was progress. Returns at once."""
+
+    def reset(self, reason):
+        """Restart the device. Does not return."""
+        raise SystemExit(RESET_STATUS)
+
+    def close(self):
+        """Let go of pins, sensor and radio. Called once, at the end; raises nothing."""

@@ -3,7 +3,8 @@
 A device's directory holds
 
     board.json         what the board is (from ``boards/``)
-    credentials.json   {"connectionString": …}, written by the host, only read here
+    credentials.json   {"connectionString": …, "wifi": {"ssid", "password"}}, written by the
+                       host, only read here
     ca.pem             the certificate authorities to trust
     device.pem         the device's certificate (and those that issued it), for x509=true
     device.key         its private key
@@ -26,10 +27,12 @@ def boot(directory):
     """Build the device that ``directory`` describes. SetupError says what is wrong with it."""
     settings = _read(directory, "board.json")
     credentials = _read(directory, "credentials.json")
-    port = _load(settings, "port").Port(settings, directory)
+    wifi = credentials.get("wifi") or {}
+    port = _load(settings, "port").Port(settings, directory, wifi)
     log = Log(print, port.ticks, settings.get("log", "info"))
     who = identity.parse(_need(credentials, "connectionString", "credentials.json"))
     log.hide(credentials["connectionString"])
+    log.hide(wifi.get("password"))
     log.hide(credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0])
     try:
         with open(directory + "/ca.pem", "rb") as file:
@@ -39,11 +42,14 @@ def boot(directory):
     own = (directory + "/device.pem", directory + "/device.key") if who.certified else None
     store = Store(directory + "/state", log.say)
     keep_alive = settings.get("keepAlive", 60)
+    information = dict(settings.get("information", {}))
+    if port.unique_id():
+        information.setdefault("serialNumber", port.unique_id())
     app = _load(settings, "app").app
 
     def make(identity, now):
         records = {name: store.load(name) for name in ("config", "reboot")}
-        return Device(app, identity, records, port.random, keep_alive, now, settings.get("information"))
+        return Device(app, identity, records, port.random, keep_alive, now, information)
 
     if isinstance(who, Registration):
         device = Onboarding(who, store.load("assigned"), make, app.model_id, port.random)

@@ -11,6 +11,7 @@ says it, ends the connection and becomes one on_lost().
 import gc
 
 from ..core.errors import HardwareError, TwinkleError, WireError, refusal
+from ..ports.contract import RESET_STATUS
 from .stream import Network
 
 CLOCK_MS = 60000  # how often the core is told the time
@@ -40,6 +41,7 @@ class Runner:
         self._inbox = []
         self._heard = 0
         self._time_due = 0
+        self._missing = None  # what the network waits for
         self._line_errors = (
             WireError,
             OSError,
@@ -53,15 +55,22 @@ class Runner:
 
     def run(self):
         """Run until the port resets or the process is interrupted."""
+        cause = self.port.started_by()
+        if cause:
+            self.log.say("info", "started by " + cause)
+        self.port.ready()
         try:
             while True:
                 self.turn()
         finally:
             self._disconnect()
+            self.port.close()
 
     def turn(self):
         """One round of the loop."""
         now = self.port.ticks()
+        if self._client is None:
+            self._look_after_network(now)
         if now >= self._time_due or self._client is None:
             utc = self.port.utc()
             if utc is not None:
@@ -75,6 +84,17 @@ class Runner:
             gc.collect()
             self._lost("out of memory", problem=True)
         self.port.feed()
+
+    def _look_after_network(self, now):
+        try:
+            missing = self.port.network(self.device.link.attempts)
+        except HardwareError as error:
+            missing = str(error)
+        if missing != self._missing:
+            self.log.say("info", "network: " + (missing or "can be used"))
+            self._missing = missing
+            if missing is None:
+                self.device.on_network(now)
 
     # --- the actions
 
@@ -130,8 +150,9 @@ class Runner:
         self._close()
 
     def _read(self):
-        reading = {"memory": self.port.memory(), "ownTemperature": self.port.own_temperature()}
+        reading = {"memory": self.port.memory()}
         try:
+            reading["ownTemperature"] = self.port.own_temperature()
             reading["temperature"], reading["humidity"] = self.port.read_sensor()
         except HardwareError as error:
             self.device.on_reading_failed(str(error), reading)
@@ -154,7 +175,12 @@ class Runner:
 
     def _reset(self, reason):
         self.log.say("info", "reset: " + reason)
-        self.port.reset(reason)
+        try:
+            self.port.reset(reason)
+        except HardwareError as error:
+            # The program can always start again, even where the board cannot.
+            self.log.say("error", "%s; only the program starts again" % error)
+            raise SystemExit(RESET_STATUS) from None
 
     def _say(self, level, text):
         self.log.say(level, text)

@@ -1,0 +1,29 @@
+"""What the data sheets of the DHT sensors say."""
+
+from ..core.errors import HardwareError, SetupError
+
+REST_MS = 2000  # between two readings; a DHT11 needs half of it
+# °C from, to; % relative humidity from, to
+RANGES = {"DHT11": (0, 50, 20, 90), "DHT22": (-40, 80, 0, 100)}
+
+
+def model_of(sensor):
+    """The model of a board file's ``sensor``, or SetupError."""
+    model = sensor.get("model")
+    if model not in RANGES:
+        known = ", ".join(sorted(RANGES))
+        raise SetupError(
+            "the sensor model %s is not known" % model, "use one of %s in the board file" % known
+        )
+    return model
+
+
+def check(model, temperature, humidity):
+    """The two values, or HardwareError for what the sensor cannot measure."""
+    coldest, hottest, driest, wettest = RANGES[model]
+    if not (coldest <= temperature <= hottest and driest <= humidity <= wettest):
+        raise HardwareError(
+            "a %s cannot measure %s degrees and %s %%" % (model, temperature, humidity),
+            "check the sensor and the model in the board file",
+        )
+    return temperature, humidity

@@ -1,0 +1,144 @@
+"""The Raspberry Pi Pico W, through MicroPython's own modules.
+
+Board file: ``led`` {"pin": "LED" or a number, "pwm": bool, "active": "high" or
+"low"}, ``sensor`` {"model", "pin"}, ``wifi`` {"country", "hostname"}, ``clock``
+{"server"}, ``watchdog`` (milliseconds). The LED on the board hangs on the radio
+chip and cannot be dimmed.
+"""
+
+import binascii
+
+import dht
+import machine
+import network
+import ntptime
+
+from ..core.errors import HardwareError, SetupError
+from .contract import Port as Contract
+from .dht_facts import REST_MS, check, model_of
+from .wifi import Wifi
+
+PWM_HZ = 1000
+NTP_S = 1  # longest wait for an answer
+NTP_RETRY_MS = 15000
+NTP_AGAIN_MS = 86400000  # the crystal drifts by two or three seconds a day
+LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
+
+
+class Port(Contract):
+    """One Pico W."""
+
+    def __init__(self, settings, directory, wifi=None):
+        super().__init__(settings, directory, wifi)
+        if not (wifi and wifi.get("ssid")):
+            raise SetupError("no Wi-Fi network is known", "give the device one: twinkle provision")
+        own = settings.get("wifi", {})
+        self._wifi = Wifi(
+            network, wifi["ssid"], wifi.get("password", ""), own.get("country"), own.get("hostname")
+        )
+        self._led = self._pwm = None
+        self._lit = 0 if settings.get("led", {}).get("active") == "low" else 1
+        if "led" in settings:
+            self._open_led(settings["led"])
+        self._sensor = self._sample = None
+        self._sampled = -REST_MS
+        if "sensor" in settings:
+            self._model = model_of(settings["sensor"])
+            self._sensor = getattr(dht, self._model)(machine.Pin(settings["sensor"]["pin"]))
+        self._watchdog = None
+        ntptime.host = settings.get("clock", {}).get("server", "pool.ntp.org")
+        ntptime.timeout = NTP_S
+        self._clock_due = 0
+
+    def _open_led(self, led):
+        pin = machine.Pin(led["pin"], machine.Pin.OUT)
+        if led.get("pwm"):
+            self._pwm = machine.PWM(pin)
+            self._pwm.freq(PWM_HZ)
+        self._led = pin
+        self.led(0.0)
+
+    def led(self, level):
+        """Light the LED; one without PWM is lit by every level above 0."""
+        if self._led is None:
+            super().led(level)
+        elif self._pwm:
+            duty = level if self._lit else 1.0 - level
+            self._pwm.duty_u16(int(duty * 65535))
+        else:
+            self._led.value(self._lit if level else 1 - self._lit)
+
+    def read_sensor(self):
+        """One sample through MicroPython's dht driver, or the last one if the sensor must still rest."""
+        if self._sensor is None:
+            return None, None
+        now = self.ticks()
+        if self._sample and now - self._sampled < REST_MS:
+            return self._sample
+        self._sample, self._sampled = None, now
+        pin = self.settings["sensor"]["pin"]
+        try:
+            self._sensor.measure()
+        except OSError:
+            raise HardwareError(
+                "the %s on pin %s does not answer" % (self._model, pin), "check its wiring"
+            ) from None
+        except Exception:
+            # The driver raises a plain Exception for this and for nothing else.
+            raise HardwareError("the %s on pin %s sent a wrong checksum" % (self._model, pin)) from None
+        self._sample = check(self._model, self._sensor.temperature(), self._sensor.humidity())
+        return self._sample
+
+    def own_temperature(self):
+        """The RP2040's own sensor (data sheet, 4.9.5)."""
+        volts = machine.ADC(machine.ADC.CORE_TEMP).read_u16() * 3.3 / 65535
+        return round(27 - (volts - 0.706) / 0.001721, 1)
+
+    def network(self, failures):
+        """Look after Wi-Fi and clock."""
+        now = self.ticks()
+        missing = self._wifi.step(now, failures)
+        if missing:
+            return missing
+        if now >= self._clock_due:
+            try:
+                ntptime.settime()
+                self._clock_due = now + NTP_AGAIN_MS
+            except Exception as error:
+                # OSError from the socket, others from what is no answer. The time that is set stays.
+                self._clock_due = now + NTP_RETRY_MS
+                if self.utc() is None:
+                    return "no time from %s (%s)" % (ntptime.host, error)
+        return None if self.utc() else "waiting for the time from " + ntptime.host
+
+    def unique_id(self):
+        """The flash chip's serial number."""
+        return binascii.hexlify(machine.unique_id()).decode()
+
+    def started_by(self):
+        """Power, or the watchdog, which a wanted reset uses too."""
+        cause = machine.reset_cause()
+        return {machine.PWRON_RESET: "power", machine.WDT_RESET: "a reset or the watchdog"}.get(cause)
+
+    def ready(self):
+        """From now on the watchdog waits to be fed."""
+        timeout = self.settings.get("watchdog")
+        if timeout:
+            self._watchdog = machine.WDT(timeout=min(timeout, LONGEST_WATCHDOG_MS))
+            self.longest_wait = min(self.longest_wait, timeout // 3)
+
+    def feed(self):
+        """Feed it."""
+        if self._watchdog:
+            self._watchdog.feed()
+
+    def reset(self, reason):
+        """Restart the board."""
+        machine.reset()
+
+    def close(self):
+        """Put the LED out."""
+        if self._led is not None:
+            self.led(0.0)
+        if self._pwm:
+            self._pwm.deinit()

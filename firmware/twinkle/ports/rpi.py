@@ -1,0 +1,203 @@
+"""The Raspberry Pi, through gpiozero and adafruit_dht.
+
+Board file: ``gpio`` names gpiozero's back-end: ``rpigpio`` (Pi 1 to 4) or ``lgpio``
+(Pi 5); ``led`` {"pin": GPIO number, "pwm": bool, "active"}, ``sensor`` {"model",
+"pin", "pulseio": bool}, ``reset`` {"by": "systemd"} to restart the computer and
+not only this program. As a service it is of Type=notify; a WatchdogSec= is served.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+from ..core.errors import HardwareError, SetupError
+from .contract import RESET_STATUS
+from .contract import Port as Contract
+from .dht_facts import REST_MS, check, model_of
+
+PACKAGES = {"rpigpio": "RPi.GPIO", "lgpio": "lgpio"}
+FACTORIES = {"rpigpio": "RPiGPIOFactory", "lgpio": "LGPIOFactory"}
+PWM_HZ = 100
+REBOOT_S = 60  # until systemd has ended us
+
+
+class Port(Contract):
+    """One Raspberry Pi."""
+
+    def __init__(self, settings, directory, wifi=None):
+        super().__init__(settings, directory, wifi)
+        # systemd ends a service with SIGTERM; leave the hub and the pins in good order.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        self._led = self._sensor = self._sample = None
+        self._sampled = -REST_MS
+        self._factory = self.pin_factory(settings.get("gpio"))
+        if "led" in settings:
+            self._led = self._open_led(settings["led"])
+        if "sensor" in settings:
+            self._model = model_of(settings["sensor"])
+            self._load_sensor()
+        self._notifier = os.environ.get("NOTIFY_SOCKET")
+        self._watched = "WATCHDOG_USEC" in os.environ
+        self._fed = 0
+
+    # --- LED
+
+    def pin_factory(self, name):
+        """gpiozero's factory for the back-end that the board file names; there is no other to fall back to."""
+        if name not in FACTORIES:
+            known = " or ".join(FACTORIES)
+            raise SetupError("the board file's gpio is %s" % name, "name the back-end: %s" % known)
+        try:
+            module = __import__("gpiozero.pins." + name, fromlist=["pins"])
+            return getattr(module, FACTORIES[name])()
+        except ImportError as error:
+            missing = "gpiozero" if error.name == "gpiozero" else PACKAGES[name]
+            raise SetupError(
+                "the Python package %s is missing" % missing, "install it: pip install %s" % missing
+            ) from None
+        except Exception as error:
+            # Each back-end has errors of its own: no such chip, no permission, not a Pi.
+            raise SetupError(
+                "GPIO cannot be used through %s (%s)" % (name, error),
+                "check that this is the board of the board file and that the user is in the group gpio",
+            ) from None
+
+    def _open_led(self, led):
+        import gpiozero
+
+        high = led.get("active") != "low"
+        try:
+            if led.get("pwm"):
+                return gpiozero.PWMLED(
+                    led["pin"], active_high=high, frequency=PWM_HZ, pin_factory=self._factory
+                )
+            return gpiozero.LED(led["pin"], active_high=high, pin_factory=self._factory)
+        except gpiozero.GPIOZeroError as error:
+            raise SetupError(
+                "the LED's pin %s cannot be used (%s)" % (led["pin"], error), "check the board file"
+            ) from None
+
+    def led(self, level):
+        """Light the LED; one without PWM is lit by every level above 0."""
+        if self._led is None:
+            super().led(level)
+        else:
+            self._led.value = level if self.settings["led"].get("pwm") else int(level > 0)
+
+    # --- sensor
+
+    def _load_sensor(self):
+        try:
+            import adafruit_dht
+            import board
+        except ImportError as error:
+            raise SetupError(
+                "the Python package %s is missing" % error.name,
+                "install it: pip install adafruit-circuitpython-dht",
+            ) from None
+        except (NotImplementedError, RuntimeError) as error:
+            raise SetupError("the DHT library does not know this computer (%s)" % error) from None
+        pulseio = self.settings["sensor"].get("pulseio", False)
+        if pulseio:
+            try:
+                import pulseio as _  # noqa: F401 (the driver leaves it out silently)
+            except (ImportError, NotImplementedError) as error:
+                raise SetupError(
+                    "the sensor cannot be read through pulseio (%s)" % error,
+                    "install libgpiod, or set the sensor's pulseio to false in the board file",
+                ) from None
+        pin = getattr(board, "D%s" % self.settings["sensor"]["pin"], None)
+        if pin is None:
+            raise SetupError(
+                "the sensor's pin %s is none of this board" % self.settings["sensor"]["pin"],
+                "use a GPIO number in the board file",
+            )
+        driver = getattr(adafruit_dht, self._model)
+        self._make_sensor = lambda: driver(pin, use_pulseio=pulseio)
+
+    def read_sensor(self):
+        """One sample through Adafruit's driver, or the last one if the sensor must still rest."""
+        if "sensor" not in self.settings:
+            return None, None
+        now = self.ticks()
+        if self._sample and now - self._sampled < REST_MS:
+            return self._sample
+        self._sample, self._sampled = None, now
+        pin = self.settings["sensor"]["pin"]
+        try:
+            # A new driver after each error: it keeps no half-read line, and no two seconds' silence.
+            self._sensor = self._sensor or self._make_sensor()
+            self._sample = check(self._model, self._sensor.temperature, self._sensor.humidity)
+        except (RuntimeError, OSError, ValueError) as error:
+            self._release_sensor()
+            raise HardwareError("the %s on GPIO %s: %s" % (self._model, pin, error)) from None
+        return self._sample
+
+    def _release_sensor(self):
+        sensor, self._sensor = self._sensor, None
+        if sensor is not None:
+            sensor.exit()
+
+    def own_temperature(self):
+        """The processor's, from the kernel's first thermal zone; None without one."""
+        try:
+            with open("/sys/class/thermal/thermal_zone0/temp") as file:
+                return round(int(file.read()) / 1000, 1)
+        except (OSError, ValueError):
+            return None
+
+    # --- the computer
+
+    def unique_id(self):
+        """The serial number in the device tree; None on another computer."""
+        try:
+            with open("/sys/firmware/devicetree/base/serial-number") as file:
+                return file.read().rstrip("\0\n") or None
+        except OSError:
+            return None
+
+    def ready(self):
+        """Tell systemd."""
+        self._notify("READY=1")
+
+    def feed(self):
+        """Feed systemd's watchdog, once a second at most."""
+        if self._watched and self.ticks() - self._fed >= 1000:
+            self._fed = self.ticks()
+            self._notify("WATCHDOG=1")
+
+    def _notify(self, text):
+        # sd_notify(3): a datagram to a socket whose name may be abstract.
+        if self._notifier:
+            address = "\0" + self._notifier[1:] if self._notifier[0] == "@" else self._notifier
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+                notify.connect(address)
+                notify.send(text.encode())
+
+    def reset(self, reason):
+        """Restart the computer through systemd, or the program alone, as the board file says."""
+        if self.settings.get("reset", {}).get("by") != "systemd":
+            sys.exit(RESET_STATUS)
+        self._notify("STOPPING=1")
+        try:
+            done = subprocess.run(
+                ["systemctl", "reboot"], capture_output=True, text=True, timeout=REBOOT_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise HardwareError("systemd cannot be asked for a restart (%s)" % error) from None
+        if done.returncode:
+            raise HardwareError(
+                "systemd refused to restart the computer (%s)" % done.stderr.strip(),
+                "run the service as root, or allow its user org.freedesktop.login1.reboot",
+            )
+        self.sleep(REBOOT_S * 1000)
+        raise HardwareError("systemd was asked to restart the computer, and did not")
+
+    def close(self):
+        """Release the LED's pin and the sensor's line."""
+        self._release_sensor()
+        if self._led is not None:
+            self._led.close()
+        self._factory.close()

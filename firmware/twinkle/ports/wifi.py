@@ -1,0 +1,88 @@
+"""Joining a Wi-Fi network and staying in it, without waiting for it.
+
+    DOWN ─ power up, join ─▶ JOINING ─ address ─▶ UP
+      ▲                         │                 │
+      └── refused, too long ────┘                 │
+      └── link gone, or the hub not reached ──────┘
+
+* Joining is asked for once and then only looked at; a network that is not there
+  or refuses is left alone for a moment and asked again from the beginning.
+* A radio that says it is connected may be deaf: access points forget a station,
+  keys are renewed, and ``isconnected()`` stays true. The proof of a network is
+  that the hub answers, so after RESTART_AFTER connections in a row that failed the
+  radio is taken down and up again.
+* Power saving is off: with it a Pico W answers a method call up to a second late
+  and loses packets from some access points.
+"""
+
+DOWN, JOINING, UP = "down", "joining", "up"
+
+JOIN_MS = 20000  # longest way from joining to an address
+PAUSE_MS = 5000  # after a refusal
+RESTART_AFTER = 3
+
+# The cyw43 driver's status codes that name a cause (MicroPython, network.WLAN).
+REASONS = {-1: "joining failed", -2: "it is not there", -3: "the password is wrong"}
+
+
+class Wifi:
+    """One station. ``network`` is MicroPython's module of that name."""
+
+    def __init__(self, network, ssid, password, country=None, hostname=None):
+        self._network = network
+        self._ssid = ssid
+        self._password = password
+        if country:
+            network.country(country)
+        if hostname:
+            network.hostname(hostname)
+        self._station = network.WLAN(network.STA_IF)
+        self._state = DOWN
+        self._due = 0
+        self._since = 0
+        self._reason = ""
+        self._limit = RESTART_AFTER
+        self.restarts = 0
+
+    def step(self, now, failures):
+        """Take the next step; what it waits for, or None in a network.
+
+        ``failures``: connections to the hub in a row that failed.
+        """
+        if failures == 0:
+            self._limit = RESTART_AFTER
+        if self._state == DOWN:
+            if now < self._due:
+                return self._reason
+            self._join(now)
+        status = self._station.status()
+        if self._station.isconnected():
+            if failures < self._limit:
+                self._state = UP
+                return None
+            self._limit = failures + RESTART_AFTER
+            self.restarts += 1
+            return self._leave(now, 0, "the radio starts again, since the hub was not reached")
+        if self._state == UP:
+            return self._leave(now, 0, "%s was lost" % self._ssid)
+        if status in REASONS:
+            return self._leave(now, PAUSE_MS, "%s cannot be joined: %s" % (self._ssid, REASONS[status]))
+        if now - self._since > JOIN_MS:
+            return self._leave(now, PAUSE_MS, "%s does not answer" % self._ssid)
+        return "joining " + self._ssid
+
+    def close(self):
+        """Leave the network."""
+        self._station.active(False)
+
+    def _join(self, now):
+        self._state, self._since = JOINING, now
+        self._station.active(True)
+        self._station.config(pm=self._network.WLAN.PM_NONE)
+        self._station.connect(self._ssid, self._password)
+
+    def _leave(self, now, pause, reason):
+        self._station.disconnect()
+        self._station.active(False)
+        self._state, self._due, self._reason = DOWN, now + pause, reason
+        return reason

@@ -1,0 +1,168 @@
+"""Board files: found by name or path, and checked before anything is done with them.
+
+A board file says what is wired to which pin; the file of its ``hardware`` says
+which pins there are. A mistake is refused with the name of the member or pin.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .failure import EXIT_STATUSES, NOT_FOUND, Failure
+from .paths import BOARDS
+
+# Every member a board file may have, and what it is.
+MEMBERS: dict[str, type | tuple[type, ...]] = {
+    "name": str,
+    "description": str,
+    "hardware": str,
+    "port": str,
+    "app": str,
+    "gpio": str,
+    "keepAlive": int,
+    "led": dict,
+    "sensor": dict,
+    "wifi": dict,
+    "clock": dict,
+    "watchdog": int,
+    "reset": dict,
+    "information": dict,
+    "log": str,
+    "clockOffset": (int, type(None)),
+}
+PARTS: dict[str, dict[str, Any]] = {
+    "led": {"pin": (int, str), "pwm": bool, "active": ("high", "low")},
+    "sensor": {"model": ("DHT11", "DHT22"), "pin": (int, str), "pulseio": bool},
+    "wifi": {"country": str, "hostname": str},
+    "clock": {"server": str},
+    "reset": {"by": ("systemd", "program")},
+}
+NEEDED = ("port", "app")
+CHOICES = {"gpio": ("rpigpio", "lgpio"), "log": ("debug", "info", "warning", "error")}
+LIMITS = {"keepAlive": (10, 1767), "watchdog": (3000, 8388)}
+
+
+def find(board: str) -> Path:
+    """The board file of that name or path; Failure when there is none."""
+    for path in (BOARDS / f"{board}.json", Path(board)):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in BOARDS.glob("*.json")))
+    raise Failure(
+        f"there is no board {board}; known are {known}, or give the path of a board file", NOT_FOUND
+    )
+
+
+def load(board: str) -> dict[str, Any]:
+    """The content of a board file that has no mistake; Failure names the first one."""
+    path = find(board)
+    try:
+        settings = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise Failure(f"the board file {path} cannot be read: {error}") from None
+    wrong = problems(settings)
+    if wrong:
+        more = f" (and {len(wrong) - 1} more: twinkle boards check {board})" if len(wrong) > 1 else ""
+        raise Failure(f"the board file {path}: {wrong[0]}{more}")
+    return settings
+
+
+def problems(settings: Any) -> list[str]:
+    """What is wrong with a board file's content, a sentence each."""
+    if not isinstance(settings, dict):
+        return ["it must hold a JSON object"]
+    wrong = [f"it lacks {name!r}" for name in NEEDED if not settings.get(name)]
+    for name, value in settings.items():
+        if name not in MEMBERS:
+            wrong.append(f"{name!r} is no member of a board file; there are {', '.join(MEMBERS)}")
+        elif not isinstance(value, MEMBERS[name]) or isinstance(value, bool):
+            wrong.append(f"{name!r} has a value of the wrong kind")
+        elif name in CHOICES and value not in CHOICES[name]:
+            wrong.append(f"{name!r} must be one of {', '.join(CHOICES[name])}")
+        elif name in LIMITS and not LIMITS[name][0] <= value <= LIMITS[name][1]:
+            wrong.append(f"{name!r} must be from {LIMITS[name][0]} to {LIMITS[name][1]}")
+        elif name in PARTS:
+            wrong += _part_problems(name, value)
+    if not wrong and "hardware" in settings:
+        wrong += _pin_problems(settings)
+    return wrong
+
+
+def _part_problems(part: str, value: dict[str, Any]) -> list[str]:
+    wrong = []
+    for name, member in value.items():
+        wanted = PARTS[part].get(name)
+        if wanted is None:
+            wrong.append(f"{part!r} has no member {name!r}; there are {', '.join(PARTS[part])}")
+        elif isinstance(wanted, tuple) and isinstance(wanted[0], str):
+            if member not in wanted:
+                wrong.append(f"{part}.{name} must be one of {', '.join(wanted)}, not {member!r}")
+        elif not isinstance(member, wanted) or isinstance(member, bool) != (wanted is bool):
+            wrong.append(f"{part}.{name} has a value of the wrong kind")
+    return wrong
+
+
+def _pin_problems(settings: dict[str, Any]) -> list[str]:
+    file = BOARDS / "hardware" / f"{settings['hardware']}.json"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in file.parent.glob("*.json")))
+        return [f"the hardware {settings['hardware']!r} is not known; there is {known}"]
+    hardware = json.loads(file.read_text())
+    wrong, used = [], {}
+    for part in ("led", "sensor"):
+        if part not in settings:
+            continue
+        pin = settings[part].get("pin")
+        where = f"pin {pin} of the {part}"
+        if pin is None:
+            wrong.append(f"the {part} has no pin")
+        elif str(pin) in hardware["taken"]:
+            wrong.append(f"{where} is taken on a {hardware['name']}: {hardware['taken'][str(pin)]}")
+        elif str(pin) not in hardware["pins"]:
+            wrong.append(f"{where} does not exist on a {hardware['name']}")
+        elif pin in used:
+            wrong.append(f"{where} is already used by the {used[pin]}")
+        elif settings[part].get("pwm") and not hardware["pins"][str(pin)]["pwm"]:
+            wrong.append(f"{where} cannot be dimmed (pwm) on a {hardware['name']}")
+        elif part == "sensor" and "header" not in hardware["pins"][str(pin)]:
+            wrong.append(f"{where} is not on the header; nothing can be wired to it")
+        used[pin] = part
+    return wrong
+
+
+@click.group()
+def boards() -> None:
+    """Board files: what is wired to which pin."""
+
+
+@boards.command("list", epilog=f"\b\nExample: twinkle boards list\n\n{EXIT_STATUSES}")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+def list_boards(as_json: bool) -> None:
+    """List the boards that come with Twinkle."""
+    known = [json.loads(path.read_text()) for path in sorted(BOARDS.glob("*.json"))]
+    if as_json:
+        click.echo(json.dumps([{key: board[key] for key in ("name", "description")} for board in known]))
+    else:
+        click.echo("\n".join(f"{board['name']:<16} {board['description']}" for board in known))
+
+
+@boards.command("check", epilog=f"\b\nExample: twinkle boards check my_board.json\n\n{EXIT_STATUSES}")
+@click.argument("board")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+def check(board: str, as_json: bool) -> None:
+    """Check a board file, by name or path: its members and its pins."""
+    path = find(board)
+    try:
+        wrong = problems(json.loads(path.read_text()))
+    except (OSError, ValueError) as error:
+        wrong = [f"it cannot be read: {error}"]
+    if as_json:
+        click.echo(json.dumps({"file": str(path), "problems": wrong}))
+    elif not wrong:
+        click.echo(f"{path} is fine")
+    for sentence in [] if as_json else wrong:
+        click.echo(f"{path}: {sentence}")
+    if wrong:
+        raise Failure(f"{path} has {len(wrong)} problem{'s' * (len(wrong) > 1)}")

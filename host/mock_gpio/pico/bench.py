@@ -1,0 +1,54 @@
+"""What the stand-ins share: the device's directory, where a test tells and reads.
+
+sensor.json   {"temperature", "humidity", "fault", "ownTemperature"}, see mock_gpio.sensor
+air.json      {"wifi": "there" | "gone" | "refused" | "deaf"}; deaf: joined, but nothing passes
+clock.json    {"ntp": "answers" | "silent" | "noise"}
+pins.jsonl    what the pins did: {"ms", "pin", "level"}
+stop          ends the process in good order, when the watchdog is fed the next time
+cause         why the next start will happen
+"""
+
+import json
+import os
+import sys
+
+import utime
+
+DIRECTORY = sys.argv[1] if len(sys.argv) > 1 else "."
+
+
+def told(name):
+    """The content of ``name.json``, or an empty dict."""
+    try:
+        with open(DIRECTORY + "/" + name + ".json") as file:
+            return json.load(file)
+    except OSError:
+        return {}
+
+
+def record(pin, level):
+    """Note what a pin shows."""
+    with open(DIRECTORY + "/pins.jsonl", "a") as file:
+        file.write(json.dumps({"ms": utime.ticks_ms(), "pin": pin, "level": level}) + "\n")
+
+
+def take(name):
+    """Remove a file; its content, or None when there is none."""
+    try:
+        with open(DIRECTORY + "/" + name) as file:
+            content = file.read()
+        os.remove(DIRECTORY + "/" + name)
+    except OSError:
+        return None
+    return content
+
+
+def leave(name, content):
+    """Write a file."""
+    with open(DIRECTORY + "/" + name, "w") as file:
+        file.write(content)
+
+
+def wifi():
+    """How the air is."""
+    return told("air").get("wifi", "there")

@@ -1,0 +1,49 @@
+"""Stand-in for MicroPython's ``dht``: the frames come from mock_gpio.sensor, told by ``sensor.json``."""
+
+import bench
+import utime
+
+from mock_gpio.sensor import DhtSensor
+
+
+class _Dht:
+    """Both models; ``measure`` raises what MicroPython's driver raises."""
+
+    def __init__(self, pin):
+        self.pin = pin
+        self.buf = bytearray(5)
+        self._sensor = DhtSensor(self.MODEL, lambda: bench.told("sensor") or None)
+
+    def measure(self):
+        """Ask the sensor: OSError when it is silent or stops in the middle, Exception for a wrong sum."""
+        frame = self._sensor.frame(utime.time())
+        if frame is None or len(frame) < 5:
+            raise OSError(110)
+        self.buf[:] = frame
+        if sum(frame[:4]) & 0xFF != frame[4]:
+            raise Exception("checksum error")
+
+
+class DHT11(_Dht):
+    """Whole percents and degrees."""
+
+    MODEL = "DHT11"
+
+    def humidity(self):
+        return self.buf[0]
+
+    def temperature(self):
+        return self.buf[2]
+
+
+class DHT22(_Dht):
+    """Tenths, with a sign."""
+
+    MODEL = "DHT22"
+
+    def humidity(self):
+        return (self.buf[0] << 8 | self.buf[1]) * 0.1
+
+    def temperature(self):
+        warm = ((self.buf[2] & 0x7F) << 8 | self.buf[3]) * 0.1
+        return -warm if self.buf[2] & 0x80 else warm

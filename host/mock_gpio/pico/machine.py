@@ -1,0 +1,121 @@
+"""Stand-in for an RP2040's ``machine``, over the real one of MicroPython's Unix port.
+
+``PinBase`` and ``Signal`` are MicroPython's own. The watchdog is the kernel's alarm
+clock: a program that does not feed it is killed. ``reset`` ends the process at once,
+with no clean-up, and whoever started it starts it again.
+"""
+
+import array
+
+import bench
+import ffi
+from umachine import *  # noqa: F403
+from umachine import PinBase
+
+PWRON_RESET, WDT_RESET = 1, 3
+RESET_STATUS = 3  # what whoever started the process starts it again for
+GPIOS = tuple(range(23)) + (26, 27, 28)  # noqa: RUF005 (MicroPython has no * here)
+
+_libc = ffi.open("libc.so.6")
+_setitimer = _libc.func("i", "setitimer", "iPP")
+_exit = _libc.func("v", "_exit", "i")
+_cause = bench.take("cause")
+
+
+class Pin(PinBase):
+    """A GPIO, or the "LED" on the radio chip."""
+
+    IN, OUT = 0, 1
+    PULL_UP, PULL_DOWN = 1, 2
+
+    def __init__(self, number, mode=-1, pull=-1, value=None):
+        if number != "LED" and number not in GPIOS:
+            raise ValueError("invalid pin")
+        self.number = number
+        self._level = 0
+        if value is not None:
+            self.value(value)
+
+    def value(self, level=None):
+        """Read or set the level."""
+        if level is None:
+            return self._level
+        self._level = 1 if level else 0
+        bench.record(self.number, self._level)
+        return None
+
+
+class PWM:
+    """Pulse-width modulation of a GPIO."""
+
+    def __init__(self, pin):
+        if pin.number == "LED":
+            raise ValueError("expecting a regular GPIO Pin")
+        self._pin = pin
+
+    def freq(self, hertz):
+        """The frequency."""
+
+    def duty_u16(self, duty):
+        """The share of the time it is high, in 65536ths."""
+        bench.record(self._pin.number, round(duty / 65535, 3))
+
+    def deinit(self):
+        """Let go of the pin."""
+
+
+class ADC:
+    """The converter's temperature channel."""
+
+    CORE_TEMP = 4
+
+    def __init__(self, channel):
+        if channel != self.CORE_TEMP:
+            raise ValueError("invalid channel")
+
+    def read_u16(self):
+        """The voltage, 65535 for 3.3 V."""
+        warm = bench.told("sensor").get("ownTemperature", 27.0)
+        return round((0.706 - (warm - 27) * 0.001721) / 3.3 * 65535)
+
+
+class WDT:
+    """Kills the process unless it is fed in time."""
+
+    def __init__(self, id=0, timeout=5000):
+        if not 1 <= timeout <= 8388:
+            raise ValueError("timeout exceeds 8388")
+        self._timeout = timeout
+        bench.leave("cause", "watchdog")
+        self.feed()
+
+    def feed(self):
+        """Wind it up again; or end, when that was asked for."""
+        if bench.take("stop") is not None:
+            _alarm(0)
+            bench.take("cause")
+            raise SystemExit(0)
+        _alarm(self._timeout)
+
+
+def _alarm(ms):
+    # struct itimerval: the interval, then the time until the signal that ends the process.
+    timer = array.array("l", (0, 0, ms // 1000, ms % 1000 * 1000))
+    if _setitimer(0, timer, None):
+        raise OSError("no alarm clock")
+
+
+def reset():
+    """Restart the board, at once."""
+    bench.leave("cause", "reset")
+    _exit(RESET_STATUS)
+
+
+def reset_cause():
+    """An RP2040 resets through its watchdog."""
+    return PWRON_RESET if _cause is None else WDT_RESET
+
+
+def unique_id():
+    """The flash chip's serial number."""
+    return b"\xe6\x61\x64\x08\x43\x1f\x2a\x2b"

@@ -1,0 +1,50 @@
+"""The Raspberry Pi port on simulated pins, as a process: a board file names this module as its port.
+
+Everything above the pins is real: ``twinkle.ports.rpi``, gpiozero on its own mock
+factory, and Adafruit's driver on the waveform of the module ``waveform``. What the
+LED shows is recorded in ``pins.jsonl``, read back from the pin itself.
+"""
+
+import json
+
+from twinkle.ports.rpi import Port as RaspberryPi
+
+from .port import end_if_told, told
+from .sensor import DhtSensor
+from .waveform import Bench, Wire
+
+
+class Port(RaspberryPi):
+    """The Raspberry Pi port with nothing soldered to it."""
+
+    longest_wait = 100
+
+    def __init__(self, settings, directory, wifi=None):
+        sensor = settings["sensor"]
+        self._wire = Wire(DhtSensor(sensor["model"], lambda: told(directory)))
+        Bench({sensor["pin"]: self._wire})
+        # This computer has no pulseio, so the driver times the edges itself.
+        super().__init__({**settings, "sensor": {**sensor, "pulseio": False}}, directory, wifi)
+
+    def pin_factory(self, name):
+        """gpiozero's mock factory in the place of the back-end."""
+        from gpiozero.pins.mock import MockFactory, MockPWMPin
+
+        return MockFactory(pin_class=MockPWMPin)
+
+    def led(self, level):
+        """Light the LED, then look at the pin."""
+        super().led(level)
+        state = self._factory.pin(self.settings["led"]["pin"]).state
+        with open(self.directory + "/pins.jsonl", "a") as file:
+            file.write(json.dumps({"ms": self.ticks(), "utc": self.utc(), "led": float(state)}) + "\n")
+
+    def read_sensor(self):
+        """Through the driver, whose clock stood still since the last time."""
+        self._wire.pass_time(self.ticks() * 1000)
+        return super().read_sensor()
+
+    def feed(self):
+        """Also look whether the process is to end."""
+        super().feed()
+        end_if_told(self.directory)

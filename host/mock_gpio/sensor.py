@@ -1,0 +1,91 @@
+"""The physics of a DHT11 or DHT22: what it feels, and the five bytes it sends.
+
+Runs on both interpreters. What a test or a technician says stands in a dict, the
+content of ``sensor.json`` in the device's directory:
+
+    temperature, humidity   the room: °C, % relative
+    lag                     seconds until the sensor feels 63 % of a change (default 0)
+    fault                   "absent": no answer; "bit": one bit is wrong; "cut": the frame ends
+                            early; "stale": the frame of the last time once more; "late": it
+                            answers only the next time it is asked
+
+Frames as in the data sheets: humidity, temperature, and the sum of the four bytes;
+a DHT22 counts tenths, with the sign in the highest bit, a DHT11 whole percents.
+"""
+
+import math
+
+DAY_S = 86400
+CUT = 2  # bytes that still come of a cut frame
+
+
+class DhtSensor:
+    """One sensor of ``model``. ``told()`` answers the dict above, or None for a gentle day."""
+
+    def __init__(self, model, told=lambda: None):
+        self.model = model
+        self._told = told
+        self._felt = None  # (seconds, temperature, humidity)
+        self._last = None
+        self._late = False
+
+    def feel(self, utc):
+        """``(temperature, humidity)`` as the sensor feels them now, which lags behind the room."""
+        room = self._told()
+        if room is None or "temperature" not in room:
+            room = dict(day(utc), **(room or {}))
+        temperature, humidity = room["temperature"], room["humidity"]
+        if self._felt and room.get("lag"):
+            before, was_warm, was_damp = self._felt
+            share = math.exp(-max(0, utc - before) / room["lag"])
+            temperature += (was_warm - temperature) * share
+            humidity += (was_damp - humidity) * share
+        self._felt = utc, temperature, humidity
+        return temperature, humidity
+
+    def frame(self, utc):
+        """The bytes it sends when it is asked now: five, fewer when cut, or None when it is silent."""
+        fault = (self._told() or {}).get("fault")
+        if fault == "absent":
+            return None
+        if fault == "late" and not self._late:
+            self._late = True
+            return None
+        self._late = False
+        if fault == "stale" and self._last:
+            return self._last
+        frame = encode(self.model, *self.feel(utc))
+        if fault == "cut":
+            return frame[:CUT]
+        if fault == "bit":
+            return frame[:2] + bytes([frame[2] ^ 0x04]) + frame[3:]
+        self._last = frame
+        return frame
+
+
+def encode(model, temperature, humidity):
+    """The five bytes for a temperature and a humidity."""
+    if model == "DHT11":
+        tenths = round(temperature * 10)
+        body = [round(humidity), 0, tenths // 10, tenths % 10]
+    else:
+        damp, warm = round(humidity * 10), round(abs(temperature) * 10)
+        body = [damp >> 8, damp & 0xFF, warm >> 8 | (0x80 if temperature < 0 else 0), warm & 0xFF]
+    body.append(sum(body) & 0xFF)
+    return bytes(body)
+
+
+def decode(model, frame):
+    """``(temperature, humidity)``; ValueError when the sum is wrong."""
+    if len(frame) != 5 or sum(frame[:4]) & 0xFF != frame[4]:
+        raise ValueError("checksum")
+    if model == "DHT11":
+        return frame[2] + (frame[3] & 0x0F) / 10, frame[0]
+    temperature = ((frame[2] & 0x7F) << 8 | frame[3]) / 10
+    return -temperature if frame[2] & 0x80 else temperature, (frame[0] << 8 | frame[1]) / 10
+
+
+def day(utc):
+    """``{"temperature", "humidity"}`` of a gentle day: coldest and dampest at 04:00 UTC."""
+    swing = math.cos((utc % DAY_S - 4 * 3600) / DAY_S * 2 * math.pi)
+    return {"temperature": round(21.0 - 3.0 * swing, 1), "humidity": round(45.0 + 10.0 * swing, 1)}

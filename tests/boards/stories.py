@@ -1,0 +1,158 @@
+"""The port contract, told to one port in a process of its own, on either interpreter.
+
+    stories.py DIRECTORY MODULE     (DIRECTORY holds board.json)
+
+Prints ``ok NAME`` or ``FAIL NAME`` and why, a line for each story.
+"""
+
+import json
+import sys
+
+DIRECTORY, MODULE = sys.argv[1:]
+with open(DIRECTORY + "/board.json") as file:
+    SETTINGS = json.load(file)
+WIFI = {"ssid": "home", "password": "secret"}
+
+from twinkle.core.errors import HardwareError  # noqa: E402
+from twinkle.rim import compat  # noqa: E402
+
+
+def make():
+    module = __import__(MODULE)
+    for part in MODULE.split(".")[1:]:
+        module = getattr(module, part)
+    port = module.Port(SETTINGS, DIRECTORY, WIFI)
+    ticks, skipped = port.ticks, [0]
+    port.ticks = lambda: ticks() + skipped[0]
+
+    def rest():
+        skipped[0] += 2100
+
+    port.rest = rest  # as if the sensor had been left alone for long enough
+    return port
+
+
+def tell(**members):
+    with open(DIRECTORY + "/sensor.json", "w") as file:
+        json.dump(members, file)
+
+
+def levels():
+    try:
+        with open(DIRECTORY + "/pins.jsonl") as file:
+            entries = [json.loads(line) for line in file]
+    except OSError:
+        return []
+    return [entry["led"] if "led" in entry else entry["level"] for entry in entries]
+
+
+def fails(port):
+    try:
+        port.read_sensor()
+    except HardwareError as error:
+        return str(error)
+    raise AssertionError("no HardwareError")
+
+
+def story_time_only_goes_forward(port):
+    before = port.ticks()
+    port.sleep(30)
+    assert 25 <= port.ticks() - before < 5000
+
+
+def story_chance_is_from_0_up_to_1(port):
+    found = [port.random() for _ in range(100)]
+    assert 0 <= min(found) <= max(found) < 1 and len(set(found)) > 90
+
+
+def story_the_led_shows_what_it_is_told(port):
+    for level in (1.0, 0.0, 0.25, 0.0):
+        port.led(level)
+    shown = levels()[-4:]
+    dimmed = 0.25 if SETTINGS["led"].get("pwm") else 1.0
+    assert [round(level, 2) for level in shown] == [1.0, 0.0, dimmed, 0.0], shown
+
+
+def story_the_sensor_says_what_the_room_is_like(port):
+    for temperature, humidity in ((23.4, 51.2), (-7.5, 99.9), (0.0, 20.0)):
+        tell(temperature=temperature, humidity=humidity)
+        port.rest()
+        warm, damp = port.read_sensor()
+        assert abs(warm - temperature) < 0.06 and abs(damp - humidity) < 0.06, (warm, damp)
+
+
+def story_a_sensor_that_must_rest_answers_as_before(port):
+    tell(temperature=20.0, humidity=50.0)
+    port.rest()
+    first = port.read_sensor()
+    tell(temperature=30.0, humidity=60.0)
+    assert port.read_sensor() == first
+
+
+def story_a_sensor_that_fails_is_a_hardware_error_and_the_next_sample_is_good(port):
+    for fault in ("absent", "bit", "cut"):
+        tell(temperature=20.0, humidity=50.0, fault=fault)
+        port.rest()
+        assert fails(port)
+        tell(temperature=21.0, humidity=50.0)
+        port.rest()
+        assert abs(port.read_sensor()[0] - 21.0) < 0.06
+
+
+def story_what_no_sensor_can_measure_is_refused(port):
+    tell(temperature=120.0, humidity=50.0)
+    port.rest()
+    assert "cannot measure" in fails(port)
+
+
+def story_its_own_temperature_is_a_number_if_it_has_one(port):
+    value = port.own_temperature()
+    assert value is None or -40 < value < 120
+
+
+def story_the_network_can_be_used_and_the_time_is_known_soon(port):
+    begin = port.ticks()
+    while True:
+        missing = port.network(0)
+        if missing is None:
+            break
+        assert isinstance(missing, str) and missing
+        assert port.ticks() - begin < 10000, missing
+        port.sleep(50)
+    assert port.utc() > 1704067200
+
+
+def story_it_has_a_name_and_counts_its_memory(port):
+    assert port.unique_id() is None or len(port.unique_id()) >= 4
+    assert port.started_by() is None or port.started_by()
+    assert port.memory() > 1000
+
+
+def story_it_can_be_fed_at_any_time(port):
+    port.feed()
+    port.ready()
+    for _ in range(3):
+        port.feed()
+
+
+def main():
+    port = make()
+    for name in sorted([name for name in globals() if name.startswith("story_")]):
+        try:
+            globals()[name](port)
+            print("ok", name)
+        except Exception as error:
+            print("FAIL", name)
+            if compat.MICROPYTHON:
+                sys.print_exception(error, sys.stdout)
+            else:
+                import traceback
+
+                traceback.print_exception(error, file=sys.stdout)
+    port.close()
+    print("closed")
+    port.reset("the end of the stories")
+    print("reset returned")
+
+
+main()

@@ -1,0 +1,242 @@
+"""The whole life on each board's own port with simulated pins, as real processes against the local hub."""
+
+import json
+import queue
+
+import pytest
+from live import LiveHub, eventually
+from places import ROOT
+from process import DeviceProcess
+
+WIFI = {"ssid": "home", "password": "a secret of the house"}
+BENCH = ROOT / "host" / "mock_gpio" / "pico"
+BOARDS = {
+    "desktop": ("cpython", "desktop", {}),
+    "raspberry_pi": ("cpython", "raspberry_pi", {"port": "mock_gpio.raspberry"}),
+    "pico_w": ("micropython", "pico_w", {"led": {"pin": 16, "pwm": True}, "watchdog": 4000}),
+}
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
+        yield live
+
+
+class Bench:
+    """A running device on simulated pins."""
+
+    def __init__(self, hub, kind, folder, **board):
+        interpreter, base, own = BOARDS[kind]
+        self.hub, self.kind = hub, kind
+        self.id = f"{kind}-{folder.parent.name}"[-100:].replace("_", "-")
+        text = f"{hub.add(self.id)};Port={hub.info['mqttPort']}"
+        with open(hub.info["caFile"], "rb") as file:
+            self.process = DeviceProcess(
+                *(interpreter, folder, text, file.read(), {**own, **board}),
+                base=base,
+                wifi=WIFI,
+                before=[BENCH] if kind == "pico_w" else [],
+            )
+        self.tell("sensor", temperature=21.5, humidity=40)
+
+    def tell(self, what, **members):
+        """Say what the sensor, the air or the clock is like."""
+        new = self.process.folder / f"{what}.new"
+        new.write_text(json.dumps(members))
+        new.replace(self.process.folder / f"{what}.json")
+
+    def call(self, method, payload=None):
+        outcome = queue.Queue()
+        self.hub.call("invoke", self.id, method, payload, done=outcome.put)
+        return outcome.get(timeout=30)
+
+    def configure(self, number, frequency="1s"):
+        """A new configuration, applied."""
+        desired = {"configId": number, "sendFrequency": frequency}
+        self.hub.call("patch_twin", self.id, {"properties": {"desired": desired}})
+        self.hub.until_reported(self.id, configId=number, status="Success")
+
+    def telemetry(self, **members):
+        """Wait for a message with these values."""
+        return self.hub.event(
+            "Telemetry",
+            lambda event: (
+                event["deviceId"] == self.id
+                and all(abs(event["body"][name] - value) < 0.06 for name, value in members.items())
+            ),
+        )
+
+    def online(self):
+        """Wait until it can be called."""
+        eventually(lambda: self.hub.call("get_device", self.id)["connectionState"] == "Connected")
+        eventually(lambda: getattr(self._try("turnoff"), "status", None) == 200)
+
+    def _try(self, method):
+        try:
+            return self.call(method)
+        except Exception as error:
+            return error
+
+
+@pytest.fixture
+def bench(request, hub, tmp_path):
+    """A function that makes a Bench on a kind of board."""
+    made = []
+
+    def make(kind, **board):
+        made.append(Bench(hub, kind, tmp_path / "device", **board))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.process.stop()
+        assert WIFI["password"] not in "\n".join(one.process.log)
+        assert not any("Traceback" in line for line in one.process.log), one.process.log
+
+
+@pytest.mark.parametrize("kind", BOARDS)
+def test_the_whole_life(bench, kind, hub):
+    device = bench(kind)
+    process = device.process.start()
+    process.wait_for(" ready")
+    device.telemetry(temp=21.5, humid=40)
+    device.configure(3)
+    device.tell("sensor", temperature=-7.5, humidity=99.9)
+    device.telemetry(temp=-7.5, humid=99.9)
+    seen = len(process.leds())
+    assert device.call("turnon").status == 200
+    eventually(lambda: process.leds()[seen:] == [1.0])
+    assert device.call("turnoff").status == 200
+    eventually(lambda: process.leds()[seen:] == [1.0, 0.0])
+    assert device.call("blink", 0.2).status == 200
+    eventually(lambda: process.leds()[seen + 2 : seen + 6] == [1.0, 0.0, 1.0, 0.0])
+    assert device.call("rebootDevice").status == 200
+    assert process.wait_for_end() == 3
+    process.start()
+    if kind == "pico_w":
+        process.wait_for("started by a reset or the watchdog")
+    eventually(lambda: "rebootTime" in hub.reported(device.id))
+    assert process.record("config") == {"configId": 3, "sendFrequency": "1s"}
+
+
+@pytest.mark.parametrize("kind", BOARDS)
+def test_a_sensor_that_is_pulled_is_reported_as_failing_and_nothing_is_made_up(bench, kind, hub):
+    device = bench(kind)
+    device.process.start().wait_for(" ready")
+    device.configure(2, "3s")
+    device.telemetry(temp=21.5)
+    heard = []
+    stop = hub.call("listen", heard.append)
+    device.tell("sensor", temperature=21.5, humidity=40, fault="absent")
+    hub.event(
+        "twinChangeEvents",
+        lambda event: (
+            event["deviceId"] == device.id
+            and event["body"]["properties"].get("reported", {}).get("sensor", {}).get("status") == "failing"
+        ),
+        limit=30,
+    )
+    told = hub.reported(device.id)["sensor"]
+    assert told["failures"] == told["errors"] == 1 and told["age"] >= 3 and told["lastGood"]
+    assert not any(e["source"] == "Telemetry" and e["deviceId"] == device.id for e in heard)
+    stop()
+    device.tell("sensor", temperature=22.5, humidity=40)
+    device.telemetry(temp=22.5)
+    eventually(lambda: hub.reported(device.id)["sensor"] == {"status": "ok", "errors": 1})
+
+
+# --- what is pulled away at each step of a life
+
+
+def connected(device):
+    device.online()
+
+
+def configured(device):
+    device.configure(int(device.hub.reported(device.id).get("configId", 1)) + 1)
+
+
+def lit(device):
+    device.online()
+    assert device.call("turnon").status == 200
+
+
+def rebooted(device):
+    device.online()
+    assert device.call("rebootDevice").status == 200
+    assert device.process.wait_for_end() == 3
+    device.process.start()
+    device.process.wait_for(" ready", 40)
+
+
+STEPS = (connected, configured, lit, rebooted)
+AWAY = {
+    "sensor": {"sensor": {"temperature": 21.5, "humidity": 40, "fault": "absent"}},
+    "wifi": {"air": {"wifi": "gone"}},
+    "deaf wifi": {"air": {"wifi": "deaf"}},
+    "clock": {"clock": {"ntp": "noise"}},
+}
+BACK = {
+    "sensor": {"temperature": 21.5, "humidity": 40},
+    "air": {"wifi": "there"},
+    "clock": {"ntp": "answers"},
+}
+
+
+@pytest.mark.parametrize("thing", AWAY)
+def test_pulling_a_thing_away_at_any_step_never_ends_the_program_of_a_pico(bench, thing, hub):
+    device = bench("pico_w")
+    ((file, gone),) = AWAY[thing].items()
+    device.tell(file, **gone)
+    device.process.start()
+    device.process.wait_for("network: joining")
+    device.tell(file, **BACK[file])
+    for step in STEPS:
+        step(device)
+        device.tell(file, **gone)
+        if file != "sensor":
+            hub.drop(device.id, f"{thing} was pulled away")
+            if file == "air":
+                device.process.wait_for("link lost", 30)
+        device.tell(file, **BACK[file])
+    device.online()
+
+
+@pytest.mark.parametrize("kind", ["desktop", "raspberry_pi"])
+def test_pulling_the_sensor_or_the_line_away_at_any_step_never_ends_the_program(bench, kind, hub):
+    device = bench(kind)
+    device.process.start()
+    for step in STEPS:
+        step(device)
+        device.tell("sensor", temperature=21.5, humidity=40, fault="absent")
+        hub.drop(device.id)
+        device.tell("sensor", temperature=21.5, humidity=40)
+    device.online()
+
+
+def test_a_program_that_hangs_is_killed_by_the_watchdog_and_comes_back(bench, hub):
+    device = bench("pico_w", app="twin_apps.stuck", watchdog=1500)
+    device.process.start().wait_for(" ready")
+    outcome = queue.Queue()
+    hub.call("invoke", device.id, "stick", None, done=outcome.put)
+    assert device.process.wait_for_end() == -14, "killed by the alarm"
+    device.process.start()
+    device.process.wait_for("started by a reset or the watchdog")
+    device.process.wait_for(" ready")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"sensor": {"model": "DHT33", "pin": 15}},
+            "sensor model DHT33 is not known: use one of DHT11, DHT22",
+        ),
+        ({"app": "apps.nothing"}, "app apps.nothing cannot be loaded"),
+    ],
+)
+def test_a_wrong_board_file_is_one_line_and_status_2(bench, changes, words):
+    process = bench("pico_w", **changes).process.start()
+    process.wait_for(words)
+    assert process.wait_for_end() == 2
