@@ -19,12 +19,13 @@ def need(path: Path) -> Path:
     return path
 
 
-def run_micropython(*arguments, heap=HEAP, path=(), timeout=120, before=()):
+def run_micropython(*arguments, heap=HEAP, path=(), first=(), timeout=120, before=()):
     """Run 32-bit MicroPython with the device's files on its path; answers the finished process.
 
+    ``path`` and ``first``: more folders, at the end and at the beginning.
     ``before``: a command to run it under.
     """
-    places = [ROOT / "firmware", PRIVATE / "lib", ROOT / "host", *path]
+    places = [*first, ROOT / "firmware", PRIVATE / "lib", ROOT / "host", *path]
     environment = {**os.environ, "MICROPYPATH": ":".join(map(str, places))}
     return subprocess.run(
         [*before, need(MICROPYTHON), "-X", f"heapsize={heap}", *map(str, arguments)],

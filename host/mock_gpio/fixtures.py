@@ -1,17 +1,38 @@
-"""pytest fixtures for whoever writes an application or a port; load them with
+"""pytest fixtures for whoever writes an application or a port, at three depths; load them with
 
     pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
 
-``raspberry_pi(...)`` makes the Raspberry Pi port itself on gpiozero's mock pins and
-on Adafruit's driver at the end of a simulated wire::
+``mock_board(app)``: the application on a board in memory, with a hub and a virtual clock::
 
-    def test_the_fan_starts_when_it_is_warm(raspberry_pi):
+    def test_it_blinks(mock_board):
+        board = mock_board("apps.environment")
+        assert board.call("blink", 2).status == 200
+        board.run(3)                                       # virtual seconds
+        board.led.assert_levels_and_times((0, 1.0), (1, 0.0), (2, 1.0), (3, 0.0))
+        board.temperature = 31.0                           # or board.fault = "absent"
+        board.run(60)
+        assert board.telemetry[-1]["temp"] == 31.0
+
+``raspberry_pi(...)``: the Raspberry Pi port itself on gpiozero's mock pins and on
+Adafruit's driver at the end of a simulated wire::
+
+    def test_a_warm_room(raspberry_pi):
         board = raspberry_pi(model="DHT22")
         board.tell(temperature=31.0, humidity=40)
         assert board.port.read_sensor() == (31.0, 40.0)
         board.port.led(0.5)
-        board.pin.assert_states([0, 0.5])         # gpiozero's own assertions
-        board.pass_time(2.1)                      # virtual seconds: the sensor has rested
+        board.pin.assert_states([0, 0.5])                  # gpiozero's own assertions
+        board.pass_time(2.1)                               # the sensor has rested
+
+``pico_w(app)``: the Pico W port itself, a real process under MicroPython on stand-ins
+for ``machine``, ``network``, ``dht`` and ``ntptime``, with a real hub over TLS::
+
+    def test_a_pico(pico_w):
+        device = pico_w("apps.environment", led={"pin": 16, "pwm": True})
+        device.wait_for(" ready")                          # a line of its log
+        (device.folder / "sensor.json").write_text('{"temperature": 31, "humidity": 40}')
+        (device.folder / "air.json").write_text('{"wifi": "gone"}')
+        assert device.leds()[-1] == 0.0                    # what the pin has shown
 """
 
 import sys
@@ -86,3 +107,58 @@ def raspberry_pi():
     for board in made:
         board.port.close()
         board.bench.remove()
+
+
+@pytest.fixture
+def mock_board():
+    """A function that makes a mock board with an application on it, connected to a hub in memory.
+
+    See the module's text; the board is a ``mock_gpio.world.Board``.
+    """
+    from .world import World
+
+    worlds = []
+
+    def make(app, interpreter="cpython", **config):
+        world = World(interpreter)
+        worlds.append(world)
+        board = world.add("mock-board", app, config or None)
+        world.until(lambda: board.state == "ready")
+        return board
+
+    yield make
+    for world in worlds:
+        world.close()
+
+
+@pytest.fixture
+def pico_w(tmp_path):
+    """A function that starts a Pico W under MicroPython, on stand-ins for its modules, with a local hub.
+
+    Answers a ``mock_gpio.process.DeviceProcess`` with ``hub`` (a LiveHub) and ``id``;
+    ``apps`` are folders in which it looks for applications.
+    """
+    from ..hub.live import LiveHub
+    from .process import PICO_MODULES, DeviceProcess
+
+    with LiveHub(tmp_path / "hub") as hub:
+        started = []
+
+        def start(app="apps.environment", apps=(), **board):
+            device_id = f"pico-{len(started)}"
+            text = f"{hub.add(device_id)};Port={hub.info['mqttPort']}"
+            with open(hub.info["caFile"], "rb") as file:
+                process = DeviceProcess(
+                    *("micropython", tmp_path / device_id, text, file.read(), {"app": app, **board}),
+                    base="pico_w",
+                    wifi={"ssid": "home", "password": "not a real password"},
+                    before=[PICO_MODULES],
+                    apps=apps,
+                )
+            process.hub, process.id = hub, device_id
+            started.append(process.start())
+            return process
+
+        yield start
+        for process in started:
+            process.stop()

@@ -7,7 +7,8 @@ of its own, where a hub that a developer runs is not in the way.
 import contextlib
 
 import pytest
-from live import LiveHub
+
+from twinkle_host.hub.live import LiveHub
 
 ADDRESS = "127.0.0.77"
 HOST = "contoso.example"

@@ -8,7 +8,8 @@ import pytest
 from azure.iot.device import Message, MethodResponse
 from azure.iot.hub import DigitalTwinClient
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
-from live import eventually
+
+from twinkle_host.hub.live import eventually
 
 ADDRESS = "127.0.0.77"
 HOST = "contoso.example"

@@ -10,8 +10,9 @@ import pytest
 from azure.iot.device import Message, MethodResponse
 from azure.iot.device.exceptions import ClientError, CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, QuerySpecification, Twin, TwinProperties
-from live import LiveHub, eventually
 from msrest.exceptions import HttpOperationError
+
+from twinkle_host.hub.live import LiveHub, eventually
 
 ADDRESS = "127.0.0.77"
 

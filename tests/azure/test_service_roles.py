@@ -9,9 +9,10 @@ import json
 import pytest
 from azure.iot.hub import DigitalTwinClient, IoTHubRegistryManager
 from azure.iot.hub.models import CloudToDeviceMethod, QuerySpecification, Twin, TwinProperties
-from live import LiveHub, eventually
 from msrest.exceptions import HttpOperationError
-from process import DeviceProcess
+
+from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.mock_gpio.process import DeviceProcess
 
 ACK = "Successfully executed patch"
 SINCE = datetime.datetime(2020, 10, 21, 14, 8, 42)

@@ -4,12 +4,12 @@ import json
 import queue
 
 import pytest
-from live import LiveHub, eventually
 from places import ROOT
-from process import DeviceProcess
+
+from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
 
 WIFI = {"ssid": "home", "password": "a secret of the house"}
-BENCH = ROOT / "host" / "mock_gpio" / "pico"
 BOARDS = {
     "desktop": ("cpython", "desktop", {}),
     "raspberry_pi": ("cpython", "raspberry_pi", {"port": "mock_gpio.raspberry"}),
@@ -36,7 +36,8 @@ class Bench:
                 *(interpreter, folder, text, file.read(), {**own, **board}),
                 base=base,
                 wifi=WIFI,
-                before=[BENCH] if kind == "pico_w" else [],
+                before=[PICO_MODULES] if kind == "pico_w" else [],
+                apps=[ROOT / "tests" / "device"],
             )
         self.tell("sensor", temperature=21.5, humidity=40)
 

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 from issue import Authority
-from live import LiveHub
-from process import DeviceProcess
 
 from twinkle_host.device_certificate import make_certificate
+from twinkle_host.hub.live import LiveHub
+from twinkle_host.mock_gpio.process import DeviceProcess
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,13 @@
 
 import json
 import queue
+from pathlib import Path
 
 import pytest
-from live import LiveHub, eventually
 from places import HEAP, run_micropython
-from process import DeviceProcess
 
+from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.mock_gpio.process import DeviceProcess
 from twinkle_host.run import RESET_STATUS
 
 INTERPRETERS = ["cpython", "micropython"]
@@ -35,7 +36,9 @@ def device(request, hub, tmp_path, name):
         if "Port=" not in text:
             text += f";Port={live.info['mqttPort']}"
         with open(live.info["caFile"], "rb") as file:
-            process = DeviceProcess(request.param, tmp_path / "device", text, file.read(), **options)
+            process = DeviceProcess(
+                request.param, tmp_path / "device", text, file.read(), apps=[Path(__file__).parent], **options
+            )
         made.append((process, text))
         return process.start()
 

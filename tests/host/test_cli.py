@@ -10,9 +10,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from live import LiveHub
 from places import ROOT
-from process import DeviceProcess
+
+from twinkle_host.hub.live import LiveHub
+from twinkle_host.mock_gpio.process import DeviceProcess
 
 TWINKLE = Path(sys.executable).with_name("twinkle")
 

@@ -5,9 +5,10 @@ import ssl
 
 import pytest
 from newer_umqtt import install
-from places import PRIVATE, need
-from process import DeviceProcess
+from places import PRIVATE, ROOT, need
 from scripted import Authority, ScriptedServer, hear, publish, stay
+
+from twinkle_host.mock_gpio.process import DeviceProcess
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 QUICK = {"app": "twin_apps.reporter"}
@@ -30,7 +31,9 @@ def device(request, tmp_path, authority):
 
     def make(port, dial="localhost", ca=authority.pem, **options):
         text = f"HostName=localhost;DeviceId=d1;SharedAccessKey={KEY};GatewayHostName={dial};Port={port}"
-        process = DeviceProcess(request.param, tmp_path / "device", text, ca, **options).start()
+        process = DeviceProcess(
+            request.param, tmp_path / "device", text, ca, apps=[ROOT / "tests" / "device"], **options
+        ).start()
         made.append(process)
         return process
 

@@ -10,10 +10,10 @@ import struct
 import pytest
 import requests
 from azure.iot.hub.sastoken import SasToken
-from live import LiveHub, eventually
 
 from twinkle_host.hub.certificates import Certificates
 from twinkle_host.hub.endpoint import MAX_UNREAD
+from twinkle_host.hub.live import LiveHub, eventually
 from twinkle_host.hub.server import BusyPort, ServerError
 from twinkle_host.hub.store import SqliteStore, StoreError
 

@@ -1,20 +1,26 @@
 """A world in memory: the real hub core, real device cores, and time that is only a number.
 
-Every test in this room runs twice: with the device core in this process, and
-with the same files in 32-bit MicroPython behind tests/device/bridge.py.
+A device's core runs in this process, or, the same files, in 32-bit MicroPython
+behind the module ``bridge``. The pytest fixture ``mock_board`` makes a world with
+one board.
 """
 
 import json
 import math
 import os
 import subprocess
+import sys
 from collections import deque
 
-from bridge import Bridge
-from places import HEAP, MICROPYTHON, PRIVATE, ROOT, need
+from ..hub.core import ConnectRefused, Hello, Hub, MemoryStore
+from ..paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE
+from .bridge import Bridge
+from .sensor import DhtSensor, decode
 
-from twinkle_host.hub.core import ConnectRefused, Hello, Hub, MemoryStore
+if str(FIRMWARE) not in sys.path:
+    sys.path.append(str(FIRMWARE))
 
+HEAP = "128k"  # of the MicroPython that runs a device
 EPOCH = 1_795_000_000.0  # 2026-11-18
 SUBSCRIPTIONS = [
     ("$iothub/twin/res/#", 1),
@@ -37,12 +43,12 @@ class VirtualClock:
 
 
 class MicroPythonBridge:
-    """The bridge, in a MicroPython process."""
+    """The bridge, in a MicroPython process. ``places``: where applications are looked for too."""
 
-    def __init__(self):
-        places = [ROOT / "firmware", PRIVATE / "lib", ROOT / "tests" / "device"]
+    def __init__(self, places=()):
+        places = [FIRMWARE, PRIVATE / "lib", *places]
         self._process = subprocess.Popen(
-            [need(MICROPYTHON), "-X", f"heapsize={HEAP}", ROOT / "tests" / "device" / "bridge.py"],
+            [MICROPYTHON, "-X", f"heapsize={HEAP}", HOST / "mock_gpio" / "bridge.py"],
             env={**os.environ, "MICROPYPATH": ":".join(map(str, places))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -64,11 +70,26 @@ class MicroPythonBridge:
         self._process.stdout.close()
 
 
+class LedHistory(list):
+    """What an LED has shown: ``(seconds, level)``, oldest first."""
+
+    def assert_levels(self, *expected):
+        """The levels, in their order."""
+        levels = tuple(level for _, level in self)
+        assert levels == expected, f"the LED showed {levels}"
+
+    def assert_levels_and_times(self, *expected):
+        """``(seconds since the first change, level)``, exact to a millisecond."""
+        shown = tuple((round(seconds - self[0][0], 3), level) for seconds, level in self)
+        assert shown == expected, f"the LED showed {shown}"
+
+
 class Board:
     """One board with a device on it: performs the core's actions in the world's memory.
 
-    ``led`` is the history of ``(seconds, level)``, ``disk`` the records, ``log`` the
-    lines, ``sent`` every publish as ``(topic, payload)``.
+    ``led`` is the LED's history, ``disk`` the records, ``log`` the lines, ``sent`` every
+    publish as ``(topic, payload)``. The room is ``temperature`` (°C) and ``humidity``
+    (%); ``fault`` and ``lag`` are the sensor's, see the module ``sensor``.
     """
 
     def __init__(self, world, bridge, device_id, app, config):
@@ -81,10 +102,12 @@ class Board:
             "connectionString": world.hub.connection_string(device_id),
             "information": {"manufacturer": "Contoso"},
         }
-        self.disk, self.led, self.log, self.sent = {}, [], [], []
+        self.disk, self.led, self.log, self.sent = {}, LedHistory(), [], []
         self.restarts = 0
         self.connects = 0
         self.temperature, self.humidity = 21.5, 40.0
+        self.fault, self.lag = None, 0
+        self._sensor = DhtSensor("DHT22", self._room)
         self.own_temperature, self.memory = 30.0, 65536
         self.flash_error = None
         self.reachable = True
@@ -124,6 +147,36 @@ class Board:
     def plug(self):
         """Give the network back."""
         self.reachable = True
+
+    # --- what a test asks of it
+
+    def run(self, seconds=1.0):
+        """Let virtual time pass."""
+        self.world.run(seconds)
+
+    def call(self, method, payload=None):
+        """Call a direct method; the result, which must come within 30 virtual seconds."""
+        results = self.world.invoke(self.device_id, method, payload)
+        self.world.until(lambda: results, 31)
+        return results[0]
+
+    def desire(self, **members):
+        """Change the desired properties."""
+        self.world.desired(self.device_id, members)
+
+    @property
+    def reported(self):
+        """The reported properties."""
+        return self.world.reported(self.device_id)
+
+    @property
+    def telemetry(self):
+        """The bodies of its messages so far."""
+        return [
+            event["body"]
+            for event in self.world.events
+            if event["source"] == "Telemetry" and event["deviceId"] == self.device_id
+        ]
 
     # --- how the hub reaches it (the contract of a Link)
 
@@ -194,9 +247,24 @@ class Board:
             self._session = None
 
     def _read(self):
-        reading = {"temperature": self.temperature, "humidity": self.humidity}
-        reading.update(ownTemperature=self.own_temperature, memory=self.memory)
-        self._events.append(["reading", [reading]])
+        reading = {"ownTemperature": self.own_temperature, "memory": self.memory}
+        frame = self._sensor.frame(self.world.clock.utc())
+        try:
+            if frame is None:
+                raise ValueError("no answer")
+            reading["temperature"], reading["humidity"] = decode("DHT22", frame)
+        except ValueError as error:
+            self._events.append(["failed", [str(error), reading]])
+        else:
+            self._events.append(["reading", [reading]])
+
+    def _room(self):
+        return {
+            "temperature": self.temperature,
+            "humidity": self.humidity,
+            "fault": self.fault,
+            "lag": self.lag,
+        }
 
     def _led(self, level):
         self.led.append((self.world.clock.seconds, level))
@@ -220,10 +288,15 @@ class Board:
 
 
 class World:
-    """The hub and its devices under one clock."""
+    """The hub and its devices under one clock.
 
-    def __init__(self, interpreter, store=None):
+    ``interpreter``: of the devices; ``places``: where applications are looked for
+    besides the project's own.
+    """
+
+    def __init__(self, interpreter="cpython", store=None, places=()):
         self.clock = VirtualClock()
+        self._places = places
         self.hub = Hub("contoso.azure-devices.net", self.clock, store or MemoryStore(), os.urandom)
         self.interpreter = interpreter
         self.boards = []
@@ -242,7 +315,7 @@ class World:
 
     def board_for(self, device_id, app="twin_apps.plain", config=None, on=True):
         """A board for an identity that exists."""
-        bridge = MicroPythonBridge() if self.interpreter == "micropython" else Bridge()
+        bridge = MicroPythonBridge(self._places) if self.interpreter == "micropython" else Bridge()
         board = Board(self, bridge, device_id, app, config)
         self.boards.append(board)
         if on:

@@ -1,4 +1,4 @@
-"""A real local hub in a thread of the test process, and waiting for what it tells."""
+"""A local hub in a thread of this process, for tests, and waiting for what it tells."""
 
 import asyncio
 import queue
@@ -7,7 +7,7 @@ import time
 from operator import attrgetter
 from pathlib import Path
 
-from twinkle_host.hub.server import Server, Settings
+from .server import Server, Settings
 
 WAIT_S = 20.0
 

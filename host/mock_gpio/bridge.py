@@ -1,7 +1,7 @@
 """A device core that is told what happens in JSON, on either interpreter.
 
 Under MicroPython it is a process that reads one request a line and answers one
-line; under CPython the test calls handle() itself. A request holds the time, the
+line; under CPython the world calls handle() itself. A request holds the time, the
 events since the last one and answers with the actions and the next due moment.
 Bytes travel as hex.
 """
@@ -55,6 +55,9 @@ class Bridge:
 
     def _reading(self, now, reading):
         self.device.on_reading(reading)
+
+    def _failed(self, now, reason, reading):
+        self.device.on_reading_failed(reason, reading)
 
     def _stored(self, now, name, error):
         self.device.on_stored(name, error)

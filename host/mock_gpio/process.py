@@ -1,4 +1,4 @@
-"""A real device process on either interpreter, for tests."""
+"""A real device process on either interpreter, for tests: started, listened to, stopped."""
 
 import json
 import os
@@ -9,9 +9,11 @@ import sys
 import threading
 import time
 
-from places import HEAP, MICROPYTHON, PRIVATE, ROOT, need
+from ..paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE
 
-PATHS = [ROOT / "firmware", PRIVATE / "lib", ROOT / "host"]
+HEAP = "128k"
+PATHS = [FIRMWARE, PRIVATE / "lib", HOST]
+PICO_MODULES = HOST / "mock_gpio" / "pico"  # stand-ins for MicroPython's modules of a Pico W
 
 
 class DeviceProcess:
@@ -19,7 +21,8 @@ class DeviceProcess:
 
     ``heap``: MicroPython's heap. ``umqtt``: a folder that is searched for umqtt
     before the installed one. ``base``: the board file; ``board``: what differs from
-    it. ``before``: folders searched before all others. ``wifi``: its credentials.
+    it. ``before``: folders searched before all others. ``apps``: folders with more
+    applications. ``wifi``: its credentials.
     """
 
     def __init__(
@@ -34,20 +37,19 @@ class DeviceProcess:
         base="desktop",
         wifi=None,
         before=(),
+        apps=(),
     ):
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        settings = json.loads((ROOT / "boards" / f"{base}.json").read_text())
+        settings = json.loads((BOARDS / f"{base}.json").read_text())
         (folder / "board.json").write_text(json.dumps({**settings, **(board or {})}))
         (folder / "credentials.json").write_text(
             json.dumps({"connectionString": connection_string, "wifi": wifi})
         )
         (folder / "ca.pem").write_bytes(ca_pem)
-        paths = ":".join(
-            str(path) for path in [*before, *([umqtt] if umqtt else []), *PATHS, ROOT / "tests" / "device"]
-        )
+        paths = ":".join(str(path) for path in [*before, *([umqtt] if umqtt else []), *PATHS, *apps])
         if interpreter == "micropython":
-            self._command = [need(MICROPYTHON), "-X", f"heapsize={heap}"]
+            self._command = [MICROPYTHON, "-X", f"heapsize={heap}"]
             self._environment = {**os.environ, "MICROPYPATH": paths}
         else:
             self._command = [sys.executable, "-B", "-u"]
@@ -59,7 +61,7 @@ class DeviceProcess:
         """Start it (again)."""
         (self.folder / "stop").unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            [*self._command, ROOT / "firmware" / "main.py", self.folder],
+            [*self._command, FIRMWARE / "main.py", self.folder],
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,73 @@
+"""The harness as an author of applications uses it: the examples of its own text, and some more."""
+
+import re
+
+import pytest
+
+from twinkle_host.mock_gpio import fixtures
+
+pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
+
+EXAMPLES = {
+    name: re.sub(r"^    ", "", "    " + text, flags=re.MULTILINE)
+    for text, name in re.findall(r"    (def (\w+)\(.*?)(?=\n\n|\Z)", fixtures.__doc__, re.DOTALL)
+}
+
+
+def test_each_depth_has_an_example_of_ten_lines_or_less():
+    assert set(EXAMPLES) == {"test_it_blinks", "test_a_warm_room", "test_a_pico"}
+    assert all(len(text.strip().splitlines()) <= 10 for text in EXAMPLES.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "fixture"),
+    [("test_it_blinks", "mock_board"), ("test_a_warm_room", "raspberry_pi"), ("test_a_pico", "pico_w")],
+)
+def test_the_examples_of_the_text_are_true(name, fixture, request):
+    space = {}
+    exec(EXAMPLES[name], space)
+    space[name](request.getfixturevalue(fixture))
+
+
+def test_a_mock_boards_sensor_fails_as_it_is_told(mock_board):
+    board = mock_board("apps.environment", configId=1, sendFrequency="10s")
+    for fault in ("absent", "bit", "cut"):
+        sent = len(board.telemetry)
+        board.fault = fault
+        board.run(25)
+        assert board.reported["sensor"]["status"] == "failing"
+        assert len(board.telemetry) <= sent + 1
+        board.fault = None
+        board.run(25)
+        assert board.reported["sensor"]["status"] == "ok"
+
+
+def test_a_late_sensor_is_read_at_the_second_try_and_nobody_is_troubled(mock_board):
+    board = mock_board("apps.environment", configId=1, sendFrequency="10s")
+    board.fault = "late"
+    board.run(60)
+    assert len(board.telemetry) >= 5 and "sensor" not in board.reported
+
+
+def test_a_slow_sensor_follows_the_room(mock_board):
+    board = mock_board("apps.environment", configId=1, sendFrequency="10s")
+    board.run(20)
+    board.lag, board.temperature = 30, 40.0
+    board.run(60)
+    seen = [message["temp"] for message in board.telemetry]
+    assert seen == sorted(seen) and 21.5 < seen[3] < 40
+
+
+def test_the_same_on_micropython(mock_board):
+    board = mock_board("apps.climate", interpreter="micropython")
+    board.desire(patchId="Init", fanOn="true")
+    board.run(2)
+    assert board.reported["fanOn"] in ("true", "{unknown}")
+
+
+def test_the_leds_history_tells_what_is_wrong(mock_board):
+    board = mock_board("apps.environment")
+    board.call("turnon")
+    board.led.assert_levels(1.0)
+    with pytest.raises(AssertionError, match=r"the LED showed \(1\.0,\)"):
+        board.led.assert_levels(0.0)
