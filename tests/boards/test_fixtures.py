@@ -1,16 +1,17 @@
 """The harness as an author of applications uses it: the examples of its own text, and some more."""
 
+import ast
 import re
 
 import pytest
-
-from twinkle_host.mock_gpio import fixtures
+from places import ROOT
 
 pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
 
+TEXT = ast.get_docstring(ast.parse((ROOT / "host" / "mock_gpio" / "fixtures.py").read_text()), clean=False)
 EXAMPLES = {
     name: re.sub(r"^    ", "", "    " + text, flags=re.MULTILINE)
-    for text, name in re.findall(r"    (def (\w+)\(.*?)(?=\n\n|\Z)", fixtures.__doc__, re.DOTALL)
+    for text, name in re.findall(r"    (def (\w+)\(.*?)(?=\n\n|\Z)", TEXT, re.DOTALL)
 }
 
 

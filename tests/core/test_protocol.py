@@ -107,14 +107,14 @@ def test_seconds_become_iso_time():
     assert iso(951782399) == "2000-02-28T23:59:59Z"
     assert iso(951782400) == "2000-02-29T00:00:00Z"
     assert iso(1709251199) == "2024-02-29T23:59:59Z"
-    assert iso(1795225383.7) == "2026-11-21T01:43:03Z"
+    assert iso(1795225383) == "2026-11-21T01:43:03Z"
     assert iso(4102444800) == "2100-01-01T00:00:00Z"
 
 
 def test_iso_time_becomes_seconds():
     for seconds in (0, 951782399, 951782400, 1709251199, 1795225383, 4102444800):
         assert parse_iso(iso(seconds)) == seconds
-    assert parse_iso("2020-10-21T14:08:42.500Z") == 1603289322.5
+    assert parse_iso("2020-10-21T14:08:42.500Z") == 1603289322
     assert parse_iso("2020-10-21T16:08:42.0000000+02:00") == 1603289322
     for text in (
         None,

@@ -1,7 +1,9 @@
 """Wall-clock time for a core that owns no clock.
 
 The rim says now and then what the time is; between those moments the core
-counts on with the monotonic milliseconds it is given.
+counts on with the monotonic milliseconds it is given. Everything is counted in
+whole numbers: a Pico's floats have 24 bits, which for seconds since 1970 is a
+resolution of two minutes.
 """
 
 
@@ -13,16 +15,16 @@ class WallClock:
 
     def set(self, utc, now):
         """It is ``utc`` (seconds since 1970) at monotonic ``now`` (milliseconds)."""
-        self._base = utc - now / 1000
+        self._base = int(utc * 1000) - now
 
     def utc(self, now):
-        """Seconds since 1970, or None while the time is not known."""
-        return None if self._base is None else self._base + now / 1000
+        """Whole seconds since 1970, or None while the time is not known."""
+        return None if self._base is None else (self._base + now) // 1000
 
 
 def iso(utc):
-    """``2026-11-21T08:30:00Z`` from seconds since 1970; ISO 8601, whole seconds, UTC."""
-    days, rest = divmod(int(utc), 86400)
+    """``2026-11-21T08:30:00Z`` from whole seconds since 1970; ISO 8601, UTC."""
+    days, rest = divmod(utc, 86400)
     # Days to a civil date by 400-year eras that begin on 1 March, so that the
     # leap day is the last of its year.
     days += 719468
@@ -40,9 +42,9 @@ def iso(utc):
 
 
 def parse_iso(text):
-    """Seconds since 1970 from ``2026-11-21T08:30:00Z``, a fraction or an offset allowed.
+    """Whole seconds since 1970 from ``2026-11-21T08:30:00Z``, a fraction or an offset allowed.
 
-    ValueError for anything else.
+    The fraction is cut off. ValueError for anything else.
     """
     if not isinstance(text, str) or len(text) < 20 or text[4] + text[7] + text[10] != "--T":
         raise ValueError("not an ISO 8601 time")
@@ -53,7 +55,6 @@ def parse_iso(text):
         digits = 1
         while digits < len(zone) and zone[digits] in "0123456789":
             digits += 1
-        seconds += float("0" + zone[:digits])
         zone = zone[digits:]
     if zone not in ("Z", "z"):
         if len(zone) != 6 or zone[0] not in "+-":

@@ -34,7 +34,7 @@ class Reboot:
         """What is to be reported after a reboot, as a patch; empty when there was none."""
         if self._record is None or utc is None:
             return {}
-        return {"rebootTime": iso(utc - (now - self._started) / 1000)}
+        return {"rebootTime": iso(utc - (now - self._started) // 1000)}
 
     def reported(self):
         """The hub has it."""
