@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,7 @@ class DeviceProcess:
         self._process = subprocess.Popen(
             [*self._command, FIRMWARE / "main.py", self.folder],
             env=self._environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -81,6 +83,19 @@ class DeviceProcess:
         for line in process.stdout:
             lines.put(line.rstrip("\n"))
         lines.put(None)
+
+    def type(self, line):
+        """Type a line on its console."""
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def ask(self, line, limit=20):
+        """Type a line; the lines of the answer, the ``ok`` or ``err …`` included."""
+        at = len(self.log)
+        self.type(line)
+        while not (self.log[at:] and re.match(r'ok$|err |\{.*"ok": (true|false)', self.log[-1])):
+            self.wait_for("", limit)
+        return self.log[at:]
 
     def wait_for(self, part, limit=20):
         """The next log line that holds ``part``; fails when the process ends or time runs out."""

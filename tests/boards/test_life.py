@@ -227,6 +227,36 @@ def test_a_program_that_hangs_is_killed_by_the_watchdog_and_comes_back(bench, hu
     device.process.wait_for(" ready")
 
 
+def test_a_technician_types_while_the_cloud_goes_on(bench, hub):
+    """A session on a Pico W's serial line."""
+    device = bench("pico_w")
+    process = device.process.start()
+    process.wait_for(" ready")
+    device.configure(3)
+    status = process.ask("status")
+    assert "link: ready" in status and "configId: 3" in status and status[-1] == "ok"
+    assert "temperature: 21.5" in [line.replace("21.50000", "21.5") for line in process.ask("read")]
+    seen = len(process.leds())
+    assert process.ask("led on")[-1] == "ok"
+    assert process.leds()[seen:] == [1.0]
+    assert process.ask("call turnoff")[-1] == "ok"
+    assert device.call("turnon").status == 200
+    assert process.ask("nonsense")[-1] == "err 404 there is no such verb; type help"
+
+
+@pytest.mark.parametrize("noise", ["\0\1\2\x1b[31m\x7f\x80\xff", "x" * 10_000, "stat", "led bli\x03status"])
+def test_hostile_lines_leave_a_device_that_works(bench, noise):
+    device = bench("pico_w")
+    process = device.process.start()
+    process.wait_for(" ready")
+    process.type(noise)
+    assert process.wait_for("")  # whatever it says, it says something
+    device.online()
+    while not process.log[-1].startswith("link:"):
+        process.type("status")
+        process.wait_for("link:")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -16,6 +16,8 @@ The actions, as tuples:
     ("led", level)                     0.0 to 1.0
     ("store", name, record)            write a record (None deletes it), then on_stored
     ("reset", reason)                  restart the device
+    ("print", text)                    a line for the console
+    ("log",)                           the last lines of the log, for the console
     ("say", level, text)               a line for the log
 
 Two orders are promises: a configuration is stored before it is reported as
@@ -29,7 +31,7 @@ from .config import Config
 from .handlers import Handlers
 from .link import CONNECTING, OFFLINE, READY, SYNCING, TOKEN_S, Link
 from .liveness import QUIET, SILENT, Liveness
-from .methods import Methods
+from .methods import OWN, Methods
 from .reboot import Reboot
 from .receiver import Receiver
 from .sampler import Sampler
@@ -81,6 +83,7 @@ class Device:
         self.reboot = Reboot(records.get("reboot"), now, self._act)
         self.problem = None  # of the last connection, to be reported on the next
         self._receiver = Receiver(self)
+        self._console = None  # loaded when somebody types
         self._publishing = False
 
     # --- what happened
@@ -128,11 +131,25 @@ class Device:
         A dict of ``temperature`` and ``ownTemperature`` (°C), ``humidity`` (% relative)
         and ``memory`` (bytes in use); what is not known is left out.
         """
-        self.sampler.on_reading(reading)
+        if self._console and self._console.awaits_reading():
+            self._console.on_reading(reading)
+        else:
+            self.sampler.on_reading(reading)
 
     def on_reading_failed(self, reason, reading):
         """The sensor did not answer, or not sensibly; ``reading`` holds what else is known."""
-        self.sampler.on_failure(reason, reading)
+        if self._console and self._console.awaits_reading():
+            self._console.on_reading(reading, reason)
+        else:
+            self.sampler.on_failure(reason, reading)
+
+    def on_line(self, line, now):
+        """A technician typed a line."""
+        from .console import Console
+
+        self._console = self._console or Console(self, self._act)
+        self.board.utc = self.clock.utc(now)
+        self._console.on_line(line, now)
 
     def on_stored(self, name, error):
         """A record is on flash, or ``error`` says why not."""
@@ -243,7 +260,10 @@ class Device:
         self._act("publish", topic, payload, 0)
 
     def _answer(self, rid, status, body):
-        self._act("publish", hub.method_answer(status, rid), body, 0)
+        if rid.startswith(OWN):
+            self._console.on_answer(rid, status, body)
+        else:
+            self._act("publish", hub.method_answer(status, rid), body, 0)
 
     def _act(self, *action):
         self.actions.append(action)

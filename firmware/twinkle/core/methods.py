@@ -21,6 +21,7 @@ from .document import decode
 from .errors import BadRequest
 
 DEADLINE_MS = 25000  # under the 30 s a caller waits unless it says otherwise
+OWN = "console:"  # begins the ids of requests that were typed on the console
 LARGEST = 131072  # bytes of one answer; the hub's limit
 
 
@@ -40,8 +41,9 @@ class Methods:
         self._open = {}  # rid -> (name, deadline)
 
     def forget(self):
-        """The connection is gone, and with it everybody who waited for an answer."""
-        self._open.clear()
+        """The connection is gone, and with it everybody at the hub who waited for an answer."""
+        for rid in [rid for rid in self._open if not rid.startswith(OWN)]:
+            del self._open[rid]
 
     def call(self, name, rid, body, now):
         """Run one request; ``body`` is its raw payload, None when it was too large."""

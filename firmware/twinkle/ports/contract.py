@@ -83,6 +83,16 @@ class Port:
         """
         return
 
+    # --- the technician
+
+    def lines(self):
+        """The lines that were typed since the last call, without their ends. Returns at once."""
+        return ()
+
+    def print(self, text):
+        """Show a line to whoever types."""
+        print(text)
+
     # --- the board itself
 
     def unique_id(self):

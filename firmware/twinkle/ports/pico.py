@@ -7,6 +7,8 @@ chip and cannot be dimmed.
 """
 
 import binascii
+import select
+import sys
 
 import dht
 import machine
@@ -14,11 +16,13 @@ import network
 import ntptime
 
 from ..core.errors import HardwareError, SetupError
+from ..rim.lines import Lines
 from .contract import Port as Contract
 from .dht_facts import REST_MS, check, model_of
 from .wifi import Wifi
 
 PWM_HZ = 1000
+LONGEST_BURST = 1024  # characters taken in one turn
 NTP_S = 1  # longest wait for an answer
 NTP_RETRY_MS = 15000
 NTP_AGAIN_MS = 86400000  # the crystal drifts by two or three seconds a day
@@ -27,6 +31,8 @@ LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
 
 class Port(Contract):
     """One Pico W."""
+
+    longest_wait = 200  # what a technician who types has to wait at most
 
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
@@ -49,6 +55,9 @@ class Port(Contract):
         ntptime.host = settings.get("clock", {}).get("server", "pool.ntp.org")
         ntptime.timeout = NTP_S
         self._clock_due = 0
+        self._lines = Lines()
+        self._typed = select.poll()
+        self._typed.register(sys.stdin, select.POLLIN)
 
     def _open_led(self, led):
         pin = machine.Pin(led["pin"], machine.Pin.OUT)
@@ -110,6 +119,19 @@ class Port(Contract):
                 if self.utc() is None:
                     return "no time from %s (%s)" % (ntptime.host, error)
         return None if self.utc() else "waiting for the time from " + ntptime.host
+
+    def lines(self):
+        """From USB serial."""
+        found = []
+        for _ in range(LONGEST_BURST):
+            if not self._typed.poll(0):
+                break
+            byte = sys.stdin.buffer.read(1)
+            if not byte:
+                self._typed.unregister(sys.stdin)  # nobody can type any more
+                break
+            found += self._lines.feed(byte)
+        return found
 
     def unique_id(self):
         """The flash chip's serial number."""

@@ -77,6 +77,8 @@ class Runner:
                 self.device.on_time(utc, now)
                 self._time_due = now + CLOCK_MS
         try:
+            for line in self.port.lines():
+                self.device.on_line(line, now)
             for action in self.device.step(now):
                 getattr(self, "_" + action[0])(*action[1:])
             self._wait()
@@ -181,6 +183,13 @@ class Runner:
             # The program can always start again, even where the board cannot.
             self.log.say("error", "%s; only the program starts again" % error)
             raise SystemExit(RESET_STATUS) from None
+
+    def _print(self, text):
+        self.port.print(text)
+
+    def _log(self):
+        for line in self.log.ring:
+            self.port.print(line)
 
     def _say(self, level, text):
         self.log.say(level, text)
