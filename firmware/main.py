@@ -7,12 +7,18 @@ if hasattr(gc, "threshold"):
     gc.threshold(8192)  # collect often: imports and TLS need large free blocks
 
 from twinkle.core.errors import SetupError
-from twinkle.rim.boot import boot
+from twinkle.rim.boot import Held, boot
 
+# On a board there are none, and its prompt is of more use than an end that starts it again.
+arguments = sys.argv[1:]
 try:
-    boot(sys.argv[1] if len(sys.argv) > 1 else "").run()
+    boot(*(arguments or [""])).run()
+except Held as reason:
+    print("hold:", reason)
 except SetupError as error:
     print("setup:", error)
-    sys.exit(2)
+    if arguments:
+        sys.exit(2)
 except KeyboardInterrupt:
-    sys.exit(0)
+    if arguments:
+        sys.exit(0)

@@ -5,6 +5,7 @@ which pins there are. A mistake is refused with the name of the member or pin.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ MEMBERS: dict[str, type | tuple[type, ...]] = {
     "hardware": str,
     "port": str,
     "app": str,
+    "micropython": str,
     "gpio": str,
     "keepAlive": int,
     "led": dict,
@@ -28,6 +30,8 @@ MEMBERS: dict[str, type | tuple[type, ...]] = {
     "clock": dict,
     "watchdog": int,
     "reset": dict,
+    "console": dict,
+    "hold": dict,
     "information": dict,
     "log": str,
     "clockOffset": (int, type(None)),
@@ -37,6 +41,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "sensor": {"model": ("DHT11", "DHT22"), "pin": (int, str), "pulseio": bool},
     "wifi": {"country": str, "hostname": str},
     "clock": {"server": str},
+    "console": {"socket": str},
+    "hold": {"pin": int},
     "reset": {"by": ("systemd", "program")},
 }
 NEEDED = ("port", "app")
@@ -85,6 +91,8 @@ def problems(settings: Any) -> list[str]:
             wrong.append(f"{name!r} must be from {LIMITS[name][0]} to {LIMITS[name][1]}")
         elif name in PARTS:
             wrong += _part_problems(name, value)
+        elif name == "micropython" and not re.fullmatch(r"\d+\.\d+(\.\d+)?", value):
+            wrong.append("'micropython' must be a version such as 1.23.0")
     if not wrong and "hardware" in settings:
         wrong += _pin_problems(settings)
     return wrong
@@ -104,14 +112,19 @@ def _part_problems(part: str, value: dict[str, Any]) -> list[str]:
     return wrong
 
 
+def hardware_of(settings: dict[str, Any]) -> dict[str, Any]:
+    """The facts of the hardware that a board file names."""
+    return json.loads((BOARDS / "hardware" / f"{settings['hardware']}.json").read_text())
+
+
 def _pin_problems(settings: dict[str, Any]) -> list[str]:
     file = BOARDS / "hardware" / f"{settings['hardware']}.json"
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.json")))
         return [f"the hardware {settings['hardware']!r} is not known; there is {known}"]
-    hardware = json.loads(file.read_text())
+    hardware = hardware_of(settings)
     wrong, used = [], {}
-    for part in ("led", "sensor"):
+    for part in ("led", "sensor", "hold"):
         if part not in settings:
             continue
         pin = settings[part].get("pin")
@@ -126,7 +139,7 @@ def _pin_problems(settings: dict[str, Any]) -> list[str]:
             wrong.append(f"{where} is already used by the {used[pin]}")
         elif settings[part].get("pwm") and not hardware["pins"][str(pin)]["pwm"]:
             wrong.append(f"{where} cannot be dimmed (pwm) on a {hardware['name']}")
-        elif part == "sensor" and "header" not in hardware["pins"][str(pin)]:
+        elif part in ("sensor", "hold") and "header" not in hardware["pins"][str(pin)]:
             wrong.append(f"{where} is not on the header; nothing can be wired to it")
         used[pin] = part
     return wrong

@@ -6,9 +6,12 @@ import traceback
 import click
 
 from .boards import boards
+from .console.command import console
 from .doctor import doctor
 from .failure import EXIT_STATUSES, FAILED
+from .flash.command import flash
 from .hub.command import hub
+from .provision.command import provision
 from .run import run
 from .service.authorities import authorities
 from .service.digital_twin import digital_twin
@@ -34,6 +37,9 @@ for command in (
     enrolments,
     authorities,
     run,
+    flash,
+    provision,
+    console,
     twin,
     digital_twin,
     method,

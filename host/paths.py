@@ -17,6 +17,11 @@ def state_home() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "twinkle"
 
 
+def cache_home() -> Path:
+    """The user's folder for what can be made again (XDG base directories), below which ours is kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "twinkle"
+
+
 def default_hub_state() -> Path:
     """Where ``twinkle hub`` keeps its state unless told otherwise."""
     return state_home() / "hub"

@@ -69,10 +69,12 @@ def run(board, connection_string, ca_file, x509, state, interpreter, mock, heap,
     """Run the device on this computer until it is stopped."""
     state = state or state_home() / "devices" / (device_id(connection_string) or "unnamed")
     settings = mocked(load(board)) if mock else load(board)
+    interpreter = interpreter or ("micropython" if settings["port"] == PICO else "cpython")
+    if interpreter == "cpython":
+        settings["console"] = {"socket": str(state / "console")}
     credentials = {"connectionString": connection_string, "wifi": SIMULATED_WIFI if mock else None}
     prepare(state, settings, credentials, ca_file or local_authority(), x509)
-    of_board = "micropython" if settings["port"] == PICO else "cpython"
-    command, environment = launch(interpreter or of_board, heap, state, mock)
+    command, environment = launch(interpreter, heap, state, mock)
     sys.exit(supervise(command, environment, state / "stop", as_json))
 
 

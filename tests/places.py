@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".twinkle"
 MICROPYTHON = PRIVATE / "bin" / "micropython"
+TWINKLE = PRIVATE / "venv" / "bin" / "twinkle"
+MPREMOTE = PRIVATE / "venv" / "bin" / "mpremote"
 HEAP = "128k"
 
 

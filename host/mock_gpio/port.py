@@ -3,7 +3,8 @@
 The LED's levels are recorded with their times, in memory and in ``pins.jsonl``
 in the device's directory. The sensor is the one of the module ``sensor``, told by
 ``sensor.json`` there (also ``{"error": "…"}`` to fail with that text), which is read
-anew for each sample. A file ``stop`` there ends the process in good order.
+anew for each sample. A file ``stop`` there ends the process in good order. The board
+file's ``console`` {"socket": path} is for CPython.
 """
 
 import json
@@ -27,6 +28,11 @@ class Port(Contract):
         self._model = model_of(settings.get("sensor", {"model": "DHT22"}))
         self._sensor = DhtSensor(self._model, self._told)
         self._clock_offset = settings.get("clockOffset", 0)
+        self._console = None
+        if "console" in settings:
+            from twinkle.ports.socket_console import SocketConsole
+
+            self._console = SocketConsole(settings["console"]["socket"])
 
     def utc(self):
         """The computer's time, off by the board file's ``clockOffset`` (seconds); None if that is null."""
@@ -53,6 +59,19 @@ class Port(Contract):
             return check(self._model, *decode(self._model, frame))
         except ValueError:
             raise HardwareError("the sensor sent a wrong checksum") from None
+
+    def typed(self):
+        """From the socket."""
+        return self._console.typed() if self._console else b""
+
+    def show(self, data):
+        """To the socket."""
+        return self._console.show(data) if self._console else len(data)
+
+    def close(self):
+        """Close the console."""
+        if self._console:
+            self._console.close()
 
     def unique_id(self):
         """The same for every mock board."""

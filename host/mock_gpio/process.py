@@ -22,7 +22,7 @@ class DeviceProcess:
 
     ``heap``: MicroPython's heap. ``umqtt``: a folder that is searched for umqtt
     before the installed one. ``base``: the board file; ``board``: what differs from
-    it. ``before``: folders searched before all others. ``apps``: folders with more
+    it, ``socket`` its console on CPython. ``before``: folders searched before all others. ``apps``: folders with more
     applications. ``wifi``: its credentials.
     """
 
@@ -43,6 +43,9 @@ class DeviceProcess:
         self.folder = folder
         folder.mkdir(exist_ok=True)
         settings = json.loads((BOARDS / f"{base}.json").read_text())
+        self.socket = folder / "console" if interpreter == "cpython" else None
+        if self.socket:
+            settings["console"] = {"socket": str(self.socket)}
         (folder / "board.json").write_text(json.dumps({**settings, **(board or {})}))
         (folder / "credentials.json").write_text(
             json.dumps({"connectionString": connection_string, "wifi": wifi})

@@ -128,6 +128,42 @@ def story_it_has_a_name_and_counts_its_memory(port):
     assert port.memory() > 1000
 
 
+def story_what_is_typed_arrives_and_what_is_shown_is_taken(port):
+    guest = None
+    if "console" in SETTINGS:
+        import socket
+
+        guest = socket.socket(socket.AF_UNIX)
+        guest.connect(SETTINGS["console"]["socket"])
+        guest.send(b"typed\n")
+    found = b""
+    begin = port.ticks()
+    while found != b"typed\n":
+        found += port.typed()
+        assert port.ticks() - begin < 5000, found
+    assert port.typed() == b""
+    shown = b"what is shown\r\n" * 20
+    while shown:
+        shown = shown[port.show(shown) :]
+    if guest:
+        second = socket.socket(socket.AF_UNIX)
+        second.connect(SETTINGS["console"]["socket"])
+        port.typed()
+        assert second.recv(100).startswith(b"err 409") and guest.recv(400) == b"what is shown\r\n" * 20
+        guest.close()
+        assert port.typed() == b"\x03" and port.show(b"nobody sees this") == 16
+
+
+def story_networks_in_reach_have_names_and_strengths_or_are_not_its_business(port):
+    try:
+        found = port.scan()
+    except HardwareError as error:
+        assert error.remedy
+        return
+    for name, signal in found:
+        assert name and -120 < signal < 0, found
+
+
 def story_it_can_be_fed_at_any_time(port):
     port.feed()
     port.ready()

@@ -4,10 +4,13 @@ import json
 
 from twinkle import App
 from twinkle.core import identity
+from twinkle.core.console import Console
 from twinkle.core.device import Device
+from twinkle.core.errors import HardwareError
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 CONNECTION = "HostName=contoso.azure-devices.net;DeviceId=MyDevice01;SharedAccessKey=" + KEY
+FACTS = [("network", "ok"), ("memory", 1000)]  # what the rim tells the console
 EPOCH = 1700000000  # 2023-11-14T22:13:20Z
 
 
@@ -110,3 +113,49 @@ class Driver:
     def rid(self, part):
         """The request id of the last publish whose topic holds ``part``."""
         return self.published(part)[-1][1].split("$rid=")[1]
+
+
+class Session:
+    """A console on ``device``, or on a connected one with ``app``.
+
+    ``told`` says what the rim answers to what it is asked for.
+    """
+
+    def __init__(self, device=None, app=None, **told):
+        self.driver = None
+        if device is None:
+            self.driver = Driver(app, keep_alive=100000)
+            self.driver.connect(reported={"configId": 1, "sendFrequency": "24h"})
+            device = self.driver.device
+        self.console = Console(device)
+        self.told = told
+        self.asked = []
+        self.resets = []
+
+    def type(self, *lines, now=60000):
+        """What was printed for these lines, typed at once."""
+        for line in lines:
+            self.console.on_line(line)
+        return self.listen(now)
+
+    def listen(self, now=60000):
+        printed = []
+        while True:
+            actions = self.console.step(now)
+            if not actions:
+                return printed
+            for action in actions:
+                if action[0] == "print":
+                    printed.append(action[1])
+                elif action[0] == "reset":
+                    self.resets.append(action[1])
+                elif action[0] == "do":
+                    self._do(action[1:])
+
+    def _do(self, what):
+        self.asked.append(what)
+        answer = self.told.get(what[0], FACTS if what[0] == "facts" else [])
+        if isinstance(answer, HardwareError):
+            self.console.on_done(None, answer)
+        else:
+            self.console.on_done(answer[what[1]] if isinstance(answer, dict) else answer)

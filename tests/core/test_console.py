@@ -2,9 +2,12 @@
 
 import json
 
-from driver import KEY, Driver
+from driver import KEY, Session
 
 from twinkle import App
+from twinkle.core import identity
+from twinkle.core.errors import HardwareError
+from twinkle.core.provision import Onboarding
 
 
 def application():
@@ -22,67 +25,63 @@ def application():
     return app
 
 
-def ready():
-    d = Driver(application(), keep_alive=100000)
-    d.connect(reported={"configId": 1, "sendFrequency": "24h"})
-    return d
-
-
-def ask(d, line):
-    """The lines that were printed for ``line``, at once."""
-    d.device.on_line(line, d.now)
-    return [action[1] for action in d.step() if action[0] == "print"]
-
-
 def test_help_names_every_verb_and_each_is_there():
-    d = ready()
-    lines = ask(d, "help")
+    lines = Session(app=application()).type("help")
     assert lines[-1] == "ok"
     verbs = [line.split(" ")[0] for line in lines[:-1]]
-    assert "status" in verbs and "call" in verbs
+    assert "status" in verbs and "call" in verbs and "factory-reset" in verbs
     for verb in verbs:
-        assert not any(["no such verb" in line for line in ask(ready(), verb)]), verb
+        session = Session(app=application(), test={name: "ok" for name in ("sensor", "LED", "flash")})
+        answer = session.type(verb)
+        assert answer[-1] == "ok" or answer[-1].startswith("err 4"), (verb, answer)
+        assert not answer[-1].startswith("err 404"), verb
 
 
 def test_status_tells_the_link_and_the_configuration_and_no_secret():
-    lines = ask(ready(), "status")
+    lines = Session(app=application()).type("status")
     assert "link: ready" in lines and "configId: 1" in lines and lines[-1] == "ok"
-    assert "hub: contoso.azure-devices.net" in lines and "clock: 2023-11-14T22:13:20Z" in lines
+    assert "hub: contoso.azure-devices.net" in lines and "network: ok" in lines and "uptime: 60" in lines
     assert not any([KEY in line for line in lines])
 
 
 def test_status_works_without_a_connection_and_tells_the_next_try():
-    d = ready()
-    d.device.on_lost("the line was cut", d.now)
-    lines = ask(d, "status")
+    session = Session(app=application())
+    session.driver.device.on_lost("the line was cut", session.driver.now)
+    session.driver.device.say("error", "the sensor is gone")
+    lines = session.type("status", now=session.driver.now)
     assert "link: offline" in lines and "reason: the line was cut" in lines and "nextTry: 0" in lines
+    assert "lastError: the sensor is gone" in lines
 
 
 def test_json_is_one_line():
-    (line,) = ask(ready(), "status --json")
+    (line,) = Session(app=application()).type("status --json")
     answer = json.loads(line)
     assert answer["ok"] is True and answer["result"]["link"] == "ready"
-    (line,) = ask(ready(), "led sideways --json")
+    (line,) = Session(app=application()).type("led sideways --json")
     answer = json.loads(line)
     assert answer["ok"] is False and answer["code"] == 400
 
 
 def test_the_led_obeys_and_refuses_what_it_cannot():
-    d = ready()
-    assert ask(d, "led on") == ["level: 1.0", "ok"]
-    assert ask(d, "led brightness 0.5") == ["level: 0.5", "ok"]
-    assert ask(d, "led off") == ["level: 0.0", "ok"]
-    assert ask(d, "led blink 2") == ["level: 0.5", "ok"]
-    assert ask(d, "led blink") == ["err 400 led blink needs seconds, such as led blink 2"]
-    assert ask(d, "led blink 9999")[0].startswith("err 400 the blink interval must be")
-    assert ask(d, "led") == ["err 400 led takes on, off, blink SECONDS or brightness 0..1"]
+    session = Session(app=application())
+    assert session.type("led on") == ["level: 1.0", "ok"]
+    assert session.type("led brightness 0.5") == ["level: 0.5", "ok"]
+    assert session.type("led off") == ["level: 0.0", "ok"]
+    assert session.type("led blink 2") == ["level: 0.5", "ok"]
+    assert session.type("led blink") == ["err 400 led blink needs seconds, such as led blink 2"]
+    assert session.type("led blink 9999")[0].startswith("err 400 the blink interval must be")
+    for wrong in ("5", "-1", "nan", "", "bright"):
+        assert session.type("led brightness " + wrong) == [
+            "err 400 led brightness needs a number from 0 to 1"
+        ]
+    assert session.type("led") == ["err 400 led takes on, off, blink SECONDS or brightness 0..1"]
 
 
 def test_a_method_gives_here_what_it_gives_the_cloud():
     for payload in ('{"a": 2, "b": 3}', '{"a": 2}', "null", "{", ""):
-        d = ready()
-        status, body = d.call("add", payload)
-        lines = ask(d, "call add " + payload)
+        session = Session(app=application())
+        status, body = session.driver.call("add", payload)
+        lines = session.type("call add " + payload)
         if status < 400:
             assert lines == ["status: %d" % status, "payload: " + json.dumps(body), "ok"]
         else:
@@ -90,42 +89,135 @@ def test_a_method_gives_here_what_it_gives_the_cloud():
 
 
 def test_a_method_that_takes_its_time_answers_when_it_is_done_and_survives_a_lost_link():
-    d = ready()
-    assert ask(d, "call slow") == []
+    session = Session(app=application())
+    d = session.driver
+    assert session.type("call slow", "version", now=d.now) == []
+    d.step()
     d.device.on_lost("the line was cut", d.now)
     d.now += 5000
-    printed = [action[1] for action in d.device.step(d.now) if action[0] == "print"]
-    assert printed == ["status: 200", "payload: done", "ok"]
+    d.step()
+    lines = session.listen(d.now)
+    assert lines[:3] == ["status: 200", "payload: done", "ok"]
+    assert lines[3].startswith("twinkle: ") and lines[-1] == "ok"  # in the order in which they were typed
 
 
 def test_a_method_that_is_not_there_is_404():
-    assert ask(ready(), "call nothing")[0].startswith("err 404 no method nothing")
-    assert ask(ready(), "call") == ["err 400 call needs a method's name; type methods"]
-    assert ask(ready(), "methods") == ["add", "slow", "ok"]
+    session = Session(app=application())
+    assert session.type("call nothing")[0].startswith("err 404 no method nothing")
+    assert session.type("call") == ["err 400 call needs a method's name; type methods"]
+    assert session.type("methods") == ["add", "slow", "ok"]
 
 
-def test_read_takes_one_sample_and_sends_nothing():
-    d = ready()
-    assert ask(d, "read") == []
-    assert d.names().count("read") == 1
-    d.device.on_reading({"temperature": 21.5, "humidity": 40})
-    assert [a[1] for a in d.step() if a[0] == "print"] == ["humidity: 40", "temperature: 21.5", "ok"]
-    ask(d, "read")
-    d.device.on_reading_failed("the sensor did not answer", {})
-    assert [a[1] for a in d.step() if a[0] == "print"] == ["err 500 the sensor did not answer"]
-    assert d.published("messages/events") == [] and d.device.sensor.errors == 0
+def test_read_shows_what_the_rim_has_read():
+    session = Session(app=application(), read=[("temperature", 21.5), ("humidity", 40)])
+    assert session.type("read") == ["temperature: 21.5", "humidity: 40", "ok"]
+    session = Session(app=application(), read=HardwareError("the sensor did not answer", "check its wiring"))
+    assert session.type("read") == ["err 500 the sensor did not answer: check its wiring"]
+
+
+def test_wifi_is_scanned_and_changed_and_the_password_is_not_repeated():
+    session = Session(app=application(), scan=[" -55 dBm  home"])
+    assert session.type("wifi scan") == [" -55 dBm  home", "ok"]
+    assert session.type('wifi set "my home" "a secret"', "wifi set open") == ["ok", "ok"]
+    assert session.asked[1:] == [("join", "my home", "a secret"), ("join", "open", "")]
+    for wrong in ("wifi", "wifi set", "wifi on", 'wifi set "half', "wifi set a b c"):
+        (line,) = session.type(wrong)
+        assert line.startswith("err 400") and "secret" not in line
+
+
+def test_a_self_test_tries_part_after_part_and_names_what_failed():
+    tried = {"sensor": "ok 21.5 °C", "LED": "ok", "flash": "fail flash: it is full"}
+    session = Session(app=application(), test=tried)
+    assert session.type("selftest") == [
+        "sensor: ok 21.5 °C",
+        "LED: ok",
+        "flash: fail flash: it is full",
+        "network: ok",
+        "DNS: ok",
+        "TLS: ok",
+        "hub: ok",
+        "err 500 failed: flash",
+    ]
+    assert [what[1] for what in session.asked] == ["sensor", "LED", "flash"]
+    session = Session(app=application(), test=dict(tried, flash="ok"))
+    answer = json.loads(session.type("selftest --json")[0])
+    assert answer["ok"] and answer["result"]["sensor"] == "ok 21.5 °C"
+
+
+def test_a_self_test_without_a_connection_tries_the_way_to_the_hub():
+    found = {
+        "sensor": "ok",
+        "LED": "ok",
+        "flash": "ok",
+        "network": "ok",
+        "DNS": "ok",
+        "TLS": "fail no answer",
+    }
+    session = Session(app=application(), test=found)
+    session.driver.device.on_lost("the line was cut", session.driver.now)
+    lines = session.type("selftest")
+    assert lines[5:] == ["TLS: fail no answer", "hub: fail the line was cut", "err 500 failed: TLS, hub"]
 
 
 def test_a_reboot_asked_for_twice_is_409():
-    d = ready()
-    assert ask(d, "reboot") == ["ok"]
-    assert ask(d, "reboot")[0].startswith("err 409")
+    session = Session(app=application())
+    assert session.type("reboot") == ["ok"]
+    assert session.type("reboot")[0].startswith("err 409")
+
+
+def test_hold_restarts_after_its_answer_unless_the_board_cannot():
+    session = Session(app=application())
+    assert session.type("hold") == ["ok"] and session.resets == ["asked for on the console"]
+    session = Session(
+        app=application(), hold=HardwareError("this board has no prompt to stop at", "stop the program")
+    )
+    assert session.type("hold")[0].startswith("err 500 this board has no prompt") and session.resets == []
+
+
+def test_a_factory_reset_asks_first():
+    session = Session(app=application())
+    (line,) = session.type("factory-reset")
+    assert line.startswith("err 428") and line.endswith(
+        "type: factory-reset " + session.driver.device.identity.device_id
+    )
+    assert session.type("factory-reset yes")[0].startswith("err 428") and session.asked == []
+    assert session.type(line.split("type: ")[1]) == ["ok"]
+    assert session.asked == [("forget",)] and len(session.resets) == 1
 
 
 def test_what_is_no_verb_is_refused_and_nothing_is_no_line():
-    d = ready()
-    for line in ("nonsense", "__init__", "_do_led", "STATUS", "?", "status\x00", "call\x1b[2J"):
-        lines = ask(d, line)
+    session = Session(app=application())
+    for line in (
+        "nonsense",
+        "__init__",
+        "_do_led",
+        "STATUS",
+        "?",
+        "status\x00",
+        "call\x1b[2J",
+        "factory_reset",
+        "-",
+    ):
+        lines = session.type(line)
         assert len(lines) == 1 and lines[0].startswith("err 404 there is no such verb"), (line, lines)
-    assert ask(d, "") == [] and ask(d, "   ") == [] and ask(d, "--json") == []
-    assert ask(d, "x" * 1000) == ["err 413 the line is longer than 512 characters"]
+    assert session.type("", "   ") == []
+    assert session.type("x" * 1000) == ["err 413 the line is longer than 512 characters"]
+
+
+def test_lines_that_come_faster_than_they_are_answered_are_refused():
+    session = Session(app=application())
+    for _ in range(20):
+        session.console.on_line("version")
+    lines = session.listen()
+    assert len([line for line in lines if line.startswith("err 429")]) == 12
+    assert lines.count("ok") == 8
+
+
+def test_a_device_that_is_being_provisioned_has_a_console_too():
+    who = identity.parse("IdScope=0ne1;RegistrationId=shed-7;SharedAccessKey=" + KEY)
+    device = Onboarding(who, None, None, None, lambda: 0.5)
+    session = Session(device)
+    lines = session.type("status")
+    assert "device: shed-7" in lines and "link: offline" in lines and lines[-1] == "ok"
+    assert session.type("led on")[0].startswith("err 503 the device is being provisioned (starting)")
+    assert session.type("reboot") == ["ok"] and len(session.resets) == 1

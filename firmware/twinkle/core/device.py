@@ -16,8 +16,6 @@ The actions, as tuples:
     ("led", level)                     0.0 to 1.0
     ("store", name, record)            write a record (None deletes it), then on_stored
     ("reset", reason)                  restart the device
-    ("print", text)                    a line for the console
-    ("log",)                           the last lines of the log, for the console
     ("say", level, text)               a line for the log
 
 Two orders are promises: a configuration is stored before it is reported as
@@ -31,7 +29,7 @@ from .config import Config
 from .handlers import Handlers
 from .link import CONNECTING, OFFLINE, READY, SYNCING, TOKEN_S, Link
 from .liveness import QUIET, SILENT, Liveness
-from .methods import OWN, Methods
+from .methods import Methods
 from .reboot import Reboot
 from .receiver import Receiver
 from .sampler import Sampler
@@ -82,8 +80,8 @@ class Device:
         self.writables = Writables(app.writables, self.board, self.tasks, self.report, self.say)
         self.reboot = Reboot(records.get("reboot"), now, self._act)
         self.problem = None  # of the last connection, to be reported on the next
+        self.last_error = None
         self._receiver = Receiver(self)
-        self._console = None  # loaded when somebody types
         self._publishing = False
 
     # --- what happened
@@ -131,25 +129,11 @@ class Device:
         A dict of ``temperature`` and ``ownTemperature`` (°C), ``humidity`` (% relative)
         and ``memory`` (bytes in use); what is not known is left out.
         """
-        if self._console and self._console.awaits_reading():
-            self._console.on_reading(reading)
-        else:
-            self.sampler.on_reading(reading)
+        self.sampler.on_reading(reading)
 
     def on_reading_failed(self, reason, reading):
         """The sensor did not answer, or not sensibly; ``reading`` holds what else is known."""
-        if self._console and self._console.awaits_reading():
-            self._console.on_reading(reading, reason)
-        else:
-            self.sampler.on_failure(reason, reading)
-
-    def on_line(self, line, now):
-        """A technician typed a line."""
-        from .console import Console
-
-        self._console = self._console or Console(self, self._act)
-        self.board.utc = self.clock.utc(now)
-        self._console.on_line(line, now)
+        self.sampler.on_failure(reason, reading)
 
     def on_stored(self, name, error):
         """A record is on flash, or ``error`` says why not."""
@@ -189,6 +173,8 @@ class Device:
 
     def due(self, now):
         """The moment (milliseconds) by which step() must be called again."""
+        if self.actions:
+            return now
         times = [self.tasks.due(), self.methods.due(), self.board.led.due(), self.reboot.due]
         state = self.link.state
         if state == OFFLINE:
@@ -206,6 +192,8 @@ class Device:
 
     def say(self, level, text):
         """Queue a line for the log."""
+        if level == "error":
+            self.last_error = text
         self._act("say", level, text)
 
     def _step_link(self, now):
@@ -260,10 +248,7 @@ class Device:
         self._act("publish", topic, payload, 0)
 
     def _answer(self, rid, status, body):
-        if rid.startswith(OWN):
-            self._console.on_answer(rid, status, body)
-        else:
-            self._act("publish", hub.method_answer(status, rid), body, 0)
+        self._act("publish", hub.method_answer(status, rid), body, 0)
 
     def _act(self, *action):
         self.actions.append(action)

@@ -21,7 +21,6 @@ from .document import decode
 from .errors import BadRequest
 
 DEADLINE_MS = 25000  # under the 30 s a caller waits unless it says otherwise
-OWN = "console:"  # begins the ids of requests that were typed on the console
 LARGEST = 131072  # bytes of one answer; the hub's limit
 
 
@@ -38,16 +37,19 @@ class Methods:
         self._tasks = tasks
         self._send = send
         self._say = say
-        self._open = {}  # rid -> (name, deadline)
+        self._open = {}  # rid -> (name, deadline, send)
 
     def forget(self):
         """The connection is gone, and with it everybody at the hub who waited for an answer."""
-        for rid in [rid for rid in self._open if not rid.startswith(OWN)]:
+        for rid in [rid for rid in self._open if self._open[rid][2] is self._send]:
             del self._open[rid]
 
-    def call(self, name, rid, body, now):
-        """Run one request; ``body`` is its raw payload, None when it was too large."""
-        self._open[rid] = (name, now + DEADLINE_MS)
+    def call(self, name, rid, body, now, send=None):
+        """Run one request; ``body`` is its raw payload, None when it was too large.
+
+        ``send``: who else than the hub gets the answer.
+        """
+        self._open[rid] = (name, now + DEADLINE_MS, send or self._send)
         try:
             handler = self._handlers.get(name)
             if handler is None:
@@ -62,13 +64,13 @@ class Methods:
 
     def step(self, now):
         """Answer for handlers that are past their deadline."""
-        for rid, (name, deadline) in list(self._open.items()):
+        for rid, (name, deadline, _) in list(self._open.items()):
             if now >= deadline:
                 self._fail(rid, 504, "%s did not answer in time; it goes on" % name)
 
     def due(self):
         """The next deadline, or None."""
-        return min([deadline for _, deadline in self._open.values()]) if self._open else None
+        return min([deadline for _, deadline, _ in self._open.values()]) if self._open else None
 
     def _payload(self, body):
         if body == b"":
@@ -108,5 +110,5 @@ class Methods:
             self._close(rid, status, json.dumps({"error": text}).encode())
 
     def _close(self, rid, status, body):
-        del self._open[rid]
-        self._send(rid, status, body)
+        _, _, send = self._open.pop(rid)
+        send(rid, status, body)

@@ -59,10 +59,6 @@ class Provisioner:
         """The network came back."""
         self.link.hurry(now)
 
-    def on_line(self, line, now):
-        """A technician typed a line: there is not much to tell yet."""
-        self._act("print", "err 503 the device is being provisioned (%s); try again later" % self.link.reason)
-
     def on_connected(self, now):
         """Connected and subscribed: register."""
         if self.link.fire("connected", now, "being provisioned"):

@@ -30,7 +30,7 @@ class Sampler:
         self._last = None
         self._retry = None  # when to read again for the same sample
         self._tries = 0
-        self.reading = False
+        self._reading = False
         self._now = 0
 
     def set_period(self, period_s):
@@ -40,7 +40,7 @@ class Sampler:
     def step(self, now):
         """Ask for the sensor if it is time."""
         self._now = now
-        if not self._samples or self.reading or now < self.due():
+        if not self._samples or self._reading or now < self.due():
             return
         if self._retry is None:
             planned = self.due()
@@ -49,12 +49,12 @@ class Sampler:
             self._tries = 0
         self._retry = None
         self._tries += 1
-        self.reading = True
+        self._reading = True
         self._act("read")
 
     def due(self):
         """When the next reading is due (milliseconds); None while there is nothing to wait for."""
-        if not self._samples or self.reading:
+        if not self._samples or self._reading:
             return None
         if self._retry is not None:
             return self._retry
@@ -73,14 +73,14 @@ class Sampler:
         if self._tries < TRIES and again < self._last + self.period_ms:
             self._say("debug", "sensor: %s; trying again" % reason)
             self._retry = again
-            self.reading = False
+            self._reading = False
             return
         self._board.take(reading)
         self._sensor.on_failed(reason, self._now)
         self._make()
 
     def _make(self):
-        self.reading = False
+        self._reading = False
         for component, sample in self._samples:
             try:
                 values = sample(self._board)

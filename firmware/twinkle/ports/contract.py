@@ -23,7 +23,8 @@ class Port:
     without calling feed().
     """
 
-    longest_wait = 1000
+    longest_wait = 200  # a technician who types is answered as soon
+    log_on_console = False  # the technician sees the log as well
 
     def __init__(self, settings, directory, wifi=None):
         self.settings = settings
@@ -83,15 +84,36 @@ class Port:
         """
         return
 
+    def join(self, ssid, password):
+        """Use this network from now on. HardwareError on a board whose network is not its port's."""
+        raise HardwareError("this program does not look after the network here", "use the system's settings")
+
+    def scan(self):
+        """``(name, signal in dBm)`` of each Wi-Fi network in reach. Blocks three seconds at most."""
+        raise HardwareError("this program does not look after the network here", "use the system's settings")
+
+    def signal(self):
+        """The strength of the Wi-Fi network in dBm, or None."""
+        return
+
     # --- the technician
 
-    def lines(self):
-        """The lines that were typed since the last call, without their ends. Returns at once."""
-        return ()
+    def typed(self):
+        """The bytes that were typed since the last call, a thousand at most. Returns at once."""
+        return b""
 
-    def print(self, text):
-        """Show a line to whoever types."""
-        print(text)
+    def show(self, data):
+        """Show bytes to whoever types; how many were taken, 0 when nobody reads. Returns at once."""
+        return len(data)
+
+    def hold(self):
+        """Have the next start, and only that, leave the program out, so that tools find a prompt."""
+        raise HardwareError("this board has no prompt to stop at", "stop the program instead")
+
+    @staticmethod
+    def held(settings):
+        """Whether somebody wants that by hand, with a button; asked once, before a port is made."""
+        return False
 
     # --- the board itself
 

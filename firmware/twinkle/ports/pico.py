@@ -1,9 +1,10 @@
 """The Raspberry Pi Pico W, through MicroPython's own modules.
 
 Board file: ``led`` {"pin": "LED" or a number, "pwm": bool, "active": "high" or
-"low"}, ``sensor`` {"model", "pin"}, ``wifi`` {"country", "hostname"}, ``clock``
-{"server"}, ``watchdog`` (milliseconds). The LED on the board hangs on the radio
-chip and cannot be dimmed.
+"low"}, ``sensor`` {"model", "pin"}, ``hold`` {"pin"} (connected to ground at the
+start: no program), ``wifi`` {"country", "hostname"}, ``clock`` {"server"},
+``watchdog`` (milliseconds). The LED on the board hangs on the radio chip and cannot
+be dimmed.
 """
 
 import binascii
@@ -12,17 +13,18 @@ import sys
 
 import dht
 import machine
+import micropython
 import network
 import ntptime
 
-from ..core.errors import HardwareError, SetupError
-from ..rim.lines import Lines
+from ..core.errors import HardwareError
 from .contract import Port as Contract
 from .dht_facts import REST_MS, check, model_of
 from .wifi import Wifi
 
 PWM_HZ = 1000
 LONGEST_BURST = 1024  # characters taken in one turn
+PIECE = 64  # bytes: USB's transmit buffer takes that many at once, and blocks for what it does not
 NTP_S = 1  # longest wait for an answer
 NTP_RETRY_MS = 15000
 NTP_AGAIN_MS = 86400000  # the crystal drifts by two or three seconds a day
@@ -32,16 +34,14 @@ LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
 class Port(Contract):
     """One Pico W."""
 
-    longest_wait = 200  # what a technician who types has to wait at most
+    log_on_console = True
 
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
-        if not (wifi and wifi.get("ssid")):
-            raise SetupError("no Wi-Fi network is known", "give the device one: twinkle provision")
         own = settings.get("wifi", {})
-        self._wifi = Wifi(
-            network, wifi["ssid"], wifi.get("password", ""), own.get("country"), own.get("hostname")
-        )
+        self._wifi = Wifi(network, own.get("country"), own.get("hostname"))
+        if wifi and wifi.get("ssid"):
+            self.join(wifi["ssid"], wifi.get("password", ""))
         self._led = self._pwm = None
         self._lit = 0 if settings.get("led", {}).get("active") == "low" else 1
         if "led" in settings:
@@ -55,9 +55,10 @@ class Port(Contract):
         ntptime.host = settings.get("clock", {}).get("server", "pool.ntp.org")
         ntptime.timeout = NTP_S
         self._clock_due = 0
-        self._lines = Lines()
-        self._typed = select.poll()
-        self._typed.register(sys.stdin, select.POLLIN)
+        self._keys = select.poll()
+        self._keys.register(sys.stdin, select.POLLIN)
+        self._screen = select.poll()
+        self._screen.register(sys.stdout, select.POLLOUT)
 
     def _open_led(self, led):
         pin = machine.Pin(led["pin"], machine.Pin.OUT)
@@ -120,18 +121,47 @@ class Port(Contract):
                     return "no time from %s (%s)" % (ntptime.host, error)
         return None if self.utc() else "waiting for the time from " + ntptime.host
 
-    def lines(self):
+    def join(self, ssid, password):
+        """Leave the network, if any, and join this one."""
+        self._wifi.choose(ssid, password, self.ticks())
+
+    def scan(self):
+        """What the radio hears."""
+        return self._wifi.scan()
+
+    def signal(self):
+        """What the radio says."""
+        return self._wifi.signal()
+
+    def typed(self):
         """From USB serial."""
-        found = []
-        for _ in range(LONGEST_BURST):
-            if not self._typed.poll(0):
-                break
+        found = bytearray()
+        while len(found) < LONGEST_BURST and self._keys.poll(0):
             byte = sys.stdin.buffer.read(1)
             if not byte:
-                self._typed.unregister(sys.stdin)  # nobody can type any more
+                self._keys.unregister(sys.stdin)  # nobody can type any more
                 break
-            found += self._lines.feed(byte)
+            found.extend(byte)
         return found
+
+    def show(self, data):
+        """To USB serial."""
+        if not self._screen.poll(0):
+            return 0
+        return sys.stdout.buffer.write(data[:PIECE])
+
+    def hold(self):
+        """Leave a file that boot() finds."""
+        try:
+            open(self.directory + "/hold", "w").close()
+        except OSError as error:
+            raise HardwareError("flash: %s" % error, "is it full?") from None
+
+    @staticmethod
+    def held(settings):
+        """Whether the board file's hold pin is connected to ground."""
+        pin = settings.get("hold", {}).get("pin")
+        return pin is not None and not machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value()
 
     def unique_id(self):
         """The flash chip's serial number."""
@@ -143,7 +173,8 @@ class Port(Contract):
         return {machine.PWRON_RESET: "power", machine.WDT_RESET: "a reset or the watchdog"}.get(cause)
 
     def ready(self):
-        """From now on the watchdog waits to be fed."""
+        """From now on the watchdog waits to be fed, and Ctrl-C is a key like others."""
+        micropython.kbd_intr(-1)
         timeout = self.settings.get("watchdog")
         if timeout:
             self._watchdog = machine.WDT(timeout=min(timeout, LONGEST_WATCHDOG_MS))
@@ -159,7 +190,8 @@ class Port(Contract):
         machine.reset()
 
     def close(self):
-        """Put the LED out."""
+        """Put the LED out, and let Ctrl-C interrupt again."""
+        micropython.kbd_intr(3)
         if self._led is not None:
             self.led(0.0)
         if self._pwm:

@@ -2,8 +2,8 @@
 
 Board file: ``gpio`` names gpiozero's back-end: ``rpigpio`` (Pi 1 to 4) or ``lgpio``
 (Pi 5); ``led`` {"pin": GPIO number, "pwm": bool, "active"}, ``sensor`` {"model",
-"pin", "pulseio": bool}, ``reset`` {"by": "systemd"} to restart the computer and
-not only this program. As a service it is of Type=notify; a WatchdogSec= is served.
+"pin", "pulseio": bool}, ``console`` {"socket": path}, ``reset`` {"by": "systemd"} to
+restart the computer and not only this program. As a service it is of Type=notify; a WatchdogSec= is served.
 """
 
 import os
@@ -16,6 +16,7 @@ from ..core.errors import HardwareError, SetupError
 from .contract import RESET_STATUS
 from .contract import Port as Contract
 from .dht_facts import REST_MS, check, model_of
+from .socket_console import SocketConsole
 
 PACKAGES = {"rpigpio": "RPi.GPIO", "lgpio": "lgpio"}
 FACTORIES = {"rpigpio": "RPiGPIOFactory", "lgpio": "LGPIOFactory"}
@@ -38,6 +39,7 @@ class Port(Contract):
         if "sensor" in settings:
             self._model = model_of(settings["sensor"])
             self._load_sensor()
+        self._console = SocketConsole(settings["console"]["socket"]) if "console" in settings else None
         self._notifier = os.environ.get("NOTIFY_SOCKET")
         self._watched = "WATCHDOG_USEC" in os.environ
         self._fed = 0
@@ -148,6 +150,16 @@ class Port(Contract):
         except (OSError, ValueError):
             return None
 
+    # --- the technician
+
+    def typed(self):
+        """From the socket."""
+        return self._console.typed() if self._console else b""
+
+    def show(self, data):
+        """To the socket."""
+        return self._console.show(data) if self._console else len(data)
+
     # --- the computer
 
     def unique_id(self):
@@ -196,7 +208,9 @@ class Port(Contract):
         raise HardwareError("systemd was asked to restart the computer, and did not")
 
     def close(self):
-        """Release the LED's pin and the sensor's line."""
+        """Release the LED's pin and the sensor's line, and close the console."""
+        if self._console:
+            self._console.close()
         self._release_sensor()
         if self._led is not None:
             self._led.close()

@@ -28,10 +28,9 @@ REASONS = {-1: "joining failed", -2: "it is not there", -3: "the password is wro
 class Wifi:
     """One station. ``network`` is MicroPython's module of that name."""
 
-    def __init__(self, network, ssid, password, country=None, hostname=None):
+    def __init__(self, network, country=None, hostname=None):
         self._network = network
-        self._ssid = ssid
-        self._password = password
+        self._ssid = self._password = None
         if country:
             network.country(country)
         if hostname:
@@ -44,11 +43,29 @@ class Wifi:
         self._limit = RESTART_AFTER
         self.restarts = 0
 
+    def choose(self, ssid, password, now):
+        """Join this network, and leave the one before."""
+        self._ssid, self._password = ssid, password
+        if self._state != DOWN:
+            self._leave(now, 0, "")
+        self._due = now
+
+    def scan(self):
+        """``(name, signal in dBm)`` of each network in reach that tells its name."""
+        self._station.active(True)
+        return [(found[0].decode(), found[3]) for found in self._station.scan() if found[0]]
+
+    def signal(self):
+        """In dBm, or None without a network."""
+        return self._station.status("rssi") if self._state == UP else None
+
     def step(self, now, failures):
         """Take the next step; what it waits for, or None in a network.
 
         ``failures``: connections to the hub in a row that failed.
         """
+        if self._ssid is None:
+            return "no Wi-Fi network is known: twinkle provision, or wifi set on the console"
         if failures == 0:
             self._limit = RESTART_AFTER
         if self._state == DOWN:

@@ -8,8 +8,11 @@ A device's directory holds
     ca.pem             the certificate authorities to trust
     device.pem         the device's certificate (and those that issued it), for x509=true
     device.key         its private key
-    state/             written by the device alone
+    hold               says that the program is to be left out, once
+    state/             written by the device alone, unless that is elsewhere
 """
+
+import os
 
 from ..core import identity
 from ..core.device import Device
@@ -21,15 +24,29 @@ from . import compat
 from .log import Log
 from .runner import Runner
 from .store import Store
+from .terminal import Terminal
 
 
-def boot(directory):
-    """Build the device that ``directory`` describes. SetupError says what is wrong with it."""
+class Held(Exception):
+    """Nothing is to be run this time."""
+
+
+def boot(directory, state=None):
+    """Build the device that ``directory`` describes, and that keeps its records in ``state``.
+
+    SetupError says what is wrong with it; Held, that somebody wants the interpreter's prompt.
+    """
+    if _take(directory + "/hold"):
+        raise Held("no program until the next restart")
     settings = _read(directory, "board.json")
+    kind = _load(settings, "port").Port
+    if kind.held(settings):
+        raise Held("no program, since the hold pin is connected to ground")
     credentials = _read(directory, "credentials.json")
     wifi = credentials.get("wifi") or {}
-    port = _load(settings, "port").Port(settings, directory, wifi)
-    log = Log(print, port.ticks, settings.get("log", "info"))
+    port = kind(settings, directory, wifi)
+    terminal = Terminal(port)
+    log = Log(terminal.show if port.log_on_console else print, port.ticks, settings.get("log", "info"))
     who = identity.parse(_need(credentials, "connectionString", "credentials.json"))
     log.hide(credentials["connectionString"])
     log.hide(wifi.get("password"))
@@ -40,7 +57,11 @@ def boot(directory):
     except OSError:
         raise SetupError("the CA file is missing", "give the device the hub's CA file (--ca-file)") from None
     own = (directory + "/device.pem", directory + "/device.key") if who.certified else None
-    store = Store(directory + "/state", log.say)
+    store = Store(state or directory + "/state", log.say)
+    chosen = store.load("wifi")
+    if chosen:
+        log.hide(chosen["password"])
+        port.join(chosen["ssid"], chosen["password"])
     keep_alive = settings.get("keepAlive", 60)
     information = dict(settings.get("information", {}))
     if port.unique_id():
@@ -56,10 +77,18 @@ def boot(directory):
     else:
         device = make(who, port.ticks())
     try:
-        return Runner(device, port, store, log, compat.load_umqtt(), roots, own, keep_alive)
+        return Runner(device, port, store, log, terminal, compat.load_umqtt(), roots, own, keep_alive)
     except compat.SOCKET_ERRORS as error:
         files = "ca.pem, device.pem or device.key" if own else "the CA file"
         raise SetupError("%s cannot be used (%s)" % (files, error), "they must hold PEM") from None
+
+
+def _take(path):
+    try:
+        os.remove(path)
+    except OSError:
+        return False
+    return True
 
 
 def _read(directory, name):
@@ -67,7 +96,7 @@ def _read(directory, name):
         with open(directory + "/" + name, "rb") as file:
             content = decode(file.read())
     except OSError:
-        raise SetupError("%s is missing in %s" % (name, directory), "prepare the device again") from None
+        raise SetupError("%s is missing in %s/" % (name, directory), "prepare the device again") from None
     except BadRequest:
         raise SetupError("%s is not JSON" % name, "prepare the device again") from None
     if not isinstance(content, dict):

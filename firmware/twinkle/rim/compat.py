@@ -146,6 +146,12 @@ else:
         return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
 
 
+def lookup(host):
+    """The address of a host; OSError when it has none. May block as long as the system's resolver does."""
+    address = _addresses(host, 0)[0][-1]
+    return address[0] if isinstance(address, tuple) else host
+
+
 class Ticks:
     """Milliseconds since it was made, from a counter that may wrap."""
 

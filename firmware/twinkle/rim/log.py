@@ -9,12 +9,15 @@ RING = 40  # lines kept for a technician who comes later
 
 
 class Log:
-    """``write(line)`` puts out a line; ``ticks()`` is monotonic milliseconds."""
+    """``write(line)`` puts out a line; ``ticks()`` is monotonic milliseconds.
+
+    ``level`` is the least that is written.
+    """
 
     def __init__(self, write, ticks, level="info"):
         self._write = write
         self._ticks = ticks
-        self._least = LEVELS.index(level)
+        self.level = level
         self._secrets = []
         self.ring = []
 
@@ -27,7 +30,7 @@ class Log:
         """Write ``text`` unless ``level`` is below the one asked for."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        if LEVELS.index(level) < self._least:
+        if LEVELS.index(level) < LEVELS.index(self.level):
             return
         line = "%.3f %s %s" % (self._ticks() / 1000, level, text.replace("\n", " "))
         if len(self.ring) >= RING:

@@ -29,19 +29,21 @@ class Runner:
     and key, if it has them.
     """
 
-    def __init__(self, device, port, store, log, umqtt, roots, own, keep_alive):
+    def __init__(self, device, port, store, log, terminal, umqtt, roots, own, keep_alive):
         self.device = device
         self.port = port
         self.store = store
         self.log = log
+        self.terminal = terminal
+        self.missing = None  # what the network waits for
         self._umqtt = umqtt
-        self._network = Network(roots, port.ticks, port.feed, own)
+        self.network = Network(roots, port.ticks, port.feed, own)
         self._keep_alive = keep_alive
+        self._console = None
         self._client = None
         self._inbox = []
         self._heard = 0
         self._time_due = 0
-        self._missing = None  # what the network waits for
         self._line_errors = (
             WireError,
             OSError,
@@ -64,6 +66,7 @@ class Runner:
                 self.turn()
         finally:
             self._disconnect()
+            self.terminal.drain()
             self.port.close()
 
     def turn(self):
@@ -77,24 +80,43 @@ class Runner:
                 self.device.on_time(utc, now)
                 self._time_due = now + CLOCK_MS
         try:
-            for line in self.port.lines():
-                self.device.on_line(line, now)
-            for action in self.device.step(now):
-                getattr(self, "_" + action[0])(*action[1:])
+            self._attend(now)
+            self._perform(self.device.step(now))
             self._wait()
         except MemoryError:
             gc.collect()
             self._lost("out of memory", problem=True)
         self.port.feed()
 
+    def _perform(self, actions):
+        for action in actions:
+            getattr(self, "_" + action[0])(*action[1:])
+
+    def _attend(self, now):
+        """See to the technician. What there is no memory for must not cost the connection."""
+        lines = self.terminal.lines()
+        try:
+            if lines and not self._console:
+                from ..core.console import Console
+
+                self._console = Console(self.device)
+            for line in lines:
+                self._console.on_line(line)
+            if self._console:
+                self._perform(self._console.step(now))
+        except MemoryError:
+            self._console = None
+            gc.collect()
+            self.terminal.show("err 507 there is not enough memory for that now")
+
     def _look_after_network(self, now):
         try:
             missing = self.port.network(self.device.link.attempts)
         except HardwareError as error:
             missing = str(error)
-        if missing != self._missing:
+        if missing != self.missing:
             self.log.say("info", "network: " + (missing or "can be used"))
-            self._missing = missing
+            self.missing = missing
             if missing is None:
                 self.device.on_network(now)
 
@@ -104,7 +126,7 @@ class Runner:
         identity = self.device.identity
         self.log.say("info", "connecting to %s:%d as %s" % (identity.dial, identity.port, identity.device_id))
         password = identity.password(expiry)
-        self._umqtt.socket = self._network
+        self._umqtt.socket = self.network
         client = self._umqtt.MQTTClient(
             identity.device_id, identity.dial, identity.port, username, password, self._keep_alive
         )
@@ -126,7 +148,7 @@ class Runner:
             return
         try:
             self._client.publish(topic, payload, False, qos)
-            self._network.stream.flush()
+            self.network.stream.flush()
         except self._line_errors as error:
             self._fail(error)
             return
@@ -139,7 +161,7 @@ class Runner:
         if self._client:
             try:
                 self._client.ping()
-                self._network.stream.flush()
+                self.network.stream.flush()
             except self._line_errors as error:
                 self._fail(error)
 
@@ -177,6 +199,7 @@ class Runner:
 
     def _reset(self, reason):
         self.log.say("info", "reset: " + reason)
+        self.terminal.drain()
         try:
             self.port.reset(reason)
         except HardwareError as error:
@@ -185,11 +208,17 @@ class Runner:
             raise SystemExit(RESET_STATUS) from None
 
     def _print(self, text):
-        self.port.print(text)
+        self.terminal.show(text)
 
-    def _log(self):
-        for line in self.log.ring:
-            self.port.print(line)
+    def _do(self, what, *arguments):
+        from .technician import Technician
+
+        try:
+            result = getattr(Technician(self), what)(*arguments)
+        except TwinkleError as error:
+            self._console.on_done(None, error)
+        else:
+            self._console.on_done(result)
 
     def _say(self, level, text):
         self.log.say(level, text)
@@ -199,11 +228,13 @@ class Runner:
     def _wait(self):
         now = self.port.ticks()
         ms = min(self.device.due(now) - now, self.port.longest_wait)
+        if self.terminal.flush() or self.terminal.more or (self._console and self._console.due()):
+            ms = 0
         if self._client is None:
             if ms > 0:
                 self.port.sleep(ms)
             return
-        stream = self._network.stream
+        stream = self.network.stream
         try:
             # Messages may have come while a publish waited for its PUBACK.
             if stream.wait(0 if self._inbox else ms):
@@ -226,7 +257,7 @@ class Runner:
             stream.read(stream.read(1)[0])
 
     def _on_message(self, topic, payload):
-        stream = self._network.stream
+        stream = self.network.stream
         if stream.skipped:
             stream.skipped = False
             payload = None
@@ -239,6 +270,12 @@ class Runner:
         self._inbox.append((topic, payload))
 
     # --- the end of a connection
+
+    def leave(self, reason):
+        """End the connection in good order, and begin another."""
+        if self._client:
+            self._disconnect()
+            self.device.on_lost(reason, self.port.ticks())
 
     def _fail(self, error):
         if isinstance(error, self._umqtt.MQTTException):
@@ -257,6 +294,6 @@ class Runner:
     def _close(self):
         self._client = None
         self._inbox = []
-        if self._network.stream:
-            self._network.stream.close()
-            self._network.stream = None
+        if self.network.stream:
+            self.network.stream.close()
+            self.network.stream = None

@@ -67,6 +67,16 @@ class Store:
         except OSError as error:
             raise HardwareError("flash: %s" % error, "is it full?") from None
 
+    def clear(self):
+        """Remove every record, and what is left of damaged ones."""
+        try:
+            for name in os.listdir(self._directory):
+                os.remove(self._directory + "/" + name)
+        except OSError as error:
+            raise HardwareError("flash: %s" % error) from None
+        self._known = {}
+        self.writes += 1
+
     def _write(self, name, body):
         if self._known.get(name) == body:
             return

@@ -19,6 +19,7 @@ PATIENCE_MS = 10000  # for any other read or write that has begun
 GATHER = 1024  # bytes of small writes that go out as one TLS record
 CHUNK = 1024  # bytes that are asked of TLS at once; each is an allocation of its own
 SLICE_MS = 1000  # longest single wait between two calls of idle()
+DISCONNECT = b"\xe0\x00"  # MQTT 3.1.1, section 3.14
 LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
 
 
@@ -45,8 +46,21 @@ class Network:
 
     def socket(self):
         """A new Stream, kept in ``stream`` for the runner."""
-        self.stream = Stream(self._context, self._ticks, self._idle, self._largest)
+        self.stream = self._make()
         return self.stream
+
+    def probe(self, host, port):
+        """Try whether verified TLS can be had there; WireError says why not."""
+        stream = self._make()
+        try:
+            stream.connect((host, port))
+            stream.write(DISCONNECT)
+            stream.flush()
+        finally:
+            stream.close()
+
+    def _make(self):
+        return Stream(self._context, self._ticks, self._idle, self._largest)
 
 
 class Stream:

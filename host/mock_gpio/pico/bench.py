@@ -1,7 +1,9 @@
 """What the stand-ins share: the device's directory, where a test tells and reads.
 
 sensor.json   {"temperature", "humidity", "fault", "ownTemperature"}, see mock_gpio.sensor
-air.json      {"wifi": "there" | "gone" | "refused" | "deaf"}; deaf: joined, but nothing passes
+air.json      {"wifi": "there" | "gone" | "refused" | "deaf", "networks": [[name, dBm], …]}; deaf: joined,
+              but nothing passes
+inputs.json   {number of a pin: its level}; an input with a pull-up is otherwise high
 clock.json    {"ntp": "answers" | "silent" | "noise"}
 pins.jsonl    what the pins did: {"ms", "pin", "level"}
 stop          ends the process in good order, when the watchdog is fed the next time

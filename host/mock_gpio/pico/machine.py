@@ -33,6 +33,8 @@ class Pin(PinBase):
             raise ValueError("invalid pin")
         self.number = number
         self._level = 0
+        if mode == self.IN and pull == self.PULL_UP:
+            self._level = bench.told("inputs").get(str(number), 1)
         if value is not None:
             self.value(value)
 

@@ -1,0 +1,204 @@
+"""What a technician can ask for.
+
+A verb is a method ``do_…(rest of the line, now)``. It answers with pairs of name and
+value (a dict has no order on MicroPython) or with lines; BadRequest refuses; None
+means that the answer comes later. Verbs and direct methods reach the same handlers.
+Nothing here is secret: what the hub may not see is not shown either.
+"""
+
+import json
+
+from .clock import iso
+from .errors import BadRequest
+from .link import OFFLINE, READY
+
+HELP = (
+    ("help", "this list"),
+    ("status", "link, hub, network, configuration, sensor, queue, clock, memory"),
+    ("read", "one sample of the sensor"),
+    ("led on | off | blink SECONDS | brightness 0..1", "what the LED shows"),
+    ("config", "the configuration in force, and where the next one is"),
+    ("wifi scan | set NETWORK PASSWORD", "the networks in reach; join one and remember it"),
+    ("methods", "the methods that can be called"),
+    ("call NAME [JSON]", "call one, as the cloud would"),
+    ("log [debug | info | warning | error]", "the last lines of the log; or how much it tells from now on"),
+    ("selftest", "try sensor, LED, flash, network, DNS, TLS and hub"),
+    ("hold", "restart into the interpreter's prompt, for tools; once"),
+    ("reboot", "restart the device"),
+    ("factory-reset", "forget the configuration and the Wi-Fi set here; asks first"),
+    ("version", "what runs here"),
+)
+# These take no words; what follows them is a mistake.
+ALONE = ("help", "version", "status", "read", "config", "methods", "selftest", "hold", "reboot")
+TESTS = ("sensor", "LED", "flash", "network", "DNS", "TLS", "hub")
+ONLINE = ("network", "DNS", "TLS", "hub")  # a connection to the hub is the proof of these
+
+
+class Verbs:
+    """The verbs over ``device``; ``console`` is asked for what takes its time."""
+
+    def __init__(self, device, console):
+        self._device = device
+        self._console = console
+
+    def do_help(self, rest, now):
+        return ["%-48s %s" % line for line in HELP]
+
+    def do_version(self, rest, now):
+        from twinkle import __version__
+
+        return [("twinkle", __version__), ("model", self._whole().app.model_id)]
+
+    def do_status(self, rest, now):
+        device = self._device
+        link, utc = device.link, device.clock.utc(now)
+        found = [
+            ("link", link.state),
+            ("reason", link.reason),
+            ("nextTry", max(0, link.due - now) // 1000 if link.state == OFFLINE else None),
+            ("losses", link.losses),
+            ("hub", device.identity.host),
+            ("device", device.identity.device_id),
+            ("clock", None if utc is None else iso(utc)),
+            ("uptime", now // 1000),
+        ]
+        if hasattr(device, "config"):
+            found += [
+                ("lastError", device.last_error),
+                ("configId", device.config.applied["configId"]),
+                ("sendFrequency", device.config.applied["sendFrequency"]),
+                ("sensorFailures", device.sensor.failures),
+                ("sensorErrors", device.sensor.errors),
+                ("queue", len(device.telemetry)),
+                ("dropped", device.telemetry.dropped),
+            ]
+        self._console.ask("facts", then=lambda facts: found + facts)
+
+    def do_read(self, rest, now):
+        self._console.ask("read")
+
+    def do_led(self, rest, now):
+        led = self._whole().board.led
+        what, _, value = rest.partition(" ")
+        if what == "on":
+            led.on()
+        elif what == "off":
+            led.off()
+        elif what == "blink":
+            led.blink(_number(value, "led blink needs seconds, such as led blink 2"))
+        elif what == "brightness":
+            hint = "led brightness needs a number from 0 to 1"
+            brightness = _number(value, hint)
+            if not 0 <= brightness <= 1:
+                raise BadRequest(hint)
+            led.dim(brightness)
+        else:
+            raise BadRequest("led takes on, off, blink SECONDS or brightness 0..1")
+        return [("level", led.level)]
+
+    def do_config(self, rest, now):
+        config = self._whole().config
+        return [("applied", config.applied), ("state", config.state)]
+
+    def do_wifi(self, rest, now):
+        words = _words(rest)
+        if words == ["scan"]:
+            self._console.ask("scan")
+        elif len(words) in (2, 3) and words[0] == "set":
+            self._console.ask("join", words[1], words[2] if len(words) > 2 else "")
+        else:
+            raise BadRequest('wifi takes scan, or set "NETWORK" "PASSWORD"')
+
+    def do_methods(self, rest, now):
+        return sorted(self._whole().app.methods)
+
+    def do_call(self, rest, now):
+        name, _, payload = rest.partition(" ")
+        if not name:
+            raise BadRequest("call needs a method's name; type methods")
+        self._whole().methods.call(name, "console", payload.strip().encode(), now, self._answer)
+
+    def _answer(self, rid, status, body):
+        payload = json.loads(body)
+        if status < 400:
+            self._console.finish([("status", status), ("payload", payload)])
+        else:
+            told = isinstance(payload, dict) and payload.get("error")
+            self._console.fail(status, told or body.decode())
+
+    def do_log(self, rest, now):
+        if rest:
+            self._console.ask("level", rest)
+        else:
+            self._console.ask("log")
+
+    def do_selftest(self, rest, now):
+        link = self._device.link
+        found, left = [], list(TESTS)
+
+        def go_on(verdict):
+            if verdict:
+                found.append((left.pop(0), verdict))
+            while left and (left[0] == "hub" or (link.state == READY and left[0] in ONLINE)):
+                found.append((left.pop(0), "ok" if link.state == READY else "fail " + link.reason))
+            if left:
+                self._console.ask("test", left[0], then=go_on)
+                return None
+            failed = [name for name, verdict in found if verdict[:2] != "ok"]
+            if not failed:
+                return found
+            self._console.fail(500, "failed: " + ", ".join(failed), found)
+            return None
+
+        go_on(None)
+
+    def do_hold(self, rest, now):
+        self._console.ask("hold", then=self._restart)
+
+    def do_factory_reset(self, rest, now):
+        name = self._device.identity.device_id
+        if rest != name:
+            text = (
+                "this forgets the configuration and the Wi-Fi set here; to go on, type: factory-reset " + name
+            )
+            raise BadRequest(text, 428)
+        self._console.ask("forget", then=self._restart)
+
+    def _restart(self, result):
+        self._console.finish(result)
+        self._console.act("reset", "asked for on the console")
+
+    def do_reboot(self, rest, now):
+        if hasattr(self._device, "board"):
+            self._device.board.reboot()
+            return []
+        return self._restart([])
+
+    def _whole(self):
+        """The device, unless it is one that has no hub yet."""
+        if not hasattr(self._device, "config"):
+            reason = self._device.link.reason
+            raise BadRequest("the device is being provisioned (%s); try again later" % reason, 503)
+        return self._device
+
+
+def _number(text, hint):
+    try:
+        return float(text)
+    except ValueError:
+        raise BadRequest(hint) from None
+
+
+def _words(text):
+    """Words, of which one with spaces stands in double quotes."""
+    words = []
+    while text:
+        if text[0] == '"':
+            word, closed, text = text[1:].partition('"')
+            if not closed:
+                raise BadRequest('a closing " is missing')
+        else:
+            word, _, text = text.partition(" ")
+        words.append(word)
+        text = text.strip()
+    return words

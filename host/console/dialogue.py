@@ -1,0 +1,96 @@
+"""Asking a device for one thing: the question as JSON, the answer found among the log's lines."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, Failure
+from .line import Gone, Line
+
+EXIT_CODES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 429: NOT_ONLINE, 503: NOT_ONLINE, 504: NOT_ONLINE}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a verb came to. ``document`` is the device's own JSON."""
+
+    document: dict[str, Any]
+
+    @property
+    def ok(self) -> bool:
+        """Whether it did what was asked."""
+        return self.document["ok"]
+
+    @property
+    def exit_code(self) -> int:
+        """An exit status for scripts."""
+        return 0 if self.ok else EXIT_CODES.get(self.document["code"], FAILED)
+
+    def lines(self) -> list[str]:
+        """As the device shows it to a person, without its last line."""
+        result = self.document.get("result") or []
+        if isinstance(result, dict):
+            return [f"{name}: {_shown(value)}" for name, value in result.items()]
+        return result
+
+    def last_line(self) -> str:
+        """``ok``, or ``err CODE what to do``."""
+        return "ok" if self.ok else f"err {self.document['code']} {self.document['error']}"
+
+
+class Dialogue:
+    """Questions over ``line``; whatever else the device says goes to ``other(text)``."""
+
+    def __init__(self, line: Line, other: Callable[[str], Any] = lambda text: None):
+        self._line = line
+        self._other = other
+        self._rest = b""
+
+    def ask(self, question: str, limit: float = 30.0) -> Answer:
+        """The answer to a verb; Failure when there is none within ``limit`` seconds."""
+        heard = ""
+        try:
+            # Ctrl-C takes back half a line that somebody else has left.
+            self._line.write(b"\x03" + question.encode("ascii", "replace") + b" --json\r")
+            end = time.monotonic() + limit
+            while time.monotonic() < end:
+                for text in self._read():
+                    answer = _answer(text)
+                    if answer is not None:
+                        return answer
+                    heard = text
+                    self._other(text)
+        except Gone:
+            raise Failure(f"{self._line.name} has gone before it answered", NOT_ONLINE) from None
+        raise Failure(
+            f"no answer from {self._line.name} within {limit:g} s; "
+            + (
+                f"it said last: {heard!r}"
+                if heard
+                else "it said nothing: does the device run, and is this its line?"
+            ),
+            NOT_ONLINE,
+        )
+
+    def _read(self) -> list[str]:
+        self._rest += self._line.read()
+        *whole, self._rest = self._rest.split(b"\n")
+        return [line.decode(errors="replace").strip() for line in whole]
+
+
+def _answer(text: str) -> Answer | None:
+    if not text.startswith("{"):
+        if text.startswith("err 409 somebody else"):
+            raise Failure(text.removeprefix("err 409 "), NOT_ONLINE)
+        return None
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    return Answer(document) if isinstance(document, dict) and "ok" in document else None
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,107 @@
+"""Where a console is: a serial port, or the socket of a device that runs on a computer."""
+
+import socket
+import time
+from pathlib import Path
+from typing import Protocol
+
+import serial
+
+from ..failure import NOT_FOUND, Failure
+from ..flash.serial_link import open_line
+
+
+class Gone(Exception):
+    """The other end is not there any more; it may come back."""
+
+
+class Line(Protocol):
+    """Bytes to and from a device. Gone when it has left."""
+
+    name: str
+
+    def read(self) -> bytes:
+        """What has come; b"" after a short wait in which nothing did."""
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class SerialLine:
+    """A board's serial port."""
+
+    def __init__(self, port: str):
+        self.name = port
+        self._serial = open_line(port)
+
+    def read(self) -> bytes:
+        """What has come."""
+        try:
+            return self._serial.read(self._serial.in_waiting or 1)
+        except (OSError, TypeError):  # pyserial's own error is an OSError; TypeError when closed meanwhile
+            raise Gone from None
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        try:
+            self._serial.write(data)
+        except serial.SerialException:
+            raise Gone from None
+
+    def close(self) -> None:
+        """Let go."""
+        self._serial.close()
+
+
+class SocketLine:
+    """The socket of a device's process on this computer."""
+
+    def __init__(self, path: Path):
+        self.name = str(path)
+        self._socket = socket.socket(socket.AF_UNIX)
+        try:
+            self._socket.connect(self.name)
+        except OSError as error:
+            self._socket.close()
+            raise Failure(
+                f"there is no console at {path}: {error.strerror}; does the device run?", NOT_FOUND
+            ) from None
+        self._socket.settimeout(0.05)
+
+    def read(self) -> bytes:
+        """What has come."""
+        try:
+            data = self._socket.recv(4096)
+        except TimeoutError:
+            return b""
+        except OSError:
+            raise Gone from None
+        if not data:
+            raise Gone
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        try:
+            self._socket.sendall(data)
+        except OSError:
+            raise Gone from None
+
+    def close(self) -> None:
+        """Let go."""
+        self._socket.close()
+
+
+def come_back(open_again, limit: float) -> Line:
+    """The line, once it is there again; Failure when it is not within ``limit`` seconds."""
+    end = time.monotonic() + limit
+    while True:
+        try:
+            return open_again()
+        except Failure:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(0.2)

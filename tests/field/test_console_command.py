@@ -1,0 +1,128 @@
+"""``twinkle console`` as a technician has it: a terminal, a board that restarts, a record of the session."""
+
+import os
+import pty
+import re
+import subprocess
+import time
+
+import pytest
+from places import TWINKLE
+
+PASSWORD = "a secret of the house"
+
+
+class Screen:
+    """A program on a terminal of its own."""
+
+    def __init__(self, environment, *arguments):
+        self._ours, its = pty.openpty()
+        os.set_blocking(self._ours, False)
+        self._process = subprocess.Popen(
+            [TWINKLE, *map(str, arguments)],
+            *(-1, None, its, its, its),
+            env={**os.environ, "TERM": "xterm", **environment},
+            start_new_session=True,
+        )
+        os.close(its)
+        self.text = ""
+
+    def type(self, keys):
+        os.write(self._ours, keys.encode())
+
+    def wait_for(self, pattern, limit=20):
+        """Wait until this shows up after what was waited for before."""
+        end = time.monotonic() + limit
+        while True:
+            found = re.search(pattern, self.text)
+            if found:
+                self.text = self.text[found.end() :]
+                return found
+            assert time.monotonic() < end, f"no {pattern!r} in:\n{self.text}"
+            try:
+                self.text += os.read(self._ours, 4096).decode(errors="replace")
+            except BlockingIOError:
+                time.sleep(0.02)
+            if "\x1b[6n" in self.text:  # the terminal is asked where its cursor is
+                self.text = self.text.replace("\x1b[6n", "")
+                self.type("\x1b[1;1R")
+            self.text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.text)
+
+    def leave(self):
+        self.type("\x04")
+        return self._process.wait(timeout=10)
+
+
+@pytest.fixture
+def device(command, board, hub):
+    """A board whose device is up."""
+    command("flash", "pico_w", "--port", board.port)
+    name = f"console-{os.path.basename(os.path.dirname(board.port))}-{id(board)}"
+    done = command(
+        *("provision", "pico_w", "--port", board.port, "--ca-file", hub.info["caFile"], "--wifi", "home"),
+        TWINKLE_DEVICE_CONNECTION_STRING=f"{hub.add(name)};Port={hub.info['mqttPort']}",
+        TWINKLE_WIFI_PASSWORD=PASSWORD,
+    )
+    assert done.status == 0, done
+    return board
+
+
+def test_a_session_completes_remembers_records_and_waits_for_the_board(device, tmp_path, home):
+    log = tmp_path / "session.log"
+    screen = Screen({"XDG_STATE_HOME": str(tmp_path)}, "console", "--port", device.port, "--log", log)
+    screen.wait_for("help names the verbs")
+    screen.wait_for("twinkle>")
+    screen.type("ver\t")
+    screen.wait_for("version")
+    screen.type("\r")
+    screen.wait_for("twinkle: 0.1.0")
+    screen.type("led brigh\t")
+    screen.wait_for("led brightness")
+    screen.type(" 0.5\r")
+    screen.wait_for("level: ")
+    screen.type('wifi set "home"\r')
+    screen.wait_for("password")
+    screen.type(PASSWORD + "\r")
+    screen.wait_for("ok")
+    screen.wait_for("ready: ")
+    screen.type("reboot\r")
+    screen.wait_for("reset: ")
+    screen.wait_for("ready: ")
+    device.unplug()
+    screen.wait_for("waiting for it to come back")
+    device.plug_in()
+    screen.wait_for("it is back")
+    screen.wait_for("ready: ")
+    screen.type("status\r")
+    screen.wait_for("link: ready")
+    assert screen.leave() == 0
+    record = log.read_text()
+    assert re.search(r"^20\d\d-\d\d-\d\dT[\d:.]+\+00:00 > led brightness 0.5$", record, re.MULTILINE), record
+    assert "< twinkle: 0.1.0" in record and "- it is back" in record
+    history = (tmp_path / "twinkle" / "console-history").read_text()
+    assert "+version" in history
+    for kept in (record, history):
+        assert PASSWORD not in kept
+    # The next session remembers: the arrow brings back the last line.
+    screen = Screen({"XDG_STATE_HOME": str(tmp_path)}, "console", "--port", device.port, "--log", log)
+    screen.wait_for("help names the verbs")
+    screen.wait_for("twinkle>")
+    screen.type("\x1b[A\r")
+    screen.wait_for("link: ready")
+    assert screen.leave() == 0
+
+
+def test_one_question_has_an_exit_status(device, command):
+    ask = lambda *words: command("console", "--port", device.port, "-c", *words)  # noqa: E731
+    assert ask("version").status == 0 and ask("version").out.endswith("ok\n")
+    assert ask("nonsense").status == 3 and ask("led").status == 1
+    assert ask("call turnon", "--json").document == {"ok": True, "result": {"status": 200, "payload": None}}
+    device.hang()
+    silent = ask("version", "--timeout", "1")
+    assert silent.status == 6 and "no answer" in silent.err and silent.err.count("\n") == 1
+
+
+def test_a_console_needs_somebody_or_a_question(command, board):
+    assert "ask with -c" in command("console", "--port", board.port).err
+    assert command("console", "--device", "nobody", "-c", "status").status == 3
+    assert command("console", "--device", "nobody", "--port", "x", "-c", "status").status == 2

@@ -1,0 +1,74 @@
+"""Credentials are checked here, before a device is given them; what is secret stays unsaid."""
+
+import base64
+import json
+
+import pytest
+
+from twinkle_host.device_certificate import make_certificate
+from twinkle_host.failure import Failure
+from twinkle_host.provision.credentials import azure_authorities, check
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+OWN = f"HostName=contoso.azure-devices.net;DeviceId=shed-7;SharedAccessKey={KEY}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "has no HostName"),
+        ("HostName=a.azure-devices.net", "has no DeviceId"),
+        (f"IdScope=0ne1;SharedAccessKey={KEY}", "has no RegistrationId"),
+        ("HostName=a.azure-devices.net;DeviceId=d", "missing or too short"),
+        ("HostName=a.azure-devices.net;DeviceId=d;SharedAccessKey=not/base64!", "not base64"),
+        (OWN[:-1], "not base64"),
+        (OWN[:-28], "missing or too short"),
+        (f"HostName=a;SharedAccessKeyName=iothubowner;SharedAccessKey={KEY};DeviceId=x", "of a service"),
+        ("HostName=a.azure-devices.net;DeviceId=d;x509=true", "--x509"),
+        (f"HostName=hub.example;DeviceId=d;SharedAccessKey={KEY}", "--ca-file"),
+    ],
+)
+def test_what_is_wrong_is_named_and_its_value_is_not(text, words, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with pytest.raises(Failure) as refused:
+        check(text)
+    assert words in str(refused.value) and KEY[:10] not in str(refused.value)
+
+
+def test_wifi_is_what_a_network_can_be():
+    for ssid, password in (("", ""), ("x" * 33, ""), ("home", "short"), ("home", "x" * 64)):
+        with pytest.raises(Failure) as refused:
+            check(OWN, None, None, ssid, password)
+        assert "Wi-Fi" in str(refused.value) and "short" not in str(refused.value)
+    files = check(OWN, None, None, "home", "long enough").files()
+    assert json.loads(files["credentials.json"][0])["wifi"] == {"ssid": "home", "password": "long enough"}
+    assert files["credentials.json"][1] == 0o600
+
+
+def test_for_azure_two_authorities_are_enough():
+    pem = azure_authorities()
+    assert pem.count(b"BEGIN CERTIFICATE") == 2 and pem.count(b"END CERTIFICATE") == 2
+    from cryptography import x509
+
+    names = [found.subject.rfc4514_string() for found in x509.load_pem_x509_certificates(pem)]
+    assert any("DigiCert Global Root G2" in name for name in names)
+    assert check(OWN).ca_pem == pem
+
+
+def test_a_certificate_must_fit_its_key(tmp_path):
+    text = "HostName=contoso.azure-devices.net;DeviceId=shed-7;x509=true"
+    make_certificate(tmp_path / "one", "shed-7")
+    make_certificate(tmp_path / "two", "shed-7")
+    files = check(text, None, tmp_path / "one").files()
+    assert files["device.key"][1] == 0o600 and files["device.pem"][0].startswith(b"-----BEGIN")
+    (tmp_path / "one" / "device.key").write_bytes((tmp_path / "two" / "device.key").read_bytes())
+    with pytest.raises(Failure, match="is not the key of"):
+        check(text, None, tmp_path / "one")
+    with pytest.raises(Failure, match="goes with a connection string that says x509=true"):
+        check(OWN, None, tmp_path / "two")
+
+
+def test_nothing_of_it_shows_in_a_traceback():
+    credentials = check(OWN, None, None, "home", "long enough")
+    assert KEY not in repr(credentials) and "long enough" not in repr(credentials)
+    assert credentials.device == "shed-7" and credentials.host == "contoso.azure-devices.net"

@@ -1,0 +1,232 @@
+"""From a bare board to a device that answers: real MicroPython, littlefs and mpremote on a pseudo-terminal."""
+
+import hashlib
+import json
+import time
+from queue import Queue
+
+import pytest
+from places import MPREMOTE, ROOT
+
+from twinkle_host.console.dialogue import Dialogue
+from twinkle_host.console.line import SerialLine
+from twinkle_host.flash import image
+from twinkle_host.mock_gpio.serial_board import SerialBoard
+
+WIFI_PASSWORD = "a secret of the house"
+HONEST = "144k"  # a Pico W's heap while TLS takes its part of it
+
+
+def provision(command, board, hub, device_id, **more):
+    """Provision the board for a new device of the hub."""
+    text = f"{hub.add(device_id)};Port={hub.info['mqttPort']}"
+    return command(
+        *(
+            "provision",
+            "pico_w",
+            "--port",
+            board.port,
+            "--ca-file",
+            hub.info["caFile"],
+            "--wifi",
+            "home",
+            "--json",
+        ),
+        TWINKLE_DEVICE_CONNECTION_STRING=text,
+        TWINKLE_WIFI_PASSWORD=WIFI_PASSWORD,
+        **more,
+    )
+
+
+def test_a_bare_board_becomes_a_device_that_answers_on_its_console(command, hub, tmp_path):
+    with SerialBoard(tmp_path / "board", HONEST) as board:
+        (board.bench / "sensor.json").write_text('{"temperature": 21.5, "humidity": 40}')
+        flashed = command("flash", "pico_w", "--port", board.port)
+        assert flashed.status == 0 and "Next: twinkle provision" in flashed.out, flashed
+        provisioned = provision(command, board, hub, "bench-1")
+        assert provisioned.status == 0, provisioned
+        facts = provisioned.document
+        assert (
+            facts["ready"] and facts["device"] == "bench-1" and facts["model"] == "dtmi:twinkle:Environment;1"
+        )
+        assert WIFI_PASSWORD not in repr(provisioned) and "SharedAccessKey" not in repr(provisioned)
+
+        hub.call("patch_twin", "bench-1", {"properties": {"desired": {"configId": 3, "sendFrequency": "1s"}}})
+        hub.until_reported("bench-1", configId=3, status="Success")
+        event = hub.event("Telemetry", lambda event: event["deviceId"] == "bench-1")
+        assert abs(event["body"]["temp"] - 21.5) < 0.06
+
+        status = command("console", "--port", board.port, "-c", "status", "--json").document
+        assert status["ok"] and status["result"]["link"] == "ready" and status["result"]["configId"] == 3, (
+            status
+        )
+        selftest = command("console", "--port", board.port, "-c", "selftest")
+        assert selftest.status == 0 and "sensor: ok 21.5" in selftest.out and "TLS: ok" in selftest.out, (
+            selftest
+        )
+        wrong = command("console", "--port", board.port, "-c", "led sideways")
+        assert wrong.status == 1 and wrong.err.startswith("err 400"), wrong
+        assert command("console", "--port", board.port, "-c", "nonsense").status == 3
+
+        # Flashed while it runs: credentials and the configuration are still there afterwards.
+        again = command("flash", "pico_w", "--port", board.port, "--json")
+        assert again.status == 0 and again.document["ready"] and again.document["copied"] == [], again
+        after = command("console", "--port", board.port, "-c", "status", "--json").document["result"]
+        assert after["configId"] == 3 and after["memory"] < 144 * 1024
+
+
+def test_a_second_flash_copies_nothing_and_a_changed_file_is_the_only_one_copied(command, board, tmp_path):
+    first = command("flash", "pico_w", "--port", board.port, "--json").document
+    assert len(first["copied"]) > 30 and first["copied"][-1] == "main.py" and first["release"] is None
+    second = command("flash", "pico_w", "--port", board.port, "--json").document
+    assert second["copied"] == [] and second["unchanged"] == len(first["copied"])
+    app = tmp_path / "environment.py"
+    app.write_text((ROOT / "firmware" / "apps" / "environment.py").read_text().replace("1.0.0", "1.0.1"))
+    third = command("flash", "pico_w", "--port", board.port, "--app", app, "--json").document
+    assert third["copied"] == ["apps/environment.mpy"]
+
+
+def test_what_is_on_the_board_is_what_mpremote_sees(command, board):
+    command("flash", "pico_w", "--port", board.port)
+    listed = command("connect", board.port, "fs", "sha256sum", "twinkle/rim/boot.mpy", program=MPREMOTE)
+    files = image.build(json.loads((ROOT / "boards" / "pico_w.json").read_text()))
+    assert hashlib.sha256(files["twinkle/rim/boot.mpy"]).hexdigest() in listed.out, listed
+
+
+def test_what_is_no_longer_part_of_it_is_removed_and_a_users_own_files_stay(command, board, tmp_path):
+    command("flash", "pico_w", "--port", board.port)
+    for path in ("twinkle/rim/boot.py", "notes.txt", "lib/mine.py", "twinkle/old/part.mpy"):
+        file = tmp_path / "file"
+        file.write_text("raise SystemError('an old file was imported')")
+        for depth in range(path.count("/")):
+            command(
+                "connect", board.port, "fs", "mkdir", "/".join(path.split("/")[: depth + 1]), program=MPREMOTE
+            )
+        assert command("connect", board.port, "fs", "cp", file, f":{path}", program=MPREMOTE).status == 0
+    removed = command("flash", "pico_w", "--port", board.port, "--json").document["removed"]
+    assert removed == ["twinkle/rim/boot.py", "twinkle/old/part.mpy", "twinkle/old/"]
+    listed = command("connect", board.port, "fs", "tree", program=MPREMOTE).out
+    assert "notes.txt" in listed and "mine.py" in listed and "old" not in listed
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(command, board):
+    shown = command("flash", "pico_w", "--port", board.port, "--dry-run")
+    assert shown.status == 0 and "copy    twinkle/core/device.mpy" in shown.out
+    assert "main.py" not in command("connect", board.port, "fs", "ls", program=MPREMOTE).out
+
+
+@pytest.fixture(scope="module")
+def traffic(command, tmp_path_factory):
+    """How many bytes a whole flash sends to a board."""
+    with SerialBoard(tmp_path_factory.mktemp("measured")) as board:
+        command("flash", "pico_w", "--port", board.port)
+        return board.received
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97, 0.99])
+def test_a_flash_that_was_cut_is_repaired_by_the_next(command, board, traffic, share):
+    board.unplug_after = int(share * traffic)
+    cut = command("flash", "pico_w", "--port", board.port)
+    assert cut.status == 6 and "run the same again" in cut.err and "Traceback" not in cut.err, cut
+    board.plug_in()
+    repaired = command("flash", "pico_w", "--port", board.port, "--json")
+    assert repaired.status == 0, repaired
+    assert command("flash", "pico_w", "--port", board.port, "--json").document["copied"] == []
+
+
+def test_a_board_that_lost_power_while_it_was_flashed_runs_no_mixture(command, board):
+    command("flash", "pico_w", "--port", board.port)
+    command("connect", board.port, "fs", "touch", "hold", program=MPREMOTE)
+    board.unplug()
+    board.plug_in()
+    line = SerialLine(board.port)
+    assert "hold: no program" in heard(line, ">>> ")
+    line.close()
+
+
+def heard(line, until, limit=10):
+    """What comes until this does."""
+    text, end = "", time.monotonic() + limit
+    while until not in text:
+        assert time.monotonic() < end, text
+        text += line.read().decode(errors="replace")
+    return text
+
+
+def test_a_newer_release_is_not_replaced_unless_asked(command, board, tmp_path):
+    command("flash", "pico_w", "--port", board.port)
+    newer = tmp_path / "board.json"
+    newer.write_text(json.dumps({"release": "99.1.0"}))
+    command("connect", board.port, "fs", "cp", newer, ":board.json", program=MPREMOTE)
+    refused = command("flash", "pico_w", "--port", board.port)
+    assert refused.status == 4 and "99.1.0" in refused.err and "--downgrade" in refused.err
+    assert command("flash", "pico_w", "--port", board.port, "--downgrade").status == 0
+
+
+def test_a_micropython_that_is_too_old_is_refused(command, board, tmp_path):
+    settings = json.loads((ROOT / "boards" / "pico_w.json").read_text())
+    own = tmp_path / "mine.json"
+    own.write_text(json.dumps({**settings, "micropython": "1.99"}))
+    refused = command("flash", own, "--port", board.port)
+    assert refused.status == 1 and "runs MicroPython 1.25.0; install 1.99 or newer" in refused.err
+
+
+def test_an_edited_file_runs_again_within_two_seconds(command, hub, board, tmp_path):
+    command("flash", "pico_w", "--port", board.port)
+    assert provision(command, board, hub, "bench-2").document["ready"]
+    app = tmp_path / "environment.py"
+    times = []
+    for number in (1, 2, 3):
+        source = (ROOT / "firmware" / "apps" / "environment.py").read_text()
+        app.write_text(source.replace("1.0.0", f"1.0.{number}"))
+        done = command("flash", "pico_w", "--port", board.port, "--app", app, "--json")
+        assert done.document["ready"] and done.document["copied"], done
+        times.append(done.seconds)
+    print(f"\nedited file to ready on the hub: {min(times):.2f} s (best of {len(times)})")
+    assert min(times) <= 2, times
+
+
+def test_a_device_that_runs_is_held_by_its_console_verb_and_by_its_button(command, hub, board):
+    command("flash", "pico_w", "--port", board.port)
+    assert provision(command, board, hub, "bench-3").document["ready"]
+    line = SerialLine(board.port)
+    line.write(b"hold\r")
+    assert "ok" in heard(line, "\nhold: no program until the next restart")
+    line.write(b"import machine; machine.reset()\r")
+    heard(line, "ready: bench-3")
+    (board.bench / "inputs.json").write_text('{"22": 0}')
+    line.write(b"reboot\r")
+    assert "hold pin is connected to ground" in heard(line, ">>> ")
+    line.close()
+
+
+def test_a_board_that_does_not_answer_is_described(command, board):
+    board.hang()
+    silent = command("flash", "pico_w", "--port", board.port)
+    assert silent.status == 6 and "tried: Ctrl-C" in silent.err and "heard: nothing" in silent.err
+    assert "BOOTSEL" in silent.err and silent.err.count("\n") == 1
+
+
+def test_a_port_that_is_not_there_or_taken_is_said_in_one_line(command, board):
+    missing = command("flash", "pico_w", "--port", "/dev/ttyNOWHERE")
+    assert missing.status == 3 and "is the board plugged in" in missing.err and missing.err.count("\n") == 1
+    line = SerialLine(board.port)
+    taken = command("flash", "pico_w", "--port", board.port)
+    assert "another program uses it" in taken.err, taken
+    line.close()
+
+
+def test_a_stalled_terminal_does_not_stall_the_device(command, hub, board):
+    command("flash", "pico_w", "--port", board.port)
+    assert provision(command, board, hub, "bench-4").document["ready"]
+    line = SerialLine(board.port)
+    board.stalled = True
+    for _ in range(30):
+        line.write(b"help\r")
+        outcome = Queue()
+        hub.call("invoke", "bench-4", "turnon", None, done=outcome.put)
+        assert outcome.get(timeout=10).status == 200
+    board.stalled = False
+    answer = Dialogue(line).ask("status")
+    assert answer.document["result"]["link"] == "ready" and answer.document["result"]["linesLost"] > 0
+    line.close()
