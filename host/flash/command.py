@@ -1,6 +1,5 @@
 """``twinkle flash``: the device's files onto a board."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -11,27 +10,47 @@ import click
 from ..boards import hardware_of, load
 from ..failure import EXIT_STATUSES, NOT_FOUND, NOT_ONLINE, Failure
 from ..paths import UMQTT
-from . import uf2
-from .pico import PORT_MODULE, Pico, is_ready, prepare, refuse_downgrade
-from .plan import Plan, hashes, make_plan
+from . import image, pico, raspberry_pi, uf2
+from .plan import hashes, make_plan, refuse_downgrade
+from .report import Report
 from .serial_link import SerialLink, find_port
+from .target import Target, mounted, over_ssh
 
-MOST_NAMED = 10  # files; more are only counted, unless the plan is what was asked for
 APPEARS_S = 20.0  # until a board with a new MicroPython shows its serial port
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
+def target_options(command):
+    """The options that say which Raspberry Pi is meant."""
+    for option in (
+        click.option("--ssh-config", type=FILE, help="Settings for ssh, in the place of your own."),
+        click.option("--ssh", metavar="HOST", help="A Raspberry Pi that runs, through your own ssh."),
+        click.option("--root", type=FOLDER, help="A Raspberry Pi's root file system, mounted here."),
+    ):
+        command = option(command)
+    return command
+
+
+def target_of(root: Path | None, ssh: str | None, ssh_config: Path | None) -> Target:
+    """The Raspberry Pi that was named."""
+    if (root is None) == (ssh is None):
+        raise click.UsageError("name a Raspberry Pi: --root DIR for a mounted card, or --ssh HOST")
+    return mounted(root) if root is not None else over_ssh(ssh, config=ssh_config)
+
+
 @click.command(
     epilog=f"""\b
 Example: twinkle flash pico_w
-         twinkle flash pico_w --uf2 RPI_PORT_MODULE_W.uf2
-         twinkle flash pico_w --dry-run --json
+         twinkle flash pico_w --uf2 RPI_PICO_W.uf2
+         twinkle flash raspberry_pi --ssh pi@shed
+         twinkle flash raspberry_pi_5 --root /media/rootfs
 
 {EXIT_STATUSES}"""
 )
 @click.argument("board")
-@click.option("--port", help="The board's serial port; without it, that of the one board plugged in.")
+@click.option("--port", help="A Pico W's serial port; without it, that of the one board plugged in.")
+@target_options
 @click.option("--app", type=FILE, help="An application of your own, in the place of the board file's.")
 @click.option(
     "--umqtt", type=FILE, default=UMQTT, help="Another umqtt/simple.py than the one that set-up brought."
@@ -39,101 +58,79 @@ Example: twinkle flash pico_w
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @click.option("--downgrade", is_flag=True, help="Replace a newer release, too.")
 @click.option(
-    "--uf2", "firmware", type=FILE, help="First install this MicroPython on a board in boot mode (BOOTSEL)."
+    "--uf2", "firmware", type=FILE, help="First install this MicroPython on a Pico W in boot mode (BOOTSEL)."
 )
-@click.option("--drive", type=FOLDER, help="That board's drive; without it, the one that is mounted.")
+@click.option("--drive", type=FOLDER, help="Its drive then; without it, the one that is mounted.")
+@click.option("--uninstall", is_flag=True, help="Remove what was installed on a Raspberry Pi.")
+@click.option("--purge", is_flag=True, help="With --uninstall: its credentials and state, too.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the device to be ready.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
-def flash(board, port, app, umqtt, dry_run, downgrade, firmware, drive, no_wait, as_json) -> None:
+def flash(board, root, ssh, ssh_config, as_json, **options) -> None:
     """Put the device's files on BOARD, by name or by the path of its board file.
 
     Only what differs is copied. Credentials and the device's state stay; an interrupted copy is
     repaired by running the same again.
     """
-    settings = load(board)
-    if settings["port"] != PORT_MODULE:
-        raise click.UsageError(f"{board} is not a board that is flashed over a serial line")
-    report = Report(as_json)
-    if firmware:
-        _install(firmware, drive, settings, dry_run, report)
-        if dry_run:
-            return
-        port = _await_port(port)
-    files = prepare(settings, app, umqtt)
-    port = find_port(port)
-    with SerialLink(port) as link:
-        pico = Pico(link)
-        version, release = pico.check(settings), pico.release()
-        refuse_downgrade(release, downgrade)
-        plan = make_plan(hashes(files), pico.look())
-        report.show_plan(port, version, release, plan, files, dry_run)
-        if dry_run:
-            report.finish()
-            return
-        with report.bar("copying", sum(len(files[path]) for path in plan.copy)) as bar:
-            pico.carry_out(plan, files, bar.update)
-        said = pico.start()
-        status = 0 if no_wait else listen_to(said, report)
+    settings, report = load(board), Report(as_json)
+    if settings["port"] == pico.PORT_MODULE:
+        _refuse(board, root=root, ssh=ssh, uninstall=options["uninstall"])
+        status = _flash_pico(settings, report, options)
+    elif settings["port"] == raspberry_pi.PORT_MODULE:
+        _refuse(board, port=options["port"], uf2=options["firmware"], drive=options["drive"])
+        pi = raspberry_pi.RaspberryPi(target_of(root, ssh, ssh_config))
+        status = (
+            _uninstall(pi, report, options)
+            if options["uninstall"]
+            else _install(pi, settings, report, options)
+        )
+    else:
+        raise click.UsageError(f"{board} is this computer: twinkle run")
     report.finish()
     sys.exit(status)
 
 
-class Report:
-    """What the user sees: lines and bars on a terminal, or one JSON document at the end."""
+def _refuse(board: str, **given: Any) -> None:
+    for name, value in given.items():
+        if value:
+            raise click.UsageError(f"--{name} is not for {board}")
 
-    def __init__(self, as_json: bool):
-        self._as_json = as_json
-        self.facts: dict[str, Any] = {}
 
-    def say(self, text: str) -> None:
-        """A line for a person."""
-        if not self._as_json:
-            click.echo(text)
-
-    def bar(self, label: str, size: int):
-        """A progress bar over ``size`` bytes; click shows none when nobody watches."""
-        return click.progressbar(length=size, label=label, file=sys.stderr, show_pos=False)
-
-    def show_plan(
-        self, port: str, version: str, release: str | None, plan: Plan, files: dict[str, bytes], dry_run: bool
-    ) -> None:
-        """What is there, and what will be done."""
-        self.facts |= {
-            "port": port,
-            "micropython": version,
-            "release": release,
-            "copied": plan.copy,
-            "removed": plan.remove,
-            "unchanged": len(plan.keep),
-        }
-        there = f"release {release}" if release else "not flashed yet"
-        self.say(f"{port}: MicroPython {version}, {there}")
-        for path in plan.copy if len(plan.copy) <= MOST_NAMED or dry_run else ():
-            self.say(f"  copy    {path:<40} {len(files[path]):>6} bytes")
-        for path in plan.remove:
-            self.say(f"  remove  {path}")
-        size = sum(len(files[path]) for path in plan.copy)
-        self.say(
-            f"{len(plan.copy)} to copy ({size} bytes), {len(plan.remove)} to remove, {len(plan.keep)} unchanged"
+def _flash_pico(settings: dict[str, Any], report: Report, options: dict[str, Any]) -> int:
+    port = options["port"]
+    if options["firmware"]:
+        _install_micropython(settings, report, options)
+        if options["dry_run"]:
+            return 0
+        port = _await_port(port)
+    files = image.build(settings, options["app"], options["umqtt"])
+    with SerialLink(find_port(port)) as link:
+        board = pico.Pico(link)
+        version, release = board.check(settings), board.release()
+        refuse_downgrade(image.release(), release, options["downgrade"])
+        plan = make_plan(hashes(files), board.look())
+        report.facts |= {"port": link.port, "micropython": version}
+        report.say(f"{link.port}: MicroPython {version}")
+        report.show_plan(
+            release, plan, {path: len(content) for path, content in files.items()}, options["dry_run"]
         )
+        if options["dry_run"]:
+            return 0
+        with report.bar("copying", sum(len(files[path]) for path in plan.copy)) as bar:
+            board.carry_out(plan, files, bar.update)
+        said = board.start()
+        return 0 if options["no_wait"] else listen_to(said, report)
 
-    def finish(self) -> None:
-        """The end."""
-        if self._as_json:
-            click.echo(json.dumps(self.facts))
 
-
-def _install(
-    firmware: Path, drive: Path | None, settings: dict[str, Any], dry_run: bool, report: Report
-) -> None:
+def _install_micropython(settings: dict[str, Any], report: Report, options: dict[str, Any]) -> None:
     hardware = hardware_of(settings)
     if "uf2" not in hardware:
         raise Failure(f"a {hardware['name']} has no UF2 boot mode")
+    firmware: Path = options["firmware"]
     content = firmware.read_bytes()
     size = uf2.check(content, hardware)
-    place = uf2.find_drive(drive, hardware)
+    place = uf2.find_drive(options["drive"], hardware)
     report.say(f"{place}: {firmware.name}, {size} bytes of flash on a {hardware['name']}")
-    if not dry_run:
+    if not options["dry_run"]:
         with report.bar("installing MicroPython", len(content)) as bar:
             uf2.copy(content, place, bar.update)
 
@@ -154,12 +151,12 @@ def _await_port(port: str | None) -> str:
 
 
 def listen_to(said, report: Report) -> int:
-    """Pass on what the device says; the exit status."""
+    """Pass on what a device says while it starts; the exit status."""
     last = ""
     for line in said:
         report.say("  " + line)
         last = line or last
-        if is_ready(line):
+        if pico.is_ready(line):
             report.facts["ready"] = True
             return 0
         if line.startswith("setup: "):
@@ -172,3 +169,42 @@ def listen_to(said, report: Report) -> int:
         f"twinkle: the files are in place, but the device is not ready; it said last: {last}", err=True
     )
     return NOT_ONLINE
+
+
+def _install(
+    pi: raspberry_pi.RaspberryPi, settings: dict[str, Any], report: Report, options: dict[str, Any]
+) -> int:
+    refuse_downgrade(image.release(), pi.release, options["downgrade"])
+    sources, settings = image.sources(settings, options["app"])
+    wanted = raspberry_pi.tree(settings, sources, options["umqtt"])
+    plan = pi.plan(wanted)
+    report.show_plan(
+        pi.release, plan, {path: len(entry.content) for path, entry in wanted.items()}, options["dry_run"]
+    )
+    if options["dry_run"]:
+        return 0
+    note = pi.install(wanted, settings, plan)
+    report.facts["note"] = note
+    if note:
+        report.say(note)
+    if pi.target.read(f"{raspberry_pi.SETTINGS}/credentials.json") is None:
+        report.say("The files are in place. Next: twinkle provision, which gives the device its credentials.")
+    elif pi.target.is_running:
+        report.say("preparing the start: the first time this brings Python packages, which takes minutes")
+        report.say(pi.start())
+    else:
+        report.say(
+            "The device starts with the computer; the first time it needs the network, for its Python packages."
+        )
+    return 0
+
+
+def _uninstall(pi: raspberry_pi.RaspberryPi, report: Report, options: dict[str, Any]) -> int:
+    if pi.release is None and not options["purge"]:
+        raise Failure("nothing is installed there", NOT_FOUND)
+    removed = pi.uninstall(options["purge"])
+    report.facts["removed"] = removed
+    report.say(f"removed {len(removed)} files")
+    if not options["purge"]:
+        report.say(f"kept: credentials in {raspberry_pi.SETTINGS}, state in {raspberry_pi.STATE}")
+    return 0

@@ -26,32 +26,41 @@ ENTRY = "main.py"
 
 
 def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -> dict[str, bytes]:
-    """The files of a board by their paths there.
+    """The files of a board by their paths there, compiled; see sources()."""
+    found, settings = sources(board, app)
+    image = {str(Path(path).with_suffix(".mpy")): compile_to_mpy(source) for path, source in found.items()}
+    image["lib/umqtt/simple.mpy"] = compile_to_mpy(existing(umqtt))
+    # The interpreter looks for this one by its name.
+    del image["main.mpy"]
+    image[ENTRY] = (FIRMWARE / ENTRY).read_bytes()
+    image["board.json"] = json.dumps(settings).encode()
+    return image
+
+
+def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, Path], dict[str, Any]]:
+    """The files that a device needs by their paths below its own folder, and its settings.
 
     ``board`` is the content of its board file; ``app`` an application file outside
-    of ``firmware/apps``, put there by its name; ``umqtt`` the file of umqtt.simple.
+    of ``firmware/apps``, put there by its name. The settings say of which release they are.
     """
+    settings = {**board, "release": release()}
+    if app is not None:
+        settings["app"] = "apps." + app.stem
+    roots = [FIRMWARE / ENTRY, _source(board["port"]), app or _source(board["app"])]
+    found = {}
+    for source in sorted(_closure(roots)):
+        path = source.relative_to(FIRMWARE) if source.is_relative_to(FIRMWARE) else Path("apps", source.name)
+        found[str(path)] = source
+    return found, settings
+
+
+def existing(umqtt: Path) -> Path:
+    """The file of umqtt.simple; Failure when it is not on this computer."""
     if not umqtt.is_file():
         raise Failure(
             "umqtt.simple is not on this computer; run ./tools/setup, or name it with --umqtt", NOT_FOUND
         )
-    settings = dict(board)
-    roots = [FIRMWARE / ENTRY, _source(settings["port"])]
-    if app is None:
-        roots.append(_source(settings["app"]))
-    else:
-        roots.append(app)
-        settings["app"] = "apps." + app.stem
-    image = {}
-    for source in sorted(_closure(roots)):
-        path = source.relative_to(FIRMWARE) if source.is_relative_to(FIRMWARE) else Path("apps", source.name)
-        image[str(path.with_suffix(".mpy"))] = compile_to_mpy(source)
-    image["lib/umqtt/simple.mpy"] = compile_to_mpy(umqtt)
-    # The interpreter looks for this one by its name.
-    image.pop("main.mpy")
-    image[ENTRY] = (FIRMWARE / ENTRY).read_bytes()
-    image["board.json"] = json.dumps(settings).encode()
-    return image
+    return umqtt
 
 
 def release() -> str:
@@ -61,6 +70,14 @@ def release() -> str:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
             return ast.literal_eval(node.value)
     raise AssertionError("twinkle/__init__.py names no version")
+
+
+def model_id(board: dict[str, Any]) -> str | None:
+    """The model that the board's application announces, or None."""
+    for node in ast.walk(ast.parse(_source(board["app"]).read_text())):
+        if isinstance(node, ast.keyword) and node.arg == "model_id" and isinstance(node.value, ast.Constant):
+            return node.value.value
+    return None
 
 
 def compile_to_mpy(source: Path) -> bytes:

@@ -4,12 +4,11 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-from ..failure import REFUSED, Failure
+from ..failure import Failure
 from . import image
-from .plan import OURS, Plan, hashes, is_downgrade, make_plan
+from .plan import OURS, Plan, hashes, make_plan
 from .serial_link import SerialLink
 
 READY_S = 40.0  # until the device is ready: Wi-Fi, clock and TLS take their time
@@ -138,18 +137,3 @@ def is_ready(line: str) -> bool:
     """Whether the device's log says with this line that it is connected and reconciled."""
     found = LINE.fullmatch(line)
     return bool(found) and found[2].startswith("ready: ")
-
-
-def prepare(board: dict[str, Any], app: Path | None, umqtt: Path) -> dict[str, bytes]:
-    """The files for a board, which say of which release they are."""
-    return image.build({**board, "release": image.release()}, app, umqtt)
-
-
-def refuse_downgrade(there: str | None, allowed: bool) -> None:
-    """Failure when a newer release would be replaced and nobody has said that it may."""
-    if is_downgrade(image.release(), there) and not allowed:
-        raise Failure(
-            f"the board has release {there}, which is newer than this one, {image.release()}; "
-            "--downgrade replaces it all the same",
-            REFUSED,
-        )

@@ -8,6 +8,8 @@ certificates, the device's state, a user's own files.
 import hashlib
 from dataclasses import dataclass, field
 
+from ..failure import REFUSED, Failure
+
 # Folders that hold nothing but what was flashed. A module that is left there as .py would
 # be taken before the .mpy beside it.
 OURS = ("twinkle/", "apps/", "lib/umqtt/")
@@ -44,9 +46,13 @@ def make_plan(wanted: dict[str, str], there: dict[str, str]) -> Plan:
     return Plan(copy, sorted(remove, reverse=True), sorted(set(wanted) - set(copy)))
 
 
-def is_downgrade(wanted: str, there: str | None) -> bool:
-    """Whether the version on the board is newer than the one to be flashed."""
-    return there is not None and _numbers(there) > _numbers(wanted)
+def refuse_downgrade(wanted: str, there: str | None, allowed: bool) -> None:
+    """Failure when a newer release would be replaced and nobody has said that it may."""
+    if there is not None and _numbers(there) > _numbers(wanted) and not allowed:
+        raise Failure(
+            f"release {there} is there, which is newer than this one, {wanted}; --downgrade replaces it all the same",
+            REFUSED,
+        )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

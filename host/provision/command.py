@@ -8,14 +8,17 @@ import click
 
 from ..boards import hardware_of, load
 from ..failure import EXIT_STATUSES, Failure
-from ..flash.command import Report, listen_to
-from ..flash.pico import PORT_MODULE, Pico
+from ..flash import image, pico, raspberry_pi
+from ..flash.command import listen_to, target_of, target_options
+from ..flash.report import Report
 from ..flash.serial_link import SerialLink, find_port
-from .credentials import check
+from ..flash.target import Entry, Target
+from .credentials import Credentials, check
 
 CONNECTION = "TWINKLE_DEVICE_CONNECTION_STRING"
 KEY = "TWINKLE_DEVICE_KEY"
 PASSWORD = "TWINKLE_WIFI_PASSWORD"
+ON_LABEL = ("device", "board", "model", "hub", "console")
 
 
 @click.command(
@@ -30,6 +33,7 @@ What is secret is asked for without being shown, or taken from {CONNECTION}, {KE
 )
 @click.argument("board")
 @click.option("--port", help="A Pico W's serial port; without it, that of the one board plugged in.")
+@target_options
 @click.option("--id-scope", help="Of the provisioning service, for a device whose hub is assigned to it.")
 @click.option("--registration-id", help="The device's id there.")
 @click.option(
@@ -45,37 +49,64 @@ What is secret is asked for without being shown, or taken from {CONNECTION}, {KE
 @click.option("--wifi", help="The Wi-Fi network to join.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the device to be ready.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
-def provision(board, port, id_scope, registration_id, x509, ca_file, wifi, no_wait, as_json) -> None:
+def provision(
+    board, port, root, ssh, ssh_config, id_scope, registration_id, x509, ca_file, wifi, no_wait, as_json
+) -> None:
     """Give a device on BOARD its credentials, once they have been found to be well-formed."""
-    settings = load(board)
+    settings, report = load(board), Report(as_json)
+    serial = settings["port"] == pico.PORT_MODULE
+    if not serial and (settings["port"] != raspberry_pi.PORT_MODULE or port):
+        raise click.UsageError(
+            f"{board} is not provisioned over a serial line" if port else f"{board}: twinkle run"
+        )
+    target = None if serial else target_of(root, ssh, ssh_config)
     connection = _connection_string(id_scope, registration_id, x509 is not None)
     password = _secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "") if wifi else ""
     credentials = check(connection, ca_file, x509, wifi, password)
-    report = Report(as_json)
     if warning := credentials.unresolved():
         click.echo(f"twinkle: note: {warning}", err=True)
-    if settings["port"] != PORT_MODULE:
-        raise click.UsageError(f"{board} is not a board that is provisioned over a serial line")
-    if not wifi:
-        click.echo("twinkle: note: no Wi-Fi network; wifi set on the console gives the device one", err=True)
-    port = find_port(port)
-    with SerialLink(port) as link:
-        pico = Pico(link)
-        for name, (content, _) in credentials.files().items():
-            link.write("/" + name, content)
-        facts = {
-            "device": credentials.device,
-            "board": hardware_of(settings)["name"],
-            "model": pico.model_id(),
-            "hub": credentials.host,
-            "console": f"twinkle console --port {port}",
-        }
-        said = pico.start()
-        status = 0 if no_wait else listen_to(said, report)
-    report.facts |= facts
-    report.say(label(facts))
+    report.facts |= {
+        "device": credentials.device,
+        "board": hardware_of(settings)["name"],
+        "model": image.model_id(settings),
+        "hub": credentials.host,
+    }
+    status = (
+        _give_to_pico(credentials, port, report, no_wait)
+        if serial
+        else _give_to_pi(credentials, target, report)
+    )
+    report.say(label({name: report.facts[name] for name in ON_LABEL}))
     report.finish()
     sys.exit(status)
+
+
+def _give_to_pico(credentials: Credentials, port: str | None, report: Report, no_wait: bool) -> int:
+    if credentials.ssid is None:
+        click.echo("twinkle: note: no Wi-Fi network; wifi set on the console gives the device one", err=True)
+    with SerialLink(find_port(port)) as link:
+        report.facts["console"] = f"twinkle console --port {link.port}"
+        board = pico.Pico(link)
+        # An application of one's own may be there, with a model of its own.
+        report.facts["model"] = board.model_id() or report.facts["model"]
+        for name, (content, _) in credentials.files().items():
+            link.write("/" + name, content)
+        said = board.start()
+        return 0 if no_wait else listen_to(said, report)
+
+
+def _give_to_pi(credentials: Credentials, target: Target, report: Report) -> int:
+    if credentials.ssid is not None:
+        raise Failure("a Raspberry Pi's Wi-Fi is the system's business: raspi-config, or nmcli")
+    report.facts["console"] = "sudo nc -U /run/twinkle/console"
+    folder = raspberry_pi.SETTINGS
+    target.put({f"{folder}/{name}": Entry(*file) for name, file in credentials.files().items()})
+    pi = raspberry_pi.RaspberryPi(target)
+    if pi.release is None:
+        report.say("The credentials are in place. Next: twinkle flash, which installs the device.")
+    elif target.is_running:
+        report.say(pi.start())
+    return 0
 
 
 def label(facts: dict[str, str | None]) -> str:

@@ -1,22 +1,23 @@
 """One local hub for Azure's own SDKs, unmodified.
 
 azure-iot-device always dials port 8883, so the hub listens on a loopback address
-of its own, where a hub that a developer runs is not in the way.
+of its own, where a hub that a developer runs is not in the way, nor that of another
+process of the tests.
 """
 
 import contextlib
 
 import pytest
+from places import ADDRESS
 
 from twinkle_host.hub.live import LiveHub
 
-ADDRESS = "127.0.0.77"
 HOST = "contoso.example"
 
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory):
-    """A hub named contoso.example that is dialled as 127.0.0.77."""
+    """A hub named contoso.example that is dialled as ADDRESS."""
     state = tmp_path_factory.mktemp("azure-hub")
     with LiveHub(state, bind=ADDRESS, port=8883, host_names=(HOST, ADDRESS)) as live:
         yield live

@@ -8,10 +8,10 @@ import pytest
 from azure.iot.device import Message, MethodResponse
 from azure.iot.hub import DigitalTwinClient
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
+from places import ADDRESS
 
 from twinkle_host.hub.live import eventually
 
-ADDRESS = "127.0.0.77"
 HOST = "contoso.example"
 ACK = "Successfully executed patch"
 

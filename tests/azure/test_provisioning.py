@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from azure.iot.device import X509, IoTHubDeviceClient
+from places import ADDRESS
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.hub.core.enrolments import derive_key
 
-ADDRESS = "127.0.0.77"
 SCRIPT = Path(__file__).with_name("register.py")
 
 

@@ -11,10 +11,9 @@ from azure.iot.device import Message, MethodResponse
 from azure.iot.device.exceptions import ClientError, CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, QuerySpecification, Twin, TwinProperties
 from msrest.exceptions import HttpOperationError
+from places import ADDRESS
 
 from twinkle_host.hub.live import LiveHub, eventually
-
-ADDRESS = "127.0.0.77"
 
 
 @pytest.fixture

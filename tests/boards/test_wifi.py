@@ -54,7 +54,9 @@ def radio():
 
 @pytest.fixture
 def wifi(radio):
-    return Wifi(radio, "home", "secret", "DE", "twinkle")
+    wifi = Wifi(radio, "DE", "twinkle")
+    wifi.choose("home", "secret", 0)
+    return wifi
 
 
 def test_it_joins_without_power_saving_and_then_can_be_used(radio, wifi):
@@ -120,3 +122,14 @@ def test_success_forgets_the_failures_of_before(radio, wifi):
     wifi.step(2000, 0)
     assert wifi.step(3000, RESTART_AFTER - 1) is None
     assert wifi.restarts == 1
+
+
+def test_without_a_network_that_is_known_it_says_what_to_do(radio):
+    assert "wifi set" in Wifi(radio).step(0, 0)
+
+
+def test_another_network_is_joined_at_once(radio, wifi):
+    wifi.step(0, 0)
+    wifi.choose("elsewhere", "other", 100)
+    assert wifi.step(100, 0) == "joining elsewhere"
+    assert radio.calls[-1] == ("connect", "elsewhere", "other")

@@ -3,13 +3,17 @@
 import json
 import os
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from places import MICROPYTHON, TWINKLE, need
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.serial_board import SerialBoard
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class Outcome:

@@ -1,9 +1,11 @@
 """What is done to a board: from what is wanted and what is there, and nothing else."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinkle_host.flash.plan import OURS, is_downgrade, make_plan
+from twinkle_host.failure import Failure
+from twinkle_host.flash.plan import OURS, make_plan, refuse_downgrade
 
 PATHS = st.sampled_from(
     "main.py board.json credentials.json ca.pem hold state/config.json notes.txt lib/mine.mpy apps/a.mpy apps/b.py "
@@ -48,9 +50,8 @@ def test_the_entry_is_copied_last_and_a_folder_removed_after_what_lies_in_it():
 
 
 def test_versions_are_compared_as_numbers():
-    assert is_downgrade("0.9.0", "0.10.0") and not is_downgrade("0.10.0", "0.9.9")
-    assert (
-        not is_downgrade("1.0", None)
-        and not is_downgrade("1.0", "1.0")
-        and not is_downgrade("1.0", "unknown")
-    )
+    for wanted, there in (("0.10.0", "0.9.9"), ("1.0", None), ("1.0", "1.0"), ("1.0", "unknown")):
+        refuse_downgrade(wanted, there, False)
+    refuse_downgrade("0.9.0", "0.10.0", True)
+    with pytest.raises(Failure, match="--downgrade"):
+        refuse_downgrade("0.9.0", "0.10.0", False)

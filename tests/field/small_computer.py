@@ -1,0 +1,115 @@
+"""A computer that ssh reaches: a real OpenSSH server on loopback, over copies of /etc and /opt.
+
+The server lives in a mount namespace of its own, in which /etc and /opt are overlays:
+what is installed "on the computer" lies in a test's folder and nowhere else. There is
+no systemd to ask there, so ``systemctl`` and ``journalctl`` are stand-ins that note
+what they were asked; the one for systemctl runs the unit that prepares the start.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from places import PRIVATE, need
+
+SSHD = PRIVATE / "sshd" / "usr" / "sbin" / "sshd"
+OVERLAYS = ("etc", "opt")
+SYSTEMCTL = """#!/bin/sh
+echo "$@" >>{log}
+if [ "$1 $2" = "restart twinkle-prepare.service" ]; then exec /opt/twinkle/prepare; fi
+"""
+JOURNALCTL = """#!/bin/sh
+echo "0.531 info ready: shed-7 on contoso.azure-devices.net"
+"""
+NAMESPACE = """
+set -eu
+mount --make-rprivate /
+for part in {parts}; do
+  mkdir -p {folder}/$part {folder}/work-$part
+  mount -t overlay overlay -o lowerdir=/$part,upperdir={folder}/$part,workdir={folder}/work-$part /$part
+done
+mount -t tmpfs tmpfs /run
+mkdir /run/sshd
+grep -q ^sshd: /etc/passwd || echo sshd:x:105:65534::/run/sshd:/usr/sbin/nologin >>/etc/passwd
+mount --bind {folder}/systemctl /usr/bin/systemctl
+mount --bind {folder}/journalctl "$(command -v journalctl)"
+exec {sshd} -D -e -f {folder}/sshd_config
+"""
+
+
+class SmallComputer:
+    """``etc`` and ``opt`` are what was written there, ``config`` the settings with which ssh knows it as "shed"."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self.etc, self.opt = folder / "etc", folder / "opt"
+        self.config = folder / "ssh_config"
+
+    def __enter__(self):
+        folder = self._folder
+        for name in ("host", "user"):
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True, timeout=30
+            )
+        (folder / "authorized").write_text((folder / "user.pub").read_text())
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        # What the package index is, this computer knows from its environment or its files.
+        passed = {name: os.environ[name] for name in os.environ if name == "PATH" or name.startswith("PIP_")}
+        (folder / "sshd_config").write_text(
+            f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/authorized\n"
+            "PasswordAuthentication no\nPermitRootLogin prohibit-password\nStrictModes no\nPidFile none\n"
+            + "SetEnv "
+            + " ".join(f'"{name}={value}"' for name, value in passed.items())
+            + "\n"
+        )
+        self.config.write_text(
+            f"Host shed nobody\nHostName 127.0.0.1\nPort {port}\nUser root\nIdentityFile {folder}/user\n"
+            f"IdentitiesOnly yes\nUserKnownHostsFile {folder}/known\n"
+            "StrictHostKeyChecking yes\n"
+        )
+        (folder / "known").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
+        for name, text in (("systemctl", SYSTEMCTL.format(log=folder / "asked")), ("journalctl", JOURNALCTL)):
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+        libraries = f"{PRIVATE}/sshd/lib/x86_64-linux-gnu:{PRIVATE}/sshd/usr/lib/x86_64-linux-gnu"
+        script = NAMESPACE.format(folder=folder, parts=" ".join(OVERLAYS), sshd=need(SSHD))
+        with open(folder / "sshd.log", "w") as log:
+            self._server = subprocess.Popen(
+                ["unshare", "--mount", "sh", "-c", script],
+                env={**os.environ, "LD_LIBRARY_PATH": libraries},
+                stdout=log,
+                stderr=log,
+            )
+        end = time.monotonic() + 20
+        while "listening" not in (text := (folder / "sshd.log").read_text()):
+            assert self._server.poll() is None and time.monotonic() < end, text
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *_):
+        self._server.terminate()
+        self._server.wait(timeout=10)
+        for part in OVERLAYS:
+            shutil.rmtree(self._folder / f"work-{part}", ignore_errors=True)
+
+    def run(self, *words):
+        """Run a program there."""
+        return subprocess.run(
+            ["ssh", "-F", self.config, "shed", "--", *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    @property
+    def asked(self):
+        """What systemctl was asked for."""
+        file = self._folder / "asked"
+        return file.read_text().splitlines() if file.exists() else []

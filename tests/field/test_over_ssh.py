@@ -1,0 +1,55 @@
+"""Installing over ssh: a real OpenSSH server, the service's own preparation with real packages."""
+
+import os
+import stat
+
+import pytest
+from small_computer import SmallComputer
+
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+CONNECTION = f"HostName=contoso.azure-devices.net;DeviceId=shed-7;SharedAccessKey={KEY}"
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a mount namespace is made by root alone")
+
+
+@pytest.fixture(scope="module")
+def shed(tmp_path_factory):
+    with SmallComputer(tmp_path_factory.mktemp("shed")) as computer:
+        yield computer
+
+
+def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed):
+    where = ("raspberry_pi", "--ssh", "shed", "--ssh-config", shed.config)
+    flashed = command("flash", *where)
+    assert flashed.status == 0 and "Next: twinkle provision" in flashed.out, flashed
+    assert (shed.opt / "twinkle/firmware/main.py").is_file() and shed.asked == []
+
+    given = command("provision", *where, limit=300, TWINKLE_DEVICE_CONNECTION_STRING=CONNECTION)
+    assert given.status == 0 and KEY not in repr(given) and "ready: shed-7" in given.out, given
+    assert shed.asked == ["daemon-reload", "stop twinkle.service", "restart twinkle-prepare.service"]
+    credentials = (shed.etc / "twinkle/credentials.json").stat()
+    assert stat.S_IMODE(credentials.st_mode) == 0o600 and credentials.st_uid != 0
+    owner = shed.run("stat", "-c", "%U:%G", "/etc/twinkle/credentials.json").stdout.strip()
+    assert owner == "twinkle:twinkle" and "gpio" in shed.run("id", "-nG", "twinkle").stdout.split()
+
+    # The packages are there; what is missing is the board.
+    program = "/opt/twinkle/venv/bin/python -B /opt/twinkle/firmware/main.py /etc/twinkle /tmp/none"
+    started = shed.run(*program.split())
+    assert started.returncode == 2 and "GPIO cannot be used through rpigpio" in started.stdout, started
+
+    again = command("flash", *where, "--json").document
+    assert again["copied"] == again["removed"] == []
+    gone = command("flash", *where, "--uninstall", "--purge")
+    assert gone.status == 0, gone
+    assert shed.run("ls", "/opt/twinkle", "/etc/twinkle").returncode != 0
+    assert shed.asked[-2:] == ["disable --now twinkle-prepare.service twinkle.service", "daemon-reload"]
+
+
+def test_a_computer_that_is_not_there_or_not_open_is_said_in_one_line(command, shed, tmp_path):
+    config = tmp_path / "config"
+    config.write_text("Host gone\nHostName 127.0.0.1\nPort 1\n")
+    gone = command("flash", "raspberry_pi", "--ssh", "gone", "--ssh-config", config)
+    assert gone.status == 5 and "refused" in gone.err and gone.err.count("\n") == 1, gone
+    config.write_text(shed.config.read_text().replace("IdentityFile", "#"))
+    closed = command("flash", "raspberry_pi", "--ssh", "shed", "--ssh-config", config)
+    assert closed.status == 4 and "Permission denied" in closed.err and closed.err.count("\n") == 1, closed
