@@ -13,7 +13,7 @@ TWINKLE = PRIVATE / "venv" / "bin" / "twinkle"
 MPREMOTE = PRIVATE / "venv" / "bin" / "mpremote"
 HEAP = "128k"
 # Where the hub for Azure's SDKs listens: they know port 8883 only, so each process of the tests has an address.
-ADDRESS = f"127.0.0.{77 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
+ADDRESS = f"127.0.1.{1 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
 
 
 def need(path: Path) -> Path:
