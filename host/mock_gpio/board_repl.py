@@ -17,8 +17,10 @@ ends it, and is started again by whoever holds the line. MODE is what it starts 
 
 import io
 import os
+import struct
 import sys
 
+import ffi
 import vfs
 
 SOFT_RESET, SOFT_RESET_RAW = 4, 5
@@ -32,7 +34,12 @@ BANNER = (
     % ".".join([str(part) for part in sys.implementation.version[:3]]).encode()
 )
 
+# struct termios on Linux: four numbers, of which the last holds the flag for Ctrl-C.
+TERMIOS, LOCAL_FLAGS, ISIG = 60, 12, 1
+
 _bench, _image, _host, _mode = sys.argv[1:]
+_libc = ffi.open("libc.so.6")
+_tcgetattr, _tcsetattr = _libc.func("i", "tcgetattr", "iP"), _libc.func("i", "tcsetattr", "iiP")
 
 
 class Flash:
@@ -65,15 +72,21 @@ class Flash:
         return 0
 
 
+def watch_for_ctrl_c(on):
+    """Whether Ctrl-C interrupts, or is a byte like others. It is one whenever no program runs."""
+    settings = bytearray(TERMIOS)
+    _tcgetattr(0, settings)
+    flags = struct.unpack_from("I", settings, LOCAL_FLAGS)[0]
+    struct.pack_into("I", settings, LOCAL_FLAGS, flags | ISIG if on else flags & ~ISIG)
+    _tcsetattr(0, 0, settings)
+
+
 class Line:
     """The serial line. What the program prints goes to it too, since it is the standard output."""
 
     def read(self):
-        """One byte; Ctrl-C may come as a byte or as KeyboardInterrupt."""
-        try:
-            byte = sys.stdin.buffer.read(1)
-        except KeyboardInterrupt:
-            return CTRL_C
+        """One byte."""
+        byte = sys.stdin.buffer.read(1)
         if not byte:
             sys.exit(0)  # the line is gone for good
         return byte
@@ -91,7 +104,7 @@ class Micropython:
     @staticmethod
     def kbd_intr(character):
         """Watch for Ctrl-C, or let it through as a byte."""
-        os.system("stty isig" if character == 3 else "stty -isig")
+        watch_for_ctrl_c(character == 3)
 
 
 class Repl:
@@ -103,13 +116,16 @@ class Repl:
 
     def run(self, code):
         """Run a program as the REPL does: its exception is printed; SystemExit resets softly."""
+        outcome = None
         try:
+            watch_for_ctrl_c(True)
             exec(code, self._globals)
-        except SystemExit:
-            self._reset(SOFT_RESET)
         except BaseException as error:
-            return error
-        return None
+            outcome = error
+        watch_for_ctrl_c(False)
+        if isinstance(outcome, SystemExit):
+            self._reset(SOFT_RESET)
+        return outcome
 
     def friendly(self):
         """Lines of Python, with an echo."""

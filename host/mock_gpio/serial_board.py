@@ -97,10 +97,10 @@ class SerialBoard:
     def _keep_running(self) -> None:
         mode = "power"
         while self._powered:
-            # The program may have switched Ctrl-C off on the line; a reset switches it on. Unlike a
-            # terminal's, a board's Ctrl-C does not throw away what was sent around it.
+            # MicroPython watches for Ctrl-C when it runs a program. Unlike a terminal's, a board's
+            # does not throw away what was sent around it.
             settings = termios.tcgetattr(self._board)
-            settings[3] |= termios.ISIG | termios.NOFLSH
+            settings[3] = settings[3] & ~termios.ISIG | termios.NOFLSH
             termios.tcsetattr(self._board, termios.TCSANOW, settings)
             self.starts += 1
             self._process = subprocess.Popen(

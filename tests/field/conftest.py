@@ -25,6 +25,7 @@ class Outcome:
     @property
     def document(self):
         """Its JSON."""
+        assert self.out.startswith("{"), self
         return json.loads(self.out)
 
     def __repr__(self):

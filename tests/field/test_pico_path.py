@@ -200,6 +200,14 @@ def test_a_device_that_runs_is_held_by_its_console_verb_and_by_its_button(comman
     line.close()
 
 
+def test_somebody_elses_program_that_runs_is_interrupted(command, board, tmp_path):
+    (tmp_path / "main.py").write_text("while True: pass\n")
+    command("connect", board.port, "fs", "cp", tmp_path / "main.py", ":main.py", program=MPREMOTE)
+    board.unplug()
+    board.plug_in()
+    assert command("flash", "pico_w", "--port", board.port).status == 0
+
+
 def test_a_board_that_does_not_answer_is_described(command, board):
     board.hang()
     silent = command("flash", "pico_w", "--port", board.port)

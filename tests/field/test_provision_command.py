@@ -1,0 +1,134 @@
+"""``twinkle provision``: what is secret is asked for and not shown, and the device lives by what it was given."""
+
+import json
+import stat
+from types import SimpleNamespace
+
+import pytest
+from places import MPREMOTE
+from screen import Screen
+
+from twinkle_host.console.dialogue import Dialogue
+from twinkle_host.console.line import SerialLine
+from twinkle_host.device_certificate import make_certificate
+from twinkle_host.failure import Failure
+from twinkle_host.flash import serial_link
+
+PASSWORD = "a secret of the house"
+
+
+def hears(line, until, limit=400):
+    """Read until this comes; everything that was read."""
+    text = ""
+    for _ in range(limit):
+        text += line.read().decode(errors="replace")
+        if until in text:
+            return text
+    raise AssertionError(f"no {until!r} in {text}")
+
+
+def test_it_asks_without_an_echo_and_prints_a_label_without_a_secret(command, board, hub, home):
+    command("flash", "pico_w", "--port", board.port)
+    text = f"{hub.add('asked')};Port={hub.info['mqttPort']}"
+    arguments = (
+        "provision",
+        "pico_w",
+        "--port",
+        board.port,
+        "--wifi",
+        "home",
+        "--ca-file",
+        hub.info["caFile"],
+    )
+    screen = Screen({"XDG_STATE_HOME": str(home), "XDG_CACHE_HOME": str(home)}, *arguments)
+    screen.wait_for("connection string: ")
+    screen.type(text + "\n")
+    screen.wait_for("Password of the network home.*: ")
+    screen.type(PASSWORD + "\n")
+    shown = screen.read_to_the_end()
+    assert "| device   asked" in shown and "| model    dtmi:twinkle:Environment;1" in shown
+    assert f"| console  twinkle console --port {board.port}" in shown
+    assert PASSWORD not in shown and text.partition("SharedAccessKey=")[2][:20] not in shown
+
+
+def test_without_a_terminal_it_says_which_variable_to_set(command, board):
+    done = command("provision", "pico_w", "--port", board.port)
+    assert done.status == 1 and "TWINKLE_DEVICE_CONNECTION_STRING" in done.err and done.err.count("\n") == 1
+
+
+def test_a_certificate_in_the_place_of_a_key(command, board, hub, tmp_path):
+    command("flash", "pico_w", "--port", board.port)
+    thumbprint = make_certificate(tmp_path / "own", "certified")
+    proof = {"type": "selfSigned", "x509Thumbprint": {"primaryThumbprint": thumbprint}}
+    hub.call("create_device", "certified", {"authentication": proof})
+    text = f"{hub.call('connection_string', 'certified')};Port={hub.info['mqttPort']}"
+    done = command(
+        *("provision", "pico_w", "--port", board.port, "--wifi", "home", "--ca-file", hub.info["caFile"]),
+        *("--x509", tmp_path / "own", "--json"),
+        TWINKLE_DEVICE_CONNECTION_STRING=text,
+        TWINKLE_WIFI_PASSWORD=PASSWORD,
+    )
+    assert done.status == 0 and done.document["ready"], done
+
+
+def test_a_registration_is_put_together_from_its_parts(command, tmp_path):
+    """For Azure's provisioning service, onto a card."""
+    (tmp_path / "etc").mkdir()
+    done = command(
+        *(
+            "provision",
+            "raspberry_pi",
+            "--root",
+            tmp_path,
+            "--id-scope",
+            "0ne1",
+            "--registration-id",
+            "shed-7",
+        ),
+        TWINKLE_DEVICE_KEY="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    )
+    assert done.status == 0 and "Next: twinkle flash" in done.out, done
+    file = tmp_path / "etc/twinkle/credentials.json"
+    given = json.loads(file.read_text())["connectionString"]
+    assert given.startswith("IdScope=0ne1;RegistrationId=shed-7;SharedAccessKey=AAEC")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_network_set_on_the_console_is_kept_until_a_factory_reset(command, board, hub):
+    command("flash", "pico_w", "--port", board.port)
+    done = command(
+        *("provision", "pico_w", "--port", board.port, "--wifi", "home", "--ca-file", hub.info["caFile"]),
+        TWINKLE_DEVICE_CONNECTION_STRING=f"{hub.add('mover')};Port={hub.info['mqttPort']}",
+        TWINKLE_WIFI_PASSWORD=PASSWORD,
+    )
+    assert done.status == 0, done
+    line = SerialLine(board.port)
+    ask = Dialogue(line).ask
+    assert ask('wifi set "elsewhere" "another secret"').ok
+    hears(line, "ready: mover")
+    assert ask("reboot").ok
+    assert "joining elsewhere" in hears(line, "ready: mover")
+    assert ask("factory-reset").exit_code == 1 and ask("factory-reset mover").ok
+    told = hears(line, "ready: mover")
+    assert "joining home" in told and "another secret" not in told
+    assert ask("hold").ok
+    hears(line, ">>> ")
+    line.close()
+    kept = command("connect", board.port, "fs", "ls", "state", program=MPREMOTE)
+    assert kept.status == 0 and "wifi" not in kept.out, kept
+
+
+def test_the_one_board_that_is_plugged_in_is_found(monkeypatch):
+    def plugged(*vendors):
+        ports = [SimpleNamespace(vid=vendor, device=f"/dev/ttyACM{n}") for n, vendor in enumerate(vendors)]
+        monkeypatch.setattr(serial_link.serial.tools.list_ports, "comports", lambda: ports)
+
+    plugged(None, 0x2E8A, 0x0403)
+    assert serial_link.find_port(None) == "/dev/ttyACM1"
+    assert serial_link.find_port("/dev/other") == "/dev/other"
+    plugged(0x0403)
+    with pytest.raises(Failure, match="no board is plugged in"):
+        serial_link.find_port(None)
+    plugged(0x2E8A, 0x2E8A)
+    with pytest.raises(Failure, match=r"2 boards \(/dev/ttyACM0, /dev/ttyACM1\); name one with --port"):
+        serial_link.find_port(None)
