@@ -17,13 +17,14 @@ EPOCH = 1700000000  # 2023-11-14T22:13:20Z
 class Driver:
     """A device, a hub's voice and a clock, for stories without a network."""
 
-    def __init__(self, app=None, records=None, keep_alive=60):
+    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH):
         self.app = app or App(config={"configId": 1, "sendFrequency": "24h"})
         self.device = Device(self.app, identity.parse(CONNECTION), records or {}, lambda: 0.5, keep_alive)
         self.now = 0
         self.done = []
         self.flash_error = None
-        self.device.on_time(EPOCH, 0)
+        if epoch is not None:
+            self.device.on_time(epoch, 0)
 
     def step(self, ms=0):
         """Let ``ms`` pass; answers the actions of this step alone."""
@@ -52,7 +53,7 @@ class Driver:
     def connect(self, desired=None, version=1, reported=None):
         """Come up to READY with this twin; answers the actions since."""
         self.step()
-        assert self.names()[-1] == "connect"
+        assert "connect" in self.names()[-2:]
         self.device.on_connected(self.now)
         return self.answer_twin(desired, version, reported)
 

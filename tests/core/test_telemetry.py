@@ -27,7 +27,7 @@ def ready(app=None, reported=None):
     return d
 
 
-def test_the_first_sample_is_taken_when_ready_and_then_in_rhythm():
+def test_the_first_sample_is_taken_at_the_start_and_then_in_rhythm():
     d = ready()
     assert d.names().count("read") == 1
     for _ in range(3):
@@ -47,7 +47,8 @@ def test_a_message_says_that_it_is_json_in_utf8():
     _, topic, _, qos = d.published("messages/events")[0]
     path, _, bag = topic.rpartition("/")
     assert path == "devices/MyDevice01/messages/events"
-    assert sorted(bag.split("&")) == ["%24.ce=utf-8", "%24.ct=application%2Fjson"]
+    time = "%24.ctime=2023-11-14T22%3A13%3A20Z"
+    assert sorted(bag.split("&")) == ["%24.ce=utf-8", "%24.ct=application%2Fjson", time]
     assert qos == 1
 
 
@@ -156,6 +157,44 @@ def test_a_full_queue_drops_the_oldest_and_counts():
     assert len(d.device.telemetry) == CAPACITY
     assert d.device.telemetry.dropped == 3
     assert json.loads(d.device.telemetry.head()[1]) == {"n": 3}
+
+
+def test_what_is_measured_without_a_link_is_sent_later_with_its_time():
+    d = ready()
+    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.step()
+    d.device.on_published()
+    d.device.on_lost("the line was cut", d.now)
+    for temperature in (21, 22, 23):
+        d.wait(10000)
+        d.device.on_reading({"temperature": temperature, "humidity": 50})
+    assert len(d.device.telemetry) == 3
+    d.device.on_connected(d.now)
+    d.answer_twin(reported={"configId": 1, "sendFrequency": "10s"})
+    for _ in range(3):
+        d.step()
+        d.device.on_published()
+    late = d.published("messages/events")[-3:]
+    assert [json.loads(action[2])["temp"] for action in late] == [21, 22, 23]
+    times = [action[1].split("ctime=")[1][:24] for action in late]
+    assert times == ["2023-11-14T22%3A13%3A30Z", "2023-11-14T22%3A13%3A40Z", "2023-11-14T22%3A13%3A50Z"]
+
+
+def test_nothing_is_measured_before_the_time_is_known():
+    d = Driver(thermometer(), epoch=None)
+    d.wait(60000)
+    assert d.names().count("read") == 0
+
+
+def test_what_was_dropped_is_reported_once_it_can_be():
+    d = ready()
+    d.device.on_lost("the line was cut", d.now)
+    for n in range(CAPACITY + 3):
+        d.device.telemetry.add({"n": n})
+    d.wait(200000)
+    d.device.on_connected(d.now)
+    d.answer_twin(reported={"configId": 1, "sendFrequency": "10s"})
+    assert {"droppedMessages": 3} in d.reports()
 
 
 def test_a_message_that_is_too_large_is_dropped_and_said():

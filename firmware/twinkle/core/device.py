@@ -65,7 +65,7 @@ class Device:
         self.tasks = Tasks()
         self.board = Board(lambda level: self._act("led", level), self.report, self.say, information)
         self.twin = Twin(self._request, self.say)
-        self.telemetry = Telemetry(identity.device_id, self.say)
+        self.telemetry = Telemetry(identity.device_id, self.board, self.say)
         self.sensor = Sensor(self.board, self.report, self.say)
         self.sampler = Sampler(app.samples, self.board, self.sensor, self._act, self.telemetry.add, self.say)
         self.config = Config(
@@ -164,8 +164,11 @@ class Device:
             self.reboot.step(now, self.clock.utc(now))
         if self.link.state in (SYNCING, READY):
             self.twin.step(now, self.link.state == READY)
+        if self.board.utc is not None:
+            # Also while there is no link: a reading carries its time and may wait.
+            self.sampler.step(now)
         if self.link.state == READY:
-            self._step_telemetry(now)
+            self._step_telemetry()
         actions, self.actions = self.actions, []
         if any([action[0] == "publish" for action in actions]):
             self.liveness.spoke(now)
@@ -177,15 +180,16 @@ class Device:
             return now
         times = [self.tasks.due(), self.methods.due(), self.board.led.due(), self.reboot.due]
         state = self.link.state
+        if self.clock.utc(now) is not None:
+            times.append(self.sampler.due())
         if state == OFFLINE:
             times.append(self.link.due if self.clock.utc(now) else now + CLOCK_MS)
         elif state != CONNECTING:
             times += (self.liveness.due(), self.link.deadline(), self.twin.due(state == READY))
         if state == READY:
             times.append(self.link.renewal())
-            if self.telemetry.head() and not self._publishing:
+            if len(self.telemetry) and not self._publishing:
                 return now
-            times.append(self.sampler.due())
         return max(now, min([at for at in times if at is not None] or [now + IDLE_MS]))
 
     # --- the parts
@@ -231,12 +235,11 @@ class Device:
         self._act("disconnect")
         self.on_lost(reason, now)
 
-    def _step_telemetry(self, now):
-        self.sampler.step(now)
-        head = self.telemetry.head()
-        if head and not self._publishing:
+    def _step_telemetry(self):
+        if len(self.telemetry) and not self._publishing:
             self._publishing = True
-            self._act("publish", head[0], head[1], 1)
+            topic, body = self.telemetry.head()
+            self._act("publish", topic, body, 1)
 
     def complain(self, text):
         """Log what is wrong with what others sent, and report it."""

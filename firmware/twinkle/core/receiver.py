@@ -56,6 +56,8 @@ class Receiver:
         device.sensor.reconcile(reported)
         patch = missing(device.app.properties(device.board), reported) if device.app.properties else {}
         patch.update(device.reboot.owed(device.clock.utc(now), now))
+        if device.telemetry.dropped and reported.get("droppedMessages") != device.telemetry.dropped:
+            patch["droppedMessages"] = device.telemetry.dropped
         if device.problem:
             patch["lastError"], device.problem = device.problem, None
         if patch:

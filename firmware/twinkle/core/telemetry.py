@@ -1,13 +1,15 @@
 """Telemetry that waits to be sent.
 
-A message stays in the bounded queue until the hub has acknowledged it (QoS 1).
-When the queue is full the oldest message is dropped and counted, since in the
-field the newest reading is worth the most.
+A message stays in the bounded queue until the hub has acknowledged it (QoS 1), in
+the order in which it was made. It carries the time at which that was, so that it
+may come late. When the queue is full the oldest message is dropped and counted,
+since in the field the newest reading is worth the most; the hub is told how many.
 """
 
 import json
 
 from . import hub
+from .clock import iso
 
 CAPACITY = 32  # messages that wait at most
 LARGEST = 4096  # bytes of one message's body
@@ -17,14 +19,14 @@ JSON_UTF8 = {"$.ct": "application/json", "$.ce": "utf-8"}
 
 
 class Telemetry:
-    """The queue of ``(topic, body)``, oldest first."""
+    """The queue of ``(component, time, body)``, oldest first. ``board`` knows the time."""
 
-    def __init__(self, device_id, say):
+    def __init__(self, device_id, board, say):
         self.dropped = 0
         self.sent = 0
         self._queue = []
         self._device_id = device_id
-        self._topic = hub.telemetry(device_id, JSON_UTF8)
+        self._board = board
         self._say = say
 
     def add(self, values, component=None):
@@ -38,16 +40,19 @@ class Telemetry:
             self._queue.pop(0)
             self.dropped += 1
             self._say("warning", "telemetry queue full; the oldest message is dropped")
-        topic = self._topic
-        if component:
-            properties = dict(JSON_UTF8)
-            properties["$.sub"] = component
-            topic = hub.telemetry(self._device_id, properties)
-        self._queue.append((topic, body))
+        self._queue.append((component, self._board.utc, body))
 
     def head(self):
-        """The next message to send, or None. It stays until acknowledged()."""
-        return self._queue[0] if self._queue else None
+        """``(topic, body)`` of the next message to send, or None. It stays until acknowledged()."""
+        if not self._queue:
+            return None
+        component, utc, body = self._queue[0]
+        properties = dict(JSON_UTF8)
+        if component:
+            properties["$.sub"] = component
+        if utc is not None:
+            properties["$.ctime"] = iso(utc)
+        return hub.telemetry(self._device_id, properties), body
 
     def acknowledged(self):
         """The hub has the head of the queue."""
