@@ -21,6 +21,11 @@ STORY_ROOM = HERE / "core"
 sys.path.insert(0, str(STORY_ROOM))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--soak", action="store_true", help="the long form of the tests in tests/soak")
+    parser.addoption("--seed", type=int, help="only this seed of the fault scripts")
+
+
 class MicroPythonStory(pytest.Item):
     """One story of a module, as MicroPython told it."""
 

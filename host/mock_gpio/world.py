@@ -20,7 +20,7 @@ from .sensor import DhtSensor, decode
 if str(FIRMWARE) not in sys.path:
     sys.path.append(str(FIRMWARE))
 
-HEAP = "128k"  # of the MicroPython that runs a device
+HEAP = "144k"  # of the MicroPython that runs a device: what TLS leaves on a Pico W, the bridge included
 EPOCH = 1_795_000_000.0  # 2026-11-18
 SUBSCRIPTIONS = [
     ("$iothub/twin/res/#", 1),
@@ -89,7 +89,10 @@ class Board:
 
     ``led`` is the LED's history, ``disk`` the records, ``log`` the lines, ``sent`` every
     publish as ``(topic, payload)``. The room is ``temperature`` (°C) and ``humidity``
-    (%); ``fault`` and ``lag`` are the sensor's, see the module ``sensor``.
+    (%); ``fault`` and ``lag`` are the sensor's, see the module ``sensor``. The line's
+    faults: ``refusal`` is a CONNACK code the hub answers with, ``swallows`` that its
+    acknowledgements of QoS 1 get lost, and ``passing(topic, payload)`` what becomes of a
+    message to the device, as pairs of a delay in milliseconds and a ``(topic, payload)``.
     """
 
     def __init__(self, world, bridge, device_id, app, config):
@@ -111,10 +114,14 @@ class Board:
         self.own_temperature, self.memory = 30.0, 65536
         self.flash_error = None
         self.reachable = True
+        self.refusal = None
+        self.swallows = False
+        self.passing = lambda topic, payload: [(0, (topic, payload))]
         self.powered = False
         self.state = "offline"
         self.due = 0
         self._events = deque()
+        self._later = []  # (milliseconds, session, event), of messages that are under way
         self._session = None
 
     # --- what a test does to it
@@ -181,8 +188,14 @@ class Board:
     # --- how the hub reaches it (the contract of a Link)
 
     def send(self, topic, payload, qos):
-        if self._session is not None or self._connecting:
-            self._events.append(["message", [topic, bytes(payload).hex()]])
+        if self._session is None and not self._connecting:
+            return
+        for delay, message in self.passing(topic, bytes(payload)):
+            event = ["message", [message[0], message[1].hex()]]
+            if delay:
+                self._later.append((self.world.now + delay, self._session, event))
+            else:
+                self._events.append(event)
 
     def close(self, reason):
         if self._session is not None:
@@ -194,7 +207,16 @@ class Board:
     @property
     def busy(self):
         """True when there is something to hand to the device at once."""
+        for item in [item for item in self._later if item[0] <= self.world.now]:
+            self._later.remove(item)
+            if item[1] is self._session and self.powered:
+                self._events.append(item[2])
         return self.powered and (bool(self._events) or self.due <= self.world.now)
+
+    @property
+    def next(self):
+        """When there will be, in milliseconds."""
+        return min([self.due, *(item[0] for item in self._later)])
 
     _connecting = False
 
@@ -217,6 +239,9 @@ class Board:
         if not self.reachable:
             self._events.append(["lost", ["no route to the hub", False]])
             return
+        if self.refusal is not None:
+            self._events.append(["lost", [f"CONNACK {self.refusal}", self.refusal in (4, 5)]])
+            return
         hello = Hello(self.device_id, username, password, clean_session=False, keep_alive=60)
         self._connecting = True
         try:
@@ -234,7 +259,14 @@ class Board:
         self.sent.append((topic, payload))
         if self._session:
             self._session.publish(topic, payload, qos)
-            if qos and self._session:
+            if not qos or not self._session:
+                return
+            if self.swallows:
+                # umqtt.simple waits for it, and the stream's limit ends that and the connection.
+                self._session.end(False)
+                self._session = None
+                self._events.append(["lost", ["the hub did not answer in time", False]])
+            else:
                 self._events.append(["published", []])
 
     def _ping(self):
@@ -333,7 +365,7 @@ class World:
             wait = self.hub.step()
             if any(board.busy for board in self.boards):
                 continue
-            moments = [board.due / 1000 for board in self.boards if board.powered]
+            moments = [board.next / 1000 for board in self.boards if board.powered]
             if wait is not None:
                 # A nanosecond more, or rounding could leave the hub waiting for ever.
                 moments.append(self.clock.seconds + wait + 1e-9)

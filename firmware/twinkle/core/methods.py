@@ -11,7 +11,8 @@
             answer is dropped
 
 A request id belongs to one connection: after a reconnect the answers to older
-requests have nobody to go to and are dropped. Source: "Understand and invoke
+requests have nobody to go to and are dropped. A request that comes twice is run and
+answered once. Source: "Understand and invoke
 direct methods from IoT Hub".
 """
 
@@ -21,6 +22,7 @@ from .document import decode
 from .errors import BadRequest
 
 DEADLINE_MS = 25000  # under the 30 s a caller waits unless it says otherwise
+REMEMBERED = 16  # request ids that were answered, in case one comes again
 LARGEST = 131072  # bytes of one answer; the hub's limit
 
 
@@ -38,17 +40,22 @@ class Methods:
         self._send = send
         self._say = say
         self._open = {}  # rid -> (name, deadline, send)
+        self._answered = []
 
     def forget(self):
         """The connection is gone, and with it everybody at the hub who waited for an answer."""
         for rid in [rid for rid in self._open if self._open[rid][2] is self._send]:
             del self._open[rid]
+        self._answered = []
 
     def call(self, name, rid, body, now, send=None):
         """Run one request; ``body`` is its raw payload, None when it was too large.
 
         ``send``: who else than the hub gets the answer.
         """
+        if send is None and (rid in self._open or rid in self._answered):
+            self._say("warning", "the call of %s came twice; it is run once" % name)
+            return
         self._open[rid] = (name, now + DEADLINE_MS, send or self._send)
         try:
             handler = self._handlers.get(name)
@@ -111,4 +118,6 @@ class Methods:
 
     def _close(self, rid, status, body):
         _, _, send = self._open.pop(rid)
+        if send is self._send:
+            self._answered = self._answered[-REMEMBERED:] + [rid]
         send(rid, status, body)

@@ -1,0 +1,42 @@
+"""Seeded lives under faults. A seed that fails is replayed with ``--seed N``; ``--soak`` runs a thousand."""
+
+import time
+from pathlib import Path
+
+import pytest
+from fault_script import Life
+
+SHORT, FULL = 150, 1000
+
+
+def pytest_generate_tests(metafunc):
+    if "seed" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("seed")
+        count = FULL if metafunc.config.getoption("soak") else SHORT
+        metafunc.parametrize("seed", [chosen] if chosen is not None else range(count))
+
+
+@pytest.fixture(scope="module")
+def stopwatch():
+    """Says how long the long form takes."""
+    begun, seeds = time.monotonic(), []
+    yield seeds
+    each = (time.monotonic() - begun) / len(seeds)
+    print(
+        f"\n{len(seeds)} fault scripts, {each * 1000:.0f} ms each; all {FULL} take {each * FULL:.0f} s (--soak)"
+    )
+
+
+def test_whatever_fails_the_device_recovers_and_its_account_is_right(seed, stopwatch):
+    stopwatch.append(seed)
+    life = Life(seed)
+    life.live()
+    life.check()
+
+
+@pytest.mark.parametrize("chosen", range(3))
+def test_the_same_on_micropython(chosen):
+    life = Life(chosen, "micropython", [Path(__file__).parent.parent / "device"])
+    life.live()
+    life.check()
+    life.world.close()
