@@ -11,6 +11,18 @@ import json
 import sys
 
 
+class Chance:
+    """Numbers from 0 up to 1, the same for the same seed on both interpreters."""
+
+    def __init__(self, seed):
+        self._state = seed
+
+    def draw(self):
+        """The next one."""
+        self._state = (self._state * 1103515245 + 12345) & 0x7FFFFFFF
+        return (self._state >> 8) / 0x800000
+
+
 class Bridge:
     """One device, built by the first request and restarted by each "start"."""
 
@@ -37,7 +49,8 @@ class Bridge:
         if what.get("config"):
             app.app.config = what["config"]
         who = identity.parse(what["connectionString"])
-        self.device = Device(app.app, who, what["records"], lambda: 0.5, 60, now, what["information"])
+        chance = Chance(what["chance"]).draw if what.get("chance") else lambda: 0.5
+        self.device = Device(app.app, who, what["records"], chance, 60, now, what["information"])
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)

@@ -95,7 +95,7 @@ class Board:
     message to the device, as pairs of a delay in milliseconds and a ``(topic, payload)``.
     """
 
-    def __init__(self, world, bridge, device_id, app, config):
+    def __init__(self, world, bridge, device_id, app, config, chance=None):
         self.world = world
         self.bridge = bridge
         self.device_id = device_id
@@ -104,6 +104,7 @@ class Board:
             "config": config,
             "connectionString": world.hub.connection_string(device_id),
             "information": {"manufacturer": "Contoso"},
+            "chance": chance,
         }
         self.disk, self.led, self.log, self.sent = {}, LedHistory(), [], []
         self.restarts = 0
@@ -340,15 +341,15 @@ class World:
         """Milliseconds, as devices count."""
         return round(self.clock.seconds * 1000)
 
-    def add(self, device_id="myDeviceId", app="twin_apps.plain", config=None, on=True):
+    def add(self, device_id="myDeviceId", app="twin_apps.plain", config=None, on=True, chance=None):
         """A new identity and a board for it."""
         self.hub.create_device(device_id, {"deviceId": device_id})
-        return self.board_for(device_id, app, config, on)
+        return self.board_for(device_id, app, config, on, chance)
 
-    def board_for(self, device_id, app="twin_apps.plain", config=None, on=True):
-        """A board for an identity that exists."""
+    def board_for(self, device_id, app="twin_apps.plain", config=None, on=True, chance=None):
+        """A board for an identity that exists. ``chance``: the seed of its numbers; without one all are 0.5."""
         bridge = MicroPythonBridge(self._places) if self.interpreter == "micropython" else Bridge()
-        board = Board(self, bridge, device_id, app, config)
+        board = Board(self, bridge, device_id, app, config, chance)
         self.boards.append(board)
         if on:
             board.power_on()
