@@ -124,6 +124,17 @@ class Peer:
         """A whole PUBLISH at QoS 0."""
         self.say(publish(topic, payload))
 
+    def settle(self):
+        """Take what a device that is ready says at once: its report, and telemetry, which is acknowledged."""
+        awaited = {"$iothub/twin/PATCH/properties/reported/", "devices/"}
+        while awaited:
+            first, body = self.packet()
+            if first >> 4 == 3:
+                topic, rest = parse(body)
+                awaited -= {start for start in awaited if topic.startswith(start)}
+                if first & 0x06:
+                    self.say(b"\x40\x02" + rest[:2])
+
     def answer_twin(self, twin=b'{"desired":{"$version":1},"reported":{"$version":1}}'):
         """Wait for the GET and answer it."""
         while True:

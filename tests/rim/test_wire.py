@@ -125,6 +125,7 @@ def test_a_hub_that_closes_in_the_middle_of_a_packet(device, certificate, cut):
 
     def breaks(peer):
         ready(peer)
+        peer.settle()
         peer.say(packet[:cut])
 
     def goes_on(peer):

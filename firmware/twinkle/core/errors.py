@@ -47,6 +47,10 @@ class WireError(TwinkleError):
     """The line failed: the next step is always to connect again."""
 
 
+class Unreachable(WireError):
+    """Nobody answered at all: no connection was made that could have failed."""
+
+
 class HardwareError(TwinkleError):
     """Something on this board did not do its part."""
 

@@ -18,6 +18,9 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
   a thousand devices do not return in the same second after a hub restart.
   The count begins anew only after the link held for a while: a hub
   that accepts and drops at once must not be hammered.
+* A hub that could not be reached at all is looked for meanwhile, with a bare TCP
+  connection every few seconds (the rim's module reach), and then hurried to: back-off
+  spares a hub that is there, and a device is back soon after a long outage.
 * ``renew`` is a planned reconnection with a fresh token before the old one
   expires (the hub would cut the line at that moment); it does not wait. A
   device with a certificate has no token and stays.

@@ -152,6 +152,15 @@ def lookup(host):
     return address[0] if isinstance(address, tuple) else host
 
 
+def answers(host, port, ms):
+    """Whether somebody accepts TCP connections there, found out within ``ms`` and the time of a look-up."""
+    try:
+        _connect(_addresses(host, port)[0], ms).close()
+    except OSError:
+        return False
+    return True
+
+
 class Ticks:
     """Milliseconds since it was made, from a counter that may wrap."""
 

@@ -10,8 +10,9 @@ says it, ends the connection and becomes one on_lost().
 
 import gc
 
-from ..core.errors import HardwareError, TwinkleError, WireError, refusal
+from ..core.errors import HardwareError, TwinkleError, Unreachable, WireError, refusal
 from ..ports.contract import RESET_STATUS
+from .reach import Reach
 from .stream import Network
 
 CLOCK_MS = 60000  # how often the core is told the time
@@ -35,8 +36,8 @@ class Runner:
         self.store = store
         self.log = log
         self.terminal = terminal
-        self.missing = None  # what the network waits for
         self._umqtt = umqtt
+        self.reach = Reach(port, device, log)
         self.network = Network(roots, port.ticks, port.feed, own)
         self._keep_alive = keep_alive
         self._console = None
@@ -73,7 +74,7 @@ class Runner:
         """One round of the loop."""
         now = self.port.ticks()
         if self._client is None:
-            self._look_after_network(now)
+            self.reach.step(now)
         if now >= self._time_due or self._client is None:
             utc = self.port.utc()
             if utc is not None:
@@ -109,22 +110,12 @@ class Runner:
             gc.collect()
             self.terminal.show("err 507 there is not enough memory for that now")
 
-    def _look_after_network(self, now):
-        try:
-            missing = self.port.network(self.device.link.attempts)
-        except HardwareError as error:
-            missing = str(error)
-        if missing != self.missing:
-            self.log.say("info", "network: " + (missing or "can be used"))
-            self.missing = missing
-            if missing is None:
-                self.device.on_network(now)
-
     # --- the actions
 
     def _connect(self, username, expiry):
         identity = self.device.identity
         self.log.say("info", "connecting to %s:%d as %s" % (identity.dial, identity.port, identity.device_id))
+        self.reach.find()
         password = identity.password(expiry)
         self._umqtt.socket = self.network
         client = self._umqtt.MQTTClient(
@@ -140,6 +131,8 @@ class Runner:
                 client.subscribe(topic, 1)
         except self._line_errors as error:
             self._fail(error)
+            if isinstance(error, Unreachable):
+                self.reach.lose()
             return
         self.device.on_connected(self.port.ticks())
 

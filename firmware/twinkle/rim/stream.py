@@ -10,7 +10,7 @@ This works for the releases with ``ssl_params`` (1.3.4) and for those that take
 a TLS context alike, since neither is asked to do TLS.
 """
 
-from ..core.errors import WireError
+from ..core.errors import Unreachable, WireError
 from . import compat
 
 CONNECT_MS = 10000
@@ -89,7 +89,7 @@ class Stream:
         try:
             self._connection = compat.Connection(host, port, self._context, host, CONNECT_MS)
         except compat.SOCKET_ERRORS as error:
-            raise WireError(
+            raise Unreachable(
                 "%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?"
             ) from None
         self._host = host

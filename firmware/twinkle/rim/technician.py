@@ -23,7 +23,7 @@ class Technician:
         """What the rim knows of the state of things."""
         runner, port = self._runner, self._port
         return [
-            ("network", runner.missing or "ok"),
+            ("network", runner.reach.missing or "ok"),
             ("signal", port.signal()),
             ("startedBy", port.started_by()),
             ("memory", port.memory()),
@@ -101,8 +101,8 @@ class Technician:
             raise HardwareError("what was written to flash came back different", "replace the board")
 
     def _test_network(self):
-        if self._runner.missing:
-            raise HardwareError(self._runner.missing, "wifi scan shows what is in reach")
+        if self._runner.reach.missing:
+            raise HardwareError(self._runner.reach.missing, "wifi scan shows what is in reach")
 
     def _test_dns(self):
         host = self._runner.device.identity.dial
