@@ -68,6 +68,7 @@ class SerialBoard:
             os.set_blocking(end, False)
         Path(self.port).unlink(missing_ok=True)
         Path(self.port).symlink_to(os.ttyname(self._plug))
+        (self.bench / "scratch.json").unlink(missing_ok=True)  # registers lose what they hold with the power
         self._powered = True
         self._started = threading.Event()
         self._threads = [

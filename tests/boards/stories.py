@@ -154,6 +154,13 @@ def story_what_is_typed_arrives_and_what_is_shown_is_taken(port):
         assert port.typed() == b"\x03" and port.show(b"nobody sees this") == 16
 
 
+def story_starts_in_a_row_are_counted_until_one_went_well(port):
+    first, second = port.count_start(), port.count_start()
+    assert (first, second) == (1, 1) or second == first + 1, (first, second)
+    port.forget_starts()
+    assert port.count_start() == 1
+
+
 def story_networks_in_reach_have_names_and_strengths_or_are_not_its_business(port):
     try:
         found = port.scan()

@@ -229,6 +229,37 @@ def test_a_program_that_hangs_is_killed_by_the_watchdog_and_comes_back(bench, hu
     device.process.wait_for(" ready")
 
 
+def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
+    device = bench("pico_w", app="twin_apps.stuck", watchdog=1500)
+    process = device.process
+    for number in range(3):
+        process.start().wait_for(" ready")
+        if number == 0:
+            hub.call(
+                "patch_twin", device.id, {"properties": {"desired": {"configId": 8, "sendFrequency": "1h"}}}
+            )
+            hub.until_reported(device.id, configId=8, status="Success")
+        hub.call("invoke", device.id, "stick", None, done=queue.Queue().put)
+        assert process.wait_for_end() == -14, "killed by the alarm"
+    process.start().wait_for("safe mode: the program ended 3 times in a row")
+    process.wait_for(" ready")
+    told = hub.until_reported(device.id)["safeMode"]
+    assert told["starts"] == 4 and "3 times in a row" in told["reason"]
+    # The link, the console and the LED are left; the application and its configuration are not.
+    assert device.call("stick").status == 404
+    assert process.ask("methods") == ["rebootDevice", "ok"]
+    assert process.ask("config")[0].startswith("applied: {") and process.record("config") is None
+    assert (process.folder / "state" / "config.json.aside").exists()
+    blinks = len(process.leds())
+    eventually(lambda: len(process.leds()) >= blinks + 4)
+    # Told to try again, it does; the hub is told that safe mode is over, and the configuration comes anew.
+    assert device.call("rebootDevice").status == 200
+    process.wait_for_end()
+    process.start().wait_for(" ready")
+    hub.until_reported(device.id, configId=8, status="Success")
+    assert "safeMode" not in hub.reported(device.id)
+
+
 def test_a_technician_types_while_the_cloud_goes_on(bench, hub):
     """A session on a Pico W's serial line."""
     device = bench("pico_w")

@@ -98,6 +98,7 @@ def test_the_whole_life(hub, device, name):
 def test_s3_18_an_operator_who_quits_leaves_a_clean_disconnect(hub, device, name):
     process = device()
     process.wait_for(" ready")
+    hub.event("Telemetry", lambda event: event["deviceId"] == name)  # no exchange is under way
     heard = []
     stop_listening = hub.call("listen", heard.append)
     assert process.stop() == 0

@@ -49,11 +49,13 @@ class Device:
 
     ``records`` are what the store holds (``config``, ``reboot``); ``random()`` gives
     0.0 to 1.0; ``keep_alive`` is in seconds; ``now`` is when the device started;
-    ``information`` is what the board file says of the board.
+    ``information`` is what the board file says of the board. ``safe``: in safe mode, in
+    which no configuration is applied.
     """
 
-    def __init__(self, app, identity, records, random, keep_alive=60, now=0, information=None):
+    def __init__(self, app, identity, records, random, keep_alive=60, now=0, information=None, safe=False):
         self.app = app
+        self.safe = safe
         self.identity = identity
         self.subscriptions = hub.SUBSCRIPTIONS
         if app.on_message:

@@ -45,19 +45,23 @@ class Receiver:
             self._tell(answer[1], now)
             device.handlers.on_change(answer[0], device.twin.desired)
             device.writables.on_twin(device.twin.desired, answer[1], device.twin.version, now)
-            device.config.on_desired(device.twin.desired)
+            if not device.safe:
+                device.config.on_desired(device.twin.desired)
 
     def _tell(self, reported, now):
         device = self._device
         # What the hub does not know yet; with an empty ``reported`` that is all of it.
         if device.link.fire("synced", now, "ready"):
             device.say("info", "ready: %s on %s" % (device.identity.device_id, device.identity.host))
-        device.config.reconcile(reported)
+        if not device.safe:
+            device.config.reconcile(reported)
         device.sensor.reconcile(reported)
         patch = missing(device.app.properties(device.board), reported) if device.app.properties else {}
         patch.update(device.reboot.owed(device.clock.utc(now), now))
         if device.telemetry.dropped and reported.get("droppedMessages") != device.telemetry.dropped:
             patch["droppedMessages"] = device.telemetry.dropped
+        if "safeMode" in reported and not device.safe:
+            patch["safeMode"] = None
         if device.problem:
             patch["lastError"], device.problem = device.problem, None
         if patch:
@@ -77,4 +81,5 @@ class Receiver:
         if patch:
             device.handlers.on_change(patch, device.twin.desired)
             device.writables.on_patch(patch, device.twin.version, now)
-            device.config.on_desired(device.twin.desired)
+            if not device.safe:
+                device.config.on_desired(device.twin.desired)

@@ -129,6 +129,17 @@ class Port:
         """Why the board started, in a few words, or None where it cannot know."""
         return
 
+    def count_start(self):
+        """How many starts in a row, this one included, came without the last one having run well.
+
+        Counted where it survives a reset and wears nothing; called once, before anything
+        that may fail. A board that cannot count always answers 1.
+        """
+        return 1
+
+    def forget_starts(self):
+        """The program has run well for a while, or restarts because it was told to. Raises nothing."""
+
     def ready(self):
         """The program is built and about to run. Called once."""
 

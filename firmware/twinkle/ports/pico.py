@@ -29,6 +29,10 @@ NTP_S = 1  # longest wait for an answer
 NTP_RETRY_MS = 15000
 NTP_AGAIN_MS = 86400000  # the crystal drifts by two or three seconds a day
 LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
+# A register of the watchdog that survives its resets and is zero at power-up (RP2040 data sheet,
+# 4.7.6). The boot ROM uses the upper four, nobody uses this one.
+SCRATCH = 0x4005800C
+COUNTS = 0x7457696E  # what is added to the number of starts, so that rubbish is none
 
 
 class Port(Contract):
@@ -166,6 +170,17 @@ class Port(Contract):
     def unique_id(self):
         """The flash chip's serial number."""
         return binascii.hexlify(machine.unique_id()).decode()
+
+    def count_start(self):
+        """In a register that the watchdog leaves alone."""
+        starts = machine.mem32[SCRATCH] - COUNTS
+        starts = starts + 1 if 0 <= starts < 1000 else 1
+        machine.mem32[SCRATCH] = COUNTS + starts
+        return starts
+
+    def forget_starts(self):
+        """Begin to count anew."""
+        machine.mem32[SCRATCH] = COUNTS
 
     def started_by(self):
         """Power, or the watchdog, which a wanted reset uses too."""

@@ -43,6 +43,7 @@ class Port(Contract):
         self._notifier = os.environ.get("NOTIFY_SOCKET")
         self._watched = "WATCHDOG_USEC" in os.environ
         self._fed = 0
+        self._starts = ""  # the file in which starts are counted
 
     # --- LED
 
@@ -169,6 +170,33 @@ class Port(Contract):
                 return file.read().rstrip("\0\n") or None
         except OSError:
             return None
+
+    def count_start(self):
+        """In the service's runtime directory, which lies in memory."""
+        folder = os.environ.get("RUNTIME_DIRECTORY")
+        if not folder:
+            return 1
+        self._starts = os.path.join(folder, "starts")
+        try:
+            with open(self._starts) as file:
+                starts = int(file.read()) + 1
+        except (OSError, ValueError):
+            starts = 1
+        self._write_starts(starts)
+        return starts
+
+    def forget_starts(self):
+        """Begin to count anew."""
+        self._write_starts(0)
+
+    def _write_starts(self, number):
+        if not self._starts:
+            return
+        try:
+            with open(self._starts, "w") as file:
+                file.write(str(number))
+        except OSError:
+            self._starts = ""  # without a place to count, it is not counted
 
     def ready(self):
         """Tell systemd."""

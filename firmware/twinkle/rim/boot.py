@@ -14,7 +14,7 @@ A device's directory holds
 
 import os
 
-from ..core import identity
+from ..core import identity, safe_mode
 from ..core.device import Device
 from ..core.document import decode
 from ..core.errors import BadRequest, SetupError
@@ -45,6 +45,7 @@ def boot(directory, state=None):
     credentials = _read(directory, "credentials.json")
     wifi = credentials.get("wifi") or {}
     port = kind(settings, directory, wifi)
+    starts = port.count_start()
     terminal = Terminal(port)
     log = Log(terminal.show if port.log_on_console else print, port.ticks, settings.get("log", "info"))
     who = identity.parse(_need(credentials, "connectionString", "credentials.json"))
@@ -66,11 +67,20 @@ def boot(directory, state=None):
     information = dict(settings.get("information", {}))
     if port.unique_id():
         information.setdefault("serialNumber", port.unique_id())
-    app = _load(settings, "app").app
+    safe = starts > safe_mode.AFTER
+    if safe:
+        log.say(
+            "error", "safe mode: the program ended %d times in a row without having run well" % (starts - 1)
+        )
+        store.put_aside("config")
+    app = safe_mode.application(starts) if safe else _load(settings, "app").app
 
     def make(identity, now):
         records = {name: store.load(name) for name in ("config", "reboot")}
-        return Device(app, identity, records, port.random, keep_alive, now, information)
+        device = Device(app, identity, records, port.random, keep_alive, now, information, safe)
+        if safe:
+            device.board.led.blink(safe_mode.BLINK_S)
+        return device
 
     if isinstance(who, Registration):
         device = Onboarding(who, store.load("assigned"), make, app.model_id, port.random)

@@ -21,7 +21,7 @@ except ImportError:
 # Trouble on a socket. MicroPython reports a certificate it will not accept as ValueError.
 SOCKET_ERRORS = (OSError, ValueError)
 
-_STEP = 1 << 28
+SLICE_MS = 1000  # the longest single wait for a connection
 
 
 def crc32(data):
@@ -155,7 +155,7 @@ def lookup(host):
 def answers(host, port, ms):
     """Whether somebody accepts TCP connections there, found out within ``ms`` and the time of a look-up."""
     try:
-        _connect(_addresses(host, port)[0], ms).close()
+        _connect(_addresses(host, port)[0], ms, lambda: None).close()
     except OSError:
         return False
     return True
@@ -180,12 +180,13 @@ class Ticks:
 class Connection:
     """A TLS connection that never blocks: what cannot be done now answers None."""
 
-    def __init__(self, host, port, context, name, ms):
-        """Connect to the first address of ``host`` that answers within ``ms``."""
+    def __init__(self, host, port, context, name, ms, idle):
+        """Connect to the first address of ``host`` that answers within ``ms``; ``idle()`` is called meanwhile."""
         failure = None
         for address in _addresses(host, port):
             try:
-                plain = _connect(address, ms)
+                idle()  # the look-up may have taken its time
+                plain = _connect(address, ms, idle)
                 break
             except OSError as error:
                 failure = error
@@ -220,7 +221,7 @@ class Connection:
         self._sock.close()
 
 
-def _connect(address, ms):
+def _connect(address, ms, idle):
     plain = socket.socket(address[0], socket.SOCK_STREAM)
     try:
         plain.setblocking(False)
@@ -231,7 +232,12 @@ def _connect(address, ms):
                 raise
         poll = select.poll()
         poll.register(plain, select.POLLOUT)
-        events = poll.poll(ms)
+        events = []
+        while ms > 0 and not events:
+            # In slices, so that a watchdog which is fed by idle() does not bite.
+            events = poll.poll(min(ms, SLICE_MS))
+            ms -= SLICE_MS
+            idle()
         if not events:
             raise OSError(110, "no answer")
         if events[0][1] & (select.POLLERR | select.POLLHUP):

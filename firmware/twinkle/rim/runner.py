@@ -10,6 +10,7 @@ says it, ends the connection and becomes one on_lost().
 
 import gc
 
+from ..core import safe_mode
 from ..core.errors import HardwareError, TwinkleError, Unreachable, WireError, refusal
 from ..ports.contract import RESET_STATUS
 from .reach import Reach
@@ -44,6 +45,7 @@ class Runner:
         self._client = None
         self._inbox = []
         self._heard = 0
+        self._settled = False  # it has run well
         self._time_due = 0
         self._line_errors = (
             WireError,
@@ -88,6 +90,9 @@ class Runner:
             gc.collect()
             self._lost("out of memory", problem=True)
         self.port.feed()
+        if not self._settled and safe_mode.ran_well(self.device, now):
+            self._settled = True
+            self.port.forget_starts()
 
     def _perform(self, actions):
         for action in actions:
@@ -193,6 +198,7 @@ class Runner:
     def _reset(self, reason):
         self.log.say("info", "reset: " + reason)
         self.terminal.drain()
+        self.port.forget_starts()
         try:
             self.port.reset(reason)
         except HardwareError as error:

@@ -67,6 +67,18 @@ class Store:
         except OSError as error:
             raise HardwareError("flash: %s" % error, "is it full?") from None
 
+    def put_aside(self, name):
+        """Keep a record as ``NAME.aside``, where nobody reads it but a person."""
+        path = self._path(name)
+        self._known.pop(name, None)
+        try:
+            os.rename(path, path + ".aside")
+        except OSError as error:
+            if error.args[0] != 2:
+                raise HardwareError("flash: %s" % error) from None
+            return
+        self.writes += 1
+
     def clear(self):
         """Remove every record, and what is left of damaged ones."""
         try:

@@ -87,7 +87,7 @@ class Stream:
         """Open TCP; the TLS handshake follows with the first bytes that are sent."""
         host, port = address
         try:
-            self._connection = compat.Connection(host, port, self._context, host, CONNECT_MS)
+            self._connection = compat.Connection(host, port, self._context, host, CONNECT_MS, self._idle)
         except compat.SOCKET_ERRORS as error:
             raise Unreachable(
                 "%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?"

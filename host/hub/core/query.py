@@ -27,6 +27,7 @@ DEFAULT_PAGE = 100
 TWIN, RAW = "Twin", "Raw"  # x-ms-item-type
 
 Row = dict[str, Any]
+MOST = 1 << 31  # rows; nobody has as many devices, and islice() takes no more than a machine word
 Mark = str | int  # where a page ended: a device id, or a count of groups
 
 
@@ -46,7 +47,7 @@ def run_query(
     after, left = _resume(continuation, own, query)
     rows: list[Row] = []
     last = after
-    for mark, row in islice(_rows(query, devices, after), left):
+    for mark, row in islice(_rows(query, devices, after), None if left is None else min(left, MOST)):
         if len(rows) == size:
             # One row more than fits: only then is there another page.
             return rows, _token(own, last, None if left is None else left - size), kind

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stage import HOST, Device, Stage, Wire
 
@@ -76,6 +76,7 @@ words = st.sampled_from(WORDS.split())
 
 @settings(max_examples=400)
 @given(st.lists(words, max_size=14).map(" ".join), st.text(max_size=10))
+@example("TOP 9999999999999999999 devices", "")
 def test_no_query_makes_the_hub_raise(tail, rest):
     for text in (
         tail,
