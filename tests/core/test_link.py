@@ -58,14 +58,20 @@ def test_a_device_with_a_certificate_has_no_token_to_renew():
     assert other.stale(3480000) and not other.stale(3479999)
 
 
-def test_refused_credentials_wait_the_longest():
+def test_refused_credentials_are_tried_once_more_with_a_new_token_and_then_wait_the_longest():
     d = Driver()
     d.step()
     d.device.on_lost("the hub refused the credentials", d.now, True)
+    # The clock was wrong, as it turns out.
+    d.device.on_time(EPOCH + 86400, d.now)
+    d.wait(1000)
+    expiries = [action[2] for action in d.done if action[0] == "connect"]
+    assert len(expiries) == 2 and expiries[1] - expiries[0] >= 86400
+    d.device.on_lost("the hub refused the credentials", d.now, True)
     d.wait(99000)
-    assert d.names().count("connect") == 1
-    d.wait(2000)
     assert d.names().count("connect") == 2
+    d.wait(2000)
+    assert d.names().count("connect") == 3
 
 
 def test_events_out_of_place_change_nothing():

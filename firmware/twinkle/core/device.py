@@ -104,7 +104,7 @@ class Device:
         ``hopeless``: trying again soon cannot help. ``problem``: worth telling the
         service once the device is back.
         """
-        if self.link.fire("lost", now, reason, hopeless):
+        if self.link.fire("lost", now, reason, hopeless, hopeless and not self.identity.certified):
             wait = (self.link.due - now) / 1000
             self.say("warning", "link lost: %s; next try in %.1f s" % (reason, wait))
         if problem:

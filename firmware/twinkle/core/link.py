@@ -24,9 +24,10 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
 * ``renew`` is a planned reconnection with a fresh token before the old one
   expires (the hub would cut the line at that moment); it does not wait. A
   device with a certificate has no token and stays.
-* Refused credentials wait as long as the longest back-off: trying faster
-  cannot help, and never trying again would need a visit when the account is
-  enabled later.
+* Refused credentials are tried once more soon, with a new token by the clock as it is
+  then: a token may have been made by a clock that was wrong. After that they wait
+  as long as the longest back-off: trying faster cannot help, and never trying again
+  would need a visit when the account is enabled later.
 """
 
 OFFLINE = "offline"
@@ -69,11 +70,15 @@ class Link:
         self.since = 0
         self.attempts = 0
         self.losses = 0
+        self._refused = False  # the last time, too
         self._random = random
         self._tokens = tokens
 
-    def fire(self, event, now, reason="", hopeless=False):
-        """Take one transition. Answers whether the state changed."""
+    def fire(self, event, now, reason="", hopeless=False, token=False):
+        """Take one transition. Answers whether the state changed.
+
+        ``hopeless``: trying again soon cannot help; with ``token``, unless another token may.
+        """
         state = TABLE.get((self.state, event))
         if state is None:
             return False
@@ -81,7 +86,9 @@ class Link:
             if self.state == READY and now - self.since >= STEADY_MS:
                 self.attempts = 0
             self.losses += 1
-            self.due = now + (LONGEST_MS if hopeless else self._delay())
+            another = token and not self._refused
+            self._refused = token
+            self.due = now + (LONGEST_MS if hopeless and not another else self._delay())
             self.attempts += 1
         elif event == "renew":
             self.due = now

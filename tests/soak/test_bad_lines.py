@@ -1,0 +1,146 @@
+"""Real devices over real sockets and TLS on lines that are cut, stalled, slow and refused, by seeds."""
+
+import queue
+import random
+import re
+import threading
+import time
+from collections import defaultdict
+
+import pytest
+from places import ROOT
+
+from twinkle_host.hub.core.errors import HubError
+from twinkle_host.hub.live import LiveHub
+from twinkle_host.mock_gpio.fault_proxy import FaultProxy
+from twinkle_host.mock_gpio.process import DeviceProcess
+
+SHORT, FULL, AT_ONCE = 6, 100, 10
+FAULTY_S, RECOVERY_S = 12, 40
+FAULTS = ("cut", "stall", "dribble", "delay", "refuse", "cut in a packet", "drop")
+
+
+def pytest_generate_tests(metafunc):
+    if "batch" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("seed")
+        seeds = (
+            [chosen] if chosen is not None else range(FULL if metafunc.config.getoption("soak") else SHORT)
+        )
+        batches = [list(seeds)[at : at + AT_ONCE] for at in range(0, len(seeds), AT_ONCE)]
+        metafunc.parametrize("batch", batches, ids=lambda batch: f"{batch[0]}-{batch[-1]}")
+
+
+class Life:
+    """One device on a line of its own."""
+
+    def __init__(self, seed, hub, folder):
+        self.seed, self.hub, self.name = seed, hub, f"line-{seed}"
+        self.chance = random.Random(seed)
+        self.line = FaultProxy(hub.info["mqttPort"])
+        self.line.__enter__()
+        text = f"{hub.add(self.name)};Port={self.line.port}"
+        with open(hub.info["caFile"], "rb") as file:
+            ca = file.read()
+        board = {"app": "twin_apps.counter", "keepAlive": 10}
+        apps = [ROOT / "tests" / "device"]
+        interpreter = "micropython" if seed % 3 == 2 else "cpython"
+        self.process = DeviceProcess(interpreter, folder, text, ca, board, apps=apps, heap="160k").start()
+        self.last, self.calls = 0, []
+
+    def suffer(self):
+        """Faults and wishes until the time is over, then a good line."""
+        self.process.wait_for(" ready")
+        chance, line, end = self.chance, self.line, time.monotonic() + FAULTY_S
+        while time.monotonic() < end:
+            fault = chance.choice(FAULTS)
+            if fault == "cut":
+                line.cut()
+            elif fault == "drop":
+                self.hub.drop(self.name)
+            elif fault == "cut in a packet":
+                line.cut_after = chance.randrange(1, 2000)
+            elif fault == "stall":
+                line.stalled = True
+            elif fault == "dribble":
+                line.dribble = True
+            elif fault == "delay":
+                line.delay = 0.3
+            elif fault == "refuse":
+                line.refuses = True
+                line.cut()
+            for _ in range(2):
+                time.sleep(chance.uniform(0.1, 1))
+                self._wish()
+            line.heal()
+            time.sleep(chance.uniform(0.1, 1.5))
+        self._wish(sure=True)
+
+    def _wish(self, sure=False):
+        if sure or self.chance.random() < 0.6:
+            self.last += 1
+            desired = {"configId": self.last, "sendFrequency": "1s"}
+            self.hub.call("patch_twin", self.name, {"properties": {"desired": desired}})
+        else:
+            outcome = queue.Queue()
+            self.calls.append(outcome)
+            try:
+                self.hub.call("invoke", self.name, "echo", self.last, response_timeout=5, done=outcome.put)
+            except HubError as error:
+                outcome.put(error)
+
+    def check(self, numbers):
+        """``numbers``: those of its messages, as they came."""
+        log = "\n".join(self.process.log[-40:])
+        applied = [
+            int(number) for number in re.findall(r"applied configuration (\d+)", "\n".join(self.process.log))
+        ]
+        assert applied == sorted(set(applied)), f"seed {self.seed}: applied {applied}\n{log}"
+        assert applied[-1] == self.last, f"seed {self.seed}: {applied} and not {self.last}\n{log}"
+        firsts = list(dict.fromkeys(numbers))
+        assert firsts == list(range(1, len(firsts) + 1)), f"seed {self.seed}: {firsts}\n{log}"
+        assert len(firsts) >= FAULTY_S - 4, f"seed {self.seed}: only {firsts}\n{log}"
+        for outcome in self.calls:
+            assert outcome.qsize() == 1, f"seed {self.seed}: a method has {outcome.qsize()} outcomes\n{log}"
+
+    def end(self):
+        self.process.stop()
+        self.line.__exit__()
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
+        yield live
+
+
+def test_on_a_bad_line_nothing_is_lost_applied_twice_or_answered_twice(batch, hub, tmp_path):
+    numbers = defaultdict(list)
+
+    def note(event):
+        if event["source"] == "Telemetry":
+            numbers[event["deviceId"]].append(event["body"]["n"])
+
+    hub.call("listen", note)
+    lives = [Life(seed, hub, tmp_path / str(seed)) for seed in batch]
+    try:
+        threads = [threading.Thread(target=life.suffer) for life in lives]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        deadline = time.monotonic() + RECOVERY_S
+        for life in lives:
+            while hub.reported(life.name).get("configId") != life.last:
+                log = "\n".join(life.process.log[-40:])
+                assert time.monotonic() < deadline, f"seed {life.seed} has not recovered:\n{log}"
+                time.sleep(0.1)
+        time.sleep(6)  # for methods that nobody answered to time out, and for the queue to be sent
+    finally:
+        for life in lives:
+            life.end()
+    for life in lives:
+        life.check(numbers[life.name])
+    losses = sum("link lost" in line for life in lives for line in life.process.log)
+    messages = sum(map(len, numbers.values()))
+    print(f"\nseeds {batch}: {losses} lost connections, {messages} messages")
+    assert losses > len(lives)
