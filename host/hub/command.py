@@ -37,9 +37,14 @@ from ..paths import current_hub, default_hub_state
     metavar="SHARE",
     help="Refuse with 429 what is above this share of IoT Hub's rates for one S1 unit; 1 for all of them.",
 )
+@click.option(
+    "--faults",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Misbehave by the rules in this file: refuse, kill, stall, swallow, lose, double, late, status, rid, fill.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
-def hub(state, bind, port, rest_port, host_name, throttle, as_json, quiet) -> None:
+def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quiet) -> None:
     """Run a local hub that speaks IoT Hub's protocols, until it is stopped.
 
     For a desk, a test or a workshop. Its own name is localhost; further names
@@ -47,20 +52,23 @@ def hub(state, bind, port, rest_port, host_name, throttle, as_json, quiet) -> No
     """
     logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, format="%(message)s")
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    from .faults import FaultError
     from .server import ServerError, Settings
     from .store import StoreError
 
     names = ("localhost", *host_name)
     settings = Settings(state or default_hub_state(), bind, port, rest_port, names, throttle)
     try:
-        asyncio.run(_serve(settings, as_json))
+        asyncio.run(_serve(settings, faults.read_text() if faults else None, as_json))
+    except FaultError as error:
+        raise Failure(f"{faults}: {error}") from None
     except (ServerError, StoreError) as error:
         raise Failure(str(error)) from None
     except OSError as error:
         raise Failure(f"the hub's state in {settings.state} cannot be used: {error}; check --state") from None
 
 
-async def _serve(settings, as_json: bool) -> None:
+async def _serve(settings, faults: str | None, as_json: bool) -> None:
     from .server import Server
 
     stop = asyncio.Event()
@@ -69,6 +77,7 @@ async def _serve(settings, as_json: bool) -> None:
     server = Server(settings)
     await server.start()
     try:
+        server.misbehave(faults)
         _remember(settings.state)
         click.echo(json.dumps(server.info) if as_json else _welcome(server))
         await stop.wait()

@@ -13,6 +13,7 @@ from OpenSSL import SSL
 
 from . import codec
 from .core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
+from .faults import Faults
 from .secure import SecureStream, TlsFailed
 from .ticker import Ticker
 
@@ -37,6 +38,7 @@ class Endpoint:
         self._connections: set[asyncio.Task] = set()
         self.waiting = 0
         self.refused_early = 0  # connections turned away because too many were waiting
+        self.faults: Faults | None = None  # what it does wrong on purpose
 
     def certificate(self, stream: SecureStream) -> Certificate | None:
         """The client certificate of a connection, judged by the registered authorities."""
@@ -88,6 +90,9 @@ class Connection:
         self._decoder = codec.Decoder()
         self._session: Session | None = None
         self._packet_id = 0
+        self._device = ""  # its id, once it is known
+        self._until_killed: int | None = None  # bytes
+        self._held: list[bytes] | None = None  # what is not sent while it is stalled
 
     # --- the core's Link
 
@@ -96,7 +101,16 @@ class Connection:
         packet_id = 0
         if qos:
             self._packet_id = packet_id = self._packet_id % 65535 + 1
-        self._write(codec.publish(topic, payload, qos, packet_id))
+        faults = self._endpoint.faults
+        if faults is None:
+            self._write(codec.publish(topic, payload, qos, packet_id))
+            return packet_id or None
+        for delay, *message in faults.deliver(self._device, topic, payload):
+            data = codec.publish(*message, qos, packet_id)
+            if delay:
+                asyncio.get_running_loop().call_later(delay, self._write, data)
+            else:
+                self._write(data)
         return packet_id or None
 
     def close(self, reason: str) -> None:
@@ -167,6 +181,10 @@ class Connection:
             Will(*connect.will) if connect.will else None,
             self._endpoint.certificate(self._stream),
         )
+        faults, self._device = self._endpoint.faults, connect.client_id
+        if faults is not None and (code := faults.value("refuse", self._device)) is not None:
+            self._stream.write(codec.connack(code))
+            return
         try:
             self._session = self._endpoint.admit(hello, self)
         except ConnectRefused as refused:
@@ -175,6 +193,19 @@ class Connection:
             return
         self._who = f"device {self._session.device_id}"
         self._stream.write(codec.connack(0, self._session.present))
+        if faults is not None:
+            self._begin_faults(faults)
+
+    def _begin_faults(self, faults: Faults) -> None:
+        self._until_killed = faults.value("kill", self._device)
+        if (seconds := faults.value("stall", self._device)) is not None:
+            self._held = []
+            asyncio.get_running_loop().call_later(seconds, self._release)
+
+    def _release(self) -> None:
+        held, self._held = self._held or [], None
+        for data in held:
+            self._write(data)
 
     async def _serve(self, limit: float) -> bool:
         # Answers whether the device left by DISCONNECT.
@@ -199,7 +230,9 @@ class Connection:
             case codec.Publish():
                 session.publish(packet.topic, packet.payload, packet.qos, packet.retain)
                 # The core has it; if it did not like it, the session is over and nothing is said.
-                if packet.qos == 1 and self._session is not None:
+                faults = self._endpoint.faults
+                swallowed = packet.qos == 1 and faults is not None and faults.value("swallow", self._device)
+                if packet.qos == 1 and self._session is not None and not swallowed:
                     self._write(codec.puback(packet.packet_id))
             case codec.Subscribe():
                 self._write(codec.suback(packet.packet_id, session.subscribe(list(packet.filters))))
@@ -212,6 +245,15 @@ class Connection:
                 self._write(codec.pingresp())
 
     def _write(self, data: bytes) -> None:
+        if self._held is not None:
+            self._held.append(data)
+            return
+        if self._until_killed is not None:
+            self._until_killed -= len(data)
+            if self._until_killed < 0:
+                self._stream.write(data[: self._until_killed])
+                self._stream.abort()
+                return
         if self._stream.unsent > MAX_UNREAD:
             log.warning("%s does not read what it is sent; dropped", self._who)
             self._stream.abort()

@@ -1,6 +1,7 @@
 """A local hub in a thread of this process, for tests, and waiting for what it tells."""
 
 import asyncio
+import json
 import queue
 import threading
 import time
@@ -64,6 +65,11 @@ class LiveHub:
     def call(self, function, *arguments, **named):
         """Call a method of the core, in the hub's own thread: ``call("get_twin", "dev")``."""
         return self._in_its_thread(self.server.hub, function, *arguments, **named)
+
+    def misbehave(self, *rules):
+        """Follow these rules (see the module ``faults``), none to behave; the Faults, which count."""
+        rules = json.dumps({"seed": 1, "rules": rules}) if rules else None
+        return self._in_its_thread(self.server, "misbehave", rules)
 
     def drop(self, device_id, reason="dropped by a test"):
         """End a device's connection, as a network that goes away does; nothing when there is none."""

@@ -14,6 +14,7 @@ from aiohttp import web
 from .certificates import Certificates
 from .core import Hub, Provisioning
 from .endpoint import Endpoint
+from .faults import Faults, load
 from .rest import Rest
 from .sidedoor import SideDoor
 from .store import SqliteStore
@@ -97,6 +98,11 @@ class Server:
             raise
         self._publish(mqtt_port, self._runner.addresses[0][1], certificates.ca_file)
         self.ticker.touch()
+
+    def misbehave(self, rules: str | None) -> Faults | None:
+        """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
+        self._endpoint.faults = load(rules, time.monotonic) if rules is not None else None
+        return self._endpoint.faults
 
     async def stop(self) -> None:
         """Go down: devices and listeners are closed, the state is on disk."""

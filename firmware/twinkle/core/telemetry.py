@@ -39,7 +39,11 @@ class Telemetry:
         if len(self._queue) >= CAPACITY:
             self._queue.pop(0)
             self.dropped += 1
-            self._say("warning", "telemetry queue full; the oldest message is dropped")
+            # Not each time: a long outage would leave nothing else in the log.
+            if not self.dropped & (self.dropped - 1):
+                self._say(
+                    "warning", "telemetry queue full; %d messages dropped, the oldest first" % self.dropped
+                )
         self._queue.append((component, self._board.utc, body))
 
     def head(self):

@@ -21,7 +21,7 @@ import json
 from . import hub
 from .document import combine, difference, merge
 
-ANSWER_MS = 30000  # how long one request may go unanswered
+ANSWER_MS = 10000  # for the answer to a request; then it is made again
 RETRY_MS = 1000  # after a busy hub; doubles up to
 LONGEST_RETRY_MS = 60000
 MAX_REPORT = 32768  # bytes of one reported patch; the hub's own limit for the section
