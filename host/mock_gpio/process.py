@@ -131,7 +131,21 @@ class DeviceProcess:
             self._process.wait()
             raise
         self._drain()
+        self.look_for_secrets()
         return status
+
+    def look_for_secrets(self):
+        """Fails when what it logged or wrote holds one that it was given."""
+        credentials = json.loads((self.folder / "credentials.json").read_text())
+        key = credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0]
+        secrets = [key, (credentials["wifi"] or {}).get("password"), "SharedAccessSignature sr="]
+        written = [*(self.folder / "state").glob("*"), self.folder / "pins.jsonl"]
+        texts = [
+            "\n".join(self.log),
+            *(file.read_text(errors="replace") for file in written if file.exists()),
+        ]
+        for secret in filter(None, secrets):
+            assert not any(secret in text for text in texts), "a secret was logged or written"
 
     def _drain(self):
         # Everything it said before it ended, up to the mark that there is no more.

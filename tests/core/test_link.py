@@ -2,7 +2,7 @@
 
 from driver import EPOCH, Driver
 
-from twinkle.core.link import Link
+from twinkle.core.link import RESET_MS, Link
 
 
 def test_nothing_is_tried_before_the_clock_is_known():
@@ -72,6 +72,22 @@ def test_refused_credentials_are_tried_once_more_with_a_new_token_and_then_wait_
     assert d.names().count("connect") == 2
     d.wait(2000)
     assert d.names().count("connect") == 3
+
+
+def test_after_hours_without_a_hub_the_board_restarts_and_not_sooner():
+    link = Link(lambda: 0.5)
+    for event in ("due", "connected", "synced"):
+        link.fire(event, 0)
+    link.fire("lost", 1000000)
+    assert not link.abandoned(1000000 + RESET_MS - 1)
+    assert link.abandoned(1000000 + RESET_MS)
+    d = Driver()
+    d.step()
+    d.device.on_lost("no route to the hub", d.now)
+    d.step(RESET_MS - 1)
+    assert "reset" not in d.names()
+    d.device.on_lost("no route to the hub", d.now)
+    assert "reset" in [action[0] for action in d.step(1)]
 
 
 def test_events_out_of_place_change_nothing():

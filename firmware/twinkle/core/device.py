@@ -206,7 +206,9 @@ class Device:
         state = self.link.state
         if state == OFFLINE:
             utc = self.clock.utc(now)
-            if utc is None:
+            if self.link.abandoned(now):
+                self._act("reset", "no connection to the hub for hours")
+            elif utc is None:
                 self._wait_for_clock()
             elif now >= self.link.due and self.link.fire("due", now, "connecting"):
                 self._act("connect", self.identity.username(self.app.model_id), int(utc) + TOKEN_S)

@@ -21,6 +21,10 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
 * A hub that could not be reached at all is looked for meanwhile, with a bare TCP
   connection every few seconds (the rim's module reach), and then hurried to: back-off
   spares a hub that is there, and a device is back soon after a long outage.
+* A device that has had no hub for RESET_MS restarts the whole board, since by then
+  everything gentler has been tried: another socket and name look-up with each try,
+  the radio off and on after three, provisioning again after ten. It costs what waits
+  in the queue, and cures what nobody thought of.
 * ``renew`` is a planned reconnection with a fresh token before the old one
   expires (the hub would cut the line at that moment); it does not wait. A
   device with a certificate has no token and stays.
@@ -54,6 +58,7 @@ BASE_MS = 1000
 LONGEST_MS = 100000
 JITTER_MS = 5000
 STEADY_MS = 30000  # a link that held this long starts the count anew
+RESET_MS = 6 * 3600 * 1000
 UNTIL_READY_MS = 60000  # connected but not ready for this long counts as lost
 
 
@@ -70,6 +75,7 @@ class Link:
         self.since = 0
         self.attempts = 0
         self.losses = 0
+        self._alone = 0  # since when there has been no hub
         self._refused = False  # the last time, too
         self._random = random
         self._tokens = tokens
@@ -82,6 +88,8 @@ class Link:
         state = TABLE.get((self.state, event))
         if state is None:
             return False
+        if self.state == READY:
+            self._alone = now
         if event == "lost":
             if self.state == READY and now - self.since >= STEADY_MS:
                 self.attempts = 0
@@ -106,6 +114,10 @@ class Link:
         """True when a connected link should have become ready by now."""
         deadline = self.deadline()
         return deadline is not None and now >= deadline
+
+    def abandoned(self, now):
+        """True when only a restart of the board is left to try."""
+        return self.state == OFFLINE and now - self._alone >= RESET_MS
 
     def stale(self, now):
         """True when the token must be renewed."""
