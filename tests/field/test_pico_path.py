@@ -15,6 +15,7 @@ from twinkle_host.mock_gpio.serial_board import SerialBoard
 
 WIFI_PASSWORD = "a secret of the house"
 HONEST = "144k"  # a Pico W's heap while TLS takes its part of it
+MOST_HEAP = 135_000  # bytes in use, connected and asked for its status; the prompt alone has 14,000
 
 
 def provision(command, board, hub, device_id, **more):
@@ -72,7 +73,9 @@ def test_a_bare_board_becomes_a_device_that_answers_on_its_console(command, hub,
         again = command("flash", "pico_w", "--port", board.port, "--json")
         assert again.status == 0 and again.document["ready"] and again.document["copied"] == [], again
         after = command("console", "--port", board.port, "-c", "status", "--json").document["result"]
-        assert after["configId"] == 3 and after["memory"] < 144 * 1024
+        assert after["configId"] == 3
+        print(f"\nheap in use on the flashed device, console and prompt included: {after['memory']} bytes")
+        assert after["memory"] < MOST_HEAP
 
 
 def test_a_second_flash_copies_nothing_and_a_changed_file_is_the_only_one_copied(command, board, tmp_path):

@@ -19,7 +19,6 @@ from ..core.device import Device
 from ..core.document import decode
 from ..core.errors import BadRequest, SetupError
 from ..core.identity import Registration
-from ..core.provision import Onboarding
 from . import compat
 from .log import Log
 from .runner import Runner
@@ -83,6 +82,9 @@ def boot(directory, state=None):
         return device
 
     if isinstance(who, Registration):
+        # Most devices know their hub, and have no room for what they do not use.
+        from ..core.provision import Onboarding
+
         device = Onboarding(who, store.load("assigned"), make, app.model_id, port.random)
     else:
         device = make(who, port.ticks())

@@ -248,6 +248,16 @@ def _connect(address, ms, idle):
         raise
 
 
+def unload(*names):
+    """Let go of modules that are not needed for now; their next import loads them again."""
+    for name in names:
+        sys.modules.pop(name, None)
+        package, _, own = name.rpartition(".")
+        if hasattr(sys.modules.get(package), own):
+            delattr(sys.modules[package], own)
+    gc.collect()
+
+
 def load_umqtt():
     """The module umqtt.simple. Its release 1.3.4 imports MicroPython's old module names."""
     if not MICROPYTHON:

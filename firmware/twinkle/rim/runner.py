@@ -13,6 +13,7 @@ import gc
 from ..core import safe_mode
 from ..core.errors import HardwareError, TwinkleError, Unreachable, WireError, refusal
 from ..ports.contract import RESET_STATUS
+from .attendant import Attendant
 from .reach import Reach
 from .stream import Network
 
@@ -41,7 +42,7 @@ class Runner:
         self.reach = Reach(port, device, log)
         self.network = Network(roots, port.ticks, port.feed, own)
         self._keep_alive = keep_alive
-        self._console = None
+        self._attendant = Attendant(self)
         self._client = None
         self._inbox = []
         self._heard = 0
@@ -83,7 +84,7 @@ class Runner:
                 self.device.on_time(utc, now)
                 self._time_due = now + CLOCK_MS
         try:
-            self._attend(now)
+            self._attendant.step(now)
             self._perform(self.device.step(now))
             self._wait()
         except MemoryError:
@@ -97,23 +98,6 @@ class Runner:
     def _perform(self, actions):
         for action in actions:
             getattr(self, "_" + action[0])(*action[1:])
-
-    def _attend(self, now):
-        """See to the technician. What there is no memory for must not cost the connection."""
-        lines = self.terminal.lines()
-        try:
-            if lines and not self._console:
-                from ..core.console import Console
-
-                self._console = Console(self.device)
-            for line in lines:
-                self._console.on_line(line)
-            if self._console:
-                self._perform(self._console.step(now))
-        except MemoryError:
-            self._console = None
-            gc.collect()
-            self.terminal.show("err 507 there is not enough memory for that now")
 
     # --- the actions
 
@@ -195,7 +179,8 @@ class Runner:
             return
         self.device.on_stored(name, None)
 
-    def _reset(self, reason):
+    def reset(self, reason):
+        """Restart the device."""
         self.log.say("info", "reset: " + reason)
         self.terminal.drain()
         self.port.forget_starts()
@@ -206,18 +191,7 @@ class Runner:
             self.log.say("error", "%s; only the program starts again" % error)
             raise SystemExit(RESET_STATUS) from None
 
-    def _print(self, text):
-        self.terminal.show(text)
-
-    def _do(self, what, *arguments):
-        from .technician import Technician
-
-        try:
-            result = getattr(Technician(self), what)(*arguments)
-        except TwinkleError as error:
-            self._console.on_done(None, error)
-        else:
-            self._console.on_done(result)
+    _reset = reset
 
     def _say(self, level, text):
         self.log.say(level, text)
@@ -227,7 +201,7 @@ class Runner:
     def _wait(self):
         now = self.port.ticks()
         ms = min(self.device.due(now) - now, self.port.longest_wait)
-        if self.terminal.flush() or self.terminal.more or (self._console and self._console.due()):
+        if self._attendant.due():
             ms = 0
         if self._client is None:
             if ms > 0:

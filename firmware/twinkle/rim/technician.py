@@ -4,6 +4,8 @@ A method is named after what is asked for and answers with what the console show
 TwinkleError says why it could not be done, and what to do.
 """
 
+import gc
+
 from ..core.errors import BadRequest, HardwareError, TwinkleError
 from . import compat
 from .log import LEVELS
@@ -22,6 +24,7 @@ class Technician:
     def facts(self):
         """What the rim knows of the state of things."""
         runner, port = self._runner, self._port
+        gc.collect()  # what is in use, and not what has not been swept yet
         return [
             ("network", runner.reach.missing or "ok"),
             ("signal", port.signal()),

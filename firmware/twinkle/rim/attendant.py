@@ -1,0 +1,72 @@
+"""Sees to whoever types: brings the console when the first line comes, and lets it go again.
+
+The console's modules are a tenth of what a Pico W has, and most of the time nobody
+is there. What there is no memory for is refused, and does not cost the connection.
+"""
+
+import gc
+
+from ..core.errors import TwinkleError
+from . import compat
+
+GONE_MS = 120000  # who types nothing for this long has gone
+MODULES = ("twinkle.core.console", "twinkle.core.verbs", "twinkle.rim.technician")
+
+
+class Attendant:
+    """Between ``runner``'s device and its terminal."""
+
+    def __init__(self, runner):
+        self._runner = runner
+        self._terminal = runner.terminal
+        self._console = None
+        self._typed = 0  # when the last line was
+
+    def step(self, now):
+        """Take lines in, and do what the console asks for."""
+        lines = self._terminal.lines()
+        try:
+            if lines:
+                self._typed = now
+                self._take(lines)
+            if self._console:
+                self._perform(self._console.step(now))
+                if now - self._typed > GONE_MS:
+                    self._console = None
+                    compat.unload(*MODULES)
+        except MemoryError:
+            self._console = None
+            compat.unload(*MODULES)
+            self._terminal.show("err 507 there is not enough memory for that now")
+
+    def due(self):
+        """Whether there is something to do at once."""
+        return self._terminal.flush() or self._terminal.more or (self._console and self._console.due())
+
+    def _take(self, lines):
+        if not self._console:
+            from ..core.console import Console
+
+            gc.collect()
+            self._console = Console(self._runner.device)
+        for line in lines:
+            self._console.on_line(line)
+
+    def _perform(self, actions):
+        for action in actions:
+            if action[0] == "print":
+                self._terminal.show(action[1])
+            elif action[0] == "do":
+                self._do(*action[1:])
+            else:
+                self._runner.reset(action[1])
+
+    def _do(self, what, *arguments):
+        from .technician import Technician
+
+        try:
+            result = getattr(Technician(self._runner), what)(*arguments)
+        except TwinkleError as error:
+            self._console.on_done(None, error)
+        else:
+            self._console.on_done(result)
