@@ -81,6 +81,21 @@ def pytest_pycollect_makeitem(collector, name, obj):
 
 
 @pytest.fixture
+def measured(record_property):
+    """Call it with a line that says what was measured: all of them are shown at the end of the run."""
+    return lambda line: record_property("measured", line)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, ())]
+    lines = [line for report in reports for name, line in report.user_properties if name == "measured"]
+    if lines:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
 def micropython():
     """The path of 32-bit MicroPython."""
     return need(MICROPYTHON)

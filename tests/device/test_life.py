@@ -346,7 +346,7 @@ def test_a_wrong_set_up_is_one_line_and_status_2(tmp_path, interpreter, file, co
     assert words in process.log[0] and key not in process.log[0]
 
 
-def test_the_whole_device_lives_in_128_kib_and_says_what_it_holds(hub, tmp_path, name, capsys):
+def test_the_whole_device_lives_in_128_kib_and_says_what_it_holds(hub, tmp_path, name, measured):
     with open(hub.info["caFile"], "rb") as file:
         process = DeviceProcess(
             "micropython", tmp_path / "device", f"{hub.add(name)};Port={hub.info['mqttPort']}", file.read()
@@ -357,10 +357,9 @@ def test_the_whole_device_lives_in_128_kib_and_says_what_it_holds(hub, tmp_path,
     assert figures, done.stdout + done.stderr
     _, state, sent, retained, free = figures[0].split()
     assert (state, sent) == ("ready", "1")
-    with capsys.disabled():
-        print(
-            f"\nheap of the connected device on 32-bit MicroPython, -X heapsize={HEAP}, from .py: "
-            f"{int(retained)} bytes retained, {int(free)} free"
-        )
+    measured(
+        f"heap of the connected device on 32-bit MicroPython, -X heapsize={HEAP}, from .py: "
+        f"{int(retained)} bytes retained, {int(free)} free"
+    )
     assert int(free) > 20 * 1024
     assert json.loads((process.folder / "board.json").read_text())["name"] == "desktop"

@@ -39,7 +39,7 @@ def provision(command, board, hub, device_id, **more):
     )
 
 
-def test_a_bare_board_becomes_a_device_that_answers_on_its_console(command, hub, tmp_path):
+def test_a_bare_board_becomes_a_device_that_answers_on_its_console(command, hub, tmp_path, measured):
     with SerialBoard(tmp_path / "board", HONEST) as board:
         (board.bench / "sensor.json").write_text('{"temperature": 21.5, "humidity": 40}')
         flashed = command("flash", "pico_w", "--port", board.port)
@@ -74,7 +74,7 @@ def test_a_bare_board_becomes_a_device_that_answers_on_its_console(command, hub,
         assert again.status == 0 and again.document["ready"] and again.document["copied"] == [], again
         after = command("console", "--port", board.port, "-c", "status", "--json").document["result"]
         assert after["configId"] == 3
-        print(f"\nheap in use on the flashed device, console and prompt included: {after['memory']} bytes")
+        measured(f"heap in use on the flashed device, console and prompt included: {after['memory']} bytes")
         assert after["memory"] < MOST_HEAP
 
 
@@ -174,7 +174,7 @@ def test_a_micropython_that_is_too_old_is_refused(command, board, tmp_path):
     assert refused.status == 1 and "runs MicroPython 1.25.0; install 1.99 or newer" in refused.err
 
 
-def test_an_edited_file_runs_again_within_two_seconds(command, hub, board, tmp_path):
+def test_an_edited_file_runs_again_within_two_seconds(command, hub, board, tmp_path, measured):
     command("flash", "pico_w", "--port", board.port)
     assert provision(command, board, hub, "bench-2").document["ready"]
     app = tmp_path / "environment.py"
@@ -185,7 +185,7 @@ def test_an_edited_file_runs_again_within_two_seconds(command, hub, board, tmp_p
         done = command("flash", "pico_w", "--port", board.port, "--app", app, "--json")
         assert done.document["ready"] and done.document["copied"], done
         times.append(done.seconds)
-    print(f"\nedited file to ready on the hub: {min(times):.2f} s (best of {len(times)})")
+    measured(f"edited file to ready on the hub: {min(times):.2f} s (best of {len(times)})")
     assert min(times) <= 2, times
 
 

@@ -28,10 +28,10 @@ def test_on_littlefs_the_old_record_or_the_new_one_is_there(told, story):
     assert line.startswith("ok ") and int(line.split(" cuts ")[1]) >= 3, told
 
 
-def test_a_configuration_wears_the_flash_little(told):
+def test_a_configuration_wears_the_flash_little(told, measured):
     (line,) = [line for line in told.splitlines() if line.startswith("wear ")] or [told]
     erases, programmed = map(float, line.split()[1:])
-    print(f"\nfor each applied configuration: {erases:.2f} erases, {programmed:.0f} bytes programmed")
+    measured(f"for each applied configuration: {erases:.2f} erases, {programmed:.0f} bytes programmed")
     assert erases <= MOST_ERASES and programmed <= MOST_BYTES
 
 

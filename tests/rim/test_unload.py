@@ -21,10 +21,10 @@ print(loaded, left)
 """
 
 
-def test_a_console_that_nobody_uses_any_more_gives_back_most_of_its_memory(tmp_path):
+def test_a_console_that_nobody_uses_any_more_gives_back_most_of_its_memory(tmp_path, measured):
     file = tmp_path / "unload.py"
     file.write_text(PROGRAM)
     done = run_micropython(file)
     loaded, left = map(int, done.stdout.split())
-    print(f"\nthe console takes {loaded} bytes, and leaves {left}")
+    measured(f"the console takes {loaded} bytes, and leaves {left}")
     assert loaded > 5000 and left < loaded / 2, done.stdout

@@ -28,7 +28,7 @@ def size_of(device):
     return len(seen)
 
 
-def test_nothing_grows_and_nothing_is_written(days):
+def test_nothing_grows_and_nothing_is_written(days, measured):
     world = World()
     board = world.add(config={"configId": 1, "sendFrequency": "1h"}, chance=7)
     world.run(10)
@@ -57,6 +57,6 @@ def test_nothing_grows_and_nothing_is_written(days):
     # A token for each 58 minutes, and one connection for each outage.
     renewals = (world.clock.seconds - outages) / 3480
     assert renewals * 0.95 <= board.connects <= renewals * 1.05 + 14 * days
-    print(
-        f"\n{days} days: {board.connects} connections, {messages} messages, {len(stores)} flash writes; --soak: {YEAR}"
+    measured(
+        f"{days} days: {board.connects} connections, {messages} messages, {len(stores)} flash writes; --soak: {YEAR}"
     )

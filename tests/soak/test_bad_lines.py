@@ -113,7 +113,7 @@ def hub(tmp_path_factory):
         yield live
 
 
-def test_on_a_bad_line_nothing_is_lost_applied_twice_or_answered_twice(batch, hub, tmp_path):
+def test_on_a_bad_line_nothing_is_lost_applied_twice_or_answered_twice(batch, hub, tmp_path, measured):
     numbers = defaultdict(list)
 
     def note(event):
@@ -142,5 +142,5 @@ def test_on_a_bad_line_nothing_is_lost_applied_twice_or_answered_twice(batch, hu
         life.check(numbers[life.name])
     losses = sum("link lost" in line for life in lives for line in life.process.log)
     messages = sum(map(len, numbers.values()))
-    print(f"\nseeds {batch}: {losses} lost connections, {messages} messages")
+    measured(f"seeds {batch}: {losses} lost connections, {messages} messages")
     assert losses > len(lives)

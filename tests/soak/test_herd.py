@@ -14,7 +14,7 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("outage", outages)
 
 
-def test_a_herd_returns_spread_out_and_nobody_twice(outage):
+def test_a_herd_returns_spread_out_and_nobody_twice(outage, measured):
     world = World()
     config = {"configId": 1, "sendFrequency": "7h"}
     boards = [world.add(f"device-{n}", chance=n + 1, config=config) for n in range(HERD)]
@@ -34,7 +34,7 @@ def test_a_herd_returns_spread_out_and_nobody_twice(outage):
     seconds = Counter(int(moment - back) for moment in moments if moment >= back)
     assert sum(seconds.values()) == HERD
     most = max(seconds.values())
-    print(
-        f"\nafter {outage} s: {HERD} devices back within {max(seconds) + 1} s, at most {most} in one second"
+    measured(
+        f"after {outage} s: {HERD} devices back within {max(seconds) + 1} s, at most {most} in one second"
     )
     assert most <= MOST_AT_ONCE * HERD

@@ -17,7 +17,9 @@ def scale(request):
     return (20, 30) if request.config.getoption("soak") else (8, 6)
 
 
-def test_after_an_outage_a_device_is_back_reconciled_and_sending_within_five_seconds(scale, tmp_path):
+def test_after_an_outage_a_device_is_back_reconciled_and_sending_within_five_seconds(
+    scale, tmp_path, measured
+):
     count, outage = scale
     hub = LiveHub(tmp_path / "hub")
     hub.start()
@@ -54,8 +56,8 @@ def test_after_an_outage_a_device_is_back_reconciled_and_sending_within_five_sec
         hub.stop()
     times = sorted(times.values())
     at_95 = times[min(count - 1, int(0.95 * count))]
-    print(
-        f"\n{count} devices after {outage} s without a hub (20 after 30 s with --soak): applied and sending again "
+    measured(
+        f"{count} devices after {outage} s without a hub (20 after 30 s with --soak): applied and sending again "
         f"after {statistics.median(times):.1f} s in the middle, {at_95:.1f} s at the 95th percentile"
     )
     assert at_95 <= LIMIT_S, times
