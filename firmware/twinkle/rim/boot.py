@@ -46,7 +46,7 @@ def boot(directory, state=None):
     port = kind(settings, directory, wifi)
     starts = port.count_start()
     terminal = Terminal(port)
-    log = Log(terminal.show if port.log_on_console else print, port.ticks, settings.get("log", "info"))
+    log = Log(terminal.note if port.log_on_console else print, port.ticks, settings.get("log", "info"))
     who = identity.parse(_need(credentials, "connectionString", "credentials.json"))
     log.hide(credentials["connectionString"])
     log.hide(wifi.get("password"))

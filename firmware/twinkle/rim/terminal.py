@@ -8,6 +8,7 @@ queue drops lines and says later how many.
 LONGEST = 1024  # bytes of a line; what is longer is cut there, and refused by the console
 MUCH = 512  # bytes typed at once: a paste, or a tool
 QUEUE = 8192  # bytes that wait to be shown
+LOG_QUEUE = 1024  # the same, of the log: a board that nobody is plugged into keeps no more of it
 SLICES = 16  # pieces that are shown in one turn of the loop
 DRAIN_MS = 500  # what the last lines before a restart may take
 
@@ -54,6 +55,13 @@ class Terminal:
         data = (text + "\r\n").encode()
         self._queue.append(data)
         self._size += len(data)
+
+    def note(self, text):
+        """Show a line of the log, unless others wait that nobody reads."""
+        if self._size + len(text) > LOG_QUEUE:
+            self.lost += 1
+        else:
+            self.show(text)
 
     def flush(self):
         """Send a few pieces. Answers whether more could be sent at once."""
