@@ -8,6 +8,7 @@ peer reads what it is sent. All else is the core's.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable, Iterator
 
 from OpenSSL import SSL
 
@@ -36,8 +37,9 @@ class Endpoint:
         self._context = context
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task] = set()
-        self.waiting = 0
-        self.refused_early = 0  # connections turned away because too many were waiting
+        # How to be rid of each connection that has not yet said who it is, the oldest first.
+        self._waiting: dict[asyncio.Task, Callable[[], None]] = {}
+        self.refused_early = 0  # of these, those that had to make room
         self.faults: Faults | None = None  # what it does wrong on purpose
 
     def certificate(self, stream: SecureStream) -> Certificate | None:
@@ -48,6 +50,25 @@ class Endpoint:
         """Hand a CONNECT to the hub, or to the provisioning service that shares its port."""
         service = self._provisioning if is_registration(hello.username) else self._hub
         return service.connect(hello, link)
+
+    @property
+    def waiting(self) -> int:
+        """How many connections have not yet said who they are."""
+        return len(self._waiting)
+
+    @contextlib.contextmanager
+    def greeting(self, abort: Callable[[], None]) -> Iterator[None]:
+        """The time until a connection has said who it is; ``abort()`` ends it."""
+        if len(self._waiting) >= MAX_WAITING:
+            # The one that has waited longest makes room: an honest device is done in a moment.
+            self._waiting.pop(next(iter(self._waiting)))()
+            self.refused_early += 1
+        task = asyncio.current_task()
+        self._waiting[task] = abort
+        try:
+            yield
+        finally:
+            self._waiting.pop(task, None)
 
     async def start(self, bind: str, port: int) -> int:
         """Listen; answers the port (``port`` 0 takes any free one). OSError when it cannot."""
@@ -63,10 +84,6 @@ class Endpoint:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.waiting >= MAX_WAITING:
-            self.refused_early += 1
-            writer.transport.abort()
-            return
         task = asyncio.current_task()
         self._connections.add(task)
         try:
@@ -148,8 +165,7 @@ class Connection:
                 await asyncio.wait_for(self._stream.wait_closed(), CONNECT_S)
 
     async def _greet(self) -> float:
-        self._endpoint.waiting += 1
-        try:
+        with self._endpoint.greeting(self._stream.abort):
             async with asyncio.timeout(CONNECT_S):
                 await self._stream.handshake()
             async with asyncio.timeout(CONNECT_S):
@@ -160,8 +176,6 @@ class Connection:
                         return 0.0
                     packets = self._decoder.feed(data)
                     connect = next(packets, None)
-        finally:
-            self._endpoint.waiting -= 1
         self._answer_connect(connect)
         for packet in packets:
             self._handle(packet)

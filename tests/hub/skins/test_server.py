@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import socket
 import ssl
 import stat
@@ -12,7 +13,7 @@ import requests
 from azure.iot.hub.sastoken import SasToken
 
 from twinkle_host.hub.certificates import Certificates
-from twinkle_host.hub.endpoint import MAX_UNREAD
+from twinkle_host.hub.endpoint import MAX_UNREAD, MAX_WAITING
 from twinkle_host.hub.live import LiveHub, eventually
 from twinkle_host.hub.server import BusyPort, ServerError
 from twinkle_host.hub.store import SqliteStore, StoreError
@@ -201,6 +202,34 @@ def test_noise_and_silence_end_only_their_own_connection(hub):
             assert noisy.recv(1) == b""
         honest.sendall(b"\xc0\x00")
         assert honest.recv(2) == b"\xd0\x00"
+
+
+def test_thousands_of_half_open_connections_are_bounded_and_honest_devices_served(hub):
+    """None of them ever says a word; the hub keeps the youngest thousand."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = 3 * MAX_WAITING  # for the hub's ends, which are in this process too, and for all else
+    count = 10_000 if hard == resource.RLIM_INFINITY else min(10_000, hard - room)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count + room), hard))
+    hub.add("served")
+    half_open = []
+    try:
+        for number in range(count):
+            sock = socket.socket()
+            sock.connect(("127.0.0.1", hub.info["mqttPort"]))
+            half_open.append(sock)
+            if number % 1000 == 999:
+                with connect(hub) as honest:
+                    honest.sendall(hello(hub, "served"))
+                    assert honest.recv(4) == b"\x20\x02\x00\x00"
+        endpoint = hub.server._endpoint
+        eventually(lambda: endpoint.refused_early >= count - MAX_WAITING)
+        assert endpoint.waiting <= MAX_WAITING
+        eventually(lambda: len(endpoint._connections) <= MAX_WAITING + 10)
+    finally:
+        for sock in half_open:
+            sock.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    eventually(lambda: endpoint.waiting == 0)
 
 
 def test_a_device_that_does_not_read_is_dropped_and_others_are_served(hub):
