@@ -81,7 +81,7 @@ class Core:
 
     def __init__(self, bench: Path):
         root = bench / "root" / "usr"
-        libraries = f"{root}/lib/x86_64-linux-gnu:{bench}/root/lib/x86_64-linux-gnu"
+        libraries = ":".join(map(str, (bench / "root").glob("**/lib/*-linux-gnu")))
         self._emulator = subprocess.Popen(
             [
                 *(root / "bin" / "qemu-system-arm", "-L", root / "share" / "qemu", "-machine", "mps2-an385"),

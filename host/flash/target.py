@@ -107,14 +107,14 @@ def mounted(root: Path) -> Target:
     return Target(str(root.resolve()))
 
 
-def over_ssh(host: str, root: str = "/", config: Path | None = None) -> Target:
+def over_ssh(host: str, config: Path | None = None) -> Target:
     """The file system of a computer that ssh reaches."""
     own = ("-F", str(config)) if config else ()
     ssh = ("ssh", *own, "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", host, "--")
-    plain = Target(root, ssh)
+    plain = Target("/", ssh)
     if plain.run("id -u").strip() == b"0":
         return plain
-    return Target(root, (*ssh, "sudo", "-n", "--"))
+    return Target("/", (*ssh, "sudo", "-n", "--"))
 
 
 def _exit_code(status: int, over_ssh: bool, text: str) -> int:

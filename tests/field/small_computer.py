@@ -76,7 +76,7 @@ class SmallComputer:
         for name, text in (("systemctl", SYSTEMCTL.format(log=folder / "asked")), ("journalctl", JOURNALCTL)):
             (folder / name).write_text(text)
             (folder / name).chmod(0o755)
-        libraries = f"{PRIVATE}/sshd/lib/x86_64-linux-gnu:{PRIVATE}/sshd/usr/lib/x86_64-linux-gnu"
+        libraries = ":".join(map(str, (PRIVATE / "sshd").glob("**/lib/*-linux-gnu")))
         script = NAMESPACE.format(folder=folder, parts=" ".join(OVERLAYS), sshd=need(SSHD))
         with open(folder / "sshd.log", "w") as log:
             self._server = subprocess.Popen(

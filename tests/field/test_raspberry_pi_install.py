@@ -155,6 +155,13 @@ def test_what_was_installed_runs(command, root, tmp_path):
     assert done.returncode == 2 and done.stdout.startswith("setup: "), done
 
 
+def systemd(verb, root, *arguments):
+    """Ask systemd's own analyst about the units of a root file system."""
+    return subprocess.run(
+        ["systemd-analyze", verb, f"--root={root}", *arguments], capture_output=True, text=True, check=False
+    )
+
+
 def test_systemd_finds_nothing_wrong_with_the_units(command, root):
     command("flash", "raspberry_pi", "--root", root)
     # The targets that every system has, which are systemd's own.
@@ -169,48 +176,17 @@ def test_systemd_finds_nothing_wrong_with_the_units(command, root):
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
     units = [root / UNITS / name for name in ("twinkle.service", "twinkle-prepare.service")]
-    done = subprocess.run(
-        [
-            "systemd-analyze",
-            "verify",
-            "--man=no",
-            f"--root={root}",
-            *(f"/{unit.relative_to(root)}" for unit in units),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = systemd("verify", root, "--man=no", *(f"/{unit.relative_to(root)}" for unit in units))
     assert done.returncode == 0 and "twinkle" not in done.stderr, done
-    broken = (
-        units[0].read_text().replace("Restart=always", "Restart=sometimes").replace("WatchdogSec", "WatchSec")
+    right = units[0].read_text()
+    units[0].write_text(
+        right.replace("Restart=always", "Restart=sometimes").replace("WatchdogSec", "WatchSec")
     )
-    units[0].write_text(broken)
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", f"--root={root}", f"/{units[0].relative_to(root)}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = systemd("verify", root, "--man=no", f"/{units[0].relative_to(root)}")
     assert "restart specifier" in done.stderr and "WatchSec" in done.stderr, done
 
 
 def test_the_service_is_shut_in(command, root):
     command("flash", "raspberry_pi", "--root", root)
-    done = subprocess.run(
-        [
-            *(
-                "systemd-analyze",
-                "security",
-                "--no-pager",
-                "--offline=true",
-                f"--root={root}",
-                "--threshold=25",
-            ),
-            "twinkle.service",
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = systemd("security", root, "--no-pager", "--offline=true", "--threshold=25", "twinkle.service")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr

@@ -26,10 +26,14 @@ def ran_well(device, now):
     return now >= moment and not getattr(device, "safe", False)
 
 
+def reason(starts):
+    """Why the start with this number, since one went well, is in safe mode."""
+    return "the program ended %d times in a row without having run well" % (starts - 1)
+
+
 def application(starts):
     """The application of safe mode."""
-    reason = "the program ended %d times in a row without having run well" % (starts - 1)
-    app = App(properties=lambda board: {"safeMode": {"starts": starts, "reason": reason}})
+    app = App(properties=lambda board: {"safeMode": {"starts": starts, "reason": reason(starts)}})
 
     @app.method("rebootDevice")
     def reboot_device(board, payload):

@@ -27,3 +27,18 @@ def check(model, temperature, humidity):
             "check the sensor and the model in the board file",
         )
     return temperature, humidity
+
+
+class Rest:
+    """Answers with the last good sample for as long as the sensor must rest."""
+
+    def __init__(self):
+        self._sample = None
+        self._taken = -REST_MS
+
+    def sample(self, now, measure):
+        """That sample, or the one that ``measure()`` takes now (milliseconds)."""
+        if not self._sample or now - self._taken >= REST_MS:
+            self._sample, self._taken = None, now
+            self._sample = measure()
+        return self._sample

@@ -19,7 +19,7 @@ import ntptime
 
 from ..core.errors import HardwareError
 from .contract import Port as Contract
-from .dht_facts import REST_MS, check, model_of
+from .dht_facts import Rest, check, model_of
 from .wifi import Wifi
 
 PWM_HZ = 1000
@@ -50,8 +50,8 @@ class Port(Contract):
         self._lit = 0 if settings.get("led", {}).get("active") == "low" else 1
         if "led" in settings:
             self._open_led(settings["led"])
-        self._sensor = self._sample = None
-        self._sampled = -REST_MS
+        self._sensor = None
+        self._rest = Rest()
         if "sensor" in settings:
             self._model = model_of(settings["sensor"])
             self._sensor = getattr(dht, self._model)(machine.Pin(settings["sensor"]["pin"]))
@@ -84,15 +84,15 @@ class Port(Contract):
 
     def read_sensor(self):
         """One sample through MicroPython's dht driver, or the last one if the sensor must still rest."""
-        if self._sensor is None:
+        sensor = self._sensor
+        if sensor is None:
             return None, None
-        now = self.ticks()
-        if self._sample and now - self._sampled < REST_MS:
-            return self._sample
-        self._sample, self._sampled = None, now
+        return self._rest.sample(self.ticks(), lambda: self._measure(sensor))
+
+    def _measure(self, sensor):
         pin = self.settings["sensor"]["pin"]
         try:
-            self._sensor.measure()
+            sensor.measure()
         except OSError:
             raise HardwareError(
                 "the %s on pin %s does not answer" % (self._model, pin), "check its wiring"
@@ -100,8 +100,7 @@ class Port(Contract):
         except Exception:
             # The driver raises a plain Exception for this and for nothing else.
             raise HardwareError("the %s on pin %s sent a wrong checksum" % (self._model, pin)) from None
-        self._sample = check(self._model, self._sensor.temperature(), self._sensor.humidity())
-        return self._sample
+        return check(self._model, sensor.temperature(), sensor.humidity())
 
     def own_temperature(self):
         """The RP2040's own sensor (data sheet, 4.9.5)."""

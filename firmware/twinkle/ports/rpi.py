@@ -15,7 +15,7 @@ import sys
 from ..core.errors import HardwareError, SetupError
 from .contract import RESET_STATUS
 from .contract import Port as Contract
-from .dht_facts import REST_MS, check, model_of
+from .dht_facts import Rest, check, model_of
 from .socket_console import SocketConsole
 
 PACKAGES = {"rpigpio": "RPi.GPIO", "lgpio": "lgpio"}
@@ -31,8 +31,8 @@ class Port(Contract):
         super().__init__(settings, directory, wifi)
         # systemd ends a service with SIGTERM; leave the hub and the pins in good order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        self._led = self._sensor = self._sample = None
-        self._sampled = -REST_MS
+        self._led = self._sensor = None
+        self._rest = Rest()
         self._factory = self.pin_factory(settings.get("gpio"))
         if "led" in settings:
             self._led = self._open_led(settings["led"])
@@ -124,19 +124,17 @@ class Port(Contract):
         """One sample through Adafruit's driver, or the last one if the sensor must still rest."""
         if "sensor" not in self.settings:
             return None, None
-        now = self.ticks()
-        if self._sample and now - self._sampled < REST_MS:
-            return self._sample
-        self._sample, self._sampled = None, now
+        return self._rest.sample(self.ticks(), self._measure)
+
+    def _measure(self):
         pin = self.settings["sensor"]["pin"]
         try:
             # A new driver after each error: it keeps no half-read line, and no two seconds' silence.
             self._sensor = self._sensor or self._make_sensor()
-            self._sample = check(self._model, self._sensor.temperature, self._sensor.humidity)
+            return check(self._model, self._sensor.temperature, self._sensor.humidity)
         except (RuntimeError, OSError, ValueError) as error:
             self._release_sensor()
             raise HardwareError("the %s on GPIO %s: %s" % (self._model, pin, error)) from None
-        return self._sample
 
     def _release_sensor(self):
         sensor, self._sensor = self._sensor, None

@@ -68,9 +68,7 @@ def boot(directory, state=None):
         information.setdefault("serialNumber", port.unique_id())
     safe = starts > safe_mode.AFTER
     if safe:
-        log.say(
-            "error", "safe mode: the program ended %d times in a row without having run well" % (starts - 1)
-        )
+        log.say("error", "safe mode: " + safe_mode.reason(starts))
         store.put_aside("config")
     app = safe_mode.application(starts) if safe else _load(settings, "app").app
 

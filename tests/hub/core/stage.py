@@ -12,26 +12,13 @@ import random
 from urllib.parse import quote
 
 from twinkle_host.hub.core import Hello, Hub, MemoryStore
+from twinkle_host.mock_gpio.world import VirtualClock
 
 HOST = "contoso.azure-devices.net"
-EPOCH = 1_795_000_000.0  # 2026-11-18T10:26:40Z
 TWIN = "$iothub/twin/res/#"
 DESIRED = "$iothub/twin/PATCH/properties/desired/#"
 METHODS = "$iothub/methods/POST/#"
 ALL = (TWIN, DESIRED, METHODS)
-
-
-class VirtualClock:
-    """Seconds that pass when told to."""
-
-    def __init__(self):
-        self.seconds = 0.0
-
-    def monotonic(self):
-        return self.seconds
-
-    def utc(self):
-        return EPOCH + self.seconds
 
 
 def token(resource, key, expiry, policy=None):
