@@ -229,6 +229,14 @@ def test_a_program_that_hangs_is_killed_by_the_watchdog_and_comes_back(bench, hu
     device.process.wait_for(" ready")
 
 
+def test_name_servers_that_do_not_answer_take_longer_than_the_watchdog_and_do_not_wake_it(bench, hub):
+    device = bench("pico_w", watchdog=1500)
+    device.tell("air", dns=4)
+    device.process.start().wait_for("cannot be reached", 20)
+    device.tell("air")
+    device.process.wait_for(" ready", 20)
+
+
 def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
     device = bench("pico_w", app="twin_apps.stuck", watchdog=1500)
     process = device.process

@@ -84,6 +84,14 @@ class Port:
         """
         return
 
+    def look_up(self, host, port):
+        """The addresses of a host, as getaddrinfo has them; OSError when it has none.
+
+        Blocks for as long as the system's resolver does, which may be longer than the
+        watchdog waits: a port whose watchdog is that short sees to it.
+        """
+        return compat.look_up(host, port)
+
     def join(self, ssid, password):
         """Use this network from now on. HardwareError on a board whose network is not its port's."""
         raise HardwareError("this program does not look after the network here", "use the system's settings")

@@ -29,6 +29,8 @@ NTP_S = 1  # longest wait for an answer
 NTP_RETRY_MS = 15000
 NTP_AGAIN_MS = 86400000  # the crystal drifts by two or three seconds a day
 LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
+# lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
+LOOK_UP_S = 30
 # A register of the watchdog that survives its resets and is zero at power-up (RP2040 data sheet,
 # 4.7.6). The boot ROM uses the upper four, nobody uses this one.
 SCRATCH = 0x4005800C
@@ -112,10 +114,12 @@ class Port(Contract):
         now = self.ticks()
         missing = self._wifi.step(now, failures)
         if missing:
+            # A hub that was not reached may be a clock that is wrong.
+            self._clock_due = now
             return missing
         if now >= self._clock_due:
             try:
-                ntptime.settime()
+                self._unwatched(ntptime.settime)
                 self._clock_due = now + NTP_AGAIN_MS
             except Exception as error:
                 # OSError from the socket, others from what is no answer. The time that is set stays.
@@ -123,6 +127,28 @@ class Port(Contract):
                 if self.utc() is None:
                     return "no time from %s (%s)" % (ntptime.host, error)
         return None if self.utc() else "waiting for the time from " + ntptime.host
+
+    def look_up(self, host, port):
+        """With a budget of its own: without a name server it takes longer than the watchdog waits."""
+        return self._unwatched(super().look_up, host, port)
+
+    def _unwatched(self, function, *arguments):
+        # A timer feeds the watchdog meanwhile, but not for ever.
+        if not self._watchdog:
+            return function(*arguments)
+        left = [LOOK_UP_S]
+
+        def feed(timer):
+            left[0] -= 1
+            if left[0] > 0:
+                self.feed()
+
+        timer = machine.Timer(-1, period=1000, callback=feed)
+        try:
+            return function(*arguments)
+        finally:
+            timer.deinit()
+            self.feed()
 
     def join(self, ssid, password):
         """Leave the network, if any, and join this one."""

@@ -82,9 +82,6 @@ if MICROPYTHON:
     def _pending(sock):
         return False  # poll() already knows of bytes that TLS holds
 
-    def _addresses(host, port):
-        return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
-
 else:
 
     def memory():
@@ -142,20 +139,24 @@ else:
     def _pending(sock):
         return sock.pending() > 0
 
-    def _addresses(host, port):
-        return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
+
+def look_up(host, port):
+    """The addresses of a host, as getaddrinfo has them; OSError when it has none.
+
+    Blocks for as long as the system's resolver does.
+    """
+    return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
 
 
-def lookup(host):
-    """The address of a host; OSError when it has none. May block as long as the system's resolver does."""
-    address = _addresses(host, 0)[0][-1]
-    return address[0] if isinstance(address, tuple) else host
+def numbers(address, host):
+    """The number of one of these addresses, or the name where the system does not show it."""
+    return address[-1][0] if isinstance(address[-1], tuple) else host
 
 
-def answers(host, port, ms):
+def answers(host, port, ms, look_up):
     """Whether somebody accepts TCP connections there, found out within ``ms`` and the time of a look-up."""
     try:
-        _connect(_addresses(host, port)[0], ms, lambda: None).close()
+        _connect(look_up(host, port)[0], ms, lambda: None).close()
     except OSError:
         return False
     return True
@@ -180,18 +181,18 @@ class Ticks:
 class Connection:
     """A TLS connection that never blocks: what cannot be done now answers None."""
 
-    def __init__(self, host, port, context, name, ms, idle):
-        """Connect to the first address of ``host`` that answers within ``ms``; ``idle()`` is called meanwhile."""
+    def __init__(self, addresses, context, name, ms, idle):
+        """Connect to the first of ``addresses`` that answers within ``ms``; ``idle()`` is called meanwhile."""
         failure = None
-        for address in _addresses(host, port):
+        for address in addresses:
             try:
-                idle()  # the look-up may have taken its time
+                idle()
                 plain = _connect(address, ms, idle)
                 break
             except OSError as error:
                 failure = error
         else:
-            raise failure or OSError("no address for " + host)
+            raise failure or OSError("no address for " + name)
         try:
             # The handshake is done by the first write, bit by bit, without blocking.
             self._sock = context.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)

@@ -47,7 +47,7 @@ class Reach:
 
     def _look(self):
         identity = self._device.identity
-        if not compat.answers(identity.dial, identity.port, PATIENCE_MS):
+        if not compat.answers(identity.dial, identity.port, PATIENCE_MS, self._port.look_up):
             self.lose()
             return
         self.find()

@@ -40,7 +40,7 @@ class Runner:
         self.terminal = terminal
         self._umqtt = umqtt
         self.reach = Reach(port, device, log)
-        self.network = Network(roots, port.ticks, port.feed, own)
+        self.network = Network(roots, port.ticks, port.feed, port.look_up, own)
         self._keep_alive = keep_alive
         self._attendant = Attendant(self)
         self._client = None

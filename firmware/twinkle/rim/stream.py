@@ -30,13 +30,14 @@ class Network:
     device's certificate and key, if it has them. ``largest``: bytes of the
     largest message body that is taken; a larger one is skipped and flagged.
     ``idle()`` is called while waiting, at least every second. ``ticks()`` is
-    monotonic milliseconds.
+    monotonic milliseconds; ``look_up(host, port)`` answers addresses.
     """
 
-    def __init__(self, roots, ticks, idle, own=None, largest=65536):
+    def __init__(self, roots, ticks, idle, look_up, own=None, largest=65536):
         self._context = compat.tls_context(roots, own)
         self._ticks = ticks
         self._idle = idle
+        self._look_up = look_up
         self._largest = largest
         self.stream = None
 
@@ -60,7 +61,7 @@ class Network:
             stream.close()
 
     def _make(self):
-        return Stream(self._context, self._ticks, self._idle, self._largest)
+        return Stream(self._context, self._ticks, self._idle, self._look_up, self._largest)
 
 
 class Stream:
@@ -70,10 +71,11 @@ class Stream:
     says who is at fault.
     """
 
-    def __init__(self, context, ticks, idle, largest):
+    def __init__(self, context, ticks, idle, look_up, largest):
         self._context = context
         self._ticks = ticks
         self._idle = idle
+        self._look_up = look_up
         self._largest = largest
         self._connection = None
         self._blocking = True
@@ -87,7 +89,8 @@ class Stream:
         """Open TCP; the TLS handshake follows with the first bytes that are sent."""
         host, port = address
         try:
-            self._connection = compat.Connection(host, port, self._context, host, CONNECT_MS, self._idle)
+            addresses = self._look_up(host, port)
+            self._connection = compat.Connection(addresses, self._context, host, CONNECT_MS, self._idle)
         except compat.SOCKET_ERRORS as error:
             raise Unreachable(
                 "%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?"

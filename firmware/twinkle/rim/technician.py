@@ -110,7 +110,7 @@ class Technician:
     def _test_dns(self):
         host = self._runner.device.identity.dial
         try:
-            return " %s is %s" % (host, compat.lookup(host))
+            return " %s is %s" % (host, compat.numbers(self._port.look_up(host, 0)[0], host))
         except OSError as error:
             raise HardwareError(
                 "%s cannot be looked up (%s)" % (host, error), "check the host name and the network's DNS"

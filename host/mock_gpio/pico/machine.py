@@ -10,6 +10,7 @@ import json
 
 import bench
 import ffi
+import utime
 from umachine import *  # noqa: F403
 from umachine import PinBase
 
@@ -113,6 +114,34 @@ class WDT:
             bench.take("cause")
             raise SystemExit(0)
         _alarm(self._timeout)
+
+
+class Timer:
+    """Calls back every ``period`` milliseconds, as far as somebody lets it: see run_timers()."""
+
+    running = []
+
+    def __init__(self, id=-1, period=1000, callback=None):
+        self._period, self._callback = period, callback
+        self._due = utime.ticks_add(utime.ticks_ms(), period)
+        self.running.append(self)
+
+    def deinit(self):
+        """Stop."""
+        if self in self.running:
+            self.running.remove(self)
+
+    def tick(self):
+        """Call back if it is time."""
+        if utime.ticks_diff(utime.ticks_ms(), self._due) >= 0:
+            self._due = utime.ticks_add(self._due, self._period)
+            self._callback(self)
+
+
+def run_timers():
+    """What MicroPython does while it waits for the network."""
+    for timer in tuple(Timer.running):
+        timer.tick()
 
 
 def _alarm(ms):

@@ -1,12 +1,22 @@
 """The real sockets, reachable while the stand-in for Wi-Fi lets packets pass."""
 
+import bench
+import machine
 import network
+import utime
 from usocket import *  # noqa: F403
 from usocket import getaddrinfo as _getaddrinfo
 
 
 def getaddrinfo(*arguments):
-    """Look a name up; OSError(-2) without a network, as on a Pico W."""
+    """Look a name up; OSError(-2) without a network or a name server, as on a Pico W."""
     if not network.passes():
+        raise OSError(-2)
+    seconds = bench.told("air").get("dns", 0)
+    if seconds:
+        end = utime.ticks_add(utime.ticks_ms(), seconds * 1000)
+        while utime.ticks_diff(end, utime.ticks_ms()) > 0:
+            utime.sleep_ms(20)
+            machine.run_timers()
         raise OSError(-2)
     return _getaddrinfo(*arguments)
