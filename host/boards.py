@@ -33,6 +33,7 @@ MEMBERS: dict[str, type | tuple[type, ...]] = {
     "console": dict,
     "hold": dict,
     "information": dict,
+    "telemetry": dict,
     "log": str,
     "clockOffset": (int, type(None)),
 }
@@ -44,6 +45,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "console": {"socket": str},
     "hold": {"pin": int},
     "reset": {"by": ("systemd", "program")},
+    "telemetry": {"capacity": int, "disk": int},
 }
 NEEDED = ("port", "app")
 CHOICES = {"gpio": ("rpigpio", "lgpio"), "log": ("debug", "info", "warning", "error")}

@@ -4,6 +4,7 @@ Under MicroPython it is a process that reads one request a line and answers one
 line; under CPython the world calls handle() itself. A request holds the time, the
 events since the last one and answers with the actions and the next due moment.
 Bytes travel as hex.
+``keep`` says that the program is about to end.
 """
 
 import binascii
@@ -36,7 +37,8 @@ class Bridge:
         now = request["now"]
         for name, arguments in request.get("events", ()):
             getattr(self, "_" + name)(now, *arguments)
-        actions = [self._pack(action) for action in self.device.step(now)]
+        actions = self.device.keep() if request.get("keep") else self.device.step(now)
+        actions = [self._pack(action) for action in actions]
         return {"actions": actions, "due": self.device.due(now), "state": self.device.link.state}
 
     def _start(self, what, now):
@@ -50,7 +52,9 @@ class Bridge:
             app.app.config = what["config"]
         who = identity.parse(what["connectionString"])
         chance = Chance(what["chance"]).draw if what.get("chance") else lambda: 0.5
-        self.device = Device(app.app, who, what["records"], chance, 60, now, what["information"])
+        self.device = Device(
+            app.app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
+        )
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)

@@ -310,8 +310,13 @@ class Board:
                 self.disk[name] = record
         self._events.append(["stored", [name, self.flash_error]])
 
+    def keep(self):
+        """Tell the program that it ends."""
+        self._turn({"keep": True})
+
     def _reset(self, reason):
         self.restarts += 1
+        self.keep()
         self.power_off()
         self.powered = True
         self.power_on()

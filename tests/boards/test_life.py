@@ -123,6 +123,27 @@ def test_the_whole_life(bench, kind, hub):
     assert process.record("config") == {"configId": 3, "sendFrequency": "1s"}
 
 
+def test_what_could_not_be_sent_outlives_a_restart_where_the_board_file_says_so(bench, hub):
+    device = bench("pico_w", telemetry={"capacity": 100, "disk": 10000})
+    process = device.process.start()
+    process.wait_for(" ready")
+    device.configure(3)
+    hub.call("update_device", device.id, {**hub.call("get_device", device.id), "status": "disabled"})
+    process.wait_for("link lost")
+    device.tell("sensor", temperature=-20, humidity=50)
+    eventually(lambda: any("temperature: -20" in line for line in process.ask("read")))
+    eventually(lambda: "queue: 5" in process.ask("status"))
+    process.stop()
+    kept = [entry[2]["temp"] for entry in process.record("telemetry")]
+    assert -20.0 in kept
+    device.tell("sensor", temperature=30, humidity=50)
+    hub.call("update_device", device.id, {**hub.call("get_device", device.id), "status": "enabled"})
+    process.start()
+    event = device.telemetry(temp=-20)
+    assert event["systemProperties"]["iothub-creation-time-utc"] < event["enqueuedTime"]
+    eventually(lambda: process.record("telemetry") is None)
+
+
 @pytest.mark.parametrize("kind", BOARDS)
 def test_a_sensor_that_is_pulled_is_reported_as_failing_and_nothing_is_made_up(bench, kind, hub):
     device = bench(kind)

@@ -17,9 +17,10 @@ EPOCH = 1700000000  # 2023-11-14T22:13:20Z
 class Driver:
     """A device, a hub's voice and a clock, for stories without a network."""
 
-    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH):
+    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH, waiting=None):
         self.app = app or App(config={"configId": 1, "sendFrequency": "24h"})
-        self.device = Device(self.app, identity.parse(CONNECTION), records or {}, lambda: 0.5, keep_alive)
+        who = identity.parse(CONNECTION)
+        self.device = Device(self.app, who, records or {}, lambda: 0.5, keep_alive, waiting=waiting)
         self.now = 0
         self.done = []
         self.flash_error = None

@@ -6,6 +6,7 @@ from driver import EPOCH, KEY
 
 from twinkle.core.identity import parse
 from twinkle.core.provision import PROVISION_AGAIN, Onboarding, Provisioner
+from twinkle.core.telemetry import Telemetry
 
 TEXT = "IdScope=0ne00000000;RegistrationId=MyDevice01;SharedAccessKey=" + KEY
 ASSIGNED = {
@@ -125,6 +126,7 @@ class FakeDevice:
         self.identity = identity
         provisioner = Provisioner(identity, None, lambda: 0.0)
         self.link, self.clock, self.on_time = provisioner.link, provisioner.clock, provisioner.on_time
+        self.telemetry = Telemetry(identity.device_id, self.clock, None)
 
     def step(self, now):
         return []
@@ -155,18 +157,42 @@ def test_once_assigned_the_device_takes_over_with_the_same_key_and_remembers():
     assert again.identity.device_id == "dev7" and len(made) == 2
 
 
-def test_a_hub_that_fails_for_long_is_asked_for_again():
-    device = Onboarding(
-        parse(TEXT),
-        {"hub": "h", "deviceId": "d"},
-        lambda identity, now: FakeDevice(identity),
-        None,
-        lambda: 0.5,
-    )
-    device.on_time(EPOCH, 0)
-    for _ in range(PROVISION_AGAIN):
-        assert device.identity.device_id == "d"
+def unreachable(device, times):
+    """The hub, or the service, is not reached."""
+    for _ in range(times):
         device.link.fire("due", 0)
         device.link.fire("lost", 0)
         device.step(0)
-    assert device.identity.device_id == "MyDevice01"
+
+
+def assigned_before():
+    record = {"hub": "contoso.azure-devices.net", "deviceId": "dev7"}
+    device = Onboarding(parse(TEXT), record, lambda identity, now: FakeDevice(identity), None, lambda: 0.5)
+    device.on_time(EPOCH, 0)
+    device.telemetry.add({"n": 1}, None, 0)
+    return device
+
+
+def test_a_hub_that_fails_for_long_is_asked_for_again_once_in_a_while():
+    device = assigned_before()
+    for _ in range(2):
+        unreachable(device, PROVISION_AGAIN - 1)
+        assert device.identity.device_id == "dev7"
+        unreachable(device, 1)
+        assert device.identity.device_id == "MyDevice01"
+        # The service cannot be reached either: the device goes on, with what waits.
+        unreachable(device, 1)
+        assert device.identity.device_id == "dev7" and len(device.telemetry) == 1
+
+
+def test_what_waits_is_kept_whatever_the_service_answers():
+    for hub in ("contoso.azure-devices.net", "fabrikam.azure-devices.net"):
+        device = assigned_before()
+        unreachable(device, PROVISION_AGAIN)
+        device.step(0)
+        device.on_connected(0)
+        device.step(0)
+        assigned = {"status": "assigned", "registrationState": {"assignedHub": hub, "deviceId": "dev7"}}
+        device.on_message("$dps/registrations/res/200/?$rid=1", json.dumps(assigned).encode(), 0)
+        device.step(0)
+        assert device.identity.host == hub and len(device.telemetry) == 1

@@ -2,7 +2,7 @@
 
 import json
 
-from driver import Driver
+from driver import EPOCH, Driver
 
 from twinkle import App
 from twinkle.core.telemetry import CAPACITY
@@ -153,7 +153,7 @@ def test_a_failing_handler_does_not_stop_the_rhythm():
 def test_a_full_queue_drops_the_oldest_and_counts():
     d = ready()
     for n in range(CAPACITY + 3):
-        d.device.telemetry.add({"n": n})
+        d.device.telemetry.add({"n": n}, None, d.now)
     assert len(d.device.telemetry) == CAPACITY
     assert d.device.telemetry.dropped == 3
     assert json.loads(d.device.telemetry.head()[1]) == {"n": 3}
@@ -180,17 +180,23 @@ def test_what_is_measured_without_a_link_is_sent_later_with_its_time():
     assert times == ["2023-11-14T22%3A13%3A30Z", "2023-11-14T22%3A13%3A40Z", "2023-11-14T22%3A13%3A50Z"]
 
 
-def test_nothing_is_measured_before_the_time_is_known():
+def test_what_is_measured_before_the_time_is_known_gets_its_time_later():
     d = Driver(thermometer(), epoch=None)
+    d.step()
+    d.device.on_reading({"temperature": 20, "humidity": 50})
     d.wait(60000)
-    assert d.names().count("read") == 0
+    assert "connect" not in d.names() and len(d.device.telemetry) == 1
+    d.device.on_time(EPOCH + 60, d.now)
+    d.connect(reported={"configId": 1, "sendFrequency": "10s"})
+    d.step()
+    assert "ctime=2023-11-14T22%3A13%3A20Z" in d.published("messages/events")[0][1]
 
 
 def test_what_was_dropped_is_reported_once_it_can_be():
     d = ready()
     d.device.on_lost("the line was cut", d.now)
     for n in range(CAPACITY + 3):
-        d.device.telemetry.add({"n": n})
+        d.device.telemetry.add({"n": n}, None, d.now)
     d.wait(200000)
     d.device.on_connected(d.now)
     d.answer_twin(reported={"configId": 1, "sendFrequency": "10s"})
@@ -199,7 +205,7 @@ def test_what_was_dropped_is_reported_once_it_can_be():
 
 def test_a_message_that_is_too_large_is_dropped_and_said():
     d = ready()
-    d.device.telemetry.add({"text": "x" * 5000})
+    d.device.telemetry.add({"text": "x" * 5000}, None, d.now)
     d.step()
     assert len(d.device.telemetry) == 0
     assert d.said("it is dropped")

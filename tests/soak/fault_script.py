@@ -17,8 +17,12 @@ LENGTH_S = 1800
 PERIOD_S = 20  # of telemetry, at the start
 RECOVERY_S = 160  # the longest back-off with its chance, a twin request that is late, and a margin
 QUIET_S = 300
+TIMEOUT_S = 30  # of a method
+# How long the link may be in these states: the longest back-off with its chance, and the twin's deadline.
+LIMITS = {"offline": 105.1, "connecting": 0.1, "syncing": 60.1}
 # Methods of Life, the more frequent ones twice.
-FAULTS = ("power", "network", "refused", "cut", "acknowledgements", "flash", "sensor", "messages", "messages")
+FAULTS = "power restart network refused cut acknowledgements flash sensor messages messages".split()
+POWER = ("power", "restart")
 ERROR = b'{"errorCode": 503, "message": "try later"}'
 
 
@@ -29,10 +33,13 @@ class Life:
         self.seed = seed
         self.chance = random.Random(seed)
         # What another process held when its power went cannot be looked up.
-        self.faults = [fault for fault in FAULTS if interpreter == "cpython" or fault != "power"]
+        self.faults = [fault for fault in FAULTS if interpreter == "cpython" or fault not in POWER]
         self.world = World(interpreter, places=places)
         self.board = self.world.add(config={"configId": 0, "sendFrequency": f"{PERIOD_S}s"})
-        self.calls = []  # lists that hold the result of a method, or its error
+        if seed % 2:
+            # As on a Raspberry Pi, from the next start on.
+            self.board.start["waiting"] = {"capacity": 200, "disk": 65536}
+        self.calls = []  # lists that hold how long a method's result, or its error, took
         self.last = 0
         self.readings = 0  # each is a number of its own: its temperature in hundredths of a degree
         self.lost_with_power = set()
@@ -45,10 +52,18 @@ class Life:
         board, turn = self.board, self.board._turn
         self.made, self.stored_when_told = [], []
 
+        self.longest = dict.fromkeys(LIMITS, 0.0)
+        since = {"state": None}
+
         def counted(request):
             for name, arguments in request.get("events", ()):
                 if name == "reading":
                     self.made.append(arguments[0]["temperature"])
+            if "start" not in request and board.state == since["state"] and board.connects == since["tries"]:
+                waited = self.world.clock.seconds - since["at"]
+                self.longest[board.state] = max(self.longest.get(board.state, 0), waited)
+            else:
+                since.update(state=board.state, tries=board.connects, at=self.world.clock.seconds)
             turn(request)
 
         def read():
@@ -71,10 +86,18 @@ class Life:
 
     # --- the faults, each with how it ends
 
+    def restart(self):
+        """The program ends in good order, and starts again."""
+        if self.board.powered:
+            self.board.keep()
+            self.power()()
+        return lambda: None
+
     def power(self):
         """The power goes."""
         self.dropped += self._dropped()
-        self.lost_with_power |= {json.loads(entry[2])["temp"] for entry in self._queue()}
+        kept = {entry[2]["temp"] for entry in self.board.disk.get("telemetry") or ()}
+        self.lost_with_power |= {json.loads(entry[2])["temp"] for entry in self._queue()} - kept
         self.board.power_off()
         return self.board.power_on
 
@@ -155,10 +178,19 @@ class Life:
 
     def call(self):
         """A method."""
+        clock, took = self.world.clock, []
+        begun = clock.seconds
+        self.calls.append(took)
+        method = self.chance.choice(["turnon", "nothing"])
         try:
-            self.calls.append(self.world.invoke("myDeviceId", self.chance.choice(["turnon", "nothing"])))
-        except HubError as error:
-            self.calls.append([error])  # not online: the caller knows at once
+            self.world.hub.invoke(
+                "myDeviceId",
+                method,
+                response_timeout=TIMEOUT_S,
+                done=lambda result: took.append(clock.seconds - begun),
+            )
+        except HubError:
+            took.append(0.0)  # not online: the caller knows at once
 
     # --- the script
 
@@ -218,7 +250,14 @@ class Life:
         firsts = list(dict.fromkeys(arrived))
         order = [reading for reading in self.made if reading in set(firsts)]
         self._hold(firsts == order, "telemetry came in another order than it was made")
-        self._hold(all(len(results) == 1 for results in self.calls), "a method has no result, or two")
+        self._hold(all(len(took) == 1 for took in self.calls), "a method has no result, or two")
+        self._hold(
+            all(took <= TIMEOUT_S + 0.1 for (took,) in self.calls), "a method was answered after its time"
+        )
+        for state, limit in LIMITS.items():
+            self._hold(
+                self.longest[state] <= limit, f"{self.longest[state]} s {state}, which must end after {limit}"
+            )
         answers = [topic for topic, _ in board.sent if topic.startswith("$iothub/methods/res/")]
         rids = [topic.partition("rid=")[2] for topic in answers]
         self._hold(len(rids) == len(set(rids)), "a method was answered twice")
@@ -238,4 +277,4 @@ class Life:
 
     def _queue(self):
         device = getattr(self.board.bridge, "device", None)
-        return list(device.telemetry._queue) if device else []
+        return list(device.telemetry.queue) if device else []

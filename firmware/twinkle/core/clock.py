@@ -6,6 +6,8 @@ whole numbers: a Pico's floats have 24 bits, which for seconds since 1970 is a
 resolution of two minutes.
 """
 
+JUMP_S = 30  # a clock that is set by more than that was wrong
+
 
 class WallClock:
     """UTC as last told, carried forward. Unset until the rim knows the time."""
@@ -14,8 +16,12 @@ class WallClock:
         self._base = None
 
     def set(self, utc, now):
-        """It is ``utc`` (seconds since 1970) at monotonic ``now`` (milliseconds)."""
-        self._base = int(utc * 1000) - now
+        """It is ``utc`` (seconds since 1970) at monotonic ``now`` (milliseconds).
+
+        Answers by how many seconds it is later than was thought; 0 when nothing was.
+        """
+        before, self._base = self._base, int(utc * 1000) - now
+        return 0 if before is None else (self._base - before) // 1000
 
     def utc(self, now):
         """Whole seconds since 1970, or None while the time is not known."""

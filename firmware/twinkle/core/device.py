@@ -24,7 +24,7 @@ applied, and a method is answered before the device resets.
 
 from . import hub
 from .board import Board
-from .clock import WallClock
+from .clock import JUMP_S, WallClock
 from .config import Config
 from .handlers import Handlers
 from .link import CONNECTING, OFFLINE, READY, SYNCING, TOKEN_S, Link
@@ -35,7 +35,7 @@ from .receiver import Receiver
 from .sampler import Sampler
 from .sensor import Sensor
 from .tasks import Tasks
-from .telemetry import Telemetry
+from .telemetry import CAPACITY, Telemetry
 from .twin import Twin
 from .writable import Writables
 
@@ -48,12 +48,18 @@ class Device:
     """One device with one application.
 
     ``records`` are what the store holds (``config``, ``reboot``); ``random()`` gives
-    0.0 to 1.0; ``keep_alive`` is in seconds; ``now`` is when the device started;
-    ``information`` is what the board file says of the board. ``safe``: in safe mode, in
-    which no configuration is applied.
+    0.0 to 1.0; ``keep_alive`` is in seconds; ``now`` is when the device started.
+    ``information`` and ``waiting`` are what the board file says of the board and of
+    telemetry that waits: {"capacity": messages, "disk": bytes kept across restarts}.
+    ``safe``: in safe mode, in which no configuration is applied.
     """
 
-    def __init__(self, app, identity, records, random, keep_alive=60, now=0, information=None, safe=False):
+    backlog = None
+
+    def __init__(
+        self, app, identity, records, random, keep_alive=60, now=0, information=None, waiting=None, safe=False
+    ):
+        waiting = waiting or {}
         self.app = app
         self.safe = safe
         self.identity = identity
@@ -67,7 +73,16 @@ class Device:
         self.tasks = Tasks()
         self.board = Board(lambda level: self._act("led", level), self.report, self.say, information)
         self.twin = Twin(self._request, self.say)
-        self.telemetry = Telemetry(identity.device_id, self.board, self.say)
+        self.telemetry = Telemetry(
+            identity.device_id, self.clock, self.say, waiting.get("capacity", CAPACITY)
+        )
+        if "disk" in waiting:
+            # Most boards have flash that wears, and no room for what they do not use.
+            from .backlog import Backlog
+
+            self.backlog = Backlog(
+                self.telemetry, self.clock, records.get("telemetry"), waiting["disk"], self._act, self.say
+            )
         self.sensor = Sensor(self.board, self.report, self.say)
         self.sampler = Sampler(app.samples, self.board, self.sensor, self._act, self.telemetry.add, self.say)
         self.config = Config(
@@ -90,7 +105,12 @@ class Device:
 
     def on_time(self, utc, now):
         """The time is known: ``utc`` in seconds since 1970."""
-        self.clock.set(utc, now)
+        late = self.clock.set(utc, now)
+        if abs(late) >= JUMP_S:
+            self.say("warning", "the clock was %d s %s" % (abs(late), "slow" if late > 0 else "fast"))
+            self.link.on_jump(late * 1000, now)
+        if self.backlog:
+            self.backlog.restore(now)
 
     def on_connected(self, now):
         """Connected and subscribed."""
@@ -143,6 +163,8 @@ class Device:
             self.say("error", "could not store %s: %s" % (name, error))
         if name == "config":
             self.config.on_stored(error, self.twin.desired)
+        elif name == "telemetry":
+            self.backlog.on_stored(error)
 
     def on_published(self):
         """The hub has acknowledged the QoS 1 message."""
@@ -166,11 +188,12 @@ class Device:
             self.reboot.step(now, self.clock.utc(now))
         if self.link.state in (SYNCING, READY):
             self.twin.step(now, self.link.state == READY)
-        if self.board.utc is not None:
-            # Also while there is no link: a reading carries its time and may wait.
-            self.sampler.step(now)
+        # Also while there is no link: a reading carries its time and may wait.
+        self.sampler.step(now)
         if self.link.state == READY:
             self._step_telemetry()
+        if self.backlog:
+            self.backlog.step(now, self.link.state == READY)
         actions, self.actions = self.actions, []
         if any([action[0] == "publish" for action in actions]):
             self.liveness.spoke(now)
@@ -180,10 +203,16 @@ class Device:
         """The moment (milliseconds) by which step() must be called again."""
         if self.actions:
             return now
-        times = [self.tasks.due(), self.methods.due(), self.board.led.due(), self.reboot.due]
+        times = [
+            self.tasks.due(),
+            self.methods.due(),
+            self.board.led.due(),
+            self.reboot.due,
+            self.sampler.due(),
+        ]
         state = self.link.state
-        if self.clock.utc(now) is not None:
-            times.append(self.sampler.due())
+        if self.backlog:
+            times.append(self.backlog.due)
         if state == OFFLINE:
             times.append(self.link.due if self.clock.utc(now) else now + CLOCK_MS)
         elif state != CONNECTING:
@@ -193,6 +222,13 @@ class Device:
             if len(self.telemetry) and not self._publishing:
                 return now
         return max(now, min([at for at in times if at is not None] or [now + IDLE_MS]))
+
+    def keep(self):
+        """The program ends, as far as that is known before: answers the actions that this needs."""
+        if self.backlog:
+            self.backlog.keep()
+        actions, self.actions = self.actions, []
+        return actions
 
     # --- the parts
 

@@ -27,7 +27,8 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
   in the queue, and cures what nobody thought of.
 * ``renew`` is a planned reconnection with a fresh token before the old one
   expires (the hub would cut the line at that moment); it does not wait. A
-  device with a certificate has no token and stays.
+  device with a certificate has no token and stays. A token that was made by a clock
+  that was slow ends sooner, so it is renewed as soon as the clock has been set.
 * Refused credentials are tried once more soon, with a new token by the clock as it is
   then: a token may have been made by a clock that was wrong. After that they wait
   as long as the longest back-off: trying faster cannot help, and never trying again
@@ -75,6 +76,7 @@ class Link:
         self.since = 0
         self.attempts = 0
         self.losses = 0
+        self._signed = 0  # when the token was made, by the clock as it is now
         self._alone = 0  # since when there has been no hub
         self._refused = False  # the last time, too
         self._random = random
@@ -100,6 +102,8 @@ class Link:
             self.attempts += 1
         elif event == "renew":
             self.due = now
+        elif event == "due":
+            self._signed = now
         self.state = state
         self.since = now
         self.reason = reason
@@ -109,6 +113,13 @@ class Link:
         """Do not wait any longer with the next try, unless that would be soon anyway."""
         if self.state == OFFLINE:
             self.due = min(self.due, now + int(self._random() * FIRST_MS))
+
+    def on_jump(self, ms, now):
+        """The clock was slow by so much (fast, if negative) and has been set."""
+        # Tokens and certificates were judged by another time than the hub's.
+        self.hurry(now)
+        if ms > 0:
+            self._signed -= ms
 
     def overdue(self, now):
         """True when a connected link should have become ready by now."""
@@ -126,7 +137,7 @@ class Link:
 
     def renewal(self):
         """When stale() becomes true, or None."""
-        return self.since + RENEW_MS if self.state == READY and self._tokens else None
+        return self._signed + RENEW_MS if self.state == READY and self._tokens else None
 
     def deadline(self):
         """When overdue() becomes true, or None."""

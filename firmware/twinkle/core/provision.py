@@ -4,8 +4,10 @@
 
 The answer is a hub's name and a device id; the key stays what it was. It goes to
 flash, and from then on the device connects to that hub without asking again. It
-asks again after PROVISION_AGAIN hub connections in a row have failed, since the
-device may have been moved to another hub.
+asks again after every PROVISION_AGAIN hub connections in a row that failed, since the
+device may have been moved to another hub. It asks once; without an answer the device
+goes on as it was, with all that it holds, and what waits to be sent also moves with it
+to another hub.
 
 401 and every other refusal below 429 wait as long as the longest back-off: the
 same credentials cannot do better soon. 429 and server errors wait ``retry-after``
@@ -15,7 +17,7 @@ and repeat the step. Source: "Communicate with DPS using the MQTT protocol".
 import json
 
 from . import link
-from .clock import WallClock
+from .clock import JUMP_S, WallClock
 from .document import decode
 from .errors import BadRequest
 from .hub import parse_bag
@@ -53,7 +55,8 @@ class Provisioner:
 
     def on_time(self, utc, now):
         """The time is known."""
-        self.clock.set(utc, now)
+        if abs(self.clock.set(utc, now)) >= JUMP_S:
+            self.link.hurry(now)
 
     def on_network(self, now):
         """The network came back."""
@@ -163,9 +166,9 @@ class Onboarding:
         self._make = make
         self._model_id = model_id
         self._random = random
-        self._turn = (
-            make(self._identity(record["hub"], record["deviceId"]), 0) if record else self._provisioner()
-        )
+        self._device = make(self._identity(record["hub"], record["deviceId"]), 0) if record else None
+        self._again = PROVISION_AGAIN  # so many failed connections, and it is asked again
+        self._turn = self._device or self._provisioner()
 
     def __getattr__(self, name):
         return getattr(self._turn, name)
@@ -174,17 +177,38 @@ class Onboarding:
         """As Device.step; changes turns when it is time."""
         turn = self._turn
         actions = turn.step(now)
-        if isinstance(turn, Provisioner):
+        if turn is not self._device:
             if turn.assigned:
                 hub, device_id = turn.assigned
                 actions.append(("store", "assigned", {"hub": hub, "deviceId": device_id}))
-                self._hand_over(self._make(self._identity(hub, device_id), now), now)
-        elif turn.link.state == OFFLINE and turn.link.attempts >= PROVISION_AGAIN:
+                self._move(self._identity(hub, device_id), now)
+            elif turn.link.losses and self._device:
+                self._hand_over(self._device, now)
+        elif turn.link.state != OFFLINE:
+            self._again = PROVISION_AGAIN
+        elif turn.link.attempts >= self._again:
+            self._again += PROVISION_AGAIN
             actions.append(
                 ("say", "warning", "the hub cannot be reached; asking the provisioning service again")
             )
             self._hand_over(self._provisioner(), now)
         return actions
+
+    def keep(self):
+        """As Device.keep."""
+        return self._device.keep() if self._device else []
+
+    def _move(self, identity, now):
+        """The device belongs to this hub, from now on or as before."""
+        before = self._device
+        if before and before.identity.username() == identity.username():
+            before.link.hurry(now)
+        else:
+            self._device = self._make(identity, now)
+            if before:
+                self._device.telemetry.queue[:] = before.telemetry.queue
+        self._again = PROVISION_AGAIN
+        self._hand_over(self._device, now)
 
     def _hand_over(self, turn, now):
         utc = self._turn.clock.utc(now)

@@ -1,7 +1,7 @@
 """When to sample, and the way from the sensor to a telemetry message.
 
-The first sample is taken as soon as the time is known, the next ones every applied
-period, with a link to the hub or without. Reading the sensor is the rim's work: the
+The first sample is taken at the start, the next ones every applied period, with a link
+to the hub or without, and whether the time is known or not. Reading the sensor is the rim's work: the
 sampler asks for it, and when the answer is here the application makes a message of
 it. A DHT sensor fails now and then for no reason, so a sample is tried again, at the
 earliest when the sensor has rested; when all tries failed it leaves no values
@@ -15,7 +15,7 @@ REST_MS = 2000  # what a DHT22 needs between two readings (its data sheet)
 class Sampler:
     """The sampling plan.
 
-    ``act`` takes an action, ``add(values, component)`` a message; ``sensor`` keeps
+    ``act`` takes an action, ``add(values, component, now)`` a message; ``sensor`` keeps
     the record of the sensor.
     """
 
@@ -88,4 +88,4 @@ class Sampler:
                 self._say("error", "telemetry handler failed: %s: %s" % (type(error).__name__, error))
                 continue
             if values:
-                self._add(values, component)
+                self._add(values, component, self._now)

@@ -1,9 +1,11 @@
 """Telemetry that waits to be sent.
 
 A message stays in the bounded queue until the hub has acknowledged it (QoS 1), in
-the order in which it was made. It carries the time at which that was, so that it
-may come late. When the queue is full the oldest message is dropped and counted,
-since in the field the newest reading is worth the most; the hub is told how many.
+the order in which it was made. It keeps the moment at which that was, in monotonic
+milliseconds, and carries it as a time when it leaves: so it may come late, and may be
+older than the time is known. When the queue is full the oldest message is dropped and
+counted, since in the field the newest reading is worth the most; the hub is told how
+many.
 """
 
 import json
@@ -11,7 +13,7 @@ import json
 from . import hub
 from .clock import iso
 
-CAPACITY = 32  # messages that wait at most
+CAPACITY = 32  # messages that wait at most, unless the board file says otherwise
 LARGEST = 4096  # bytes of one message's body
 
 # With these two the hub can route by the body ("Create and read IoT Hub messages").
@@ -19,49 +21,51 @@ JSON_UTF8 = {"$.ct": "application/json", "$.ce": "utf-8"}
 
 
 class Telemetry:
-    """The queue of ``(component, time, body)``, oldest first. ``board`` knows the time."""
+    """The queue of ``(component, moment, body)``, oldest first. ``clock`` is a WallClock."""
 
-    def __init__(self, device_id, board, say):
+    def __init__(self, device_id, clock, say, capacity=CAPACITY):
+        self.queue = []
         self.dropped = 0
         self.sent = 0
-        self._queue = []
         self._device_id = device_id
-        self._board = board
+        self._clock = clock
         self._say = say
+        self._capacity = capacity
 
-    def add(self, values, component=None):
-        """Queue one message, of a component when one is named."""
+    def add(self, values, component, now):
+        """Queue one message, of a component if that is not None."""
         body = json.dumps(values).encode()
         if len(body) > LARGEST:
             self.dropped += 1
             self._say("error", "telemetry of %d bytes is over %d; it is dropped" % (len(body), LARGEST))
             return
-        if len(self._queue) >= CAPACITY:
-            self._queue.pop(0)
+        if len(self.queue) >= self._capacity:
+            self.queue.pop(0)
             self.dropped += 1
             # Not each time: a long outage would leave nothing else in the log.
             if not self.dropped & (self.dropped - 1):
                 self._say(
                     "warning", "telemetry queue full; %d messages dropped, the oldest first" % self.dropped
                 )
-        self._queue.append((component, self._board.utc, body))
+        self.queue.append((component, now, body))
 
     def head(self):
         """``(topic, body)`` of the next message to send, or None. It stays until acknowledged()."""
-        if not self._queue:
+        if not self.queue:
             return None
-        component, utc, body = self._queue[0]
+        component, moment, body = self.queue[0]
         properties = dict(JSON_UTF8)
         if component:
             properties["$.sub"] = component
+        utc = None if moment is None else self._clock.utc(moment)
         if utc is not None:
             properties["$.ctime"] = iso(utc)
         return hub.telemetry(self._device_id, properties), body
 
     def acknowledged(self):
         """The hub has the head of the queue."""
-        self._queue.pop(0)
+        self.queue.pop(0)
         self.sent += 1
 
     def __len__(self):
-        return len(self._queue)
+        return len(self.queue)

@@ -22,7 +22,7 @@ from ..core.identity import Registration
 from . import compat
 from .log import Log
 from .runner import Runner
-from .store import Store
+from .store import LARGEST, Store
 from .terminal import Terminal
 
 
@@ -57,7 +57,8 @@ def boot(directory, state=None):
     except OSError:
         raise SetupError("the CA file is missing", "give the device the hub's CA file (--ca-file)") from None
     own = (directory + "/device.pem", directory + "/device.key") if who.certified else None
-    store = Store(state or directory + "/state", log.say)
+    waiting = settings.get("telemetry", {})
+    store = Store(state or directory + "/state", log.say, max(LARGEST, waiting.get("disk", 0)))
     chosen = store.load("wifi")
     if chosen:
         log.hide(chosen["password"])
@@ -73,8 +74,8 @@ def boot(directory, state=None):
     app = safe_mode.application(starts) if safe else _load(settings, "app").app
 
     def make(identity, now):
-        records = {name: store.load(name) for name in ("config", "reboot")}
-        device = Device(app, identity, records, port.random, keep_alive, now, information, safe)
+        records = {name: store.load(name) for name in ("config", "reboot", "telemetry")}
+        device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
         if safe:
             device.board.led.blink(safe_mode.BLINK_S)
         return device

@@ -69,6 +69,7 @@ class Runner:
             while True:
                 self.turn()
         finally:
+            self._perform(self.device.keep())
             self._disconnect()
             self.terminal.drain()
             self.port.close()
@@ -182,6 +183,7 @@ class Runner:
     def reset(self, reason):
         """Restart the device."""
         self.log.say("info", "reset: " + reason)
+        self._perform(self.device.keep())
         self.terminal.drain()
         self.port.forget_starts()
         try:

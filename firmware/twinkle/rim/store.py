@@ -20,11 +20,12 @@ LARGEST = 4096  # bytes of one record
 
 
 class Store:
-    """The records in one directory. ``say(level, text)`` logs."""
+    """The records in one directory, each of ``largest`` bytes at most. ``say(level, text)`` logs."""
 
-    def __init__(self, directory, say):
+    def __init__(self, directory, say, largest=LARGEST):
         self._directory = directory
         self._say = say
+        self._largest = largest
         self._known = {}  # name -> body that is on flash
         self.writes = 0
         self.corrupt = 0
@@ -41,7 +42,7 @@ class Store:
         path = self._path(name)
         try:
             with open(path, "rb") as file:
-                data = file.read(LARGEST + 16)
+                data = file.read(self._largest + 16)
         except OSError:
             return None
         body, _, mark = data.partition(b"\n")
@@ -92,8 +93,8 @@ class Store:
     def _write(self, name, body):
         if self._known.get(name) == body:
             return
-        if len(body) > LARGEST:
-            raise HardwareError("record %s of %d bytes is over %d" % (name, len(body), LARGEST))
+        if len(body) > self._largest:
+            raise HardwareError("record %s of %d bytes is over %d" % (name, len(body), self._largest))
         path = self._path(name)
         try:
             with open(path + ".new", "wb") as file:
