@@ -110,6 +110,7 @@ class Connection:
         self._device = ""  # its id, once it is known
         self._until_killed: int | None = None  # bytes
         self._held: list[bytes] | None = None  # what is not sent while it is stalled
+        self._behind: list[bytes] = []  # what lets the next message pass first
 
     # --- the core's Link
 
@@ -122,13 +123,23 @@ class Connection:
         if faults is None:
             self._write(codec.publish(topic, payload, qos, packet_id))
             return packet_id or None
+        later = asyncio.get_running_loop().call_later
         for delay, *message in faults.deliver(self._device, topic, payload):
             data = codec.publish(*message, qos, packet_id)
             if delay:
-                asyncio.get_running_loop().call_later(delay, self._write, data)
+                later(delay, self._write, data)
+            elif not self._behind and (seconds := faults.value("reorder", self._device)) is not None:
+                self._behind.append(data)
+                later(seconds, self._catch_up)
             else:
                 self._write(data)
+                self._catch_up()
         return packet_id or None
+
+    def _catch_up(self) -> None:
+        behind, self._behind = self._behind, []
+        for data in behind:
+            self._write(data)
 
     def close(self, reason: str) -> None:
         """Drop the connection once what was said has been sent."""

@@ -13,9 +13,11 @@ rules were set), and how many ``times`` at most. The faults, with what they take
     lose               a message to the device is not sent
     double             it is sent twice
     late     seconds   it is sent later, and so after those that follow it
+    reorder  seconds   it changes places with the next, if that comes within this time
     status   status    a twin answer becomes this error (429)
     rid                a twin answer is for a request that nobody made
     fill     bytes     a twin's desired properties are larger by that much
+    http     status    a service's request about the device is answered with this (503)
 """
 
 import fnmatch
@@ -35,9 +37,11 @@ FAULTS: dict[str, tuple[str, Any] | None] = {
     "lose": None,
     "double": None,
     "late": ("seconds", 2.0),
+    "reorder": ("seconds", 2.0),
     "status": ("status", 429),
     "rid": None,
     "fill": ("bytes", 20000),
+    "http": ("status", 503),
 }
 COMMON: dict[str, type | tuple[type, ...]] = {
     "device": str,

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from .core import Hub, HubError, MethodResult
+from .faults import Faults
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
@@ -33,6 +34,7 @@ class Rest:
     def __init__(self, hub: Hub, ticker: Ticker):
         self._hub = hub
         self._ticker = ticker
+        self.faults: Faults | None = None  # what it does wrong on purpose
         self.application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
         routes: list[tuple[str, str, str, Handler]] = [
             ("GET", "/devices", "RegistryRead", self._list_devices),
@@ -224,6 +226,8 @@ class Rest:
         try:
             if not request.path.startswith("/twinkle/"):
                 _check_version(request)
+                if self.faults and (status := self.faults.value("http", request.match_info.get("id", ""))):
+                    return _unserved(status, "A fault that was asked for.", "FaultAskedFor")
             return await handler(request)
         except HubError as error:
             log.info("%s %s: %s", request.method, request.path, error)
@@ -292,6 +296,6 @@ def _refusal(error: HubError, nested: bool) -> web.Response:
     )
 
 
-def _unserved(status: int, text: str) -> web.Response:
-    body = {"Message": f"ErrorCode:NotFound;{text}", "ExceptionMessage": ""}
+def _unserved(status: int, text: str, code: str = "NotFound") -> web.Response:
+    body = {"Message": f"ErrorCode:{code};{text}", "ExceptionMessage": ""}
     return web.json_response(body, status=status)

@@ -83,9 +83,9 @@ class Server:
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, certificates.device_context())
-        rest = Rest(self.hub, self.ticker)
-        self._side_door = SideDoor(self.hub, self.provisioning, rest)
-        self._runner = web.AppRunner(rest.application, access_log=None, shutdown_timeout=1.0)
+        self._rest = Rest(self.hub, self.ticker)
+        self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
+        self._runner = web.AppRunner(self._rest.application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
             mqtt_port = await self._listen(self._endpoint.start(settings.bind, settings.port), "--port")
@@ -101,8 +101,9 @@ class Server:
 
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
-        self._endpoint.faults = load(rules, time.monotonic) if rules is not None else None
-        return self._endpoint.faults
+        faults = load(rules, time.monotonic) if rules is not None else None
+        self._endpoint.faults = self._rest.faults = faults
+        return faults
 
     async def stop(self) -> None:
         """Go down: devices and listeners are closed, the state is on disk."""

@@ -6,6 +6,7 @@ azure-iot-hub is imported late, since it takes most of a second.
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ MQTT_PORT = 8883
 
 # What went wrong, by HTTP status, for exit statuses.
 STATUSES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 504: NOT_ONLINE}
+# How urllib3, which tries again by itself, says that it gave up.
+TOO_MANY = re.compile(r"too many (\d+) error responses")
 NOT_ONLINE_CODES = ("404103", "404104")
 
 
@@ -157,6 +160,13 @@ def failures(hub: Hub) -> Iterator[None]:
             raise Failure(
                 f"the certificate of {hub.address} is not trusted here; name the hub's CA file with --ca-file",
                 REFUSED,
+            ) from None
+        refused = TOO_MANY.search(text)
+        if refused:
+            raise Failure(
+                f"{hub.address} answered {refused[1]} again and again; "
+                "try later, it is the hub's own trouble",
+                UNREACHABLE,
             ) from None
         raise Failure(
             f"{hub.address} does not answer; is the hub running and the name right?", UNREACHABLE

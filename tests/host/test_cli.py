@@ -411,3 +411,26 @@ def test_an_enrolment_by_certificate(hub, twinkle, tmp_path):
     done = twinkle("enrolments", "add", "shed-9", "--x509", str(tmp_path / "own"), "--json")
     text = json.loads(done.stdout)["connectionString"]
     assert "RegistrationId=shed-9;x509=true" in text and "SharedAccessKey" not in text
+
+
+@pytest.fixture
+def failing(hub):
+    """Makes the hub answer questions about a device with a status; answers the id."""
+
+    def fail(status, **rule):
+        hub.misbehave({"fault": "http", "device": f"fails-{status}", "status": status, **rule})
+        return f"fails-{status}"
+
+    yield fail
+    hub.misbehave()
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_hub_that_fails_once_is_asked_again_and_one_that_goes_on_is_named(twinkle, hub, failing, status):
+    hub.add(failing(status, times=1))
+    assert twinkle("twin", "get", f"fails-{status}").returncode == 0
+    one_line(twinkle("twin", "get", failing(status)), 5, f"answered {status} again and again")
+
+
+def test_a_hub_that_is_asked_too_often_says_so(twinkle, failing):
+    one_line(twinkle("twin", "get", failing(429)), 1, "429")
