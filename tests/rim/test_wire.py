@@ -93,8 +93,11 @@ def test_a_certificate_for_another_name_is_refused(device, authority, tmp_path):
     assert "--host-name" in line
 
 
-def test_a_certificate_that_has_expired_is_named_so(device, authority, tmp_path):
-    certificate = authority.issue(tmp_path, "localhost", begins=-20, ends=-10)
+@pytest.mark.parametrize(("begins", "ends"), [(-20, -10), (10, 20)], ids=["expired", "not yet valid"])
+def test_a_certificate_that_is_not_good_by_this_clock_is_a_clock_problem(
+    device, authority, tmp_path, begins, ends
+):
+    certificate = authority.issue(tmp_path, "localhost", begins=begins, ends=ends)
     with ScriptedServer(certificate, [stay]) as server:
         line = device(server.port).wait_for("link lost")
     assert "not valid at this device's time" in line and "set the clock" in line

@@ -6,11 +6,11 @@ import resource
 import socket
 import ssl
 import stat
-import struct
 
 import pytest
 import requests
 from azure.iot.hub.sastoken import SasToken
+from wire import ACCEPTED, hello, open_tls, subscribe
 
 from twinkle_host.hub.certificates import Certificates
 from twinkle_host.hub.endpoint import MAX_UNREAD, MAX_WAITING
@@ -154,39 +154,19 @@ def test_the_side_door_is_labelled_and_streams(hub, rest):
 # --- MQTT over sockets
 
 
-def connect(hub, **options):
-    context = ssl.create_default_context(cafile=hub.info["caFile"])
-    plain = socket.create_connection(("127.0.0.1", hub.info["mqttPort"]), timeout=10)
-    return context.wrap_socket(plain, server_hostname=options.get("name", "localhost"))
-
-
-def hello(hub, device_id, level=4):
-    text = hub.call("connection_string", device_id)
-    key = text.partition("SharedAccessKey=")[2]
-
-    def field(value):
-        return struct.pack("!H", len(value)) + value.encode()
-
-    token = str(SasToken(f"localhost/devices/{device_id}", key))
-    body = field("MQTT") + bytes((level, 0xC2, 0, 60)) + field(device_id)
-    body += field(f"localhost/{device_id}/?api-version=2021-04-12") + field(token)
-    size = len(body)
-    return b"\x10" + bytes((size & 0x7F | 0x80, size >> 7)) + body
-
-
 def test_a_connect_in_single_bytes_is_answered(hub):
     hub.add("slow-talker")
-    with connect(hub) as sock:
+    with open_tls(hub) as sock:
         for byte in hello(hub, "slow-talker"):
             sock.sendall(bytes((byte,)))
-        assert sock.recv(4) == b"\x20\x02\x00\x00"
+        assert sock.recv(4) == ACCEPTED
         sock.sendall(b"\xc0\x00")
         assert sock.recv(2) == b"\xd0\x00"
 
 
 def test_another_protocol_level_is_answered_with_code_1(hub):
     hub.add("mqtt-five")
-    with connect(hub) as sock:
+    with open_tls(hub) as sock:
         sock.sendall(hello(hub, "mqtt-five", level=5))
         assert sock.recv(4) == b"\x20\x02\x00\x01"
         assert sock.recv(1) == b""
@@ -194,10 +174,10 @@ def test_another_protocol_level_is_answered_with_code_1(hub):
 
 def test_noise_and_silence_end_only_their_own_connection(hub):
     hub.add("honest")
-    with connect(hub) as honest:
+    with open_tls(hub) as honest:
         honest.sendall(hello(hub, "honest"))
-        assert honest.recv(4) == b"\x20\x02\x00\x00"
-        with connect(hub) as noisy:
+        assert honest.recv(4) == ACCEPTED
+        with open_tls(hub) as noisy:
             noisy.sendall(bytes(range(256)))
             assert noisy.recv(1) == b""
         honest.sendall(b"\xc0\x00")
@@ -218,9 +198,9 @@ def test_thousands_of_half_open_connections_are_bounded_and_honest_devices_serve
             sock.connect(("127.0.0.1", hub.info["mqttPort"]))
             half_open.append(sock)
             if number % 1000 == 999:
-                with connect(hub) as honest:
+                with open_tls(hub) as honest:
                     honest.sendall(hello(hub, "served"))
-                    assert honest.recv(4) == b"\x20\x02\x00\x00"
+                    assert honest.recv(4) == ACCEPTED
         endpoint = hub.server._endpoint
         eventually(lambda: endpoint.refused_early >= count - MAX_WAITING)
         assert endpoint.waiting <= MAX_WAITING
@@ -234,13 +214,10 @@ def test_thousands_of_half_open_connections_are_bounded_and_honest_devices_serve
 
 def test_a_device_that_does_not_read_is_dropped_and_others_are_served(hub):
     hub.add("deaf")
-    with connect(hub) as deaf:
+    with open_tls(hub) as deaf:
         deaf.sendall(hello(hub, "deaf"))
-        assert deaf.recv(4) == b"\x20\x02\x00\x00"
-        topic = b"$iothub/twin/PATCH/properties/desired/#"
-        deaf.sendall(
-            b"\x82" + bytes((5 + len(topic),)) + b"\x00\x01" + struct.pack("!H", len(topic)) + topic + b"\x00"
-        )
+        assert deaf.recv(4) == ACCEPTED
+        deaf.sendall(subscribe("$iothub/twin/PATCH/properties/desired/#"))
         assert deaf.recv(5)[0] == 0x90
         patch = {"properties": {"desired": {f"k{n}": "x" * 4000 for n in range(7)}}}
 
@@ -257,9 +234,9 @@ def test_a_device_that_does_not_read_is_dropped_and_others_are_served(hub):
 
 def test_the_certificate_carries_every_name(hub):
     for name in ("localhost", "bench.test", "192.0.2.7", "127.0.0.1"):
-        connect(hub, name=name).close()
+        open_tls(hub, name).close()
     with pytest.raises(ssl.SSLCertVerificationError):
-        connect(hub, name="elsewhere.test")
+        open_tls(hub, "elsewhere.test")
 
 
 def test_certificates_are_kept_and_renewed_when_a_name_is_added(tmp_path):
