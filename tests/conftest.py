@@ -80,6 +80,15 @@ def pytest_pycollect_makeitem(collector, name, obj):
         outcome.force_result([*items, story])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def secrets_stay_secret():
+    """Whatever devices were given in secret in this run is in nothing that any of them said or wrote."""
+    from twinkle_host.mock_gpio import witness
+
+    yield
+    assert list(witness.found()) == [], witness.summary()
+
+
 @pytest.fixture
 def measured(record_property):
     """Call it with a line that says what was measured: all of them are shown at the end of the run."""

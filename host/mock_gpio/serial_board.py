@@ -21,6 +21,7 @@ import tty
 from pathlib import Path
 
 from ..paths import HOST, MICROPYTHON
+from . import witness
 
 REPL = HOST / "mock_gpio" / "board_repl.py"
 HEAP = "192k"
@@ -47,6 +48,7 @@ class SerialBoard:
         self.unplug_after: int | None = None
         self._image = folder / "flash.img"
         self._heap = heap
+        self._said = bytearray()
         self._process: subprocess.Popen | None = None
         self._powered = False
 
@@ -87,6 +89,7 @@ class SerialBoard:
         for thread in self._threads:
             thread.join()
         Path(self.port).unlink()
+        witness.note(f"the serial line of {self.bench}", self._said.decode(errors="replace"))
         for end in (self._cable, self._plug, self._line, self._board):
             os.close(end)
 
@@ -133,6 +136,8 @@ class SerialBoard:
                 waiting[other[end]] += data
                 if end == self._cable:
                     self._count(len(data))
+                else:
+                    self._said += data
             for end in writable:
                 waiting[end] = waiting[end][os.write(end, waiting[end]) :]
 

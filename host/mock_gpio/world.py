@@ -14,6 +14,7 @@ from collections import deque
 
 from ..hub.core import ConnectRefused, Hello, Hub, MemoryStore
 from ..paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE
+from . import witness
 from .bridge import Bridge
 from .sensor import DhtSensor, decode
 
@@ -106,6 +107,7 @@ class Board:
             "information": {"manufacturer": "Contoso"},
             "chance": chance,
         }
+        witness.keep_secret(self.start["connectionString"])
         self.disk, self.led, self.log, self.sent = {}, LedHistory(), [], []
         self.restarts = 0
         self.connects = 0
@@ -310,6 +312,11 @@ class Board:
                 self.disk[name] = record
         self._events.append(["stored", [name, self.flash_error]])
 
+    def testify(self):
+        """Note what it said and wrote, for the search for secrets."""
+        spoken = [*self.log, *(f"{topic} {payload}" for topic, payload in self.sent), json.dumps(self.disk)]
+        witness.note(f"{self.device_id} in virtual time", "\n".join(spoken))
+
     def keep(self):
         """Tell the program that it ends."""
         self._turn({"keep": True})
@@ -415,5 +422,6 @@ class World:
     def close(self):
         """End the processes."""
         for board in self.boards:
+            board.testify()
             if hasattr(board.bridge, "close"):
                 board.bridge.close()

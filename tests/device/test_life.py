@@ -39,15 +39,12 @@ def device(request, hub, tmp_path, name):
             process = DeviceProcess(
                 request.param, tmp_path / "device", text, file.read(), apps=[Path(__file__).parent], **options
             )
-        made.append((process, text))
+        made.append(process)
         return process.start()
 
     yield make
-    for process, text in made:
+    for process in made:
         process.stop()
-        key = text.partition("SharedAccessKey=")[2].partition(";")[0]
-        assert key not in "\n".join(process.log)
-        assert "SharedAccessSignature" not in "\n".join(process.log)
 
 
 def call(live, name, method, payload=None, **timeouts):

@@ -11,6 +11,7 @@ import pytest
 from places import MICROPYTHON, TWINKLE, need
 
 from twinkle_host.hub.live import LiveHub
+from twinkle_host.mock_gpio import witness
 from twinkle_host.mock_gpio.serial_board import SerialBoard
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -54,6 +55,8 @@ def command(home):
             timeout=limit,
             check=False,
         )
+        witness.keep_secret(*(value for name, value in variables.items() if name.startswith("TWINKLE_")))
+        witness.note("twinkle " + " ".join(map(str, arguments[:2])), done.stdout + done.stderr)
         return Outcome(done, time.monotonic() - begun)
 
     return run

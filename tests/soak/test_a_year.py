@@ -60,3 +60,4 @@ def test_nothing_grows_and_nothing_is_written(days, measured):
     measured(
         f"{days} days: {board.connects} connections, {messages} messages, {len(stores)} flash writes; --soak: {YEAR}"
     )
+    world.close()

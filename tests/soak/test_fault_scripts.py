@@ -27,6 +27,7 @@ def test_whatever_fails_the_device_recovers_and_its_account_is_right(seed, durat
     life = Life(seed)
     life.live()
     life.check()
+    life.world.close()
     durations.append(time.monotonic() - begun)
 
 

@@ -38,3 +38,4 @@ def test_a_herd_returns_spread_out_and_nobody_twice(outage, measured):
         f"after {outage} s: {HERD} devices back within {max(seconds) + 1} s, at most {most} in one second"
     )
     assert most <= MOST_AT_ONCE * HERD
+    world.close()
