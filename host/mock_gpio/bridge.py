@@ -42,7 +42,7 @@ class Bridge:
         return {"actions": actions, "due": self.device.due(now), "state": self.device.link.state}
 
     def _start(self, what, now):
-        from twinkle.core import identity
+        from twinkle.core.connection_string import parse
         from twinkle.core.device import Device
 
         app = __import__(what["app"])
@@ -50,7 +50,7 @@ class Bridge:
             app = getattr(app, part)
         if what.get("config"):
             app.app.config = what["config"]
-        who = identity.parse(what["connectionString"])
+        who = parse(what["connectionString"])
         chance = Chance(what["chance"]).draw if what.get("chance") else lambda: 0.5
         self.device = Device(
             app.app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")

@@ -3,7 +3,7 @@
 import json
 
 from twinkle import App
-from twinkle.core import identity
+from twinkle.core.connection_string import parse
 from twinkle.core.console import Console
 from twinkle.core.device import Device
 from twinkle.core.errors import HardwareError
@@ -19,7 +19,7 @@ class Driver:
 
     def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH, waiting=None):
         self.app = app or App(config={"configId": 1, "sendFrequency": "24h"})
-        who = identity.parse(CONNECTION)
+        who = parse(CONNECTION)
         self.device = Device(self.app, who, records or {}, lambda: 0.5, keep_alive, waiting=waiting)
         self.now = 0
         self.done = []

@@ -5,7 +5,7 @@ import json
 from driver import KEY, Session
 
 from twinkle import App
-from twinkle.core import identity
+from twinkle.core.connection_string import parse
 from twinkle.core.errors import HardwareError
 from twinkle.core.provision import Onboarding
 
@@ -214,7 +214,7 @@ def test_lines_that_come_faster_than_they_are_answered_are_refused():
 
 
 def test_a_device_that_is_being_provisioned_has_a_console_too():
-    who = identity.parse("IdScope=0ne1;RegistrationId=shed-7;SharedAccessKey=" + KEY)
+    who = parse("IdScope=0ne1;RegistrationId=shed-7;SharedAccessKey=" + KEY)
     device = Onboarding(who, None, None, None, lambda: 0.5)
     session = Session(device)
     lines = session.type("status")

@@ -4,7 +4,7 @@ import json
 
 from driver import EPOCH, KEY
 
-from twinkle.core.identity import parse
+from twinkle.core.connection_string import parse
 from twinkle.core.provision import PROVISION_AGAIN, Onboarding, Provisioner
 from twinkle.core.telemetry import Telemetry
 

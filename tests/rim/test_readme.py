@@ -4,7 +4,7 @@ import re
 
 from places import ROOT
 
-from twinkle.core import identity
+from twinkle.core.connection_string import parse
 from twinkle.core.device import Device
 
 
@@ -15,7 +15,7 @@ def test_the_application_of_the_readme_runs():
     app = names["app"]
     assert set(app.methods) == {"beep"} and set(app.writables) == {(None, "brightness")}
     assert [path for path, _ in app.desired_handlers] == ["components.fan"]
-    who = identity.parse("HostName=h;DeviceId=d;SharedAccessKey=AAAA")
+    who = parse("HostName=h;DeviceId=d;SharedAccessKey=AAAA")
     device = Device(app, who, {}, lambda: 0.5)
     device.on_time(1700000000, 0)
     device.step(0)

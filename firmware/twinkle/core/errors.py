@@ -59,6 +59,10 @@ class SetupError(TwinkleError):
     """The device was set up wrongly; trying again will not help."""
 
 
+class Held(Exception):
+    """Nobody's fault: no program is to be run this time, since somebody wants the interpreter's prompt."""
+
+
 # MQTT 3.1.1 section 3.2.2.3, with what IoT Hub means by each.
 CONNACK = {
     1: ("the hub does not speak MQTT 3.1.1", "check the host name"),

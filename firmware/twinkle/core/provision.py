@@ -21,7 +21,11 @@ from .clock import JUMP_S, WallClock
 from .document import decode
 from .errors import BadRequest
 from .hub import parse_bag
+from .identity import Identity
 from .link import CONNECTING, OFFLINE, SYNCING, Link
+
+GLOBAL_DPS = "global.azure-devices-provisioning.net"
+API_VERSION = "2019-03-31"
 
 RESPONSES = "$dps/registrations/res/#"
 REGISTER = "$dps/registrations/PUT/iotdps-register/?$rid=%d"
@@ -32,6 +36,33 @@ LONGEST_WAIT_S = 60
 TOKEN_S = 3600
 CLOCK_MS = 1000
 PROVISION_AGAIN = 10
+
+
+class Registration(Identity):
+    """One device that has yet to learn its hub. ``device_id`` is its registration id.
+
+    Source: "Communicate with DPS using the MQTT protocol"; the user name has no "?".
+    """
+
+    assigned = False
+
+    def __init__(self, host, scope, registration_id, key, gateway=None, port=8883):
+        super().__init__(host, registration_id, key, gateway, port)
+        self._scope = scope
+        self._text = key
+        self._gateway = gateway
+
+    def username(self, model_id=None):
+        """The MQTT user name for the provisioning service."""
+        return "%s/registrations/%s/api-version=%s" % (self._scope, self.device_id, API_VERSION)
+
+    def password(self, expiry):
+        """A shared access signature for the registration; empty for a device with a certificate."""
+        return self._sign("%s/registrations/%s" % (self._scope, self.device_id), expiry, "registration")
+
+    def identity(self, hub, device_id):
+        """The Identity on the hub this device was assigned to; what it proves itself with is the same."""
+        return Identity(hub, device_id, self._text, self._gateway, self.port)
 
 
 class Provisioner:

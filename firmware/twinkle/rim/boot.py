@@ -14,26 +14,26 @@ A device's directory holds
 
 import os
 
-from ..core import identity, safe_mode
+from ..core import safe_mode
+from ..core.connection_string import parse
 from ..core.device import Device
 from ..core.document import decode
-from ..core.errors import BadRequest, SetupError
-from ..core.identity import Registration
+from ..core.errors import BadRequest, Held, SetupError
 from . import compat
 from .log import Log
 from .runner import Runner
 from .store import LARGEST, Store
 from .terminal import Terminal
 
-
-class Held(Exception):
-    """Nothing is to be run this time."""
+# Nobody needs them once the device is built; a Pico W has better use for what they take.
+FOR_THE_START = (__name__, "twinkle.core.connection_string")
 
 
 def boot(directory, state=None):
     """Build the device that ``directory`` describes, and that keeps its records in ``state``.
 
     SetupError says what is wrong with it; Held, that somebody wants the interpreter's prompt.
+    This module is let go of then, unless the caller keeps hold of it.
     """
     if _take(directory + "/hold"):
         raise Held("no program until the next restart")
@@ -47,7 +47,7 @@ def boot(directory, state=None):
     starts = port.count_start()
     terminal = Terminal(port)
     log = Log(terminal.note if port.log_on_console else print, port.ticks, settings.get("log", "info"))
-    who = identity.parse(_need(credentials, "connectionString", "credentials.json"))
+    who = parse(_need(credentials, "connectionString", "credentials.json"))
     log.hide(credentials["connectionString"])
     log.hide(wifi.get("password"))
     log.hide(credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0])
@@ -80,13 +80,13 @@ def boot(directory, state=None):
             device.board.led.blink(safe_mode.BLINK_S)
         return device
 
-    if isinstance(who, Registration):
-        # Most devices know their hub, and have no room for what they do not use.
+    if not who.assigned:
         from ..core.provision import Onboarding
 
         device = Onboarding(who, store.load("assigned"), make, app.model_id, port.random)
     else:
         device = make(who, port.ticks())
+    compat.unload(*FOR_THE_START)
     try:
         return Runner(device, port, store, log, terminal, compat.load_umqtt(), roots, own, keep_alive)
     except compat.SOCKET_ERRORS as error:
