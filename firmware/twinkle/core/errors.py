@@ -61,23 +61,3 @@ class SetupError(TwinkleError):
 
 class Held(Exception):
     """Nobody's fault: no program is to be run this time, since somebody wants the interpreter's prompt."""
-
-
-# MQTT 3.1.1 section 3.2.2.3, with what IoT Hub means by each.
-CONNACK = {
-    1: ("the hub does not speak MQTT 3.1.1", "check the host name"),
-    2: ("the hub refused the device id", "check DeviceId in the connection string"),
-    3: ("the hub is not available", "it will be tried again"),
-    4: ("the hub could not read the credentials", "check the connection string"),
-    5: (
-        "the hub refused the credentials",
-        "check that the device exists and is enabled, that its key or certificate is its own, "
-        "and that the clock is right",
-    ),
-}
-
-
-def refusal(code):
-    """The HubError for a CONNACK return code."""
-    text, remedy = CONNACK.get(code, ("the hub refused the connection", "see the hub's log"))
-    return HubError("%s (CONNACK %d)" % (text, code), remedy, code)

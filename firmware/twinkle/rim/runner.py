@@ -11,8 +11,9 @@ says it, ends the connection and becomes one on_lost().
 import gc
 
 from ..core import safe_mode
-from ..core.errors import HardwareError, TwinkleError, Unreachable, WireError, refusal
+from ..core.errors import HardwareError, TwinkleError, Unreachable, WireError
 from ..ports.contract import RESET_STATUS
+from . import compat
 from .attendant import Attendant
 from .reach import Reach
 from .stream import Network
@@ -254,13 +255,21 @@ class Runner:
 
     def _fail(self, error):
         if isinstance(error, self._umqtt.MQTTException):
-            error = refusal(error.args[0])
+            error = self._refusal(error.args[0])
             self._lost(str(error), hopeless=error.code in (4, 5))
         elif isinstance(error, TwinkleError):
             self._lost(str(error), problem="middle" in error.text)
         else:
             text = "the hub broke the protocol (%s: %s)" % (type(error).__name__, error)
             self._lost(text, problem=True)
+
+    def _refusal(self, code):
+        from ..core import diagnosis
+
+        try:
+            return diagnosis.refusal(code)
+        finally:
+            compat.unload(diagnosis.__name__)
 
     def _lost(self, reason, hopeless=False, problem=False):
         self._close()

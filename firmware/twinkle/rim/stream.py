@@ -181,7 +181,7 @@ class Stream:
             try:
                 taken = self._connection.transmit(rest)
             except compat.SOCKET_ERRORS as error:
-                raise explain(error, self._host, self._greeted) from None
+                raise self._broken(error) from None
             if taken:
                 rest = rest[taken:]
             else:
@@ -192,7 +192,7 @@ class Stream:
         try:
             data = self._connection.receive(size)
         except compat.SOCKET_ERRORS as error:
-            raise explain(error, self._host, self._greeted) from None
+            raise self._broken(error) from None
         if data:
             self.heard += len(data)
         return data
@@ -222,31 +222,15 @@ class Stream:
         self.skipped = True
         return b""
 
+    def _broken(self, error):
+        from ..core import diagnosis
+
+        try:
+            return diagnosis.line(str(error), self._host, self._greeted)
+        finally:
+            compat.unload(diagnosis.__name__)
+
     def _closed(self):
         if self._blocking:
             raise WireError("the hub closed the connection in the middle of an exchange")
         raise WireError("the hub closed the connection")
-
-
-def explain(error, host, greeted):
-    """A WireError that says in plain words what a TLS or socket error means."""
-    text = str(error)
-    low = text.lower()
-    if "match" in low and ("cn" in low or "hostname" in low or "ip address" in low):
-        return WireError(
-            "the hub's certificate is not for %s" % host,
-            "dial a name that the certificate carries, or add this one to it (twinkle hub --host-name)",
-        )
-    if "expire" in low or "not yet valid" in low or "future" in low or "validity" in low:
-        return WireError(
-            "the hub's certificate is not valid at this device's time",
-            "set the clock, or renew the hub's certificate",
-        )
-    if "certificate verify failed" in low or "not correctly signed" in low or "certificate" in low:
-        return WireError(
-            "the hub's certificate is not signed by a certificate authority this device trusts",
-            "give the device the hub's own CA file (--ca-file), and check that this is the hub",
-        )
-    if not greeted:
-        return WireError("TLS with %s failed (%s)" % (host, text), "is this the hub's MQTT port?")
-    return WireError("the connection broke (%s)" % text, "it will be tried again")
