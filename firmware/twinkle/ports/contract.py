@@ -27,7 +27,6 @@ class Port:
     log_on_console = False  # the technician sees the log as well
 
     def __init__(self, settings, directory, wifi=None):
-        self.settings = settings
         self.directory = directory
         self._ticks = compat.Ticks()
 

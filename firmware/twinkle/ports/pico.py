@@ -56,8 +56,10 @@ class Port(Contract):
         self._rest = Rest()
         if "sensor" in settings:
             self._model = model_of(settings["sensor"])
-            self._sensor = getattr(dht, self._model)(machine.Pin(settings["sensor"]["pin"]))
+            self._pin = settings["sensor"]["pin"]
+            self._sensor = getattr(dht, self._model)(machine.Pin(self._pin))
         self._watchdog = None
+        self._watchdog_ms = settings.get("watchdog")
         ntptime.host = settings.get("clock", {}).get("server", "pool.ntp.org")
         ntptime.timeout = NTP_S
         self._clock_due = 0
@@ -92,16 +94,15 @@ class Port(Contract):
         return self._rest.sample(self.ticks(), lambda: self._measure(sensor))
 
     def _measure(self, sensor):
-        pin = self.settings["sensor"]["pin"]
         try:
             sensor.measure()
         except OSError:
             raise HardwareError(
-                "the %s on pin %s does not answer" % (self._model, pin), "check its wiring"
+                "the %s on pin %s does not answer" % (self._model, self._pin), "check its wiring"
             ) from None
         except Exception:
             # The driver raises a plain Exception for this and for nothing else.
-            raise HardwareError("the %s on pin %s sent a wrong checksum" % (self._model, pin)) from None
+            raise HardwareError("the %s on pin %s sent a wrong checksum" % (self._model, self._pin)) from None
         return check(self._model, sensor.temperature(), sensor.humidity())
 
     def own_temperature(self):
@@ -215,10 +216,9 @@ class Port(Contract):
     def ready(self):
         """From now on the watchdog waits to be fed, and Ctrl-C is a key like others."""
         micropython.kbd_intr(-1)
-        timeout = self.settings.get("watchdog")
-        if timeout:
-            self._watchdog = machine.WDT(timeout=min(timeout, LONGEST_WATCHDOG_MS))
-            self.longest_wait = min(self.longest_wait, timeout // 3)
+        if self._watchdog_ms:
+            self._watchdog = machine.WDT(timeout=min(self._watchdog_ms, LONGEST_WATCHDOG_MS))
+            self.longest_wait = min(self.longest_wait, self._watchdog_ms // 3)
 
     def feed(self):
         """Feed it."""

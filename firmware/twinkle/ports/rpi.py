@@ -29,6 +29,7 @@ class Port(Contract):
 
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
+        self.settings = settings
         # systemd ends a service with SIGTERM; leave the hub and the pins in good order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         self._led = self._sensor = None
