@@ -22,7 +22,9 @@ from ..failure import NOT_FOUND, Failure
 from ..paths import FIRMWARE, PRIVATE, ROOT, UMQTT, cache_home
 
 MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
-OPTIMIZATION = "-O2"  # without assertions, with line numbers: errors from the field must say where
+# With assertions, since that is how umqtt.simple tells of a hub that breaks the protocol, and with line
+# numbers, since errors from the field must say where.
+OPTIMIZATION = "-O0"
 ENTRY = "main.py"
 SETUP = ROOT / "tools" / "setup"
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from places import ROOT
+from places import ROOT, run_micropython
 
 from twinkle_host.failure import Failure
 from twinkle_host.flash import image
@@ -52,3 +52,32 @@ def test_umqtt_simple_is_brought_when_it_is_not_here(tmp_path, monkeypatch):
         image.existing(place)
     with pytest.raises(Failure, match="--umqtt"):
         image.existing(tmp_path / "another.py")
+
+
+SURPRISE = """
+import umqtt.simple
+
+class Peer:
+    SOCK_STREAM = 1
+    def getaddrinfo(self, *address): return ((0, 0, 0, "", address),)
+    def socket(self, *kind): return self
+    def connect(self, address): pass
+    def write(self, data, size=None): pass
+    def read(self, size): return b"HTTP"[:size]
+
+umqtt.simple.socket = Peer()
+try:
+    print("connected", umqtt.simple.MQTTClient("d", "h").connect())
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+def test_umqtt_simple_on_the_board_still_tells_of_a_peer_that_speaks_no_mqtt(tmp_path):
+    board = tmp_path / "umqtt" / "simple.mpy"
+    board.parent.mkdir()
+    board.write_bytes(image.build(PICO)["lib/umqtt/simple.mpy"])
+    script = tmp_path / "surprise.py"
+    script.write_text(SURPRISE)
+    done = run_micropython(script, first=[tmp_path])
+    assert done.stdout == "AssertionError\n", done.stdout + done.stderr
