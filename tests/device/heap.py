@@ -16,4 +16,5 @@ for _ in range(200):
         break
 gc.collect()
 print("heap", runner.device.link.state, runner.device.telemetry.sent, gc.mem_alloc() - before, gc.mem_free())
+print("modules", *sys.modules)
 runner._disconnect()
