@@ -3,7 +3,7 @@
 from driver import EPOCH, Driver
 
 from twinkle.core.clock import JUMP_S
-from twinkle.core.errors import refusal
+from twinkle.core.diagnosis import refusal
 from twinkle.rim import compat
 
 DAY = 86400
