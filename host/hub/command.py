@@ -40,7 +40,7 @@ from ..paths import current_hub, default_hub_state
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Misbehave by the rules in this file: refuse, kill, stall, swallow, lose, double, late, status, rid, fill.",
+    help="Misbehave by the rules in this file, on all levels; host/hub/faults.py says what there is.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
@@ -57,9 +57,10 @@ def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quie
     from .store import StoreError
 
     names = ("localhost", *host_name)
-    settings = Settings(state or default_hub_state(), bind, port, rest_port, names, throttle)
+    rules = faults.read_text() if faults else None
+    settings = Settings(state or default_hub_state(), bind, port, rest_port, names, throttle, rules)
     try:
-        asyncio.run(_serve(settings, faults.read_text() if faults else None, as_json))
+        asyncio.run(_serve(settings, as_json))
     except FaultError as error:
         raise Failure(f"{faults}: {error}") from None
     except (ServerError, StoreError) as error:
@@ -68,7 +69,7 @@ def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quie
         raise Failure(f"the hub's state in {settings.state} cannot be used: {error}; check --state") from None
 
 
-async def _serve(settings, faults: str | None, as_json: bool) -> None:
+async def _serve(settings, as_json: bool) -> None:
     from .server import Server
 
     stop = asyncio.Event()
@@ -77,7 +78,6 @@ async def _serve(settings, faults: str | None, as_json: bool) -> None:
     server = Server(settings)
     await server.start()
     try:
-        server.misbehave(faults)
         _remember(settings.state)
         click.echo(json.dumps(server.info) if as_json else _welcome(server))
         await stop.wait()

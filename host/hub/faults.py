@@ -18,6 +18,15 @@ rules were set), and how many ``times`` at most. The faults, with what they take
     rid                a twin answer is for a request that nobody made
     fill     bytes     a twin's desired properties are larger by that much
     http     status    a service's request about the device is answered with this (503)
+
+And those of the line itself, which a proxy in front of the hub carries out. They name
+no ``device``, which TLS hides, and must be there from the start:
+
+    delay    seconds   a piece of what passes comes later
+    dribble            a byte at a time passes
+    half-open seconds  nothing passes for that long, and nobody is told
+    cut      bytes     the connection is aborted after that many bytes both ways
+    hang-up            a connection is accepted and closed
 """
 
 import fnmatch
@@ -42,7 +51,13 @@ FAULTS: dict[str, tuple[str, Any] | None] = {
     "rid": None,
     "fill": ("bytes", 20000),
     "http": ("status", 503),
+    "delay": ("seconds", 0.3),
+    "dribble": None,
+    "half-open": ("seconds", 5.0),
+    "cut": ("bytes", 2000),
+    "hang-up": None,
 }
+OF_THE_LINE = ("delay", "dribble", "half-open", "cut", "hang-up")
 COMMON: dict[str, type | tuple[type, ...]] = {
     "device": str,
     "share": (int, float),
@@ -72,6 +87,11 @@ class Faults:
         self._clock = clock
         self._begun = clock()
         self._used: Counter[int] = Counter()
+
+    @property
+    def of_the_line(self) -> bool:
+        """Whether there are rules for the proxy."""
+        return any(rule["fault"] in OF_THE_LINE for rule in self._rules)
 
     def value(self, fault: str, device: str) -> Any:
         """What the fault is to do to this device now (its own member, True for one without), or None."""
@@ -128,6 +148,8 @@ def _checked(number: int, rule: Any) -> dict[str, Any]:
     allowed = {**COMMON, "fault": str}
     if own is not None:
         allowed[own[0]] = (int, float) if isinstance(own[1], float) else int
+    if rule["fault"] in OF_THE_LINE:
+        del allowed["device"]
     for name, value in rule.items():
         if name not in allowed:
             raise FaultError(

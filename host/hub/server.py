@@ -11,10 +11,11 @@ from typing import Any, BinaryIO
 
 from aiohttp import web
 
+from .bad_line import BadLine
 from .certificates import Certificates
 from .core import Hub, Provisioning
 from .endpoint import Endpoint
-from .faults import Faults, load
+from .faults import FaultError, Faults, load
 from .rest import Rest
 from .sidedoor import SideDoor
 from .store import SqliteStore
@@ -43,6 +44,7 @@ class Settings:
     ``host_names``: the first is the hub's own name, which tokens are signed for;
     all of them are put into its certificate. Port 0 takes any free one.
     ``throttle``: the share of IoT Hub's documented rates the hub takes; None: no limit.
+    ``faults``: the rules by which it misbehaves, see the module of that name.
     """
 
     state: Path
@@ -51,6 +53,7 @@ class Settings:
     rest_port: int = 8443
     host_names: tuple[str, ...] = field(default=("localhost",))
     throttle: float | None = None
+    faults: str | None = None
 
 
 class RealClock:
@@ -67,11 +70,13 @@ class Server:
         self.settings = settings
         self.info: dict[str, Any] = {}
         self._lock: BinaryIO | None = None
+        self._line: BadLine | None = None
         self._store: SqliteStore | None = None
 
     async def start(self) -> None:
-        """Come up. ServerError (BusyPort among them) or StoreError says why it cannot."""
+        """Come up. ServerError (BusyPort among them), StoreError or FaultError says why it cannot."""
         settings = self.settings
+        faults = load(settings.faults, time.monotonic) if settings.faults is not None else None
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_state()
         certificates = Certificates(settings.state / "ca", settings.host_names)
@@ -88,7 +93,7 @@ class Server:
         self._runner = web.AppRunner(self._rest.application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         try:
-            mqtt_port = await self._listen(self._endpoint.start(settings.bind, settings.port), "--port")
+            mqtt_port = await self._listen(self._open(faults), "--port")
             site = web.TCPSite(
                 self._runner, settings.bind, settings.rest_port, ssl_context=certificates.context()
             )
@@ -102,12 +107,24 @@ class Server:
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
         faults = load(rules, time.monotonic) if rules is not None else None
+        if faults and faults.of_the_line:
+            raise FaultError("the faults of the line must be there when the hub starts")
         self._endpoint.faults = self._rest.faults = faults
         return faults
+
+    async def _open(self, faults: Faults | None) -> int:
+        bind, port = self.settings.bind, self.settings.port
+        self._endpoint.faults = self._rest.faults = faults
+        if faults is None or not faults.of_the_line:
+            return await self._endpoint.start(bind, port)
+        self._line = BadLine(faults)
+        return await self._line.start(bind, port, await self._endpoint.start("127.0.0.1", 0))
 
     async def stop(self) -> None:
         """Go down: devices and listeners are closed, the state is on disk."""
         self._side_door.close()
+        if self._line:
+            self._line.stop()
         await self._endpoint.stop()
         await self._runner.cleanup()
         self.ticker.stop()

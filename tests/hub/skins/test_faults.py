@@ -5,7 +5,7 @@ import json
 import pytest
 from places import ROOT, TWINKLE
 
-from twinkle_host.hub.faults import FAULTS, FaultError, Faults, load
+from twinkle_host.hub.faults import FAULTS, OF_THE_LINE, FaultError, Faults, load
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
 
@@ -104,7 +104,7 @@ MET = {
 
 def test_a_device_bears_each_of_them(tmp_path):
     """All at once, a device for each: real processes over TLS."""
-    assert {*MET, "http"} == set(FAULTS)
+    assert {*MET, "http", *OF_THE_LINE} == set(FAULTS)
     devices = {}
     with LiveHub(tmp_path / "hub") as hub:
         done = hub.misbehave(
@@ -135,3 +135,35 @@ def test_a_device_bears_each_of_them(tmp_path):
             assert done[fault] >= 1, f"{fault} did not happen"
             assert words in log, f"{fault}:\n{log}"
             assert log.count("applied configuration 5") == 1, f"{fault}:\n{log}"
+
+
+LINES = {
+    "delay": ({"seconds": 0.05}, " ready"),
+    "dribble": ({"until": 2}, " ready"),
+    "half-open": ({"seconds": 1, "times": 3}, " ready"),
+    "cut": ({"bytes": 1500, "times": 2}, "link lost"),
+    "hang-up": ({"times": 2}, "link lost"),
+}
+
+
+@pytest.mark.parametrize("fault", OF_THE_LINE)
+def test_a_device_bears_a_bad_line(tmp_path, fault):
+    members, words = LINES[fault]
+    rules = json.dumps({"seed": 1, "rules": [{"fault": fault, **members}]})
+    with LiveHub(tmp_path / "hub", faults=rules) as hub:
+        text = f"{hub.add(fault)};Port={hub.info['mqttPort']}"
+        with open(hub.info["caFile"], "rb") as file:
+            ca = file.read()
+        with DeviceProcess("cpython", tmp_path / "device", text, ca) as device:
+            device.wait_for(words, 40)
+            desired = {"properties": {"desired": {"configId": 5, "sendFrequency": "1s"}}}
+            hub.call("patch_twin", fault, desired)
+            hub.until_reported(fault, configId=5, status="Success")
+        assert hub.server._endpoint.faults.done[fault] >= 1
+
+
+def test_the_line_cannot_become_bad_later_or_for_one_device(tmp_path):
+    with pytest.raises(FaultError, match="no member 'device'"):
+        load('{"rules": [{"fault": "cut", "device": "shed"}]}', Clock())
+    with LiveHub(tmp_path / "hub") as hub, pytest.raises(FaultError, match="when the hub starts"):
+        hub.misbehave({"fault": "cut"})
