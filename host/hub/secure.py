@@ -18,7 +18,8 @@ from OpenSSL import SSL, crypto
 
 from .core import Certificate
 
-READ_BYTES = 65536
+# Each of these is asked of OpenSSL in a buffer of its own, made for the purpose; most packets are small.
+READ_BYTES = 4096
 
 
 class TlsFailed(ConnectionError):
@@ -35,6 +36,8 @@ def device_context(certificate_file: Path) -> SSL.Context:
     # A resumed session would carry a certificate that was not shown again.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_options(SSL.OP_NO_TICKET)
+    # A device is quiet for most of the time; it shall not hold two records' worth of memory for that.
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     return context
 
 
@@ -71,7 +74,7 @@ class SecureStream:
         """Up to ``size`` bytes; b"" at the end."""
         while True:
             try:
-                return self._tls.recv(size)
+                return self._tls.recv(min(size, READ_BYTES))
             except SSL.WantReadError:
                 self._flush()
                 if not await self._feed():
@@ -130,11 +133,16 @@ class SecureStream:
         return bool(data)
 
     def _flush(self) -> None:
-        while True:
-            try:
-                self._writer.write(self._tls.bio_read(READ_BYTES))
-            except SSL.WantReadError:
-                return
+        data = self._pending()
+        while data:
+            self._writer.write(data)
+            data = self._pending() if len(data) == READ_BYTES else b""
+
+    def _pending(self) -> bytes:
+        try:
+            return self._tls.bio_read(READ_BYTES)
+        except SSL.WantReadError:
+            return b""
 
 
 def is_certificate(pem: str) -> bool:

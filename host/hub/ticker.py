@@ -14,12 +14,20 @@ class Ticker:
 
     def touch(self) -> None:
         """Run what is due and look anew when the next thing will be."""
-        if self._handle:
-            self._handle.cancel()
-            self._handle = None
         wait = self._hub.step()
-        if wait is not None:
-            self._handle = asyncio.get_running_loop().call_later(max(0.0, wait), self.touch)
+        if wait is None:
+            return
+        loop = asyncio.get_running_loop()
+        moment = loop.time() + max(0.0, wait)
+        if self._handle:
+            if self._handle.when() <= moment:
+                return  # it is looked at soon enough
+            self._handle.cancel()
+        self._handle = loop.call_at(moment, self._ring)
+
+    def _ring(self) -> None:
+        self._handle = None
+        self.touch()
 
     def stop(self) -> None:
         """No more."""

@@ -6,6 +6,7 @@ A property bag is ``key=value`` pairs joined by ``&``, both sides percent-encode
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 TWIN_RESPONSES = "$iothub/twin/res/#"
@@ -16,6 +17,7 @@ _TWIN_GET = "$iothub/twin/GET/"
 _TWIN_PATCH = "$iothub/twin/PATCH/properties/reported/"
 _METHOD_RESPONSE = "$iothub/methods/res/"
 
+SHORT = 64  # characters of a property's name or value that is worth remembering
 MAX_REQUEST_ID = 512  # characters; azure-iot-device sends UUIDs (36)
 
 _ONE_METHOD = re.compile(r"\$iothub/methods/POST/([^/+#?]+)/#")
@@ -146,14 +148,25 @@ def parse_bag(bag: str) -> dict[str, str | None]:
         name, equals, value = part.partition("=")
         if not name:
             raise TopicRefused("the property bag has a pair without a name")
-        for text in (name, value):
-            if not _ENCODED.fullmatch(text):
-                raise TopicRefused(
-                    f"the property bag has an unencoded character near {text[:64]!r}; percent-encode names and "
-                    "values, everything but letters, digits and - _ . ~"
-                )
-        try:
-            pairs[unquote(name, errors="strict")] = unquote(value, errors="strict") if equals else None
-        except UnicodeDecodeError:
-            raise TopicRefused(f"the property bag is not percent-encoded UTF-8 near {part[:64]!r}") from None
+        pairs[_decoded(name)] = _decoded(value) if equals else None
     return pairs
+
+
+def _decoded(text: str) -> str:
+    # Devices say the same few words with every message.
+    return _remembered(text) if len(text) <= SHORT else _decode(text)
+
+
+def _decode(text: str) -> str:
+    if not _ENCODED.fullmatch(text):
+        raise TopicRefused(
+            f"the property bag has an unencoded character near {text[:64]!r}; percent-encode names and "
+            "values, everything but letters, digits and - _ . ~"
+        )
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise TopicRefused(f"the property bag is not percent-encoded UTF-8 near {text[:64]!r}") from None
+
+
+_remembered = lru_cache(1024)(_decode)

@@ -16,6 +16,7 @@ ALLOWED = {
     "copy",
     "dataclasses",
     "datetime",
+    "functools",
     "hashlib",
     "heapq",
     "hmac",
