@@ -140,3 +140,15 @@ def test_too_many_slow_handlers_are_refused_not_queued():
 
 def test_a_name_may_be_encoded():
     assert ready().call("e%63ho", "5") == (200, 5)
+
+
+def test_the_request_id_goes_back_as_it_was_written_and_one_that_no_topic_can_carry_is_not_answered():
+    driver = Driver(app_with_methods())
+    driver.connect()
+    driver.call("nothing", rid="a%26b")
+    assert driver.published("methods/res")[-1][1] == "$iothub/methods/res/404/?$rid=a%26b"
+    answered = len(driver.published("methods/res"))
+    for rid in ("", "+", "a b", "\xe9", "x" * 257):
+        driver.call("nothing", rid=rid)
+    assert len(driver.published("methods/res")) == answered
+    assert driver.said("without a request id")

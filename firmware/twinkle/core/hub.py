@@ -15,6 +15,8 @@ DESIRED = "$iothub/twin/PATCH/properties/desired/#"
 # twin request is published, or its answer is lost.
 SUBSCRIPTIONS = (TWIN_ANSWERS, DESIRED, METHODS)
 
+LONGEST_RID = 256  # characters of a request id; the hub's own are a few digits
+
 _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
 _HEX = "0123456789abcdef"
 
@@ -86,7 +88,8 @@ def classify(topic):
 
     Answers one of ``("twin", status, rid, version)``, ``("desired", version)``,
     ``("method", name, rid)``, ``("message", properties)`` or ``None`` for a topic that is
-    not ours. A ``version`` is None where the hub sent none or not a number.
+    not ours. A ``version`` is None where the hub sent none or not a number, a method's
+    ``rid`` where there is none that an answer's topic could carry as it was written.
     """
     start, found, bag = topic.partition("/messages/devicebound/")
     if found and start[:8] == "devices/":
@@ -101,7 +104,16 @@ def classify(topic):
     if path.startswith("$iothub/twin/PATCH/properties/desired"):
         return "desired", _number(bag.get("$version"))
     if rooms[1] == "methods" and rooms[2] == "POST":
-        return "method", unquote(rooms[3]), bag.get("$rid")
+        return "method", unquote(rooms[3]), _request_id(query)
+    return None
+
+
+def _request_id(query):
+    # As it was written, since the hub looks for just that in the answer.
+    for pair in query.split("&"):
+        if pair[:5] == "$rid=" and 5 < len(pair) <= 5 + LONGEST_RID:
+            if all([" " < sign <= "~" and sign not in "+#" for sign in pair]):
+                return pair[5:]
     return None
 
 

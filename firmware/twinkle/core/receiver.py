@@ -20,8 +20,11 @@ class Receiver:
             about = None
         if about is None:
             device.complain("a message on a topic that is not this device's: ignored")
-        elif about[0] == "method" and about[2]:
-            device.methods.call(about[1], about[2], payload, now)
+        elif about[0] == "method":
+            if about[2]:
+                device.methods.call(about[1], about[2], payload, now)
+            else:
+                device.complain("a method call without a request id that can be answered: ignored")
         elif about[0] == "twin":
             self._on_twin(about, payload, now)
         elif about[0] == "desired":
