@@ -152,3 +152,11 @@ def test_the_request_id_goes_back_as_it_was_written_and_one_that_no_topic_can_ca
         driver.call("nothing", rid=rid)
     assert len(driver.published("methods/res")) == answered
     assert driver.said("without a request id")
+
+
+def test_a_payload_that_could_not_be_written_back_is_the_callers_fault():
+    driver = Driver(app_with_methods())
+    driver.connect()
+    for rid, payload in enumerate(("[" * 300 + "]" * 300, "[1e999]", "{1: 2}", "[" * 300)):
+        assert driver.call("echo", payload, rid=str(rid))[0] == 400, payload[:20]
+    assert driver.call("echo", "[" * 30 + "]" * 30, rid="9")[0] == 200

@@ -182,6 +182,8 @@ def test_unusable_desired_changes_are_reported_and_change_nothing():
         ("not json", "not JSON"),
         ("[1, 2]", "not a JSON object"),
         (json.dumps(deep), "deeper than 10"),
+        ('{"b": [1e999]}', "not finite"),
+        ("{1: 2}", "not JSON"),
         (None, "too large"),
     ):
         d = Driver()

@@ -10,10 +10,15 @@ import json
 from .errors import BadRequest
 
 MAX_DEPTH = 10  # nested objects below a section, as the hub limits them
+DEEPEST = 40  # of anything: what was read must also be written, by recursion, on a small stack
 
 
 def decode(payload):
-    """A JSON payload (bytes; None: it was too large to take) to its value, or BadRequest."""
+    """A JSON payload (bytes; None: it was too large to take) to its value, or BadRequest.
+
+    What it answers can be written as JSON again: names are texts, numbers are finite
+    (RFC 8259, sections 4 and 6; neither parser is so strict), nesting is within DEEPEST.
+    """
     if payload is None:
         raise BadRequest("it is too large for this device", 413)
     try:
@@ -25,6 +30,7 @@ def decode(payload):
                 end -= 1
             if payload[end] != (ord("}") if isinstance(value, dict) else ord("]")):
                 raise ValueError
+        _descend(value, DEEPEST)
     except (ValueError, RuntimeError):
         # RuntimeError: nested so deeply that the parser gave up.
         raise BadRequest("it is not JSON") from None
@@ -112,9 +118,14 @@ def check(section, above=0):
 def _descend(value, depth):
     if isinstance(value, (dict, list)):
         if depth == 0:
-            raise BadRequest("it is nested deeper than %d levels" % MAX_DEPTH)
-        for inner in value.values() if isinstance(value, dict) else value:
+            raise BadRequest("it is nested too deep, twins deeper than %d levels" % MAX_DEPTH)
+        named = isinstance(value, dict)
+        if named and not all([isinstance(name, str) for name in value]):
+            raise ValueError
+        for inner in value.values() if named else value:
             _descend(inner, depth - 1)
+    elif isinstance(value, float) and value - value != 0:
+        raise BadRequest("it holds a number that is not finite")
 
 
 def wrap(component, members):
