@@ -218,3 +218,21 @@ def test_a_twin_that_cannot_be_used_leaves_what_was_known():
     assert d.device.twin.desired == {"a": 1}
     assert d.device.link.state == "ready"
     assert d.said("the twin cannot be used")
+
+
+def test_a_twin_of_another_shape_leaves_what_was_known():
+    for body in (
+        '{"desired": 5}',
+        '{"reported": []}',
+        '{"desired": {"$version": "9"}}',
+        '{"desired": null}',
+        "[]",
+    ):
+        d = Driver()
+        d.connect({"a": 1}, 2)
+        d.notify({"a": 5}, 9)
+        d.step()
+        d.hear("$iothub/twin/res/200/?$rid=" + d.rid("GET"), body)
+        d.step()
+        assert d.device.twin.desired == {"a": 1}, body
+        assert d.said("the twin cannot be used"), body

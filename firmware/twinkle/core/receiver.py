@@ -5,6 +5,18 @@ from .document import check, decode, missing
 from .errors import BadRequest
 
 
+def _read_twin(payload):
+    # Both sections as objects, and a version that can be compared.
+    twin = check(decode(payload), 1)
+    for name in ("desired", "reported"):
+        if not isinstance(twin.setdefault(name, {}), dict):
+            raise BadRequest("its %s is not a JSON object" % name)
+    version = twin["desired"].get("$version", 0)
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise BadRequest("its $version is not a whole number")
+    return twin
+
+
 class Receiver:
     """Reads topics and bodies for ``device``, a Device."""
 
@@ -37,7 +49,7 @@ class Receiver:
         status, rid, body = about[1], about[2], None
         if status == 200:
             try:
-                body = check(decode(payload), 1)
+                body = _read_twin(payload)
             except BadRequest as error:
                 if device.twin.on_unusable(rid):
                     device.complain("the twin cannot be used, the last one known stays: " + error.text)

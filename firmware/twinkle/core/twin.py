@@ -95,7 +95,7 @@ class Twin:
     def on_answer(self, status, rid, body, now):
         """The hub answered a request.
 
-        ``body`` is the decoded payload of a GET. Answers ``(delta, reported)`` when
+        ``body`` is the decoded payload of a GET, with both sections. Answers ``(delta, reported)`` when
         the twin has been read anew, else None.
         """
         if self._get and rid == self._get[0]:
@@ -148,7 +148,7 @@ class Twin:
         return patch
 
     def _read(self, body):
-        desired = body.get("desired", {})
+        desired = body["desired"]
         version = desired.pop("$version", 0)
         if version < self._newest:
             self._want_get = True
@@ -157,7 +157,7 @@ class Twin:
         self.desired = desired
         self.version = version
         self._retry = 0
-        return delta, body.get("reported", {})
+        return delta, body["reported"]
 
     def _publish(self, now):
         patch, callbacks = self._patch, self._callbacks
