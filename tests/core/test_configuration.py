@@ -167,3 +167,14 @@ def test_a_lost_link_while_pending_ends_in_the_latest_offer():
     d.step()
     assert d.device.config.applied["configId"] == 5
     assert [a[2]["configId"] for a in d.done if a[0] == "store"] == [5]
+
+
+def test_a_hub_that_offers_and_never_acknowledges_does_not_fill_the_memory():
+    d = Driver()
+    d.connect()
+    for number in range(50):
+        d.notify({"configId": 100 + number, "sendFrequency": "1m"}, 2 + number)
+    assert len(d.device.twin._callbacks) == 1
+    d.acknowledge()
+    d.acknowledge()
+    assert d.device.config.applied["configId"] == 149

@@ -59,7 +59,7 @@ def seconds(frequency):
 class Config:
     """The applied configuration and the one on its way.
 
-    ``report(patch, done)`` writes reported properties, ``store(record)`` asks for
+    ``report(patch, done, who)`` writes reported properties, ``store(record)`` asks for
     flash (the answer comes to on_stored), ``apply(period_s)`` puts it in force,
     ``say(level, text)`` logs.
     """
@@ -161,7 +161,7 @@ class Config:
             if candidate is self._candidate:
                 self._fire("acknowledged")
 
-        self._report(self._pending(), acknowledged)
+        self._report(self._pending(), acknowledged, "config")
 
     def _tell_outcome(self):
         self._candidate = None

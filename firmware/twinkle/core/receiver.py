@@ -80,7 +80,7 @@ class Receiver:
         if device.problem:
             patch["lastError"], device.problem = device.problem, None
         if patch:
-            device.twin.report(patch, device.reboot.reported)
+            device.twin.report(patch, device.reboot.reported, "reboot")
 
     def _on_desired(self, version, payload, now):
         device = self._device

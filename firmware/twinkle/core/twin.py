@@ -47,7 +47,7 @@ class Twin:
         self._want_get = False
         self._sent = None  # (rid, deadline, patch, callbacks) of the report under way
         self._patch = {}
-        self._callbacks = []
+        self._callbacks = {}
 
     def begin(self):
         """A new connection: read the twin; what was under way is not any more."""
@@ -56,11 +56,14 @@ class Twin:
         self._retry = self._retry_due = 0
         self._want_get = True
 
-    def report(self, patch, done=None):
-        """Queue ``patch`` for the reported properties; ``done()`` is called once the hub has it."""
+    def report(self, patch, done=None, who=None):
+        """Queue ``patch`` for the reported properties; ``done()`` is called once the hub has it.
+
+        A later one of the same ``who`` takes the place of one that still waits.
+        """
         combine(self._patch, patch)
         if done:
-            self._callbacks.append(done)
+            self._callbacks[who] = done
 
     def reporting(self):
         """True while a report waits or is under way."""
@@ -109,7 +112,7 @@ class Twin:
                 callbacks = self._sent[3]
                 self._sent = None
                 self._retry = 0
-                for done in callbacks:
+                for done in callbacks.values():
                     done()
             elif status == 429 or status >= 500:
                 self._put_back()
@@ -161,7 +164,7 @@ class Twin:
 
     def _publish(self, now):
         patch, callbacks = self._patch, self._callbacks
-        self._patch, self._callbacks = {}, []
+        self._patch, self._callbacks = {}, {}
         payload = json.dumps(patch).encode()
         if len(payload) > MAX_REPORT:
             self.refused += 1
@@ -176,7 +179,8 @@ class Twin:
             self._sent = None
             combine(patch, self._patch)
             self._patch = patch
-            self._callbacks = callbacks + self._callbacks
+            callbacks.update(self._callbacks)
+            self._callbacks = callbacks
 
     def _later(self, now, what, status):
         self._retry = min(LONGEST_RETRY_MS, self._retry * 2 or RETRY_MS)
