@@ -59,6 +59,13 @@ def test_a_broken_connection_string_names_the_part():
         ("HostName=h;DeviceId=d;x509=false", "SharedAccessKey"),
         ("HostName=h;DeviceId=d;SharedAccessKey=*", "SharedAccessKey"),
         ("HostName=h;DeviceId=d;SharedAccessKey=AAAA;Port=x", "Port"),
+        ("HostName=h;DeviceId=d;SharedAccessKey=AAAA;Port=\xb2", "Port"),
+        ("HostName=h;DeviceId=d;SharedAccessKey=AAAA;Port=65536", "Port"),
+        ("HostName=h..i;DeviceId=d;SharedAccessKey=AAAA", "HostName"),
+        ("HostName=h;DeviceId=d;SharedAccessKey=AAAA;GatewayHostName=" + "x" * 64, "GatewayHostName"),
+        ("HostName=h;DeviceId=" + "d" * 129 + ";SharedAccessKey=AAAA", "DeviceId"),
+        ("HostName=h;DeviceId=\xe9;SharedAccessKey=AAAA", "DeviceId"),
+        ("IdScope=\xe9;RegistrationId=d;SharedAccessKey=AAAA", "IdScope"),
     ):
         try:
             parse(text)

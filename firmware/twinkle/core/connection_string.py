@@ -1,7 +1,11 @@
 """The connection string: from what the technician copied to an identity. Needed at the start alone."""
 
 from .errors import SetupError
+from .hub import number
 from .identity import Identity
+
+LONGEST_ID = 128  # characters of a device id ("Understand the identity registry")
+LONGEST_NAME, LONGEST_LABEL = 253, 63  # characters of a host name and of its parts (RFC 1035)
 
 
 def parse(text):
@@ -28,14 +32,43 @@ def parse(text):
                 "the connection string has no " + key,
                 "copy the device's own connection string, all of it",
             )
-    port = parts.get("Port", "8883")
-    if not port.isdigit():
-        raise SetupError("Port in the connection string is not a number", "use Port=8883")
+    port = number(parts.get("Port", "8883"))
+    if port is None or not 0 < port < 65536:
+        raise SetupError("Port in the connection string is not a number from 1 to 65535", "use Port=8883")
+    for key in ("HostName", "GatewayHostName"):
+        if parts.get(key):
+            check_host(parts[key])
+    for key in ("DeviceId", "RegistrationId", "IdScope"):
+        if parts.get(key):
+            check_id(parts[key])
     key, gateway = None if certified else parts["SharedAccessKey"], parts.get("GatewayHostName")
     if provisioned:
         # Most devices know their hub, and have no room for what they do not use.
         from .provision import GLOBAL_DPS, Registration
 
         host = parts.get("HostName", GLOBAL_DPS)
-        return Registration(host, parts["IdScope"], parts["RegistrationId"], key, gateway, int(port))
-    return Identity(parts["HostName"], parts["DeviceId"], key, gateway, int(port))
+        return Registration(host, parts["IdScope"], parts["RegistrationId"], key, gateway, port)
+    return Identity(parts["HostName"], parts["DeviceId"], key, gateway, port)
+
+
+def check_host(name):
+    """SetupError for what can be no host name."""
+    # The resolvers of the two interpreters fail in ways of their own on other names.
+    labels = name.split(".") if isinstance(name, str) and _plain(name, LONGEST_NAME) else [""]
+    if not all([0 < len(label) <= LONGEST_LABEL for label in labels]):
+        raise SetupError(
+            "HostName or GatewayHostName is no host name", "copy the connection string again, all of it"
+        )
+
+
+def check_id(text):
+    """SetupError for what can be no id of a device, registration or scope."""
+    if not isinstance(text, str) or not _plain(text, LONGEST_ID):
+        raise SetupError(
+            "a device's id has 1 to %d ASCII characters, and no space or slash" % LONGEST_ID,
+            "check DeviceId, or RegistrationId and IdScope",
+        )
+
+
+def _plain(text, longest):
+    return 0 < len(text) <= longest and all(["!" <= sign <= "~" and sign != "/" for sign in text])

@@ -99,10 +99,10 @@ def classify(topic):
     rooms = path.split("/")
     if rooms[0] != "$iothub" or len(rooms) < 4:
         return None
-    if rooms[1] == "twin" and rooms[2] == "res" and rooms[3].isdigit():
-        return "twin", int(rooms[3]), bag.get("$rid"), _number(bag.get("$version"))
+    if rooms[1] == "twin" and rooms[2] == "res" and number(rooms[3]) is not None:
+        return "twin", number(rooms[3]), bag.get("$rid"), number(bag.get("$version"))
     if path.startswith("$iothub/twin/PATCH/properties/desired"):
-        return "desired", _number(bag.get("$version"))
+        return "desired", number(bag.get("$version"))
     if rooms[1] == "methods" and rooms[2] == "POST":
         return "method", unquote(rooms[3]), _request_id(query)
     return None
@@ -117,5 +117,7 @@ def _request_id(query):
     return None
 
 
-def _number(text):
-    return int(text) if text and text.isdigit() else None
+def number(text):
+    """The whole number that up to 18 digits stand for, or None."""
+    # isdigit() alone takes superscripts, and int() refuses thousands of digits.
+    return int(text) if text and len(text) <= 18 and all([sign in "0123456789" for sign in text]) else None

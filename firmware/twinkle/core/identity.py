@@ -19,7 +19,8 @@ class Identity:
 
     ``host`` is the hub's name, which is signed; ``dial`` is the name or address
     connected to, which the hub's certificate must carry. ``certified`` is True for
-    a device without a key, which shows a client certificate instead.
+    a device without a key, which shows a client certificate instead. SetupError for
+    what can be no key.
     """
 
     assigned = True  # it knows its hub; a Registration does not yet
