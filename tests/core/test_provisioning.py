@@ -196,3 +196,33 @@ def test_what_waits_is_kept_whatever_the_service_answers():
         device.on_message("$dps/registrations/res/200/?$rid=1", json.dumps(assigned).encode(), 0)
         device.step(0)
         assert device.identity.host == hub and len(device.telemetry) == 1
+
+
+def test_an_assignment_to_no_hub_is_refused_and_asked_for_again_later():
+    for state in (
+        None,
+        [],
+        "x",
+        {},
+        {"assignedHub": 5, "deviceId": "d"},
+        {"assignedHub": "a..b", "deviceId": "d"},
+    ):
+        s = Service()
+        s.connect()
+        s.answer(200, {"status": "assigned", "registrationState": state})
+        assert s.provisioner.assigned is None
+        assert ("disconnect",) in s.step()
+        assert s.provisioner.link.state == "offline"
+
+
+def test_an_answer_that_is_none_is_asked_for_again():
+    for body in ([], "x", {"operationId": 5}, {"operationId": {}}, {"operationId": "x" * 300}):
+        s = Service()
+        s.connect()
+        s.answer(202, body, "&retry-after=\xb2")
+        (action,) = s.step(2000)
+        assert "iotdps-register" in action[1]
+    s = Service()
+    s.connect()
+    s.provisioner.on_message("$dps/registrations/res/200/?$rid=%ff", b"{}", 0)
+    assert s.step() == []

@@ -18,9 +18,10 @@ import json
 
 from . import link
 from .clock import JUMP_S, WallClock
-from .document import decode
-from .errors import BadRequest
-from .hub import parse_bag
+from .connection_string import check_host, check_id
+from .document import check, decode
+from .errors import BadRequest, SetupError
+from .hub import number, parse_bag, quote
 from .identity import Identity
 from .link import CONNECTING, OFFLINE, SYNCING, Link
 
@@ -36,6 +37,7 @@ LONGEST_WAIT_S = 60
 TOKEN_S = 3600
 CLOCK_MS = 1000
 PROVISION_AGAIN = 10
+LONGEST_OPERATION = 256  # characters of an operation's id; real ones have about sixty
 
 
 class Registration(Identity):
@@ -112,21 +114,24 @@ class Provisioner:
         """An answer to the last request."""
         path, _, query = topic.partition("?")
         rooms = path.split("/")
-        bag = parse_bag(query)
+        try:
+            bag = parse_bag(query)
+        except ValueError:
+            return
         if path[:23] != "$dps/registrations/res/" or bag.get("$rid") != str(self._rid):
             return
-        status = int(rooms[3]) if rooms[3].isdigit() else 500
+        status = number(rooms[3]) or 500
         try:
-            body = decode(payload)
+            body = check(decode(payload))
         except BadRequest:
             body = {}
         if status == 202 or status == 429 or status >= 500:
             if status == 202:
-                self._operation = body.get("operationId")
+                operation = body.get("operationId")
+                named = isinstance(operation, str) and len(operation) <= LONGEST_OPERATION
+                self._operation = quote(operation) if named else None
             self._next = now + self._wait(bag.get("retry-after"))
-        elif status == 200 and body.get("status") == "assigned":
-            state = body.get("registrationState", {})
-            self.assigned = (state.get("assignedHub"), state.get("deviceId"))
+        elif status == 200 and body.get("status") == "assigned" and self._assign(body):
             self._say("info", "assigned to %s as %s" % self.assigned)
             self._act("disconnect")
         else:
@@ -163,6 +168,18 @@ class Provisioner:
         deadline = self.link.since + link.UNTIL_READY_MS
         return max(now, deadline if self._next is None else min(self._next, deadline))
 
+    def _assign(self, body):
+        # Whether it says which hub, and as which device.
+        try:
+            state = body["registrationState"]
+            hub, device_id = state["assignedHub"], state["deviceId"]
+            check_host(hub)
+            check_id(device_id)
+        except (KeyError, TypeError, SetupError):
+            return False
+        self.assigned = hub, device_id
+        return True
+
     def _ask(self):
         self._rid += 1
         if self._operation:
@@ -174,8 +191,8 @@ class Provisioner:
         self._act("publish", REGISTER % self._rid, json.dumps(body).encode(), 0)
 
     def _wait(self, text):
-        seconds = int(text) if text and text.isdigit() else WAIT_S
-        return min(seconds, LONGEST_WAIT_S) * 1000
+        seconds = number(text)
+        return min(WAIT_S if seconds is None else seconds, LONGEST_WAIT_S) * 1000
 
     def _say(self, level, text):
         self._act("say", level, text)
