@@ -1,7 +1,7 @@
 """The connection string: from what the technician copied to an identity. Needed at the start alone."""
 
 from .errors import SetupError
-from .hub import number
+from .hub import number, plain
 from .identity import Identity
 
 LONGEST_ID = 128  # characters of a device id ("Understand the identity registry")
@@ -54,7 +54,7 @@ def parse(text):
 def check_host(name):
     """SetupError for what can be no host name."""
     # The resolvers of the two interpreters fail in ways of their own on other names.
-    labels = name.split(".") if isinstance(name, str) and _plain(name, LONGEST_NAME) else [""]
+    labels = name.split(".") if isinstance(name, str) and _named(name, LONGEST_NAME) else [""]
     if not all([0 < len(label) <= LONGEST_LABEL for label in labels]):
         raise SetupError(
             "HostName or GatewayHostName is no host name", "copy the connection string again, all of it"
@@ -63,12 +63,12 @@ def check_host(name):
 
 def check_id(text):
     """SetupError for what can be no id of a device, registration or scope."""
-    if not isinstance(text, str) or not _plain(text, LONGEST_ID):
+    if not isinstance(text, str) or not _named(text, LONGEST_ID):
         raise SetupError(
             "a device's id has 1 to %d ASCII characters, and no space or slash" % LONGEST_ID,
             "check DeviceId, or RegistrationId and IdScope",
         )
 
 
-def _plain(text, longest):
-    return 0 < len(text) <= longest and all(["!" <= sign <= "~" and sign != "/" for sign in text])
+def _named(text, longest):
+    return 0 < len(text) <= longest and plain(text) and "/" not in text

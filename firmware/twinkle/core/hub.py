@@ -112,9 +112,14 @@ def _request_id(query):
     # As it was written, since the hub looks for just that in the answer.
     for pair in query.split("&"):
         if pair[:5] == "$rid=" and 5 < len(pair) <= 5 + LONGEST_RID:
-            if all([" " < sign <= "~" and sign not in "+#" for sign in pair]):
+            if plain(pair) and "+" not in pair and "#" not in pair:
                 return pair[5:]
     return None
+
+
+def plain(text):
+    """Whether a text is all printable ASCII without space, so that each character is one byte of a packet."""
+    return all(["!" <= sign <= "~" for sign in text])
 
 
 def number(text):

@@ -21,7 +21,7 @@ from .clock import JUMP_S, WallClock
 from .connection_string import check_host, check_id
 from .document import check, decode
 from .errors import BadRequest, SetupError
-from .hub import number, parse_bag, quote
+from .hub import number, parse_bag, plain, quote
 from .identity import Identity
 from .link import CONNECTING, OFFLINE, SYNCING, Link
 
@@ -128,7 +128,9 @@ class Provisioner:
         if status == 202 or status == 429 or status >= 500:
             if status == 202:
                 operation = body.get("operationId")
-                named = isinstance(operation, str) and len(operation) <= LONGEST_OPERATION
+                named = (
+                    isinstance(operation, str) and len(operation) <= LONGEST_OPERATION and plain(operation)
+                )
                 self._operation = quote(operation) if named else None
             self._next = now + self._wait(bag.get("retry-after"))
         elif status == 200 and body.get("status") == "assigned" and self._assign(body):
