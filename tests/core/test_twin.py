@@ -236,3 +236,17 @@ def test_a_twin_of_another_shape_leaves_what_was_known():
         d.step()
         assert d.device.twin.desired == {"a": 1}, body
         assert d.said("the twin cannot be used"), body
+
+
+def test_a_property_that_was_deleted_on_both_sides_is_not_made_up_again():
+    app = App()
+    app.writable("target", initial=20)(lambda board, value: None)
+    d = Driver(app)
+    d.connect({"target": 21}, 2)
+    d.notify({"target": None}, 3)
+    d.device.on_lost("gone", d.now)
+    d.wait(2000)
+    d.device.on_connected(d.now)
+    d.answer_twin({}, 3)
+    assert d.device.link.state == "ready"
+    assert "target" not in d.reports()[-1] or d.reports()[-1]["target"] is None

@@ -51,7 +51,7 @@ class Writables:
                     self._apply(key, value, version, now)
             elif acknowledged:
                 self._apply(key, None, version, now)
-            elif known is None and initial is not None:
+            elif known is None and initial is not None and key in self._in_force:
                 self._tell(key, self._in_force[key], 203, 0, "initialize")
 
     def _apply(self, key, value, version, now):
