@@ -4,7 +4,9 @@ import json
 
 from driver import EPOCH, KEY
 
+from twinkle import App
 from twinkle.core.connection_string import parse
+from twinkle.core.device import Device
 from twinkle.core.provision import PROVISION_AGAIN, Onboarding, Provisioner
 from twinkle.core.telemetry import Telemetry
 
@@ -196,6 +198,21 @@ def test_what_waits_is_kept_whatever_the_service_answers():
         device.on_message("$dps/registrations/res/200/?$rid=1", json.dumps(assigned).encode(), 0)
         device.step(0)
         assert device.identity.host == hub and len(device.telemetry) == 1
+
+
+def test_the_device_asks_for_nothing_in_the_step_in_which_it_is_provisioned_again():
+    app = App()
+    app.telemetry(lambda board: None)
+    record = {"hub": "contoso.azure-devices.net", "deviceId": "d"}
+    make = lambda who, now: Device(app, who, {}, lambda: 0.5, now=now)  # noqa: E731
+    device = Onboarding(parse(TEXT), record, make, None, lambda: 0.5)
+    device.on_time(EPOCH, 0)
+    for _ in range(PROVISION_AGAIN):
+        device.link.fire("due", 0)
+        device.link.fire("lost", 0)
+    # The first sample is due, but the provisioner could not take its answer.
+    assert [action[0] for action in device.step(0)] == ["say"]
+    assert device.identity.device_id == "MyDevice01"
 
 
 def test_an_assignment_to_no_hub_is_refused_and_asked_for_again_later():

@@ -226,22 +226,22 @@ class Onboarding:
     def step(self, now):
         """As Device.step; changes turns when it is time."""
         turn = self._turn
+        if turn is self._device:
+            if turn.link.state != OFFLINE:
+                self._again = PROVISION_AGAIN
+            elif turn.link.attempts >= self._again:
+                self._again += PROVISION_AGAIN
+                self._hand_over(self._provisioner(), now)
+                # Before the device acts: what it asks the rim for would be answered to the other.
+                return [("say", "warning", "the hub cannot be reached; asking the provisioning service again")]
+            return turn.step(now)
         actions = turn.step(now)
-        if turn is not self._device:
-            if turn.assigned:
-                hub, device_id = turn.assigned
-                actions.append(("store", "assigned", {"hub": hub, "deviceId": device_id}))
-                self._move(self._identity(hub, device_id), now)
-            elif turn.link.losses and self._device:
-                self._hand_over(self._device, now)
-        elif turn.link.state != OFFLINE:
-            self._again = PROVISION_AGAIN
-        elif turn.link.attempts >= self._again:
-            self._again += PROVISION_AGAIN
-            actions.append(
-                ("say", "warning", "the hub cannot be reached; asking the provisioning service again")
-            )
-            self._hand_over(self._provisioner(), now)
+        if turn.assigned:
+            hub, device_id = turn.assigned
+            actions.append(("store", "assigned", {"hub": hub, "deviceId": device_id}))
+            self._move(self._identity(hub, device_id), now)
+        elif turn.link.losses and self._device:
+            self._hand_over(self._device, now)
         return actions
 
     def keep(self):
