@@ -1,5 +1,6 @@
 """The technician's line: whole lines in, slices out, and a bound on what waits."""
 
+from twinkle.rim.log import Log, plain
 from twinkle.rim.terminal import LOG_QUEUE, LONGEST, QUEUE, Terminal
 
 
@@ -44,6 +45,15 @@ def test_what_is_no_text_can_do_no_harm_and_a_long_line_is_cut():
         lines = terminal.lines()
         assert terminal.more or not port.keys
     assert lines == ["x" * LONGEST]
+
+
+def test_what_a_screen_cannot_take_is_shown_as_a_question_mark():
+    assert plain("21.5 °C é ok") == "21.5 °C é ok"
+    assert plain("a\r\nok\x1b[2J\ud800\x7f\x9b") == "a??ok?[2J???"
+    shown = []
+    log = Log(shown.append, lambda: 0)
+    log.say("info", "configuration \ud800\r is pending")
+    assert shown == ["0.000 info configuration ?? is pending"]
 
 
 def test_a_screen_is_served_in_slices():

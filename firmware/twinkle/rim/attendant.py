@@ -8,6 +8,7 @@ import gc
 
 from ..core.errors import TwinkleError
 from . import compat
+from .log import plain
 
 GONE_MS = 120000  # who types nothing for this long has gone
 MODULES = ("twinkle.core.console", "twinkle.core.verbs", "twinkle.rim.technician")
@@ -55,7 +56,8 @@ class Attendant:
     def _perform(self, actions):
         for action in actions:
             if action[0] == "print":
-                self._terminal.show(action[1])
+                # A payload that is given back may hold anything.
+                self._terminal.show(plain(action[1]))
             elif action[0] == "do":
                 self._do(*action[1:])
             else:

@@ -8,6 +8,15 @@ LEVELS = ("debug", "info", "warning", "error")
 RING = 40  # lines kept for a technician who comes later
 
 
+def plain(text):
+    """One line that every screen takes: a control character or half a surrogate pair is shown as ``?``."""
+    return "".join([sign if _harmless(sign) else "?" for sign in text])
+
+
+def _harmless(sign):
+    return " " <= sign <= "~" or ("\xa0" <= sign and not "\ud800" <= sign <= "\udfff")
+
+
 class Log:
     """``write(line)`` puts out a line; ``ticks()`` is monotonic milliseconds.
 
@@ -32,7 +41,7 @@ class Log:
             text = text.replace(secret, "***")
         if LEVELS.index(level) < LEVELS.index(self.level):
             return
-        line = "%.3f %s %s" % (self._ticks() / 1000, level, text.replace("\n", " "))
+        line = "%.3f %s %s" % (self._ticks() / 1000, level, plain(text.replace("\n", " ")))
         if len(self.ring) >= RING:
             self.ring.pop(0)
         self.ring.append(line)
