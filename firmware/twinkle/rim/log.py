@@ -14,7 +14,7 @@ def plain(text):
 
 
 def _harmless(sign):
-    return " " <= sign <= "~" or ("\xa0" <= sign and not "\ud800" <= sign <= "\udfff")
+    return " " <= sign <= "~" or (sign >= "\xa0" and not "\ud800" <= sign <= "\udfff")
 
 
 class Log:

@@ -22,7 +22,7 @@ CLOCK_MS = 60000  # how often the core is told the time
 INBOX = 32  # messages taken in before the core sees them
 LAST_PACKET_ID = 60000  # umqtt.simple counts on past 65,535, where MQTT ends
 
-PUBACK, SUBACK = 0x40, 0x90
+PUBLISH, PUBACK, SUBACK = 0x30, 0x40, 0x90
 
 
 class Runner:
@@ -119,6 +119,7 @@ class Runner:
             client.connect(False)
             self._client = client
             for topic in self.device.subscriptions:
+                self.network.stream.begin()
                 client.subscribe(topic, 1)
         except self._line_errors as error:
             self._fail(error)
@@ -131,6 +132,7 @@ class Runner:
         if self._client is None:
             return
         try:
+            self.network.stream.begin()
             self._client.publish(topic, payload, False, qos)
             self.network.stream.flush()
         except self._line_errors as error:
@@ -144,6 +146,7 @@ class Runner:
     def _ping(self):
         if self._client:
             try:
+                self.network.stream.begin()
                 self._client.ping()
                 self.network.stream.flush()
             except self._line_errors as error:
@@ -152,6 +155,7 @@ class Runner:
     def _disconnect(self):
         if self._client:
             try:
+                self.network.stream.begin()
                 self._client.disconnect()
             except self._line_errors as error:
                 self.log.say("debug", "leaving: %s" % error)
@@ -227,10 +231,14 @@ class Runner:
             self.device.on_message(topic, payload, now)
 
     def _take(self, stream):
+        stream.begin()
         operation = self._client.check_msg()
-        if operation is not None and operation & 0xF0 in (PUBACK, SUBACK):
-            # One that nobody waits for any more: umqtt.simple has left its rest unread.
-            stream.read(stream.read(1)[0])
+        if operation is None or operation & 0xF0 == PUBLISH:
+            return
+        if operation & 0xF0 not in (PUBACK, SUBACK):
+            raise WireError("the hub broke the protocol (a packet of type %d)" % (operation >> 4))
+        # One that nobody waits for any more: umqtt.simple has left its rest unread.
+        stream.read(stream.read(1)[0])
 
     def _on_message(self, topic, payload):
         stream = self.network.stream

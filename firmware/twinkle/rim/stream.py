@@ -16,6 +16,8 @@ from . import compat
 CONNECT_MS = 10000
 HANDSHAKE_MS = 15000  # on a Pico W an EC handshake takes two to four seconds
 PATIENCE_MS = 10000  # for any other read or write that has begun
+EXCHANGE_MS = 30000  # for all that one call of umqtt.simple reads and writes
+LENGTH_BYTES = 4  # MQTT 3.1.1, section 2.2.3
 GATHER = 1024  # bytes of small writes that go out as one TLS record
 CHUNK = 1024  # bytes that are asked of TLS at once; each is an allocation of its own
 SLICE_MS = 1000  # longest single wait between two calls of idle()
@@ -82,6 +84,8 @@ class Stream:
         self._greeted = False
         self._host = ""
         self._gathered = bytearray()
+        self._end = self._idled = 0  # of the exchange; when idle() was called
+        self._singles = 0  # bytes read one by one since a packet began
         self.skipped = False  # the last read was larger than allowed and thrown away
         self.heard = 0  # bytes received so far
 
@@ -96,13 +100,24 @@ class Stream:
                 "%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?"
             ) from None
         self._host = host
+        self.begin()
+
+    def begin(self):
+        """One exchange begins. What it reads and writes must be done within EXCHANGE_MS.
+
+        umqtt.simple goes on reading until what it waits for has come, and so for as long
+        as the peer says something else.
+        """
+        self._idled = self._ticks()
+        self._end = self._idled + EXCHANGE_MS
 
     def settimeout(self, seconds):
         """Limits are the Stream's own; what umqtt.simple wishes does not count."""
 
     def setblocking(self, blocking):
-        """False: the next read answers None when nothing has come."""
+        """False: the next read answers None when nothing has come. umqtt.simple calls it at each packet's begin."""
         self._blocking = blocking
+        self._singles = 0
 
     def read(self, size):
         """``size`` bytes; or None if not blocking and there are none.
@@ -113,6 +128,9 @@ class Stream:
         self.flush()
         if size == 0:
             return b""
+        self._singles = self._singles + 1 if size == 1 else 0
+        if size < 0 or self._singles > LENGTH_BYTES:
+            raise WireError("the hub broke the protocol (a packet's length is wrong)")
         if size > self._largest:
             return self._skip(size)
         data = self._receive(min(size, CHUNK))
@@ -178,6 +196,7 @@ class Stream:
         rest = memoryview(data)
         deadline = self._ticks() + (PATIENCE_MS if self._greeted else HANDSHAKE_MS)
         while len(rest):
+            self._pace()
             try:
                 taken = self._connection.transmit(rest)
             except compat.SOCKET_ERRORS as error:
@@ -189,6 +208,7 @@ class Stream:
         self._greeted = True
 
     def _receive(self, size):
+        self._pace()
         try:
             data = self._connection.receive(size)
         except compat.SOCKET_ERRORS as error:
@@ -212,6 +232,16 @@ class Stream:
             raise WireError("the hub did not answer in time", "it will be tried again")
         self._connection.wait(min(left, SLICE_MS), writing)
         self._idle()
+        self._idled = self._ticks()
+
+    def _pace(self):
+        # Bytes that keep coming leave nothing to wait for: the watchdog is fed here then.
+        now = self._ticks()
+        if now - self._idled >= SLICE_MS:
+            self._idle()
+            self._idled = now
+        if now >= self._end:
+            raise WireError("the hub did not let an exchange come to its end", "it will be tried again")
 
     def _skip(self, size):
         if size > LARGEST_SKIP:
