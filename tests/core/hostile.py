@@ -140,6 +140,25 @@ def application(chance):
     return app
 
 
+def topic(chance, device, asked):
+    """Where a message for ``device`` goes; ``asked`` are the request ids that it has chosen."""
+    kind = chance.below(8)
+    rid = chance.one(asked) if asked and chance.below(3) else chance.text(RIDS)
+    if kind < 3:
+        known = [name for name in sorted(device.app.methods) if name not in RESTARTS]
+        name = chance.one(known) if known and chance.below(2) else chance.text(METHODS)
+        return "$iothub/methods/POST/%s/?$rid=%s" % (name, rid)
+    if kind < 5:
+        return "$iothub/twin/res/%s/?$rid=%s" % (
+            chance.one(("200", "204", "400", "429", "500", "0")),
+            rid,
+        )
+    if kind < 7:
+        version = device.twin.version + chance.below(4) - 1
+        return "$iothub/twin/PATCH/properties/desired/?$version=%d" % version
+    return chance.text(TOPICS)
+
+
 class Life:
     """A device among the hostile, in virtual time; what it does is checked as it does it."""
 
@@ -196,22 +215,7 @@ class Life:
             device.on_network(self.now)
 
     def topic(self):
-        chance = self.chance
-        kind = chance.below(8)
-        rid = chance.one(self.asked) if self.asked and chance.below(3) else chance.text(RIDS)
-        if kind < 3:
-            known = [name for name in sorted(self.device.app.methods) if name not in RESTARTS]
-            name = chance.one(known) if known and chance.below(2) else chance.text(METHODS)
-            return "$iothub/methods/POST/%s/?$rid=%s" % (name, rid)
-        if kind < 5:
-            return "$iothub/twin/res/%s/?$rid=%s" % (
-                chance.one(("200", "204", "400", "429", "500", "0")),
-                rid,
-            )
-        if kind < 7:
-            version = self.device.twin.version + chance.below(4) - 1
-            return "$iothub/twin/PATCH/properties/desired/?$version=%d" % version
-        return chance.text(TOPICS)
+        return topic(self.chance, self.device, self.asked)
 
     def answer_twin(self):
         # A good answer now and then: what is behind READY is to be reached, too.
