@@ -1,5 +1,6 @@
 """The technician's console: a verb a line, and every answer ends in ok or err."""
 
+import gc
 import json
 
 from driver import KEY, Session
@@ -221,3 +222,17 @@ def test_a_device_that_is_being_provisioned_has_a_console_too():
     assert "device: shed-7" in lines and "link: offline" in lines and lines[-1] == "ok"
     assert session.type("led on")[0].startswith("err 503 the device is being provisioned (starting)")
     assert session.type("reboot") == ["ok"] and len(session.resets) == 1
+
+
+def test_what_is_no_verb_is_not_remembered():
+    session = Session(app=application())
+
+    def memory_after(numbers):
+        for number in numbers:
+            session.type("verb-%d-%s" % (number, "x" * 100))
+        gc.collect()
+        # On CPython there is nothing to be interned.
+        return gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+
+    before = memory_after(range(20))
+    assert memory_after(range(20, 200)) - before < 2000

@@ -28,6 +28,7 @@ HELP = (
     ("factory-reset", "forget the configuration and the Wi-Fi set here; asks first"),
     ("version", "what runs here"),
 )
+KNOWN = [line[0].split(" ")[0] for line in HELP]
 # These take no words; what follows them is a mistake.
 ALONE = ("help", "version", "status", "read", "config", "methods", "selftest", "hold", "reboot")
 TESTS = ("sensor", "LED", "flash", "network", "DNS", "TLS", "hub")
