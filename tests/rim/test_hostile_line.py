@@ -9,7 +9,7 @@ import pytest
 from places import PRIVATE, ROOT, run_micropython
 
 SHORT, FULL = (6, 400), (150, 2000)  # seeds, turns of the loop each
-HEAP = "192k"
+HEAP = "256k"
 FOLDERS = [ROOT / "tests" / "core", ROOT / "tests" / "rim"]
 LARGEST_DIFFERENCE = 48 * 1024  # bytes: a console that is loaded, full queues, a twin
 
