@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_PENDING = 50
 MAX_BYTES = 64 * 1024
+MAX_TOPIC = 65535  # MQTT 3.1.1, section 1.5.3
 LIFETIME_S = 3600
 LIFETIMES_S = (60, 2 * 24 * 3600)
 
@@ -58,6 +59,9 @@ class CloudToDevice:
             "properties": {**properties, "$.to": f"/devices/{device.id}/messages/devicebound"},
             "expires": self._clock.utc() + lifetime,
         }
+        # Percent-encoded, the properties may be several times as long.
+        if len(_topic(device.id, message)) > MAX_TOPIC:
+            raise HubError("MessageTooLarge", f"The properties need a topic longer than {MAX_TOPIC} bytes.")
         device.inbox.append(message)
         self._devices.save(device)
         self.deliver(device)

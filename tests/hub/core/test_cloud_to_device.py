@@ -117,3 +117,13 @@ def test_an_acknowledgement_nobody_waits_for_is_ignored(stage):
     stage.hub.send("dev1", b"x")
     device.session.acknowledged(12345)
     assert pending(stage) == 1
+
+
+def test_properties_that_no_topic_can_carry_are_refused(stage):
+    device = stage.device("dev1")
+    device.connect((*ALL, FILTER))
+    with pytest.raises(HubError) as refused:
+        stage.hub.send("dev1", b"", {"level": "é" * 20_000})
+    assert refused.value.code == 413001
+    stage.hub.send("dev1", b"", {"level": "é" * 10_000})
+    assert len(device.wire.sent[-1][0]) < 65536
