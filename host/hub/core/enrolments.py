@@ -26,7 +26,7 @@ from .authorities import Authorities
 from .errors import HubError
 from .policies import new_key
 from .ports import Certificate, Clock, Store
-from .registry import THUMBPRINT, invalid
+from .registry import THUMBPRINT, check_device_id, invalid
 
 RECORD_ID = "/provisioning"
 REGISTRATION_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-._:]{0,126}[A-Za-z0-9])?")
@@ -95,6 +95,11 @@ class Enrolments:
             raise invalid(
                 "An enrolment's name is 1 to 128 letters, digits and '- . _ :', alphanumeric at both ends."
             )
+        for value in (device_id, thumbprint, authority):
+            if value is not None and not isinstance(value, str):
+                raise invalid("An enrolment's deviceId, thumbprint and authority are texts.")
+        if device_id is not None:
+            check_device_id(device_id)
         if name in self._record["enrolments"]:
             raise HubError("DeviceAlreadyExists", f"The enrolment {name!r} exists; remove it first.")
         if (group and thumbprint) or (authority and not group):
@@ -159,7 +164,7 @@ class Enrolments:
         thumbprints = {text.lower() for text in certificate.thumbprints}
         for enrolment in self._candidates(proof.registration_id):
             own = enrolment["thumbprint"] or ""
-            if own.lower() in thumbprints or enrolment["authority"] in certificate.authorities:
+            if (own and own.lower() in thumbprints) or enrolment["authority"] in certificate.authorities:
                 print_ = {"primaryThumbprint": certificate.thumbprints[-1].upper()}
                 return enrolment, {"type": "selfSigned", "x509Thumbprint": print_}
         raise TokenRefused(

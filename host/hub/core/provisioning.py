@@ -19,6 +19,7 @@ from .errors import ConnectRefused, HubError
 from .hub import Hub
 from .ports import Clock, Hello, Link, Store
 from .times import iso
+from .topics import MAX_REQUEST_ID
 
 RESPONSES = "$dps/registrations/res/#"
 REGISTER = "$dps/registrations/PUT/iotdps-register/?"
@@ -151,7 +152,7 @@ class Registration:
         for prefix, answer in ((REGISTER, self._register), (STATUS, self._status)):
             if topic.startswith(prefix) and qos < 2:
                 fields = dict(part.partition("=")[::2] for part in topic[len(prefix) :].split("&"))
-                if fields.get("$rid"):
+                if 0 < len(fields.get("$rid", "")) <= MAX_REQUEST_ID:
                     self._authenticated(fields["$rid"], lambda *a: answer(fields, payload, *a))  # noqa: B023
                     return
         self._ended = True
@@ -200,6 +201,10 @@ class Registration:
             outcome = self._service.outcome(operation, self.device_id, authentication)
         except KeyError:
             self._refuse(fields["$rid"], 404, 404206, "There is no such operation; register again.")
+            return
+        except HubError as error:
+            # The hub would not have the device: too many requests, too many devices.
+            self._refuse(fields["$rid"], error.status, error.code, error.message)
             return
         if outcome is None:
             self._wait(fields["$rid"], operation)

@@ -147,3 +147,26 @@ def test_a_disabled_enrolment_assigns_nothing(service):
     key = service.enrolments.add("own")["keys"][0]
     service.enrolments.enable("own", False)
     assert service.register("own", key)["status"] == "disabled"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"device_id": 5}, {"device_id": "with space"}, {"thumbprint": []}, {"group": True, "authority": {}}],
+)
+def test_an_enrolment_of_what_cannot_be_is_refused(service, wrong):
+    with pytest.raises(HubError) as refused:
+        service.enrolments.add("own", **wrong)
+    assert refused.value.code == 400004 and service.enrolments.list() == []
+
+
+def test_what_the_hub_refuses_is_the_answer_to_a_registration(service):
+    key = service.enrolments.add("own")["keys"][0]
+    service.stage.hub.throttles.set(1e-9)
+    while True:
+        try:
+            service.stage.hub.statistics()
+            service.stage.hub.list_devices()
+        except HubError:
+            break
+    answer = service.register("own", key)
+    assert answer["errorCode"] == 429001 and "registrationState" not in answer
