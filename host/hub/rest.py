@@ -14,16 +14,32 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
-from .core import Hub, HubError, MethodResult
+from .core import Hub, HubError, MethodResult, jsontext
 from .faults import Faults
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
+# What aiohttp is to log with.
+http_log = logging.getLogger("twinkle.hub.http")
 
 MAX_BODY = 512 * 1024  # a method payload may have 128 KiB, a bulk registration more
 NESTED = re.compile(r"/methods$|/commands/[^/]+$")  # whose errors hold JSON in their message
+UNREADABLE = (HttpProcessingError, web.RequestPayloadError)  # what aiohttp says of bytes that are no HTTP
 API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$")
+
+
+def _no_traceback(record: logging.LogRecord) -> bool:
+    """What is no HTTP is the peer's fault, and worth a line."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, UNREADABLE):
+        log.info("a request that is no HTTP: %s", " ".join(str(error).split()))
+        return False
+    return True
+
+
+http_log.addFilter(_no_traceback)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -73,8 +89,7 @@ class Rest:
     # --- identities
 
     async def _list_devices(self, request: web.Request) -> web.Response:
-        top = request.query.get("top", "1000")
-        return _answer(self._hub.list_devices(int(top) if top.isdigit() else 1000))
+        return _answer(self._hub.list_devices(_digits(request.query.get("top", "")) or 1000))
 
     async def _get_device(self, request: web.Request) -> web.Response:
         return _answer(self._hub.get_device(request.match_info["id"]))
@@ -113,7 +128,7 @@ class Rest:
         if not isinstance(device_id, str):
             raise HubError("ArgumentInvalid", "Each entry must be an object with an id.")
         body = {**entry, "deviceId": device_id}
-        mode = entry.get("importMode", "createOrUpdate").lower()
+        mode = str(entry.get("importMode", "createOrUpdate")).lower()
         if mode.startswith("delete"):
             self._hub.delete_device(device_id, None)
         elif mode.startswith("update"):
@@ -166,11 +181,11 @@ class Rest:
         body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             raise HubError("ArgumentInvalid", 'The body must be an object with a "query".')
-        size = request.headers.get("x-ms-max-item-count", "100")
-        if not size.isdigit() or not 1 <= int(size) <= 1000:
+        size = _digits(request.headers.get("x-ms-max-item-count", "100"))
+        if size is None or not 1 <= size <= 1000:
             raise HubError("ArgumentInvalid", "x-ms-max-item-count must be from 1 to 1000.")
         rows, continuation, kind = self._hub.query(
-            body["query"], int(size), request.headers.get("x-ms-continuation")
+            body["query"], size, request.headers.get("x-ms-continuation")
         )
         headers = {"x-ms-item-type": kind}
         if continuation is not None:
@@ -232,6 +247,11 @@ class Rest:
         except HubError as error:
             log.info("%s %s: %s", request.method, request.path, error)
             return _refusal(error, NESTED.search(request.path) is not None)
+        except UNREADABLE as error:
+            log.info("%s %s: %s", request.method, request.path, " ".join(str(error).split()))
+            return _refusal(
+                HubError("IotHubFormatError", "The body cannot be read as its headers say."), False
+            )
         except web.HTTPRequestEntityTooLarge:
             return _refusal(HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes."), False)
         except web.HTTPNotFound:
@@ -246,19 +266,26 @@ def _check_version(request: web.Request) -> None:
 
 
 async def read_json(request: web.Request) -> Any:
-    """A request's body; 400006 when it is not JSON."""
-    text = await request.read()
+    """A request's body; 400006 when it is not JSON that can be written again, as UTF-8."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise HubError("IotHubFormatError", "The body is not JSON.") from None
+        value = jsontext.decode(await request.read())
+        jsontext.encode(value)
+    except ValueError as error:
+        raise HubError("IotHubFormatError", f"The body is not JSON: {error}.") from None
+    return value
 
 
 def _seconds(request: web.Request, name: str, default: int) -> Any:
     text = request.query.get(name)
     if text is None:
         return default
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+    number = _digits(text)
+    return text if number is None else number
+
+
+def _digits(text: str) -> int | None:
+    # isdigit() alone takes superscripts, and int() refuses thousands of digits.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _etag(request: web.Request) -> str | None:

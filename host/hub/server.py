@@ -16,7 +16,7 @@ from .certificates import Certificates
 from .core import Hub, Provisioning
 from .endpoint import Endpoint
 from .faults import FaultError, Faults, load
-from .rest import Rest
+from .rest import Rest, http_log
 from .sidedoor import SideDoor
 from .store import SqliteStore
 from .ticker import Ticker
@@ -90,7 +90,9 @@ class Server:
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, certificates.device_context())
         self._rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
-        self._runner = web.AppRunner(self._rest.application, access_log=None, shutdown_timeout=1.0)
+        self._runner = web.AppRunner(
+            self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
+        )
         await self._runner.setup()
         try:
             mqtt_port = await self._listen(self._open(faults), "--port")

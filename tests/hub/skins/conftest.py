@@ -1,6 +1,33 @@
-"""What the tests of the skins share."""
+"""What the tests of the running hub share."""
 
+import logging
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+class Alarm(logging.Handler):
+    """Everything that is logged as an error, by whichever thread; asyncio and aiohttp log what nobody caught."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.records = []
+
+    def emit(self, record):
+        self.records.append(self.format(record))
+
+    def silent(self):
+        """AssertionError with what there was since the last time."""
+        told, self.records = self.records, []
+        assert not told, "\n".join(told)
+
+
+@pytest.fixture(scope="module")
+def alarm():
+    alarm = Alarm()
+    logging.getLogger().addHandler(alarm)
+    yield alarm
+    logging.getLogger().removeHandler(alarm)
