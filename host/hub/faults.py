@@ -37,6 +37,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from .core import jsontext
+
 # Each fault's own member, its kind, and its value when it is left out.
 FAULTS: dict[str, tuple[str, Any] | None] = {
     "refuse": ("code", 3),
@@ -65,6 +67,17 @@ COMMON: dict[str, type | tuple[type, ...]] = {
     "until": (int, float),
     "times": int,
 }
+# What a packet, a timer and a chance can be.
+LIMITS = {
+    "code": (1, 255),
+    "bytes": (0, 1 << 20),
+    "seconds": (0, 3600),
+    "status": (100, 999),
+    "share": (0, 1),
+    "from": (0, 10**9),
+    "until": (0, 10**9),
+    "times": (0, 10**9),
+}
 TWIN_ANSWER = "$iothub/twin/res/"
 FILLER = "filledByAFault"
 
@@ -83,7 +96,10 @@ class Faults:
             raise FaultError('the rules must be a JSON object such as {"rules": [{"fault": "late"}]}')
         self.done: Counter[str] = Counter()
         self._rules = [_checked(number, rule) for number, rule in enumerate(document["rules"], 1)]
-        self._chance = random.Random(document.get("seed"))
+        seed = document.get("seed")
+        if seed is not None and not isinstance(seed, int | str):
+            raise FaultError("the seed must be a whole number or a text")
+        self._chance = random.Random(seed)
         self._clock = clock
         self._begun = clock()
         self._used: Counter[int] = Counter()
@@ -135,14 +151,14 @@ class Faults:
 def load(text: str, clock: Callable[[], float]) -> Faults:
     """The rules of a file's content."""
     try:
-        document = json.loads(text)
+        document = jsontext.decode(text)
     except ValueError as error:
         raise FaultError(f"the rules are not JSON: {error}") from None
     return Faults(document, clock)
 
 
 def _checked(number: int, rule: Any) -> dict[str, Any]:
-    if not isinstance(rule, dict) or rule.get("fault") not in FAULTS:
+    if not isinstance(rule, dict) or not isinstance(rule.get("fault"), str) or rule["fault"] not in FAULTS:
         raise FaultError(f"rule {number} must name a fault: one of {', '.join(FAULTS)}")
     own = FAULTS[rule["fault"]]
     allowed = {**COMMON, "fault": str}
@@ -157,4 +173,7 @@ def _checked(number: int, rule: Any) -> dict[str, Any]:
             )
         if not isinstance(value, allowed[name]) or isinstance(value, bool):
             raise FaultError(f"rule {number} ({rule['fault']}): {name!r} has a value of the wrong kind")
+        if name in LIMITS and not LIMITS[name][0] <= value <= LIMITS[name][1]:
+            low, high = LIMITS[name]
+            raise FaultError(f"rule {number} ({rule['fault']}): {name!r} must be from {low} to {high}")
     return rule

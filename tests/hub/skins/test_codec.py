@@ -1,10 +1,9 @@
 """The MQTT codec: whole packets in, at once or byte by byte; nonsense is named by its section."""
 
-import struct
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packets import field, packet
 
 from twinkle_host.hub import codec
 from twinkle_host.hub.codec import (
@@ -18,16 +17,6 @@ from twinkle_host.hub.codec import (
     Subscribe,
     Unsubscribe,
 )
-
-
-def field(text):
-    data = text.encode() if isinstance(text, str) else text
-    return struct.pack("!H", len(data)) + data
-
-
-def packet(first, body=b""):
-    return bytes((first,)) + codec.remaining_length(len(body)) + body
-
 
 CONNECT = packet(0x10, field("MQTT") + b"\x04\xc2\x00\x3c" + field("dev") + field("user") + field("secret"))
 WILL = packet(0x10, field("MQTT") + b"\x04\x2e\x00\x00" + field("d") + field("t/") + field(b"\x00\xff"))

@@ -1,0 +1,307 @@
+"""Nothing that comes from a device's side of the line does more than end its connection.
+
+The endpoint's own tasks run, over a stream that is simulated and, last, over TLS.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import socket
+import ssl
+import time
+
+import pytest
+from azure.iot.hub.sastoken import SasToken
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from packets import field, packet
+from stage import token
+
+from twinkle_host.hub import codec
+from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
+from twinkle_host.hub.endpoint import Connection, Endpoint
+from twinkle_host.hub.faults import FAULTS, FaultError, load
+from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.ticker import Ticker
+
+DEVICE = "dev1"
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+EVENTS = f"devices/{DEVICE}/messages/events/"
+
+
+class Stream:
+    """What a SecureStream is to a Connection; the peer says ``pieces`` and leaves."""
+
+    unsent = 0
+
+    def __init__(self, pieces):
+        self.pieces = list(pieces)
+        self.sent = b""
+        self.open = True
+
+    async def handshake(self):
+        await asyncio.sleep(0)
+
+    async def read(self, size):
+        await asyncio.sleep(0)
+        return self.pieces.pop(0) if self.pieces and self.open else b""
+
+    def write(self, data):
+        self.sent += data
+
+    async def drain(self):
+        await asyncio.sleep(0)
+
+    def certificate(self, authorities):
+        return None
+
+    def close(self):
+        self.open = False
+
+    abort = close
+
+    async def wait_closed(self):
+        await asyncio.sleep(0)
+
+
+def connect(password, flags=0xC2, username=f"localhost/{DEVICE}/?api-version=2021-04-12", will=b""):
+    """A CONNECT; a good one unless something else is said."""
+    body = field("MQTT") + bytes((4, flags)) + b"\x00\x3c" + field(DEVICE) + will + field(username)
+    return packet(0x10, body + field(password))
+
+
+class Clock:
+    """The same moment in every run, so that an example can be replayed."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def utc(self):
+        return 1_700_000_000.0
+
+
+class World:
+    """A hub with one device, whose endpoint is told to accept streams."""
+
+    password = token(f"localhost/devices/{DEVICE}", KEY, 1_700_003_600)
+
+    def __init__(self, faults=None):
+        clock, store = Clock(), MemoryStore()
+        self.hub = Hub("localhost", clock, store, random.Random(1).randbytes)
+        self.hub.create_device(DEVICE, {"authentication": {"symmetricKey": {"primaryKey": KEY}}})
+        self.ticker = Ticker(self.hub)
+        service = Provisioning(self.hub, clock, store, random.Random(2).randbytes)
+        self.endpoint = Endpoint(self.hub, service, self.ticker, None)
+        self.endpoint.faults = faults
+
+    def connect(self, *arguments, **named):
+        return connect(self.password, *arguments, **named)
+
+    def serve(self, *peers):
+        """Serve a stream of pieces each, one after the other; what was sent. Fails on what nobody caught."""
+        uncaught, streams = [], []
+
+        async def run():
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, context: uncaught.append(context))
+            for pieces in peers:
+                streams.append(Stream(pieces))
+                await Connection(self.endpoint, self.ticker, streams[-1], "peer").run()
+                assert self.hub.devices.find(DEVICE).session is None
+            self.ticker.stop()
+            await asyncio.sleep(0)
+
+        asyncio.run(run())
+        assert not uncaught, uncaught
+        assert self.endpoint.waiting == 0
+        return [stream.sent for stream in streams]
+
+
+def text(size=12):
+    return st.text(st.characters(exclude_categories=["Cs"]), max_size=size)
+
+
+topics = st.one_of(
+    text(),
+    st.builds("{}{}".format, st.just(EVENTS), text()),
+    st.builds(
+        "$iothub/twin/{}/?$rid={}".format, st.sampled_from(["GET", "PATCH/properties/reported"]), text()
+    ),
+    st.builds("$iothub/methods/res/{}/?$rid={}".format, st.integers(-1, 999), text()),
+)
+payloads = st.binary(max_size=30) | st.sampled_from([b'{"a":1}', b"[" * 3000, b'{"a":1e999}', b"x" * 300_000])
+packets = st.one_of(
+    st.builds(
+        lambda qos, flags, topic, payload: packet(
+            0x30 | qos << 1 | flags, field(topic) + (b"\x00\x07" if qos else b"") + payload
+        ),
+        st.integers(0, 3),
+        st.sampled_from([0, 1, 8, 9]),
+        topics,
+        payloads,
+    ),
+    st.builds(
+        lambda name, qos: packet(0x82, b"\x00\x01" + field(name) + bytes((qos,))), topics, st.integers(0, 3)
+    ),
+    st.builds(lambda name: packet(0xA2, b"\x00\x02" + field(name)), topics),
+    st.sampled_from(
+        [packet(0x40, b"\x00\x01"), packet(0xC0), packet(0xE0), packet(0x20, b"\x00\x00"), packet(0x10)]
+    ),
+    st.binary(min_size=1, max_size=20),
+)
+
+
+@st.composite
+def mutated(draw, streams):
+    """A few bytes replaced, left out or put in."""
+    data = bytearray(draw(streams))
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 2))] = draw(st.binary(max_size=2))
+    return bytes(data)
+
+
+@st.composite
+def sliced(draw, data):
+    """Any pieces of it."""
+    cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=6)))
+    return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True) if a < b]
+
+
+quiet = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+
+
+@quiet
+@given(st.data(), st.lists(packets, max_size=6).map(b"".join))
+def test_any_packets_in_any_slices_after_a_good_connect(alarm, data, said):
+    world = World()
+    said = data.draw(mutated(st.just(world.connect() + said)))
+    world.serve(data.draw(sliced(said)), [world.connect(), packet(0xE0)])
+    alarm.silent()
+
+
+@quiet
+@given(st.data(), st.binary(max_size=60))
+def test_any_bytes_at_all(alarm, data, said):
+    World().serve(data.draw(sliced(said)))
+    alarm.silent()
+
+
+@quiet
+@given(
+    st.integers(0, 255),
+    st.builds("{}/{}/?{}".format, text() | st.just("localhost"), text() | st.just(DEVICE), text())
+    | st.builds("{}/registrations/{}/api-version=2019-03-31".format, text(), text()),
+    st.builds(lambda topic, payload: field(topic) + field(payload), topics, st.binary(max_size=20)),
+)
+def test_any_connect(alarm, flags, username, will):
+    world = World()
+    said = world.connect(flags, username, will if flags & 4 else b"")
+    world.serve([said, packet(0x30, field(EVENTS) + b"x")])
+    alarm.silent()
+
+
+def test_a_device_that_leaves_in_the_breath_in_which_it_came_has_left_in_good_order():
+    world, events = World(), []
+    world.hub.listen(events.append)
+    will = field(EVENTS) + field("gone")
+    world.serve([world.connect(0xC6, will=will) + packet(0x30, field(EVENTS) + b"hello") + packet(0xE0)])
+    assert [event["body"] for event in events if event["source"] == "Telemetry"] == ["hello"]
+
+
+def test_what_is_late_by_a_fault_is_not_sent_to_who_has_left(tmp_path, alarm):
+    with LiveHub(tmp_path) as hub:
+        hub.add(DEVICE)
+        hub.misbehave({"fault": "late", "seconds": 0.2}, {"fault": "stall", "seconds": 0.1})
+        sock = dial(hub)
+        assert sock.recv(4) == codec.connack(0)
+        sock.sendall(packet(0x82, b"\x00\x01" + field("$iothub/twin/res/#") + b"\x00"))
+        sock.sendall(packet(0x30, field("$iothub/twin/GET/?$rid=1")) + packet(0xE0))
+        assert sock.recv(1) == b""  # the hub has closed; what is late comes later
+        sock.close()
+        time.sleep(0.3)
+    alarm.silent()
+
+
+def dial(hub):
+    """A device that is connected, over TLS."""
+    parts = dict(pair.split("=", 1) for pair in hub.call("connection_string", DEVICE).split(";"))
+    sock = dial_plain(hub)
+    sock.sendall(connect(str(SasToken(f"localhost/devices/{DEVICE}", parts["SharedAccessKey"]))))
+    return sock
+
+
+def dial_plain(hub):
+    context = ssl.create_default_context(cafile=hub.info["caFile"])
+    plain = socket.create_connection(("127.0.0.1", hub.info["mqttPort"]))
+    return context.wrap_socket(plain, server_hostname="localhost")
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
+        live.add(DEVICE)
+        yield live
+
+
+@settings(quiet, max_examples=settings().max_examples // 4)
+@given(st.lists(packets, max_size=4).map(b"".join), st.booleans(), st.booleans())
+def test_the_same_over_tls(hub, alarm, said, known, rude):
+    sock = dial(hub) if known else dial_plain(hub)
+    with sock, contextlib.suppress(OSError):  # the hub may have closed
+        sock.sendall(said)
+        if rude:
+            os.write(sock.fileno(), b"no TLS at all")
+    alarm.silent()
+
+
+@settings(quiet, max_examples=settings().max_examples // 4)
+@given(st.binary(min_size=1, max_size=80))
+def test_bytes_that_are_no_tls(hub, alarm, said):
+    with socket.create_connection(("127.0.0.1", hub.info["mqttPort"])) as plain:
+        plain.sendall(said)
+    alarm.silent()
+
+
+def test_after_all_that_nobody_waits_and_the_hub_serves(hub, alarm):
+    eventually(lambda: hub.server._endpoint.waiting == 0)
+    with dial(hub) as sock:
+        assert sock.recv(4) == codec.connack(0, False)
+    alarm.silent()
+
+
+numbers = st.integers(-2, 10**13) | st.floats() | st.integers(-(10**400), 10**400)
+anything = st.none() | st.booleans() | numbers | text(3) | st.lists(st.integers(), max_size=1)
+rules = st.fixed_dictionaries(
+    {"fault": st.sampled_from(list(FAULTS)) | anything},
+    optional={
+        **dict.fromkeys(("share", "from", "until", "times"), numbers | anything),
+        **dict.fromkeys(("code", "bytes", "seconds", "status"), numbers),
+        "device": st.sampled_from(["*", "dev[", "[!]", DEVICE]) | anything,
+    },
+)
+
+
+@quiet
+@given(st.fixed_dictionaries({"rules": st.lists(rules, max_size=3)}, optional={"seed": anything}) | anything)
+def test_rules_of_faults_are_refused_or_can_be_followed(alarm, document):
+    try:
+        faults = load(json.dumps(document), lambda: 0.0)
+    except FaultError:
+        return
+    world = World(faults)
+    twin = packet(0x82, b"\x00\x01" + field("$iothub/twin/res/#") + b"\x00")
+    twin += packet(0x30, field("$iothub/twin/GET/?$rid=1")) + packet(0x32, field(EVENTS) + b"\x00\x07x")
+    world.serve([world.connect(), twin, packet(0xE0)])
+    alarm.silent()
+
+
+@given(st.text(max_size=30) | st.sampled_from(["[" * 5000, '{"rules":' + "9" * 5000 + "}"]))
+def test_a_file_of_rules_that_is_none_is_refused(content):
+    try:
+        load(content, lambda: 0.0)
+    except FaultError as error:
+        assert "\n" not in str(error)
