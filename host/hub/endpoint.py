@@ -109,8 +109,9 @@ class Connection:
         self._packet_id = 0
         self._device = ""  # its id, once it is known
         self._until_killed: int | None = None  # bytes
-        self._held: list[bytes] | None = None  # what is not sent while it is stalled
+        self._held: bytearray | None = None  # what is not sent while it is stalled
         self._behind: list[bytes] = []  # what lets the next message pass first
+        self._over = False
 
     # --- the core's Link
 
@@ -145,6 +146,7 @@ class Connection:
         """Drop the connection once what was said has been sent."""
         log.info("%s closed: %s", self._who, reason)
         self._session = None
+        self._over = True
         self._stream.close()
 
     # --- the connection's life
@@ -153,8 +155,8 @@ class Connection:
         """From the first byte to the last."""
         clean, reason = False, "the connection broke"
         try:
-            limit = await self._greet()
-            clean = await self._serve(limit)
+            limit, packets = await self._greet()
+            clean = await self._serve(limit, packets)
         except codec.ProtocolError as error:
             reason = f"the device broke the protocol: {error}"
             log.warning("%s: %s", self._who, reason)
@@ -171,11 +173,13 @@ class Connection:
             if session is not None:
                 session.end(clean, None if clean else reason)
                 self._ticker.touch()
+            self._over = True
             self._stream.close()
             with contextlib.suppress(ConnectionError, TimeoutError):
                 await asyncio.wait_for(self._stream.wait_closed(), CONNECT_S)
 
-    async def _greet(self) -> float:
+    async def _greet(self) -> tuple[float, Iterator[codec.Packet]]:
+        # The longest silence that it is allowed, and what it has said already.
         with self._endpoint.greeting(self._stream.abort):
             async with asyncio.timeout(CONNECT_S):
                 await self._stream.handshake()
@@ -184,14 +188,11 @@ class Connection:
                 while connect is None:
                     data = await self._stream.read(READ_BYTES)
                     if not data:
-                        return 0.0
+                        return 0.0, iter(())
                     packets = self._decoder.feed(data)
                     connect = next(packets, None)
         self._answer_connect(connect)
-        for packet in packets:
-            self._handle(packet)
-        self._ticker.touch()
-        return min(connect.keep_alive * 1.5 or MAX_KEEP_ALIVE_S, MAX_KEEP_ALIVE_S)
+        return min(connect.keep_alive * 1.5 or MAX_KEEP_ALIVE_S, MAX_KEEP_ALIVE_S), packets
 
     def _answer_connect(self, connect: codec.Connect) -> None:
         if connect.level != 4:
@@ -224,27 +225,30 @@ class Connection:
     def _begin_faults(self, faults: Faults) -> None:
         self._until_killed = faults.value("kill", self._device)
         if (seconds := faults.value("stall", self._device)) is not None:
-            self._held = []
+            self._held = bytearray()
             asyncio.get_running_loop().call_later(seconds, self._release)
 
     def _release(self) -> None:
-        held, self._held = self._held or [], None
-        for data in held:
-            self._write(data)
+        held, self._held = self._held, None
+        if held:
+            self._write(bytes(held))
 
-    async def _serve(self, limit: float) -> bool:
+    async def _serve(self, limit: float, packets: Iterator[codec.Packet]) -> bool:
         # Answers whether the device left by DISCONNECT.
         while self._session is not None:
+            for packet in packets:
+                if isinstance(packet, codec.Disconnect):
+                    return True
+                self._handle(packet)
+            self._ticker.touch()
+            if self._session is None:
+                break
             async with asyncio.timeout(limit):
                 data = await self._stream.read(READ_BYTES)
                 await self._stream.drain()
             if not data:
                 return False
-            for packet in self._decoder.feed(data):
-                if isinstance(packet, codec.Disconnect):
-                    return True
-                self._handle(packet)
-            self._ticker.touch()
+            packets = self._decoder.feed(data)
         return False
 
     def _handle(self, packet: codec.Packet) -> None:
@@ -270,8 +274,10 @@ class Connection:
                 self._write(codec.pingresp())
 
     def _write(self, data: bytes) -> None:
-        if self._held is not None:
-            self._held.append(data)
+        if self._over:
+            return  # what a fault made late
+        if self._held is not None and len(self._held) <= MAX_UNREAD:
+            self._held += data
             return
         if self._until_killed is not None:
             self._until_killed -= len(data)
@@ -279,7 +285,7 @@ class Connection:
                 self._stream.write(data[: self._until_killed])
                 self._stream.abort()
                 return
-        if self._stream.unsent > MAX_UNREAD:
+        if self._held is not None or self._stream.unsent > MAX_UNREAD:
             log.warning("%s does not read what it is sent; dropped", self._who)
             self._stream.abort()
             return
