@@ -133,7 +133,7 @@ def test_what_could_not_be_sent_outlives_a_restart_where_the_board_file_says_so(
     eventually(lambda: any("temperature: -20" in line for line in process.ask("read")))
     eventually(lambda: "queue: 5" in process.ask("status"))
     process.stop()
-    kept = [entry[2]["temp"] for entry in process.record("telemetry")]
+    kept = [entry[2]["temp"] for entry in process.record("telemetry")["messages"]]
     assert -20.0 in kept
     device.tell("sensor", temperature=30, humidity=50)
     hub.call("update_device", device.id, {**hub.call("get_device", device.id), "status": "enabled"})

@@ -129,7 +129,7 @@ def test_a_backlog_larger_than_its_share_keeps_the_newest():
     disk = Disk(disk=1000)
     disk.pass_time(4 * KEEP_MS)
     disk.perform(disk.driver.device.keep())
-    kept = [entry[2]["temp"] for entry in disk.records["telemetry"]]
+    kept = [entry[2]["temp"] for entry in disk.records["telemetry"]["messages"]]
     assert kept == list(range(disk.temperature - len(kept) + 1, disk.temperature + 1))
     assert 5 <= len(kept) and len(json.dumps(disk.records["telemetry"])) <= 1000
 
@@ -150,7 +150,7 @@ def test_nothing_is_written_over_before_it_was_read():
     second.perform(second.driver.device.keep())
     assert second.writes == 0
     second.driver.device.on_time(EPOCH + 7200, second.driver.now)
-    assert len(second.connect()) == len(first.records["telemetry"]) + second.temperature
+    assert len(second.connect()) == len(first.records["telemetry"]["messages"]) + second.temperature
 
 
 def test_a_disk_that_takes_nothing_is_tried_again():
@@ -164,7 +164,7 @@ def test_a_disk_that_takes_nothing_is_tried_again():
 
 
 def test_a_record_of_another_program_is_dropped_and_said():
-    disk = Disk({"telemetry": [["x"], 7]})
+    disk = Disk({"telemetry": {"messages": [["x"], 7]}})
     assert disk.driver.device.telemetry.queue == []
     disk.driver.step()
     assert disk.driver.said("it is dropped")

@@ -4,3 +4,12 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+import pytest
+from scripted import Authority
+
+
+@pytest.fixture(scope="session")
+def some_authority():
+    """An authority's certificate, PEM."""
+    return Authority().pem

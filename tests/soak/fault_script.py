@@ -23,6 +23,7 @@ LIMITS = {"offline": 105.1, "connecting": 0.1, "syncing": 60.1}
 # Methods of Life, the more frequent ones twice.
 FAULTS = "power restart network refused cut acknowledgements flash sensor messages messages".split()
 POWER = ("power", "restart")
+EMPTY = {"messages": ()}
 ERROR = b'{"errorCode": 503, "message": "try later"}'
 
 
@@ -96,7 +97,7 @@ class Life:
     def power(self):
         """The power goes."""
         self.dropped += self._dropped()
-        kept = {entry[2]["temp"] for entry in self.board.disk.get("telemetry") or ()}
+        kept = {entry[2]["temp"] for entry in (self.board.disk.get("telemetry") or EMPTY)["messages"]}
         self.lost_with_power |= {json.loads(entry[2])["temp"] for entry in self._queue()} - kept
         self.board.power_off()
         return self.board.power_on

@@ -11,8 +11,8 @@ was written may come again after one, as QoS 1 allows. The write budget: none as
 messages get through, at most 150 a day while they do not (144, and the restarts of the
 link policy), and one to remove the record once all of it has been sent.
 
-The record is ``[[component, UTC or null, values], …]``, oldest first; of a backlog
-larger than the disk's share the newest part is kept.
+The record is ``{"messages": [[component, UTC or null, values], …]}``, oldest first; of a
+backlog larger than the disk's share the newest part is kept.
 """
 
 import json
@@ -44,8 +44,8 @@ class Backlog:
         if record is None:
             return
         try:
-            entries = [_entry(item, self._clock, now) for item in record]
-        except (TypeError, ValueError):
+            entries = [_entry(item, self._clock, now) for item in record["messages"]]
+        except (KeyError, TypeError, ValueError):
             self._say("error", "the telemetry that was kept is not as this program writes it; it is dropped")
             return
         self._telemetry.queue[:0] = entries
@@ -77,7 +77,7 @@ class Backlog:
             if size > self._largest:
                 break
             entries.append((component, None if moment is None else self._clock.utc(moment), json.loads(body)))
-        self._act("store", "telemetry", entries[::-1])
+        self._act("store", "telemetry", {"messages": entries[::-1]})
 
     def on_stored(self, error):
         """The record is on the disk; if it is not, the next attempt writes it."""

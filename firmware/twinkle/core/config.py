@@ -56,6 +56,14 @@ def seconds(frequency):
     return value
 
 
+def read(config_id, frequency):
+    """The configuration of these two; BadRequest says what is wrong with them."""
+    if isinstance(config_id, bool) or not isinstance(config_id, (int, str)):
+        raise BadRequest("configId must be a whole number or a text")
+    seconds(frequency)
+    return {"configId": config_id, "sendFrequency": frequency}
+
+
 class Config:
     """The applied configuration and the one on its way.
 
@@ -91,7 +99,7 @@ class Config:
         if offer == self._rejected:
             return
         try:
-            candidate = self._read(*offer)
+            candidate = read(*offer)
         except BadRequest as error:
             self._settle("Rejected", error.text)
             self._rejected = offer
@@ -123,12 +131,6 @@ class Config:
         patch = missing(wanted, reported)
         if patch:
             self._report(patch, None)
-
-    def _read(self, config_id, frequency):
-        if isinstance(config_id, bool) or not isinstance(config_id, (int, str)):
-            raise BadRequest("configId must be a whole number or a text")
-        seconds(frequency)
-        return {"configId": config_id, "sendFrequency": frequency}
 
     def _fire(self, event):
         step = TABLE.get((self.state, event))

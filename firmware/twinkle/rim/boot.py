@@ -14,19 +14,35 @@ A device's directory holds
 
 import os
 
-from ..core import safe_mode
-from ..core.connection_string import parse
+from ..core import config, safe_mode
+from ..core.connection_string import check_host, check_id, parse
 from ..core.device import Device
 from ..core.document import decode
-from ..core.errors import BadRequest, Held, SetupError
+from ..core.errors import BadRequest, HardwareError, Held, SetupError
 from . import compat
-from .log import Log
+from .log import LEVELS, Log, plain
 from .runner import Runner
 from .store import LARGEST, Store
 from .terminal import Terminal
 
 # Nobody needs them once the device is built; a Pico W has better use for what they take.
 FOR_THE_START = (__name__, "twinkle.core.connection_string")
+# What is read here; the rest is the port's.
+BOARD = (
+    ("port", str),
+    ("app", str),
+    ("log", str),
+    ("keepAlive", int),
+    ("information", dict),
+    ("telemetry", dict),
+    ("sensor", dict),
+    ("led", dict),
+    ("console", dict),
+    ("hold", dict),
+    ("clockOffset", int),
+)
+CREDENTIALS = (("connectionString", str), ("wifi", dict))
+LONGEST_KEEP_ALIVE = 65535  # MQTT 3.1.1, section 3.1.2.10
 
 
 def boot(directory, state=None):
@@ -37,16 +53,29 @@ def boot(directory, state=None):
     """
     if _take(directory + "/hold"):
         raise Held("no program until the next restart")
-    settings = _read(directory, "board.json")
-    kind = _load(settings, "port").Port
-    if kind.held(settings):
-        raise Held("no program, since the hold pin is connected to ground")
-    credentials = _read(directory, "credentials.json")
+    settings = _read(directory, "board.json", BOARD)
+    kind = _load(settings, "port", "Port")
+    credentials = _read(directory, "credentials.json", CREDENTIALS)
     wifi = credentials.get("wifi") or {}
-    port = kind(settings, directory, wifi)
+    try:
+        wifi = {name: wifi[name] + "" for name in ("ssid", "password")} if wifi else {}
+    except (KeyError, TypeError):
+        raise SetupError(
+            "credentials.json has no wifi that can be used", "prepare the device again"
+        ) from None
+    try:
+        if kind.held(settings):
+            raise Held("no program, since the hold pin is connected to ground")
+        port = kind(settings, directory, wifi)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        text = "board.json has a mistake (%s: %s)" % (type(error).__name__, error)
+        raise SetupError(text, "check it (twinkle boards check)") from None
     starts = port.count_start()
     terminal = Terminal(port)
-    log = Log(terminal.note if port.log_on_console else print, port.ticks, settings.get("log", "info"))
+    level = settings.get("log") or "info"
+    if level not in LEVELS:
+        raise SetupError("log in board.json is none of " + ", ".join(LEVELS), "use info")
+    log = Log(terminal.note if port.log_on_console else print, port.ticks, level)
     who = parse(_need(credentials, "connectionString", "credentials.json"))
     log.hide(credentials["connectionString"])
     log.hide(wifi.get("password"))
@@ -57,24 +86,36 @@ def boot(directory, state=None):
     except OSError:
         raise SetupError("the CA file is missing", "give the device the hub's CA file (--ca-file)") from None
     own = (directory + "/device.pem", directory + "/device.key") if who.certified else None
-    waiting = settings.get("telemetry", {})
-    store = Store(state or directory + "/state", log.say, max(LARGEST, waiting.get("disk", 0)))
-    chosen = store.load("wifi")
+    waiting = settings.get("telemetry") or {}
+    if not all([isinstance(number, int) and number > 0 for number in waiting.values()]):
+        raise SetupError("telemetry in board.json holds what is no number", "use capacity and disk")
+    try:
+        store = Store(state or directory + "/state", log.say, max(LARGEST, waiting.get("disk", 0)))
+    except HardwareError as error:
+        raise SetupError(error.text, error.remedy) from None
+    chosen = store.load("wifi", lambda record: record["ssid"] + record["password"] + "")
     if chosen:
         log.hide(chosen["password"])
-        port.join(chosen["ssid"], chosen["password"])
-    keep_alive = settings.get("keepAlive", 60)
-    information = dict(settings.get("information", {}))
+        try:
+            port.join(chosen["ssid"], chosen["password"])
+        except HardwareError as error:
+            log.say("warning", "the network chosen on the console is not used: %s" % error)
+    keep_alive = settings.get("keepAlive") or 60
+    if not 0 < keep_alive <= LONGEST_KEEP_ALIVE:
+        raise SetupError("keepAlive in board.json is not from 1 to %d" % LONGEST_KEEP_ALIVE, "use 60")
+    information = dict(settings.get("information") or {})
     if port.unique_id():
         information.setdefault("serialNumber", port.unique_id())
     safe = starts > safe_mode.AFTER
     if safe:
         log.say("error", "safe mode: " + safe_mode.reason(starts))
         store.put_aside("config")
-    app = safe_mode.application(starts) if safe else _load(settings, "app").app
+    app = safe_mode.application(starts) if safe else _load(settings, "app", "app")
 
     def make(identity, now):
-        records = {name: store.load(name) for name in ("config", "reboot", "telemetry")}
+        records = {"config": store.load("config", _configuration)}
+        for name in ("reboot", "telemetry"):
+            records[name] = store.load(name)
         device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
         if safe:
             device.board.led.blink(safe_mode.BLINK_S)
@@ -83,13 +124,16 @@ def boot(directory, state=None):
     if not who.assigned:
         from ..core.provision import Onboarding
 
-        device = Onboarding(who, store.load("assigned"), make, app.model_id, port.random)
+        assigned = store.load(
+            "assigned", lambda record: (check_host(record["hub"]), check_id(record["deviceId"]))
+        )
+        device = Onboarding(who, assigned, make, app.model_id, port.random)
     else:
         device = make(who, port.ticks())
     compat.unload(*FOR_THE_START)
     try:
         return Runner(device, port, store, log, terminal, compat.load_umqtt(), roots, own, keep_alive)
-    except compat.SOCKET_ERRORS as error:
+    except compat.SOCKET_ERRORS + (TypeError,) as error:  # TypeError: no text at all, or none in ASCII
         files = "ca.pem, device.pem or device.key" if own else "the CA file"
         raise SetupError("%s cannot be used (%s)" % (files, error), "they must hold PEM") from None
 
@@ -102,16 +146,26 @@ def _take(path):
     return True
 
 
-def _read(directory, name):
+def _configuration(record):
+    return config.read(record["configId"], record["sendFrequency"])
+
+
+def _read(directory, name, kinds):
     try:
         with open(directory + "/" + name, "rb") as file:
             content = decode(file.read())
     except OSError:
         raise SetupError("%s is missing in %s/" % (name, directory), "prepare the device again") from None
     except BadRequest:
-        raise SetupError("%s is not JSON" % name, "prepare the device again") from None
+        raise SetupError("%s is not JSON that can be used" % name, "prepare the device again") from None
     if not isinstance(content, dict):
         raise SetupError("%s is not a JSON object" % name, "prepare the device again")
+    for key, kind in kinds:
+        value = content.get(key)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise SetupError(
+                "%s in %s has a value of the wrong kind" % (key, name), "prepare the device again"
+            )
     return content
 
 
@@ -121,13 +175,15 @@ def _need(content, key, name):
     return content[key]
 
 
-def _load(settings, key):
+def _load(settings, key, what):
     # __import__ gives the outermost package; MicroPython has no importlib.
     name = _need(settings, key, "board.json")
     try:
         module = __import__(name)
         for part in name.split(".")[1:]:
             module = getattr(module, part)
-    except (ImportError, AttributeError) as error:
-        raise SetupError("%s %s cannot be loaded (%s)" % (key, name, error), "check board.json") from None
-    return module
+        return getattr(module, what)
+    except Exception as error:
+        # A file of somebody else's may fail in any way.
+        text = plain("%s %s cannot be loaded (%s: %s)" % (key, name, type(error).__name__, error))
+        raise SetupError(text, "check board.json") from None

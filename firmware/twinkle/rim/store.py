@@ -5,7 +5,7 @@ hex on the second. A new version is written to a file beside it, pushed to the
 disk and renamed over the old one, which both littlefs and Linux do in one step.
 A power cut leaves the old record or the new one.
 
-A record that does not match its checksum is put aside as ``NAME.bad``, counted
+A record that does not match its checksum, or cannot be used, is put aside as ``NAME.bad``, counted
 and treated as absent. Writing what is already there is left out, since flash
 wears: a Pico's holds about 100,000 erases a block.
 """
@@ -13,7 +13,7 @@ wears: a Pico's holds about 100,000 erases a block.
 import json
 import os
 
-from ..core.errors import HardwareError
+from ..core.errors import HardwareError, TwinkleError
 from . import compat
 
 LARGEST = 4096  # bytes of one record
@@ -37,8 +37,11 @@ class Store:
                     "the directory %s cannot be made (%s)" % (directory, error), "check the disk"
                 ) from None
 
-    def load(self, name):
-        """The record, or None when there is none."""
+    def load(self, name, use=None):
+        """The record, or None when there is none.
+
+        ``use(record)`` may refuse it, by an error, as a damaged one.
+        """
         path = self._path(name)
         try:
             with open(path, "rb") as file:
@@ -50,13 +53,24 @@ class Store:
             if int(mark, 16) != compat.crc32(body):
                 raise ValueError
             record = json.loads(body)
-        except ValueError:
+            if not isinstance(record, dict):
+                raise ValueError
+            if use:
+                use(record)
+        except (ValueError, RuntimeError, KeyError, TypeError, TwinkleError):
+            # RuntimeError: nested deeper than the parser can go.
             self.corrupt += 1
-            os.rename(path, path + ".bad")
-            self._say("error", "record %s was damaged; it is kept as %s.bad" % (name, name))
+            self._say("error", "record %s was damaged; %s" % (name, self._keep(path)))
             return None
         self._known[name] = body
         return record
+
+    def _keep(self, path):
+        try:
+            os.rename(path, path + ".bad")
+        except OSError as error:
+            return "it cannot be put aside (%s)" % error
+        return "it is kept as %s.bad" % path.rpartition("/")[2]
 
     def save(self, name, record):
         """Write ``record``; None removes it. Raises HardwareError and keeps the old one if it cannot."""
