@@ -4,6 +4,7 @@ A board file says what is wired to which pin; the file of its ``hardware`` says
 which pins there are. A mistake is refused with the name of the member or pin.
 """
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -55,11 +56,13 @@ LIMITS = {"keepAlive": (10, 1767), "watchdog": (3000, 8388)}
 def find(board: str) -> Path:
     """The board file of that name or path; Failure when there is none."""
     for path in (BOARDS / f"{board}.json", Path(board)):
-        if path.is_file():
-            return path
+        with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+            if path.is_file():
+                return path
     known = ", ".join(sorted(path.stem for path in BOARDS.glob("*.json")))
     raise Failure(
-        f"there is no board {board}; known are {known}, or give the path of a board file", NOT_FOUND
+        f"there is no board {' '.join(board.split())}; known are {known}, or give the path of a board file",
+        NOT_FOUND,
     )
 
 
@@ -68,7 +71,7 @@ def load(board: str) -> dict[str, Any]:
     path = find(board)
     try:
         settings = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the board file {path} cannot be read: {error}") from None
     wrong = problems(settings)
     if wrong:
@@ -121,7 +124,7 @@ def hardware_of(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _pin_problems(settings: dict[str, Any]) -> list[str]:
     file = BOARDS / "hardware" / f"{settings['hardware']}.json"
-    if not file.is_file():
+    if settings["hardware"] not in [path.stem for path in file.parent.glob("*.json")]:
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.json")))
         return [f"the hardware {settings['hardware']!r} is not known; there is {known}"]
     hardware = hardware_of(settings)
@@ -171,7 +174,7 @@ def check(board: str, as_json: bool) -> None:
     path = find(board)
     try:
         wrong = problems(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         wrong = [f"it cannot be read: {error}"]
     if as_json:
         click.echo(json.dumps({"file": str(path), "problems": wrong}))

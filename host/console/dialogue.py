@@ -9,6 +9,7 @@ from typing import Any
 from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, Failure
 from .line import Gone, Line
 
+LONGEST_LINE = 65536  # bytes; what a device answers has some thousand
 EXIT_CODES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 429: NOT_ONLINE, 503: NOT_ONLINE, 504: NOT_ONLINE}
 
 
@@ -77,6 +78,7 @@ class Dialogue:
     def _read(self) -> list[str]:
         self._rest += self._line.read()
         *whole, self._rest = self._rest.split(b"\n")
+        self._rest = self._rest[-LONGEST_LINE:]
         return [line.decode(errors="replace").strip() for line in whole]
 
 
@@ -87,9 +89,26 @@ def _answer(text: str) -> Answer | None:
         return None
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return Answer(document) if isinstance(document, dict) and "ok" in document else None
+    return Answer(document) if isinstance(document, dict) and _whole(document) else None
+
+
+def _whole(document: dict[str, Any]) -> bool:
+    # What a board that is broken, or another program, says may look much the same.
+    if document.get("ok") is True:
+        result = document.get("result")
+        return result is None or isinstance(result, dict) or _lines(result)
+    return (
+        document.get("ok") is False
+        and isinstance(document.get("code"), int)
+        and isinstance(document.get("error"), str)
+        and isinstance(document.get("result", {}), dict)
+    )
+
+
+def _lines(result: Any) -> bool:
+    return isinstance(result, list) and all(isinstance(line, str) for line in result)
 
 
 def _shown(value: Any) -> str:

@@ -5,7 +5,6 @@ name the part that is wrong and never its value.
 """
 
 import base64
-import binascii
 import datetime
 import json
 import socket
@@ -116,14 +115,14 @@ def check(
 def _check_key(text: str) -> None:
     try:
         key = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's among them
         raise Failure("SharedAccessKey is not base64; copy the key again, with its closing =") from None
     if len(key) < SHORTEST_KEY:
         raise Failure("SharedAccessKey is missing or too short; copy the key again, all of it")
 
 
 def _check_wifi(ssid: str, password: str) -> None:
-    if not 1 <= len(ssid.encode()) <= LONGEST_SSID:
+    if not 1 <= len(ssid.encode(errors="surrogatepass")) <= LONGEST_SSID:
         raise Failure(f"a Wi-Fi network's name has 1 to {LONGEST_SSID} bytes")
     if password and len(password) not in PASSPHRASE:
         raise Failure("a Wi-Fi password has 8 to 63 characters; an open network has none")

@@ -111,7 +111,8 @@ def local_hub(state: str | None) -> Hub | None:
     directory = Path(state) if state else _current()
     try:
         info = json.loads((directory / "hub.json").read_text())
-        return Hub(info["serviceConnectionString"], info["caFile"], info["mqttPort"])
+        text, ca_file = info["serviceConnectionString"] + "", info["caFile"] + ""
+        return Hub(text, ca_file, info["mqttPort"])
     except FileNotFoundError:
         if state:
             raise Failure(
@@ -119,7 +120,7 @@ def local_hub(state: str | None) -> Hub | None:
                 NOT_FOUND,
             ) from None
         return None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Failure(f"{directory}/hub.json cannot be read ({error}); restart the hub") from None
 
 
@@ -135,8 +136,9 @@ def _host(connection_string: str) -> str:
 
 
 def _check(connection_string: str) -> None:
+    parts = Hub(connection_string).parts
     for name in ("HostName", "SharedAccessKeyName", "SharedAccessKey"):
-        if f"{name}=" not in connection_string:
+        if not parts.get(name):
             raise Failure(
                 f"the service connection string has no {name}; copy it whole, from a shared access policy of the hub",
                 REFUSED,
