@@ -7,8 +7,10 @@ are run by ``tests/core/on_micropython.py`` in one process.
 """
 
 import sys
+import time
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 HERE = Path(__file__).resolve().parent
@@ -18,12 +20,29 @@ for place in (HERE, HERE.parent / "firmware", HERE.parent / "host", HERE.parent 
 from places import MICROPYTHON, need, run_micropython  # noqa: E402
 
 STORY_ROOM = HERE / "core"
+SOAK_EXAMPLES = 2000  # of each property that names no number of its own
 sys.path.insert(0, str(STORY_ROOM))
 
 
 def pytest_addoption(parser):
-    parser.addoption("--soak", action="store_true", help="the long form of the tests in tests/soak")
-    parser.addoption("--seed", type=int, help="only this seed of the fault scripts")
+    parser.addoption("--soak", action="store_true", help="the long form of tests/soak and of random inputs")
+    parser.addoption("--seed", type=int, help="only this seed of what goes by seeds")
+
+
+def pytest_configure(config):
+    hypothesis.settings.register_profile("soak", max_examples=SOAK_EXAMPLES, deadline=None)
+    if config.getoption("soak"):
+        hypothesis.settings.load_profile("soak")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    begun = time.monotonic()
+    yield
+    hostile = getattr(item.obj, "is_hypothesis_test", False) if hasattr(item, "obj") else False
+    if hostile and item.config.getoption("soak"):
+        line = f"{item.name}: {time.monotonic() - begun:.1f} s"
+        item.user_properties.append(("measured", line))
 
 
 class MicroPythonStory(pytest.Item):
