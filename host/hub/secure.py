@@ -112,19 +112,19 @@ class SecureStream:
         await self._writer.wait_closed()
 
     def certificate(self, authorities: Mapping[str, str]) -> Certificate | None:
-        """The client's certificate and which of the authorities (name to PEM) vouch for it; None without one."""
-        leaf = self._tls.get_peer_certificate(as_cryptography=True)
-        if leaf is None:
-            return None
-        names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        # SSL_get_peer_cert_chain(3): a server's chain does not hold the leaf.
-        sent = self._tls.get_peer_cert_chain(as_cryptography=True) or []
-        between = [certificate for certificate in sent if certificate != leaf]
-        return Certificate(
-            (leaf.fingerprint(hashes.SHA1()).hex(), leaf.fingerprint(hashes.SHA256()).hex()),
-            str(names[0].value) if names else None,
-            tuple(name for name, pem in authorities.items() if _vouches(pem, leaf, between)),
-        )
+        """The client's certificate and which of the authorities (name to PEM) vouch for it; None without one.
+
+        TlsFailed when it is none: OpenSSL lets pass what breaks the rules of X.509 (RFC 5280).
+        """
+        try:
+            leaf = self._tls.get_peer_certificate(as_cryptography=True)
+            if leaf is None:
+                return None
+            # SSL_get_peer_cert_chain(3): a server's chain does not hold the leaf.
+            sent = self._tls.get_peer_cert_chain(as_cryptography=True) or []
+            return _shown(leaf, [certificate for certificate in sent if certificate != leaf], authorities)
+        except (ValueError, x509.InvalidVersion):
+            raise TlsFailed("the client certificate cannot be read") from None
 
     async def _feed(self) -> bool:
         data = await self._reader.read(READ_BYTES)
@@ -149,9 +149,20 @@ def is_certificate(pem: str) -> bool:
     """Whether a text is a PEM certificate."""
     try:
         x509.load_pem_x509_certificate(pem.encode())
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return False
     return True
+
+
+def _shown(
+    leaf: x509.Certificate, between: list[x509.Certificate], authorities: Mapping[str, str]
+) -> Certificate:
+    names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return Certificate(
+        (leaf.fingerprint(hashes.SHA1()).hex(), leaf.fingerprint(hashes.SHA256()).hex()),
+        str(names[0].value) if names else None,
+        tuple(name for name, pem in authorities.items() if _vouches(pem, leaf, between)),
+    )
 
 
 def _vouches(pem: str, leaf: x509.Certificate, between: list[x509.Certificate]) -> bool:

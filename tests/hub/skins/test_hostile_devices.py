@@ -5,6 +5,7 @@ The endpoint's own tasks run, over a stream that is simulated and, last, over TL
 
 import asyncio
 import contextlib
+import datetime
 import json
 import os
 import random
@@ -14,8 +15,13 @@ import time
 
 import pytest
 from azure.iot.hub.sastoken import SasToken
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from OpenSSL import crypto
 from packets import field, packet
 from stage import token
 
@@ -24,6 +30,7 @@ from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
 from twinkle_host.hub.endpoint import Connection, Endpoint
 from twinkle_host.hub.faults import FAULTS, FaultError, load
 from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.secure import SecureStream, TlsFailed
 from twinkle_host.hub.ticker import Ticker
 
 DEVICE = "dev1"
@@ -271,6 +278,54 @@ def test_after_all_that_nobody_waits_and_the_hub_serves(hub, alarm):
     with dial(hub) as sock:
         assert sock.recv(4) == codec.connack(0, False)
     alarm.silent()
+
+
+def _issue():
+    key = ec.generate_private_key(ec.SECP256R1())
+    kinds = (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.COUNTRY_NAME)
+    name = x509.Name(
+        [x509.NameAttribute(kind, text) for kind, text in zip(kinds, ("dev1", "é", "DE"), strict=True)]
+    )
+    day = datetime.datetime(2026, 1, 1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 5, day, day + datetime.timedelta(days=1))
+    return builder.sign(key, hashes.SHA256())
+
+
+CERTIFICATE = _issue()
+
+
+class Shown:
+    """What OpenSSL has of a handshake in which ``certificate`` was shown."""
+
+    def __init__(self, certificate):
+        self.certificate = certificate
+
+    def get_peer_certificate(self, as_cryptography):
+        return self.certificate.to_cryptography()
+
+    def get_peer_cert_chain(self, as_cryptography):
+        return [self.certificate.to_cryptography()]
+
+
+@pytest.mark.filterwarnings("ignore:Attribute's length")
+@settings(quiet)
+@given(st.lists(st.tuples(st.integers(0, 199), st.integers(0, 255)), max_size=3))
+def test_any_certificate_that_openssl_lets_pass(changes):
+    data = bytearray(CERTIFICATE.public_bytes(serialization.Encoding.DER))
+    for at, value in changes:
+        data[at] = value
+    try:
+        shown = crypto.load_certificate(crypto.FILETYPE_ASN1, bytes(data))
+    except crypto.Error:
+        return  # it does not
+    stream = SecureStream.__new__(SecureStream)
+    stream._tls = Shown(shown)
+    pem = CERTIFICATE.public_bytes(serialization.Encoding.PEM).decode()
+    try:
+        found = stream.certificate({"factory": pem})
+    except TlsFailed:
+        return
+    assert len(found.thumbprints) == 2 and (found.common_name is None or isinstance(found.common_name, str))
 
 
 numbers = st.integers(-2, 10**13) | st.floats() | st.integers(-(10**400), 10**400)
