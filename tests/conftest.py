@@ -20,7 +20,7 @@ for place in (HERE, HERE.parent / "firmware", HERE.parent / "host", HERE.parent 
 from places import MICROPYTHON, need, run_micropython  # noqa: E402
 
 STORY_ROOM = HERE / "core"
-SOAK_EXAMPLES = 2000  # of each property that names no number of its own
+SOAK_EXAMPLES = 1000  # of each property that names no number of its own
 sys.path.insert(0, str(STORY_ROOM))
 
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from places import PRIVATE, ROOT, run_micropython
 
-SHORT, FULL = (6, 400), (150, 2000)  # seeds, turns of the loop each
+SHORT, FULL = (6, 400), (40, 1500)  # seeds, turns of the loop each
 HEAP = "256k"
 FOLDERS = [ROOT / "tests" / "core", ROOT / "tests" / "rim"]
 LARGEST_DIFFERENCE = 48 * 1024  # bytes: a console that is loaded, full queues, a twin

@@ -6,7 +6,7 @@ import pytest
 from hostile import Life, Newcomer
 from places import ROOT, run_micropython
 
-SHORT, FULL = 10, 1500  # seeds of each kind
+SHORT, FULL = 10, 400  # seeds of each kind
 INPUTS = 300
 PROGRAM = """
 import gc
