@@ -12,7 +12,7 @@ import random
 from driver import CONNECTION, EPOCH, FACTS, KEY
 
 from twinkle import App
-from twinkle.core import identity
+from twinkle.core.connection_string import parse
 from twinkle.core.console import MOST_WAITING, Console
 from twinkle.core.device import Device
 from twinkle.core.errors import BadRequest, HardwareError
@@ -174,7 +174,7 @@ class Life:
         self.device.on_time(EPOCH, 0)
 
     def make(self):
-        return Device(application(self.chance), identity.parse(CONNECTION), {}, lambda: 0.5)
+        return Device(application(self.chance), parse(CONNECTION), {}, lambda: 0.5)
 
     def live(self, inputs=INPUTS):
         """So many things happen; what goes wrong is told with the seed and the input's number."""
@@ -309,7 +309,7 @@ class Newcomer(Life):
     """The same, before it is told its hub: the provisioning service is the hostile one."""
 
     def make(self):
-        registration = identity.parse(REGISTRATION)
+        registration = parse(REGISTRATION)
         build = lambda who, now: Device(application(self.chance), who, {}, lambda: 0.5, now=now)  # noqa: E731
         return Onboarding(registration, None, build, "dtmi:twinkle:Echo;1", lambda: 0.5)
 

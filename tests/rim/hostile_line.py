@@ -13,7 +13,7 @@ import sys
 from driver import CONNECTION, EPOCH
 from hostile import LINES, RESTARTS, Chance, application, topic
 
-from twinkle.core import identity
+from twinkle.core.connection_string import parse
 from twinkle.core.device import Device
 from twinkle.ports.contract import Port as Contract
 from twinkle.rim import compat, log, terminal
@@ -168,18 +168,18 @@ class Hostile:
         self.turns = 0
         compat.Connection = self.connect
         compat.tls_context = lambda roots, own: None
-        compat.answers = lambda host, port, ms: bool(chance.below(2))
-        compat.lookup = lambda host: "127.0.0.1"
+        compat.answers = lambda host, port, ms, look_up: bool(chance.below(2))
+        compat.look_up = lambda host, port: [(2, 1, 0, "", ("127.0.0.1", port))]
         self.log = log.Log(lambda line: self.terminal.note(line), self.port.ticks)
         self.terminal = terminal.Terminal(self.port)
         self.store = Store(folder, self.log.say)
         self.store.clear()
-        device = Device(application(chance), identity.parse(CONNECTION), {}, self.port.random, now=0)
+        device = Device(application(chance), parse(CONNECTION), {}, self.port.random, now=0)
         self.runner = Runner(
             device, self.port, self.store, self.log, self.terminal, compat.load_umqtt(), b"", None, 60
         )
 
-    def connect(self, host, port, *_):
+    def connect(self, addresses, context, host, *_):
         self.port.work(50)
         if not self.chance.below(20):
             raise OSError(111)

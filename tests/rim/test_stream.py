@@ -32,7 +32,7 @@ def line(monkeypatch):
     def make(data=b"\x50"):
         endless = Endless(data)
         monkeypatch.setattr(compat, "Connection", lambda *_: endless)
-        made = stream.Stream(None, endless.ticks, endless.idle, 65536)
+        made = stream.Stream(None, endless.ticks, endless.idle, lambda host, port: [], 65536)
         made.connect(("hub", 8883))
         return endless, made
 

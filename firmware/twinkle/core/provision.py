@@ -233,7 +233,9 @@ class Onboarding:
                 self._again += PROVISION_AGAIN
                 self._hand_over(self._provisioner(), now)
                 # Before the device acts: what it asks the rim for would be answered to the other.
-                return [("say", "warning", "the hub cannot be reached; asking the provisioning service again")]
+                return [
+                    ("say", "warning", "the hub cannot be reached; asking the provisioning service again")
+                ]
             return turn.step(now)
         actions = turn.step(now)
         if turn.assigned:
