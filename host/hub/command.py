@@ -57,7 +57,10 @@ def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quie
     from .store import StoreError
 
     names = ("localhost", *host_name)
-    rules = faults.read_text() if faults else None
+    try:
+        rules = faults.read_text() if faults else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{faults} cannot be read: {error}") from None
     settings = Settings(state or default_hub_state(), bind, port, rest_port, names, throttle, rules)
     try:
         asyncio.run(_serve(settings, as_json))

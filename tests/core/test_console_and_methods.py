@@ -5,6 +5,8 @@ import json
 from driver import Driver, Session
 
 from apps.environment import app
+from twinkle import App
+from twinkle.core.methods import DEADLINE_MS
 
 # The verb's line, the method, its payload; what both must come to.
 SAME = (
@@ -82,3 +84,23 @@ def test_each_verb_and_its_method_do_the_same_and_refuse_the_same():
 
 def test_the_table_knows_every_method_of_the_application():
     assert set(app.methods) | {"nothing"} == set([method for _, method, _ in SAME])
+
+
+def test_the_late_answer_of_one_call_is_not_that_of_the_next():
+    app = App()
+
+    @app.method("wait")
+    def wait(board, payload):
+        yield payload
+        yield "after %d s" % payload
+
+    session = Session(app=app)
+    device = session.driver.device
+    session.type("call wait 30", now=0)
+    device.step(DEADLINE_MS)
+    assert session.listen(DEADLINE_MS)[-1].startswith("err 504")
+    session.type("call wait 10", now=26000)
+    device.step(26000)
+    for now in range(26000, 40000, 500):
+        device.step(now)
+    assert session.listen(40000) == ["status: 200", "payload: after 10 s", "ok"]

@@ -41,6 +41,7 @@ class Verbs:
     def __init__(self, device, console):
         self._device = device
         self._console = console
+        self._calls = 0
 
     def do_help(self, rest, now):
         return ["%-48s %s" % line for line in HELP]
@@ -117,7 +118,10 @@ class Verbs:
         name, _, payload = rest.partition(" ")
         if not name:
             raise BadRequest("call needs a method's name; type methods")
-        self._whole().methods.call(name, "console", payload.strip().encode(), now, self._answer)
+        self._calls += 1
+        # An id that no hub can send, and of its own: an earlier call may still be going on.
+        rid = ("console", self._calls)
+        self._whole().methods.call(name, rid, payload.strip().encode(), now, self._answer)
 
     def _answer(self, rid, status, body):
         payload = json.loads(body)
