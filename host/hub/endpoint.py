@@ -15,6 +15,7 @@ from OpenSSL import SSL
 from . import codec
 from .core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
 from .faults import Faults
+from .patience import Patience
 from .secure import SecureStream, TlsFailed
 from .ticker import Ticker
 
@@ -112,6 +113,7 @@ class Connection:
         self._held: bytearray | None = None  # what is not sent while it is stalled
         self._behind: list[bytes] = []  # what lets the next message pass first
         self._over = False
+        self._patience: Patience | None = None
 
     # --- the core's Link
 
@@ -170,6 +172,8 @@ class Connection:
             log.debug("%s is gone: %s", self._who, error)
         finally:
             session, self._session = self._session, None
+            if self._patience is not None:
+                self._patience.stop()
             if session is not None:
                 session.end(clean, None if clean else reason)
                 self._ticker.touch()
@@ -235,6 +239,7 @@ class Connection:
 
     async def _serve(self, limit: float, packets: Iterator[codec.Packet]) -> bool:
         # Answers whether the device left by DISCONNECT.
+        self._patience = Patience(limit, self._stream.abort)
         while self._session is not None:
             for packet in packets:
                 if isinstance(packet, codec.Disconnect):
@@ -243,11 +248,13 @@ class Connection:
             self._ticker.touch()
             if self._session is None:
                 break
-            async with asyncio.timeout(limit):
-                data = await self._stream.read(READ_BYTES)
-                await self._stream.drain()
+            data = await self._stream.read(READ_BYTES)
+            await self._stream.drain()
+            if self._patience.over:
+                raise TimeoutError
             if not data:
                 return False
+            self._patience.renew()
             packets = self._decoder.feed(data)
         return False
 
