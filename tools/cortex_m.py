@@ -24,6 +24,7 @@ CHUNK = 1024
 ABSENT = ("dht", "network", "ntptime", "os", "select", "socket", "time", "tls")
 STAND_IN = "sleep_ms = ticks_ms = ticks_diff = None"
 OTHERS = ("twinkle.ports.rpi",)  # for CPython
+NOT_TOLD = (STORIES / "conftest.py", STORIES / "on_micropython.py")  # what tells them elsewhere
 
 BOARD = """
 import gc, io, sys, vfs
@@ -148,8 +149,10 @@ def main() -> int:
             held = int(core.run("print(used())")) - empty
             print(f"imported {len(names)} modules as .mpy: {held} bytes held,", end=" ")
             print(f"{DEVICE_HEAP - held} of {DEVICE_HEAP} free")
-            core.put("driver.mpy", compile_to_mpy(STORIES / "driver.py", folder, 0))
-            for source in sorted(STORIES.glob("test_*.py")):
+            stories = sorted(STORIES.glob("test_*.py"))
+            for source in {*STORIES.glob("*.py")} - {*stories, *NOT_TOLD}:
+                core.put(f"{source.stem}.mpy", compile_to_mpy(source, folder, 0))
+            for source in stories:
                 core.put(f"{source.stem}.mpy", compile_to_mpy(source, folder, 0))
                 lines = core.run(f"tell({source.stem!r}); FILES.pop({source.stem + '.mpy'!r})").splitlines()
                 told += sum(line.startswith("ok ") for line in lines)
