@@ -24,7 +24,7 @@ class DeviceProcess:
     ``heap``: MicroPython's heap. ``umqtt``: a folder that is searched for umqtt
     before the installed one. ``base``: the board file; ``board``: what differs from
     it, ``socket`` its console on CPython. ``before``: folders searched before all others. ``apps``: folders with more
-    applications. ``wifi``: its credentials.
+    applications. ``wifi``: its credentials. ``program``: what is run in the place of ``main.py``.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class DeviceProcess:
         wifi=None,
         before=(),
         apps=(),
+        program=FIRMWARE / "main.py",
     ):
         self.folder = folder
         witness.keep_secret(connection_string, (wifi or {}).get("password"))
@@ -61,13 +62,14 @@ class DeviceProcess:
             self._command = [sys.executable, "-B", "-u"]
             self._environment = {**os.environ, "PYTHONPATH": paths}
         self.log = []
+        self._program = program
         self._process = None
 
     def start(self):
         """Start it (again)."""
         (self.folder / "stop").unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            [*self._command, FIRMWARE / "main.py", self.folder],
+            [*self._command, self._program, self.folder],
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -88,6 +90,11 @@ class DeviceProcess:
         for line in process.stdout:
             lines.put(line.rstrip("\n"))
         lines.put(None)
+
+    @property
+    def pid(self):
+        """Of the process that was started last."""
+        return self._process.pid
 
     def type(self, line):
         """Type a line on its console."""

@@ -1,0 +1,1 @@
+"""The project's benchmark: figures, their goals, and the page that shows both."""
