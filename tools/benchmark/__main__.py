@@ -13,10 +13,14 @@ from rich.console import Console
 
 from twinkle_host.paths import ROOT
 
-from . import goals, page, round_trips, versions
+from . import costs, first_message, footprint, goals, page, round_trips, versions, wear
 
 FIGURES = {
     "P1": ("direct methods", round_trips),
+    "P2": ("processor and memory", costs),
+    "P3": ("start", first_message),
+    "P4": ("heap and files of a Pico W", footprint),
+    "P6": ("wear of the flash", wear),
 }
 
 
@@ -29,7 +33,8 @@ class Bench(NamedTuple):
 
 
 @click.command(
-    epilog="\b\nExample: ./tools/bench --quick\nExit status: 0 everything was measured, 1 something could not be, 2 wrong usage."
+    epilog="\b\nExample: ./tools/bench --quick\n"
+    "Exit status: 0 everything was measured, 1 something could not be, 2 wrong usage."
 )
 @click.option("--quick", is_flag=True, help="A short form: fewer samples, ends within five minutes.")
 @click.option("--only", metavar="P1,P3", help=f"These figures alone, of {', '.join(FIGURES)}.")

@@ -6,7 +6,6 @@ import os
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -40,7 +39,7 @@ class HubProcess:
         """Come up (again, on the same ports); returns when it listens."""
         stamped = [sys.executable, "-m", "benchmark.stamped_hub"]
         plain = [Path(sys.executable).with_name("twinkle"), "hub"]
-        self._errors = tempfile.TemporaryFile(mode="w+")
+        self._errors = open(self.state.with_suffix(".log"), "w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [
                 *(stamped if self._stamped else plain),

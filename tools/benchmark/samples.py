@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Summary(NamedTuple):
-    """Of ``count`` samples, in ``unit``. ``p99`` is None for fewer than 100: it would be the largest, by another name."""
+    """Of ``count`` samples, in ``unit``. ``p99`` is None for fewer than 100, of which it would be the largest."""
 
     count: int
     median: float

@@ -1,0 +1,102 @@
+"""P4: what the device takes of a Pico W's heap and flash."""
+
+import json
+import re
+from pathlib import Path
+
+from twinkle_host.flash import image
+from twinkle_host.mock_gpio.process import HOST, PICO_MODULES, DeviceProcess
+from twinkle_host.paths import BOARDS
+
+from . import on_micropython
+from .goals import Measurement
+from .hub_process import HubProcess
+from .samples import summarize
+
+ABOUT = """The files that `twinkle flash` puts on a Pico W, compiled, run on 32-bit MicroPython with stand-ins for the board's
+modules and the heap that TLS leaves there. Each import is weighed by itself, after a collection; once the device is
+ready and has sent a message, what is retained beyond all modules are its objects: the device, its twin, the connection.
+The goal counts umqtt, core, rim, the default application and these objects. mbedTLS has memory of its own here (on a
+Pico W it takes it from the same heap, which is why this one is smaller), and the stand-ins are told as others. KB are
+1,000 bytes, and for files as they are, not as littlefs rounds them up."""
+
+HEAP = "144k"
+BOARD = "pico_w"
+UNIT = 16  # bytes of a block of this MicroPython's heap
+LAYERS = {
+    "umqtt": "umqtt",
+    "twinkle.core": "core",
+    "twinkle.app": "core",
+    "twinkle.rim": "rim",
+    "twinkle.ports": "port",
+    "twinkle": "core",
+    "apps": "default application",
+}
+COUNTED = ("umqtt", "core", "rim", "default application", "objects")
+
+
+def measure(bench) -> list[Measurement]:
+    """The same in both forms: nothing in it is left to chance."""
+    board = json.loads((BOARDS / f"{BOARD}.json").read_text())
+    files = image.build(board)
+    bench.say("a device of compiled files")
+    layers, free, largest = _heap(bench.folder / "p4", files)
+    told = [_told(f"heap: {name}", layers[name]) for name in (*COUNTED, "port", "others")]
+    counted = sum(layers[name] for name in COUNTED) / 1000
+    size = bytes_of(files) / 1000
+    return [
+        Measurement(
+            *("P4", "retained heap on MicroPython: core, rim, umqtt and default application"),
+            *(summarize([counted], "KB"), {}, counted),
+        ),
+        *told,
+        _told("heap left free", free),
+        _told("largest free block", largest),
+        Measurement("P4", "files on a Pico W", summarize([size], "KB"), {}, size),
+    ]
+
+
+def bytes_of(files: dict[str, bytes]) -> int:
+    """All that is put on a board."""
+    return sum(len(content) for content in files.values())
+
+
+def _told(name: str, size: int) -> Measurement:
+    return Measurement("P4", name, summarize([size / 1000], "KB"))
+
+
+def _heap(folder: Path, files: dict[str, bytes]) -> tuple[dict[str, int], int, int]:
+    """Bytes by layer, bytes free, and the largest free block."""
+    for path, content in files.items():
+        file = folder / "files" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    names = [path.removesuffix(".mpy").removeprefix("lib/") for path in files if path.endswith(".mpy")]
+    modules = [name.removesuffix("/__init__").replace("/", ".") for name in names]
+    stand_ins = [file.stem for file in PICO_MODULES.glob("*.py")]
+    with HubProcess(folder / "hub") as hub:
+        text = hub.service().add("p4")
+        wifi = {"ssid": "home", "password": "not a real password"}
+        device = DeviceProcess(
+            "micropython", folder / "device", text, Path(hub.ca_file).read_bytes(), base=BOARD, wifi=wifi
+        )
+        path = (PICO_MODULES, folder / "files", folder / "files" / "lib", HOST)
+        said = on_micropython.run(
+            "heap_program.py", device.folder, *modules, *stand_ins, heap=HEAP, path=path
+        )
+    held = {name: int(size) for name, size in re.findall(r"^module (\S+) (\d+)$", said, re.MULTILINE)}
+    layers = dict.fromkeys((*COUNTED, "port", "others"), 0)
+    for name, size in held.items():
+        layers[layer(name)] += size
+    layers["objects"] = int(re.search(r"^total (\d+)$", said, re.MULTILINE)[1]) - sum(held.values())
+    free = int(re.search(r"^free (\d+)$", said, re.MULTILINE)[1])
+    largest = UNIT * int(re.search(r"max free sz: (\d+)", said)[1])
+    return layers, free, largest
+
+
+def layer(module: str) -> str:
+    """To which a module belongs."""
+    for name, found in LAYERS.items():
+        if module == name or module.startswith(name + "."):
+            return found
+    return "others"
