@@ -44,12 +44,13 @@ class VirtualClock:
 
 
 class MicroPythonBridge:
-    """The bridge, in a MicroPython process. ``places``: where applications are looked for too."""
+    """The bridge, or another ``program`` that does more, in a MicroPython process. ``places``: where
+    applications are looked for too."""
 
-    def __init__(self, places=()):
+    def __init__(self, places=(), program=HOST / "mock_gpio" / "bridge.py"):
         places = [FIRMWARE, PRIVATE / "lib", *places]
         self._process = subprocess.Popen(
-            [MICROPYTHON, "-X", f"heapsize={HEAP}", HOST / "mock_gpio" / "bridge.py"],
+            [MICROPYTHON, "-X", f"heapsize={HEAP}", program],
             env={**os.environ, "MICROPYPATH": ":".join(map(str, places))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -13,14 +13,19 @@ from rich.console import Console
 
 from twinkle_host.paths import ROOT
 
-from . import costs, first_message, footprint, goals, page, round_trips, versions, wear
+from . import costs, first_message, footprint, goals, hub_load, idle, outages, page, redeploy, round_trips, twin_cost, versions, wear
 
 FIGURES = {
     "P1": ("direct methods", round_trips),
     "P2": ("processor and memory", costs),
     "P3": ("start", first_message),
     "P4": ("heap and files of a Pico W", footprint),
+    "P5": ("idleness", idle),
     "P6": ("wear of the flash", wear),
+    "P7": ("outages of the hub", outages),
+    "P8": ("load on the hub", hub_load),
+    "P9": ("size of the twin", twin_cost),
+    "P10": ("an edit", redeploy),
 }
 
 
