@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 
 HERE = Path(__file__).resolve().parent
-for place in (HERE, HERE.parent / "firmware", HERE.parent / "host", HERE.parent / ".twinkle" / "lib"):
+for place in (HERE, *(HERE.parent / folder for folder in ("firmware", "host", "tools", ".twinkle/lib"))):
     sys.path.insert(0, str(place))
 
 from places import MICROPYTHON, need, run_micropython  # noqa: E402

@@ -38,5 +38,5 @@ def test_the_commands_of_the_readme_exist():
 
     for verb in re.findall(r"^twinkle (\w+)", (ROOT / "README.md").read_text(), re.M):
         assert verb in twinkle.commands, verb
-    for tool in ("demo", "test", "setup"):
+    for tool in ("demo", "test", "setup", "bench"):
         assert (ROOT / "tools" / tool).stat().st_mode & 0o111

@@ -13,7 +13,21 @@ from rich.console import Console
 
 from twinkle_host.paths import ROOT
 
-from . import costs, first_message, footprint, goals, hub_load, idle, outages, page, redeploy, round_trips, twin_cost, versions, wear
+from . import (
+    costs,
+    first_message,
+    footprint,
+    goals,
+    hub_load,
+    idle,
+    outages,
+    page,
+    redeploy,
+    round_trips,
+    twin_cost,
+    versions,
+    wear,
+)
 
 FIGURES = {
     "P1": ("direct methods", round_trips),

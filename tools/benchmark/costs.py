@@ -10,11 +10,12 @@ from .process_facts import cpu_seconds, proportional_kb, resident_kb
 from .samples import ratio, summarize
 from .work import METHOD, PAYLOAD, SEND
 
-ABOUT = """User and system time of the device's process (utime + stime of /proc/PID/stat) for 1,000 calls of the method
-`echo`, and for 1,000 telemetry messages of the same body at QoS 1, each sent when the last was acknowledged. Peers
-send in a loop; ours keeps the device's own queue of telemetry filled from a method, since an application sends once a
-second at most, and all else is as ever. Memory is what the process has resident when it is connected and has done
-nothing yet, and, beside it, its share of what processes have in common (Pss)."""
+ABOUT = """User and system time of the device's process (utime + stime of /proc/PID/stat) for 1,000 calls of
+the method `echo`, and for 1,000 telemetry messages of the same body at QoS 1, each sent when the last was
+acknowledged. Peers send in a loop; ours keeps the device's own queue of telemetry filled from a method,
+since an application sends once a second at most, and all else is as ever. Memory is what the process has
+resident when it is connected and has done nothing yet, and, beside it, its share of what processes have in
+common (Pss)."""
 
 NAMES = (OURS, AZURE, PAHO)
 COUNT = 2000  # in a round: the clock of a process goes in steps of 10 ms

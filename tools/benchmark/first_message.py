@@ -7,9 +7,10 @@ from .goals import AZURE, PAHO, Measurement
 from .hub_process import HubProcess
 from .samples import ratio, summarize
 
-ABOUT = """From the moment before the process is made to the moment at which the hub has written the acknowledgement of
-its first telemetry message; all clocks are one. Ours is the device as it is shipped, with its default application: before
-it sends it has read its twin. The peers do the least there is, connect and send."""
+ABOUT = """From the moment before the process is made to the moment at which the hub has written the
+acknowledgement of its first telemetry message; all clocks are one. Ours is the device as it is shipped,
+with its default application: before it sends it has read its twin. The peers do the least there is, connect
+and send."""
 
 NAMES = (OURS, AZURE, PAHO)
 PATIENCE_S = 30

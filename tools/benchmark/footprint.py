@@ -13,12 +13,13 @@ from .goals import Measurement
 from .hub_process import HubProcess
 from .samples import summarize
 
-ABOUT = """The files that `twinkle flash` puts on a Pico W, compiled, run on 32-bit MicroPython with stand-ins for the board's
-modules and the heap that TLS leaves there. Each import is weighed by itself, after a collection; once the device is
-ready and has sent a message, what is retained beyond all modules are its objects: the device, its twin, the connection.
-The goal counts umqtt, core, rim, the default application and these objects. mbedTLS has memory of its own here (on a
-Pico W it takes it from the same heap, which is why this one is smaller), and the stand-ins are told as others. KB are
-1,000 bytes, and for files as they are, not as littlefs rounds them up."""
+ABOUT = """The files that `twinkle flash` puts on a Pico W, compiled, run on 32-bit MicroPython with stand-
+ins for the board's modules and the heap that TLS leaves there. Each import is weighed by itself, after a
+collection; once the device is ready and has sent a message, what is retained beyond all modules are its
+objects: the device, its twin, the connection. The goal counts umqtt, core, rim, the default application and
+these objects. mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is why
+this one is smaller), and the stand-ins are told as others. KB are 1,000 bytes, and for files as they are,
+not as littlefs rounds them up."""
 
 HEAP = "144k"
 BOARD = "pico_w"
@@ -37,12 +38,11 @@ COUNTED = ("umqtt", "core", "rim", "default application", "objects")
 
 def measure(bench) -> list[Measurement]:
     """The same in both forms: nothing in it is left to chance."""
-    board = json.loads((BOARDS / f"{BOARD}.json").read_text())
-    files = image.build(board)
+    files = image.build(json.loads((BOARDS / f"{BOARD}.json").read_text()))
     bench.say("a device of compiled files")
-    layers, free, largest = _heap(bench.folder / "p4", files)
+    layers, free, largest = heap(bench.folder / "p4", files)
     told = [_told(f"heap: {name}", layers[name]) for name in (*COUNTED, "port", "others")]
-    counted = sum(layers[name] for name in COUNTED) / 1000
+    counted = counted_of(layers) / 1000
     size = bytes_of(files) / 1000
     return [
         Measurement(
@@ -61,11 +61,16 @@ def bytes_of(files: dict[str, bytes]) -> int:
     return sum(len(content) for content in files.values())
 
 
+def counted_of(layers: dict[str, int]) -> int:
+    """The bytes that the goal counts."""
+    return sum(layers[name] for name in COUNTED)
+
+
 def _told(name: str, size: int) -> Measurement:
     return Measurement("P4", name, summarize([size / 1000], "KB"))
 
 
-def _heap(folder: Path, files: dict[str, bytes]) -> tuple[dict[str, int], int, int]:
+def heap(folder: Path, files: dict[str, bytes]) -> tuple[dict[str, int], int, int]:
     """Bytes by layer, bytes free, and the largest free block."""
     for path, content in files.items():
         file = folder / "files" / path
@@ -74,15 +79,16 @@ def _heap(folder: Path, files: dict[str, bytes]) -> tuple[dict[str, int], int, i
     names = [path.removesuffix(".mpy").removeprefix("lib/") for path in files if path.endswith(".mpy")]
     modules = [name.removesuffix("/__init__").replace("/", ".") for name in names]
     stand_ins = [file.stem for file in PICO_MODULES.glob("*.py")]
-    with HubProcess(folder / "hub") as hub:
+    with HubProcess(folder / "hub", port=0) as hub:
         text = hub.service().add("p4")
         wifi = {"ssid": "home", "password": "not a real password"}
         device = DeviceProcess(
             "micropython", folder / "device", text, Path(hub.ca_file).read_bytes(), base=BOARD, wifi=wifi
         )
-        path = (PICO_MODULES, folder / "files", folder / "files" / "lib", HOST)
+        # Each module keeps the name of its file: they are as short as on the board.
         said = on_micropython.run(
-            "heap_program.py", device.folder, *modules, *stand_ins, heap=HEAP, path=path
+            *("heap_program.py", device.folder, *modules, *stand_ins),
+            **{"heap": HEAP, "path": (PICO_MODULES, "", "lib", HOST), "place": folder / "files"},
         )
     held = {name: int(size) for name, size in re.findall(r"^module (\S+) (\d+)$", said, re.MULTILINE)}
     layers = dict.fromkeys((*COUNTED, "port", "others"), 0)

@@ -38,7 +38,7 @@ def absolute(name, wanted, level):
     """The full name behind a relative one."""
     if loading:
         parts = loading[-1].split(".")
-        package = any([other.startswith(loading[-1] + ".") for other in held])
+        package = any(other.startswith(loading[-1] + ".") for other in held)
         parts = parts[: len(parts) - level + package]
         return ".".join(parts + ([name] if name else []))
     # From within a function. Nothing says whose, but names are not that many.

@@ -8,10 +8,11 @@ from twinkle_host.paths import HOST
 from .goals import Measurement
 from .samples import summarize
 
-ABOUT = """The device's core on 32-bit MicroPython and the hub's core, joined in memory, live through idle hours in virtual
-time: link up, nothing asked, telemetry once in seven days; what happens are signs of life each minute and a renewed
-token each 58 minutes. Retained is what is in use after a collection; allocated, what was asked for in the meantime, which
-is what collections are made of. Flash writes are counted for a whole day."""
+ABOUT = """The device's core on 32-bit MicroPython and the hub's core, joined in memory, live through idle
+hours in virtual time: link up, nothing asked, telemetry once in seven days; what happens are signs of life
+each minute and a renewed token each 58 minutes. Retained is what is in use after a collection; allocated,
+what was asked for in the meantime, which is what collections are made of. Flash writes are counted for a
+whole day."""
 
 PROGRAM = Path(__file__).parent / "idle_program.py"
 HOUR_S, DAY_H = 3600, 24
@@ -23,7 +24,9 @@ def measure(bench) -> list[Measurement]:
     grown, allocated, writes = live(1 if bench.quick else 7, bench.say)
     hourly = grown / (len(allocated) or 1)
     return [
-        Measurement("P5", "growth of the retained heap in an idle hour", summarize([hourly], "bytes"), {}, hourly),
+        Measurement(
+            "P5", "growth of the retained heap in an idle hour", summarize([hourly], "bytes"), {}, hourly
+        ),
         Measurement("P5", "allocated in an idle hour", summarize([n / 1000 for n in allocated], "KB")),
         Measurement("P5", "flash writes in an idle day", summarize(writes, "writes"), {}, max(writes)),
     ]

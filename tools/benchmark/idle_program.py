@@ -1,7 +1,7 @@
 """For MicroPython: the bridge of mock_gpio, which also tells what its device does to the heap.
 
-A request {"heap": true} is answered with ``retained``, the bytes in use after a collection, and ``allocated``, the bytes that
-the device has asked for since the last such request.
+A request {"heap": true} is answered with ``retained``, the bytes in use after a collection, and ``allocated``, the
+bytes that the device has asked for since the last such request.
 """
 
 import gc

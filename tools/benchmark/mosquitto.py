@@ -26,7 +26,10 @@ class Mosquitto:
 
     def __enter__(self) -> "Mosquitto":
         self._process = subprocess.Popen(
-            [str(MOSQUITTO), "-c", str(self._settings)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            [str(MOSQUITTO), "-c", str(self._settings)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         end = time.monotonic() + START_S
         while True:
@@ -37,7 +40,9 @@ class Mosquitto:
                 if time.monotonic() > end or self._process.poll() is not None:
                     self._process.kill()
                     _, said = self._process.communicate()
-                    raise RuntimeError(f"Mosquitto did not start: {' '.join(said.split()) or error}") from None
+                    raise RuntimeError(
+                        f"Mosquitto did not start: {' '.join(said.split()) or error}"
+                    ) from None
                 time.sleep(0.05)
 
     def __exit__(self, *_) -> None:

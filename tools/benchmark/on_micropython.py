@@ -11,10 +11,14 @@ SOURCES = (FIRMWARE, PRIVATE / "lib", HOST)
 LIMIT_S = 120
 
 
-def run(program: str, *arguments, heap: str, path=SOURCES) -> str:
-    """Its output; RuntimeError with its last words when it fails. ``path``: where modules are looked for."""
+def run(program: str, *arguments, heap: str, path=SOURCES, place: Path | None = None) -> str:
+    """Its output; RuntimeError with its last words when it fails.
+
+    ``path``: where modules are looked for; ``place``: the directory that it runs in.
+    """
     done = subprocess.run(
         [str(MICROPYTHON), "-X", f"heapsize={heap}", str(HERE / program), *map(str, arguments)],
+        cwd=place,
         env={**os.environ, "MICROPYPATH": ":".join(map(str, path))},
         capture_output=True,
         text=True,

@@ -11,9 +11,10 @@ from .goals import Measurement
 from .hub_process import HubProcess
 from .samples import percentile, summarize
 
-ABOUT = """Devices as they are shipped, each a process, lose their hub, which is stopped and started again on the same port;
-the time runs from the moment at which the hub says that it is ready to the moment at which the device says so: connected,
-subscribed, twin read. p95 by nearest rank, of the outage with the worst."""
+ABOUT = """Devices as they are shipped, each a process, lose their hub, which is stopped and started again
+on the same port; the time runs from the moment at which the hub says that it is ready to the moment at
+which the device says so: connected, subscribed, twin read. p95 by nearest rank, of the outage with the
+worst."""
 
 COUNT, COUNT_FULL = 8, 20
 OUTAGES, OUTAGES_FULL = (1, 1, 30), (1, 1, 1, 30, 30, 300)  # seconds
@@ -44,7 +45,10 @@ def measure(bench) -> list[Measurement]:
         Measurement("P7", f"ready after an outage of {outage} s", summarize(values, "s"), {}, p95[outage])
         for outage, values in times.items()
     ]
-    return [*told, Measurement("P7", "hub back to device ready, p95", summarize([p95[worst]], "s"), {}, p95[worst])]
+    return [
+        *told,
+        Measurement("P7", "hub back to device ready, p95", summarize([p95[worst]], "s"), {}, p95[worst]),
+    ]
 
 
 def _return(hub: HubProcess, devices: list[DeviceProcess], outage: float) -> list[float]:

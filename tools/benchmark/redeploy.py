@@ -14,9 +14,10 @@ from .goals import Measurement
 from .hub_process import HubProcess
 from .samples import summarize
 
-ABOUT = """`twinkle flash pico_w --app FILE` with a version of the default application that was not there before, on a running
-board: real MicroPython and littlefs on a pseudo-terminal. The time is the command's, from its start as a process to its end,
-which comes when the device has said that it is ready: connected over TLS, twin read."""
+ABOUT = """`twinkle flash pico_w --app FILE` with a version of the default application that was not there
+before, on a running board: real MicroPython and littlefs on a pseudo-terminal. The time is the command's,
+from its start as a process to its end, which comes when the device has said that it is ready: connected
+over TLS, twin read."""
 
 TWINKLE = Path(sys.executable).with_name("twinkle")
 LIMIT_S = 90
@@ -64,7 +65,9 @@ class Command:
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"twinkle {arguments[0]}: {' '.join((done.stderr or done.stdout).split())[-300:]}")
+            raise RuntimeError(
+                f"twinkle {arguments[0]}: {' '.join((done.stderr or done.stdout).split())[-300:]}"
+            )
         return json.loads(done.stdout), time.monotonic() - begun
 
 

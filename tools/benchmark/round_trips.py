@@ -9,10 +9,10 @@ from .hub_process import HubProcess
 from .samples import Summary, ratio, summarize
 from .work import METHOD, PAYLOAD
 
-ABOUT = """A service calls the method `echo` over HTTPS, on a connection that is kept, and the device answers with
-the payload; the whole is what the service sees. The device's share is taken by the hub: from the moment before the
-request is encrypted for the device to the moment at which its answer is decoded. All devices are connected to one
-hub and are called in turn, in blocks."""
+ABOUT = """A service calls the method `echo` over HTTPS, on a connection that is kept, and the device
+answers with the payload; the whole is what the service sees. The device's share is taken by the hub: from
+the moment before the request is encrypted for the device to the moment at which its answer is decoded. All
+devices are connected to one hub and are called in turn, in blocks."""
 
 NAMES = (OURS, AZURE, PAHO, MICROPYTHON)
 BLOCK = 30

@@ -1,7 +1,9 @@
 """P9: what a desired patch costs when the twin it is merged into is small or large."""
 
 import contextlib
+import gc
 import time
+import tracemalloc
 from pathlib import Path
 
 from twinkle_host.hub.store import SqliteStore
@@ -12,10 +14,11 @@ from .goals import Measurement
 from .idle import PROGRAM
 from .samples import Summary, ratio, summarize
 
-ABOUT = """A desired patch of 1 KB, which replaces one member, for twins whose desired properties are 1, 10 and 30 KB of small
-objects. Hub and device cores are joined in memory. The device's time is from the message to its actions; the hub's,
-from the service's patch to the notification, with the record in SQLite, without HTTP and without the answer, in which
-IoT Hub's interface wants the whole twin. On MicroPython it is bytes of heap that are asked for. Twins take turns."""
+ABOUT = """A desired patch of 1 KB, which replaces one member, for twins whose desired properties are 1, 10
+and 30 KB of small objects. Hub and device cores are joined in memory. The device's time is from the message
+to its actions; the hub's, from the service's patch to the notification and the answer, which is the whole
+twin as IoT Hub's interface has it, with the record in SQLite and a listener to twin changes, but without
+HTTP. On MicroPython it is bytes of heap that are asked for. Twins take turns."""
 
 SIZES = (1000, 10_000, 30_000)  # bytes of desired properties, the patch's included
 PATCH = 1000
@@ -75,7 +78,10 @@ def board_with(size: int, world: World, bridge=None) -> Board:
     # Members of about 100 bytes in tens.
     members = max(0, size - PATCH) // 100
     for first in range(0, members, 10):
-        part = {f"m{n}": {"text": "x" * 50, "level": n, "on": True} for n in range(first, min(first + 10, members))}
+        part = {
+            f"m{n}": {"text": "x" * 50, "level": n, "on": True}
+            for n in range(first, min(first + 10, members))
+        }
         board.desire(**{f"part{first}": part})
         world.run(1)
     return board
@@ -101,6 +107,22 @@ def allocations(size: int, count: int) -> list[int]:
         return found
     finally:
         world.close()
+
+
+def hub_allocations(size: int) -> int:
+    """Bytes that the hub has in use at most, beyond what it had, while it takes a patch of a twin of this size."""
+    board = board_with(size, World())
+    tracemalloc.start()
+    try:
+        patch(board, 0)
+        board.turn()
+        gc.collect()
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        patch(board, 1)
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
 
 
 def _timed(stack: contextlib.ExitStack, path: Path, size: int) -> Board:

@@ -4,9 +4,9 @@ from . import on_micropython
 from .goals import Measurement
 from .samples import summarize
 
-ABOUT = """The device's store writes configurations that differ from each other onto a real littlefs2 (MicroPython's own)
-on a simulated chip that counts what is erased and programmed: blocks of 4,096 bytes, as on a Pico W. These are counts,
-not times, and the same in each run."""
+ABOUT = """The device's store writes configurations that differ from each other onto a real littlefs2
+(MicroPython's own) on a simulated chip that counts what is erased and programmed: blocks of 4,096 bytes, as
+on a Pico W. These are counts, not times, and the same in each run."""
 
 
 def measure(bench) -> list[Measurement]:
