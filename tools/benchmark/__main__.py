@@ -71,6 +71,8 @@ def main(quick: bool, only: str | None, output: Path) -> None:
         raise click.UsageError(f"there is no figure {unknown[0]}; there are {', '.join(FIGURES)}")
     allow_many_files()
     console = Console(stderr=True, highlight=False)
+    # First, since it also tells how busy the computer was before.
+    found = versions.collect()
     measurements, failed = [], False
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for name in (name for name in FIGURES if name in wanted):
@@ -80,7 +82,6 @@ def main(quick: bool, only: str | None, output: Path) -> None:
     command = shlex.join(
         ["./tools/bench", *(["--quick"] if quick else []), *(["--only", only] if only else [])]
     )
-    found = versions.collect()
     text = page.render(measurements, absent, about, found, command)
     path = page.write(output, text, page.document(measurements, absent, found, command))
     console.print(f"written: {path}", soft_wrap=True)

@@ -20,10 +20,15 @@ READY_S = 30
 
 
 class OurDevice:
-    """The device runtime with the benchmark's application, or, ``first``, as it is shipped."""
+    """The device runtime with the benchmark's application, or as it is shipped, from the files in ``installed``."""
 
-    def __init__(self, hub: HubProcess, text: str, folder: Path, interpreter: str = "cpython", first=False):
-        entry = {} if first else {"program": HERE / "echo_device.py", "board": {"app": "echo_application"}}
+    def __init__(
+        self, hub: HubProcess, text: str, folder: Path, interpreter="cpython", installed: Path | None = None
+    ):
+        if installed:
+            entry = {"program": installed / "main.py", "before": [installed]}
+        else:
+            entry = {"program": HERE / "echo_device.py", "board": {"app": "echo_application"}}
         ca = Path(hub.ca_file).read_bytes()
         self._process = DeviceProcess(interpreter, folder, text, ca, heap=HEAP, apps=[HERE], **entry)
         self.begun = 0.0
@@ -79,8 +84,8 @@ class Peer:
         return self._process.pid
 
 
-def device(name: str, hub: HubProcess, text: str, folder: Path, first: bool = False) -> OurDevice | Peer:
-    """One of them by its name."""
+def device(name: str, hub: HubProcess, text: str, folder: Path) -> OurDevice | Peer:
+    """One of them by its name, with the work of the benchmark."""
     if name in PEERS:
-        return Peer(hub, text, PEERS[name], first)
-    return OurDevice(hub, text, folder, "micropython" if name == MICROPYTHON else "cpython", first)
+        return Peer(hub, text, PEERS[name])
+    return OurDevice(hub, text, folder, "micropython" if name == MICROPYTHON else "cpython")

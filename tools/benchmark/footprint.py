@@ -13,13 +13,13 @@ from .goals import Measurement
 from .hub_process import HubProcess
 from .samples import summarize
 
-ABOUT = """The files that `twinkle flash` puts on a Pico W, compiled, run on 32-bit MicroPython with stand-
-ins for the board's modules and the heap that TLS leaves there. Each import is weighed by itself, after a
-collection; once the device is ready and has sent a message, what is retained beyond all modules are its
-objects: the device, its twin, the connection. The goal counts umqtt, core, rim, the default application and
-these objects. mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is why
-this one is smaller), and the stand-ins are told as others. KB are 1,000 bytes, and for files as they are,
-not as littlefs rounds them up."""
+ABOUT = """The files that `twinkle flash` puts on a Pico W, compiled, run on 32-bit MicroPython with
+stand-ins for the board's modules and the heap that TLS leaves there. Each import is weighed by itself,
+after a collection; once the device is ready and has sent a message, what is retained beyond all modules are
+its objects: the device, its twin, the connection. The goal counts umqtt, core, rim, the default application
+and these objects. mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is
+why this one is smaller), and the stand-ins are told as others. KB are 1,000 bytes, and for files as they
+are, not as littlefs rounds them up."""
 
 HEAP = "144k"
 BOARD = "pico_w"

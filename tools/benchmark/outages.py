@@ -17,7 +17,7 @@ which the device says so: connected, subscribed, twin read. p95 by nearest rank,
 worst."""
 
 COUNT, COUNT_FULL = 8, 20
-OUTAGES, OUTAGES_FULL = (1, 1, 30), (1, 1, 1, 30, 30, 300)  # seconds
+OUTAGES, OUTAGES_FULL = (1, 1, 1, 30), (1, 1, 1, 1, 1, 30, 30, 300)  # seconds
 PATIENCE_S = 120
 
 

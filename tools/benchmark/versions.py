@@ -26,6 +26,7 @@ def collect() -> dict[str, str]:
         **{name: version(name) for name in PACKAGES},
         "Mosquitto": _mosquitto(),
         "TLS of CPython": ssl.OPENSSL_VERSION,
+        "Load average when it began": f"{os.getloadavg()[0]:.2f}",
         "System": f"Linux {platform.release().partition('-')[0]}, {os.cpu_count()} processors, {_processor()}",
     }
 
