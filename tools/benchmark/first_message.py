@@ -24,8 +24,8 @@ PATIENCE_S = 30
 
 
 def measure(bench) -> list[Measurement]:
-    """15 starts of each, 40 in the full form."""
-    rounds = 15 if bench.quick else 40
+    """11 starts of each, 40 in the full form."""
+    rounds = 11 if bench.quick else 40
     times = {name: [] for name in NAMES}
     with HubProcess(bench.folder / "hub-p3", stamped=True) as hub:
         service = hub.service()

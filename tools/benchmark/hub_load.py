@@ -38,8 +38,8 @@ HUB, SMALL = "hub", "hub with 10 devices"
 
 
 def measure(bench) -> list[Measurement]:
-    """Floods take turns: three of 4 s for each server, five of 15 s in the full form."""
-    rounds, flood_s, pace_s = (3, 4, 10) if bench.quick else (5, 15, 60)
+    """Floods take turns: three of 3 s for each server, five of 15 s in the full form."""
+    rounds, flood_s, pace_s = (3, 3, 10) if bench.quick else (5, 15, 60)
     key = base64.b64encode(os.urandom(32)).decode()
     with contextlib.ExitStack() as stack:
         hub = stack.enter_context(HubProcess(bench.folder / "hub-p8", port=0))
