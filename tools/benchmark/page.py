@@ -61,6 +61,7 @@ def render(
         "",
         f"Made by `{command}`, which measures everything on one computer in one run, side by side.",
         "Peers are unmodified, as their package indexes have them. Medians; KB is 1,000 bytes.",
+        "Times change with what else the computer does: near its goal, a figure may change sides from run to run.",
         "",
         f"{len(held)} goals were measured: {len(held) - missed} met, {missed} missed."
         + (f" {len(absent)} could not be measured." if absent else ""),
