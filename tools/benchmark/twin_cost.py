@@ -68,10 +68,12 @@ def measure(bench) -> list[Measurement]:
 
 def board_with(size: int, world: World, bridge=None) -> Board:
     """A connected board of a twin with so many bytes of desired properties."""
-    board = world.add(app="apps.environment", on=False, config={"configId": 1, "sendFrequency": "168h"})
+    board = world.add(app="apps.environment", on=False)
     if bridge is not None:
         board.bridge = bridge
     board.power_on()
+    # By a patch: what a world is given for an application stays with it, for all that this process runs later.
+    board.desire(configId=2, sendFrequency="168h")
     world.run(60)
     patch(board, -1)
     world.run(1)
