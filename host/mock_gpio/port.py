@@ -16,11 +16,13 @@ from twinkle.ports.dht_facts import check, model_of
 
 from .sensor import DhtSensor, day, decode
 
+LOOK_MS = 100  # from one look at the directory to the next
+
 
 class Port(Contract):
     """A board that exists only in this process."""
 
-    longest_wait = 100
+    longest_wait = LOOK_MS
 
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
@@ -28,6 +30,7 @@ class Port(Contract):
         self._model = model_of(settings.get("sensor", {"model": "DHT22"}))
         self._sensor = DhtSensor(self._model, self._told)
         self._clock_offset = settings.get("clockOffset", 0)
+        self._looked = 0
         self._console = None
         if "console" in settings:
             from twinkle.ports.socket_console import SocketConsole
@@ -83,7 +86,10 @@ class Port(Contract):
         A signal would do on CPython; MicroPython's Unix port may take one in the middle
         of a collection and is then of no more use, not even to say good-bye to the hub.
         """
-        end_if_told(self.directory)
+        now = self.ticks()
+        if now - self._looked >= LOOK_MS:
+            self._looked = now
+            end_if_told(self.directory)
 
     def own_temperature(self):
         """A little warmer than the room, as a board is."""

@@ -28,7 +28,7 @@ def test_a_property_bag_survives_building_and_parsing(properties):
 
 @given(bags)
 def test_the_hub_reads_the_bag_that_the_device_builds(properties):
-    request = topics.parse_publish(hub.telemetry("dev1", properties), "dev1")
+    request = topics.parse_publish(hub.telemetry("dev1", hub.build_bag(properties)), "dev1")
     assert topics.parse_bag(request.bag) == properties
 
 

@@ -111,6 +111,9 @@ class Line:
             pass
         return size
 
+    def holds(self):
+        return not self.world.chance.below(2)
+
     def receive(self, size):
         chance = self.world.chance
         self.world.port.work()

@@ -18,6 +18,9 @@ class Endless:
     def idle(self):
         self.fed.append(self.now)
 
+    def holds(self):
+        return True
+
     def receive(self, size):
         self.now += 1
         return self.data[:size]

@@ -58,9 +58,9 @@ def parse_bag(text):
     return bag
 
 
-def telemetry(device_id, properties):
-    """Topic of a device-to-cloud message; the trailing slash is part of it."""
-    return "devices/" + device_id + "/messages/events/" + build_bag(properties)
+def telemetry(device_id, bag):
+    """Topic of a device-to-cloud message with this property bag; the slash before it is always there."""
+    return "devices/" + device_id + "/messages/events/" + bag
 
 
 def devicebound(device_id):

@@ -17,7 +17,7 @@ CAPACITY = 32  # messages that wait at most, unless the board file says otherwis
 LARGEST = 4096  # bytes of one message's body
 
 # With these two the hub can route by the body ("Create and read IoT Hub messages").
-JSON_UTF8 = {"$.ct": "application/json", "$.ce": "utf-8"}
+JSON_UTF8 = hub.build_bag({"$.ct": "application/json", "$.ce": "utf-8"})
 
 
 class Telemetry:
@@ -54,13 +54,14 @@ class Telemetry:
         if not self.queue:
             return None
         component, moment, body = self.queue[0]
-        properties = dict(JSON_UTF8)
+        own = {}
         if component:
-            properties["$.sub"] = component
+            own["$.sub"] = component
         utc = None if moment is None else self._clock.utc(moment)
         if utc is not None:
-            properties["$.ctime"] = iso(utc)
-        return hub.telemetry(self._device_id, properties), body
+            own["$.ctime"] = iso(utc)
+        bag = JSON_UTF8 + "&" + hub.build_bag(own) if own else JSON_UTF8
+        return hub.telemetry(self._device_id, bag), body
 
     def acknowledged(self):
         """The hub has the head of the queue."""

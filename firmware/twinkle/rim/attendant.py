@@ -10,6 +10,7 @@ from ..core.errors import TwinkleError
 from . import compat
 from .log import plain
 
+LOOK_MS = 50  # nobody types faster than that is answered, however fast messages come
 GONE_MS = 120000  # who types nothing for this long has gone
 MODULES = ("twinkle.core.console", "twinkle.core.verbs", "twinkle.rim.technician")
 
@@ -21,11 +22,15 @@ class Attendant:
         self._runner = runner
         self._terminal = runner.terminal
         self._console = None
+        self._looked = 0
         self._typed = 0  # when the last line was
 
     def step(self, now):
         """Take lines in, and do what the console asks for."""
-        lines = self._terminal.lines()
+        lines = ()
+        if self._terminal.more or now - self._looked >= LOOK_MS:
+            self._looked = now
+            lines = self._terminal.lines()
         try:
             if lines:
                 self._typed = now

@@ -133,7 +133,9 @@ class Stream:
             raise WireError("the hub broke the protocol (a packet's length is wrong)")
         if size > self._largest:
             return self._skip(size)
-        data = self._receive(min(size, CHUNK))
+        data = None
+        if self._connection.holds() or not self._blocking:
+            data = self._receive(min(size, CHUNK))
         if not data:
             if data is None and not self._blocking:
                 return None
