@@ -87,6 +87,7 @@ class RaspberryPi:
             self.target.put({BOARD: settings})
         self.target.put({path: wanted[path] for path in plan.copy})
         if plan.remove:
+            self._remove_compiled()
             self.target.remove(plan.remove)
         files = {path: _digest(entry) for path, entry in wanted.items()} | {BOARD: _digest(settings)}
         document = json.dumps({"release": image.release(), "files": files}, indent=1)
@@ -115,8 +116,9 @@ class RaspberryPi:
         edited = self.target.hashes([BOARD]).get(BOARD) != files.get(BOARD)
         removed = [path for path in files if path != BOARD or not edited]
         if files:
+            # Made there by the service's own preparation, as is the virtual environment.
+            self._remove_compiled()
             self.target.remove([*removed, LIST])
-            # Made there by the service's own preparation.
             self.target.run('rm -rf -- "$1"', self.target.path(f"{HOME}/venv"))
             self.target.run('rmdir -- "$1" 2>/dev/null || true', self.target.path(HOME))
         if purge:
@@ -125,6 +127,12 @@ class RaspberryPi:
         if self.target.is_running:
             self.target.run("systemctl daemon-reload")
         return removed
+
+    def _remove_compiled(self) -> None:
+        self.target.run(
+            'find "$1" -name __pycache__ -prune -exec rm -rf -- {} + 2>/dev/null || true',
+            self.target.path(f"{HOME}/firmware"),
+        )
 
 
 def _digest(entry: Entry) -> str:

@@ -9,6 +9,7 @@ import io
 import shlex
 import subprocess
 import tarfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +83,8 @@ class Target:
             for path, entry in entries.items():
                 info = tarfile.TarInfo(path.lstrip("/"))
                 info.mode, info.uname, info.gname = entry.mode, "root", "root"
+                # Python tells by it whether what it compiled is still current.
+                info.mtime = int(time.time())
                 if entry.link is not None:
                     info.type, info.linkname = tarfile.SYMTYPE, entry.link
                 info.size = len(entry.content)

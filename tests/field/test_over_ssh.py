@@ -37,6 +37,9 @@ def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed):
     started = shed.run(*program.split())
     assert started.returncode == 2 and "GPIO cannot be used through rpigpio" in started.stdout, started
 
+    compiled = shed.run("find", "/opt/twinkle/firmware", "-name", "device.*.pyc").stdout
+    assert compiled.startswith("/opt/twinkle/firmware/twinkle/core/__pycache__/"), compiled
+
     again = command("flash", *where, "--json").document
     assert again["copied"] == again["removed"] == []
     gone = command("flash", *where, "--uninstall", "--purge")

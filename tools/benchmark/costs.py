@@ -3,7 +3,7 @@
 import contextlib
 import time
 
-from .devices import OURS, device
+from .devices import OURS, device, install
 from .goals import AZURE, PAHO, Measurement
 from .hub_process import HubProcess
 from .process_facts import cpu_seconds, proportional_kb, resident_kb
@@ -30,10 +30,12 @@ def measure(bench) -> list[Measurement]:
         hub = stack.enter_context(HubProcess(bench.folder / "hub-p2", stamped=True))
         service = hub.service()
         ids = {name: f"p2-{number}" for number, name in enumerate(NAMES)}
+        installed = install(bench.folder / "installed-p2")
         pids = {}
         for name, device_id in ids.items():
             text = service.add(device_id)
-            pids[name] = stack.enter_context(device(name, hub, text, bench.folder / device_id)).pid
+            made = device(name, hub, text, bench.folder / device_id, installed)
+            pids[name] = stack.enter_context(made).pid
         time.sleep(SETTLE_S)
         for name, pid in pids.items():
             resident[name].append(resident_kb(pid) / 1000)

@@ -1,12 +1,16 @@
 """Our device and its peers as processes, all alike to those who measure."""
 
+import compileall
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.paths import FIRMWARE
 
 from .goals import AZURE, PAHO
 from .hub_process import HubProcess
@@ -20,15 +24,25 @@ READY_S = 30
 
 
 class OurDevice:
-    """The device runtime with the benchmark's application, or as it is shipped, from the files in ``installed``."""
+    """The device runtime with the benchmark's application, or as it is ``shipped``.
+
+    ``installed``: the folder of its compiled files; without one it is run from source.
+    """
 
     def __init__(
-        self, hub: HubProcess, text: str, folder: Path, interpreter="cpython", installed: Path | None = None
+        self,
+        hub: HubProcess,
+        text: str,
+        folder: Path,
+        interpreter: str = "cpython",
+        installed: Path | None = None,
+        shipped: bool = False,
     ):
-        if installed:
-            entry = {"program": installed / "main.py", "before": [installed]}
+        entry: dict[str, Any] = {"before": [installed] if installed else []}
+        if shipped:
+            entry["program"] = (installed or FIRMWARE) / "main.py"
         else:
-            entry = {"program": HERE / "echo_device.py", "board": {"app": "echo_application"}}
+            entry |= {"program": HERE / "echo_device.py", "board": {"app": "echo_application"}}
         ca = Path(hub.ca_file).read_bytes()
         self._process = DeviceProcess(interpreter, folder, text, ca, heap=HEAP, apps=[HERE], **entry)
         self.begun = 0.0
@@ -84,8 +98,18 @@ class Peer:
         return self._process.pid
 
 
-def device(name: str, hub: HubProcess, text: str, folder: Path) -> OurDevice | Peer:
+def device(
+    name: str, hub: HubProcess, text: str, folder: Path, installed: Path | None = None
+) -> OurDevice | Peer:
     """One of them by its name, with the work of the benchmark."""
     if name in PEERS:
         return Peer(hub, text, PEERS[name])
-    return OurDevice(hub, text, folder, "micropython" if name == MICROPYTHON else "cpython")
+    return OurDevice(hub, text, folder, "micropython" if name == MICROPYTHON else "cpython", installed)
+
+
+def install(folder: Path) -> Path:
+    """Our device's files as they are on a Raspberry Pi: in a folder of their own, compiled."""
+    made = Path(shutil.copytree(FIRMWARE, folder, ignore=shutil.ignore_patterns("__pycache__")))
+    if not compileall.compile_dir(made, quiet=2):
+        raise RuntimeError("the device's files cannot be compiled")
+    return made

@@ -25,6 +25,6 @@ def send(board, payload):
     yield 200, payload
     while payload > 0:
         while payload > 0 and len(queue) < BATCH:
-            queue.add(BODY)
+            queue.add(BODY, None, 0)
             payload -= 1
         yield 0.001

@@ -1,25 +1,19 @@
 """P3: from the start of the process to the first telemetry message that the hub has acknowledged."""
 
-import compileall
-import shutil
 import time
-from pathlib import Path
 
-from twinkle_host.paths import FIRMWARE
-
-from .devices import OURS, PEERS, OurDevice, Peer
+from .devices import OURS, PEERS, OurDevice, Peer, install
 from .goals import AZURE, PAHO, Measurement
 from .hub_process import HubProcess
 from .samples import ratio, summarize
 
 ABOUT = """From the moment before the process is made to the moment at which the hub has written the
 acknowledgement of its first telemetry message; all clocks are one. Ours is the device with its default
-application, from files as `twinkle flash raspberry_pi` installs them, which CPython compiles at each start
-(its service says -B): before it sends it has read its twin. What is left when they are compiled beforehand
-stands beside it. The peers are installed compiled, and do the least there is, connect and send."""
+application, from files as they are on a Raspberry Pi, where they are compiled when they have been installed:
+before it sends it has read its twin. The peers are installed compiled too, and do the least there is, connect
+and send."""
 
-COMPILED = "Twinkle, its files compiled beforehand"
-NAMES = (OURS, AZURE, PAHO, COMPILED)
+NAMES = (OURS, AZURE, PAHO)
 PATIENCE_S = 30
 
 
@@ -29,9 +23,7 @@ def measure(bench) -> list[Measurement]:
     times = {name: [] for name in NAMES}
     with HubProcess(bench.folder / "hub-p3", stamped=True) as hub:
         service = hub.service()
-        files = {OURS: _install(bench.folder / "installed"), COMPILED: _install(bench.folder / "compiled")}
-        if not compileall.compile_dir(files[COMPILED], quiet=2):
-            raise RuntimeError("the device's files cannot be compiled")
+        installed = install(bench.folder / "installed")
         texts = {name: service.add(f"p3-{number}") for number, name in enumerate(NAMES)}
         for round_ in range(rounds):
             for number, name in enumerate(NAMES):
@@ -41,18 +33,15 @@ def measure(bench) -> list[Measurement]:
                 if name in PEERS:
                     made = Peer(hub, texts[name], PEERS[name], first=True)
                 else:
-                    made = OurDevice(hub, texts[name], bench.folder / device_id, installed=files[name])
+                    made = OurDevice(
+                        hub, texts[name], bench.folder / device_id, installed=installed, shipped=True
+                    )
                 with made as started:
                     times[name].append(_first(hub, device_id) - started.begun)
     told = {name: summarize(values, "s") for name, values in times.items()}
     ours = told.pop(OURS)
     compared = ratio(ours.median, told[AZURE].median)
     return [Measurement("P3", "process start to first telemetry acknowledged", ours, told, compared)]
-
-
-def _install(folder: Path) -> Path:
-    """The device's files as they are put on a board: without what a run on this computer has compiled."""
-    return Path(shutil.copytree(FIRMWARE, folder, ignore=shutil.ignore_patterns("__pycache__")))
 
 
 def _first(hub: HubProcess, device_id: str) -> float:
