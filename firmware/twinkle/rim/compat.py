@@ -13,10 +13,16 @@ import time
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
-try:
-    import ssl as tls
-except ImportError:
-    import tls  # MicroPython builds without the ssl wrapper have the same class here
+if MICROPYTHON:
+    from . import on_micropython as own
+else:
+    from . import on_cpython as own
+
+memory = own.memory
+sleep = own.sleep
+sync = own.sync
+sync_directory = own.sync_directory
+tls_context = own.tls_context
 
 # Trouble on a socket. MicroPython reports a certificate it will not accept as ValueError.
 SOCKET_ERRORS = (OSError, ValueError)
@@ -46,100 +52,6 @@ def utc():
     return seconds if seconds > 1704067200 else None
 
 
-if MICROPYTHON:
-    memory = gc.mem_alloc
-    sleep = time.sleep_ms
-    _ticks, _ticks_diff = time.ticks_ms, time.ticks_diff
-
-    def sync(file):
-        """Nothing to do: littlefs commits when the file is closed."""
-
-    def sync_directory(path):
-        """Nothing to do: littlefs commits a rename at once."""
-
-    def tls_context(roots, own):
-        """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name.
-
-        ``own``: the paths of its certificate and its key (PEM), or None.
-        """
-        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        context.verify_mode = tls.CERT_REQUIRED
-        context.load_verify_locations(roots)
-        if own:
-            context.load_cert_chain(*[_content(path) for path in own])
-        return context
-
-    def _content(path):
-        with open(path, "rb") as file:
-            return file.read()
-
-    def _receive(sock, size):
-        return sock.read(size)
-
-    def _transmit(sock, data):
-        return sock.write(data)
-
-    def _pending(sock):
-        return False  # poll() already knows of bytes that TLS holds
-
-else:
-
-    def memory():
-        """Bytes in use: the heap on MicroPython, the resident set on Linux."""
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def sleep(ms):
-        """Wait."""
-        time.sleep(ms / 1000)
-
-    def _ticks():
-        return int(time.monotonic() * 1000)
-
-    def _ticks_diff(later, earlier):
-        return later - earlier
-
-    def sync(file):
-        """Have the system put the file's bytes on the disk."""
-        file.flush()
-        os.fsync(file.fileno())
-
-    def sync_directory(path):
-        """Have the system put a rename in this directory on the disk."""
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-    def tls_context(roots, own):
-        """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name.
-
-        ``own``: the paths of its certificate and its key (PEM), or None.
-        """
-        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = tls.TLSVersion.TLSv1_2
-        context.load_verify_locations(cadata=roots.decode())
-        if own:
-            context.load_cert_chain(*own)
-        return context
-
-    def _receive(sock, size):
-        try:
-            return sock.recv(size)
-        except (tls.SSLWantReadError, tls.SSLWantWriteError):
-            return None
-
-    def _transmit(sock, data):
-        try:
-            return sock.send(data)
-        except (tls.SSLWantReadError, tls.SSLWantWriteError):
-            return None
-
-    def _pending(sock):
-        return sock.pending() > 0
-
-
 def look_up(host, port):
     """The addresses of a host, as getaddrinfo has them; OSError when it has none.
 
@@ -166,14 +78,14 @@ class Ticks:
     """Milliseconds since it was made, from a counter that may wrap."""
 
     def __init__(self):
-        self._last = _ticks()
+        self._last = own.ticks()
         self._total = 0
 
     def now(self):
         """Must be called at least once in every half period of the counter (6 days)."""
-        counter = _ticks()
+        counter = own.ticks()
         # A clock source that stands still or steps back must not move time back.
-        self._total += max(0, _ticks_diff(counter, self._last))
+        self._total += max(0, own.ticks_diff(counter, self._last))
         self._last = counter
         return self._total
 
@@ -202,17 +114,21 @@ class Connection:
         self._poll = select.poll()
         self._poll.register(self._sock, select.POLLIN)
 
+    def holds(self):
+        """Whether it is worth a try to receive before there was a wait."""
+        return own.holds(self._sock)
+
     def receive(self, size):
         """Up to ``size`` bytes; None when there are none yet, b"" at the end."""
-        return _receive(self._sock, size)
+        return own.receive(self._sock, size)
 
     def transmit(self, data):
         """How many bytes were taken; None when none could be."""
-        return _transmit(self._sock, data)
+        return own.transmit(self._sock, data)
 
     def wait(self, ms, writing=False):
         """Wait until something can be read (or written). Answers whether it can."""
-        if _pending(self._sock):
+        if own.pending(self._sock):
             return True
         self._poll.modify(self._sock, select.POLLIN | select.POLLOUT if writing else select.POLLIN)
         return bool(self._poll.poll(ms))
@@ -260,12 +176,8 @@ def unload(*names):
 
 
 def load_umqtt():
-    """The module umqtt.simple. Its release 1.3.4 imports MicroPython's old module names."""
-    if not MICROPYTHON:
-        import struct
-
-        for name, module in (("usocket", socket), ("ustruct", struct), ("ubinascii", binascii)):
-            sys.modules.setdefault(name, module)
+    """The module umqtt.simple."""
+    own.name_modules()
     import umqtt.simple
 
     return umqtt.simple
