@@ -26,7 +26,10 @@ _ACKNOWLEDGEMENT = (("av", "ackVersion"), ("ac", "ackCode"), ("ad", "ackDescript
 
 
 def digital_twin(device_id: str, twin: Twin) -> Document:
-    """The whole view. A device that announced no model has ``""`` as its ``$model``."""
+    """The whole view. A device that announced no model has ``""`` as its ``$model``.
+
+    Values are the twin's own: read them, do not change them.
+    """
     desired, reported = twin.desired, twin.reported
     return {
         "$dtId": device_id,
@@ -71,12 +74,12 @@ def _members(
             continue
         about = metadata[name] = {}
         if name in desired:
-            about["desiredValue"] = jsontext.copy(wanted)
+            about["desiredValue"] = wanted
             about["desiredVersion"] = desired_nodes[name]["$lastUpdatedVersion"]
         if name in reported:
-            view[name] = jsontext.copy(told)
+            view[name] = told
             if is_acknowledgement(told):
-                view[name] = jsontext.copy(told["value"])
+                view[name] = told["value"]
                 about.update({there: told[here] for here, there in _ACKNOWLEDGEMENT if here in told})
             about["lastUpdateTime"] = reported_nodes[name]["$lastUpdated"]
     return {"$metadata": metadata, **view}
@@ -117,7 +120,8 @@ def _change(before: Document, after: Document, name: str, path: str) -> list[Doc
     if name not in after:
         return [{"op": "remove", "path": path}]
     if name not in before:
-        return [{"op": "add", "path": path, "value": after[name]}]
-    if jsontext.encode(before[name]) != jsontext.encode(after[name]):
-        return [{"op": "replace", "path": path, "value": after[name]}]
+        return [{"op": "add", "path": path, "value": jsontext.copy(after[name])}]
+    # What was not touched is the same object in both.
+    if before[name] is not after[name] and jsontext.encode(before[name]) != jsontext.encode(after[name]):
+        return [{"op": "replace", "path": path, "value": jsontext.copy(after[name])}]
     return []

@@ -171,7 +171,7 @@ class Hub:
         """The digital twin and its etag, which is that of the twin."""
         self.throttles.spend(throttles.TWIN_READS)
         device = self.devices.find(device_id)
-        return digital_twin(device.id, device.twin), device.twin.etag
+        return jsontext.copy(digital_twin(device.id, device.twin)), device.twin.etag
 
     def patch_digital_twin(self, device_id: str, operations: Any, etag: str | None = None) -> str:
         """Apply a JSON Patch as one write of the desired properties; answers the new etag."""

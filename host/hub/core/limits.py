@@ -5,6 +5,7 @@ values, nesting, and how size is counted. Where the documents are silent the
 comment says what this hub does.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import HubError
@@ -141,9 +142,22 @@ def _text_size(text: str) -> int:
     return len(text.translate(_CONTROL_TABLE).encode("utf-8"))
 
 
-def check_size(values: dict[str, Any], limit: int, name: str) -> None:
+def sizes_of(
+    values: dict[str, Any], before: Mapping[str, int] | None = None, touched: Iterable[str] | None = None
+) -> dict[str, int]:
+    """The size of each member, its key included; of those not ``touched`` it is what it was ``before``."""
+    sizes = dict(before or {})
+    for key in values if touched is None else touched:
+        if key in values:
+            sizes[key] = _text_size(key) + size_of(values[key])
+        else:
+            sizes.pop(key, None)
+    return sizes
+
+
+def check_size(sizes: Mapping[str, int], limit: int, name: str) -> None:
     """403100 when a whole section, as it would be after the write, is above its limit (bytes)."""
-    size = size_of(values)
+    size = sum(sizes.values())
     if size > limit:
         raise HubError(
             "DeviceModelMaxPropertiesExceeded",

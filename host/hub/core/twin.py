@@ -12,7 +12,7 @@ from typing import Any
 
 from . import jsontext
 from .errors import HubError
-from .limits import MAX_SECTION, MAX_TAGS, check_members, check_size
+from .limits import MAX_SECTION, MAX_TAGS, check_members, check_size, sizes_of
 from .merge import Document, changes_something, merge, replacing, select, stamp, stamp_all
 from .registry import invalid
 from .times import NEVER
@@ -25,12 +25,18 @@ _OWN = ("$metadata", "$version")
 class Section:
     """Desired or reported: values, their metadata (one node per member), and ``$version``.
 
-    Never changed in place: a write makes a new one.
+    ``sizes``: of its members, in bytes. Never changed in place: a write makes a new one.
     """
 
     values: Document
     metadata: Document
     version: int
+    sizes: dict[str, int]
+
+    @classmethod
+    def of(cls, values: Document, metadata: Document, version: int) -> "Section":
+        """One whose sizes are not known yet."""
+        return cls(values, metadata, version, sizes_of(values))
 
     def view(self, metadata: bool = True) -> Document:
         """An independent copy in the documented shape."""
@@ -60,7 +66,7 @@ class Change:
 
 
 def _fresh_section() -> Section:
-    return Section({}, {"$lastUpdated": NEVER}, 1)
+    return Section.of({}, {"$lastUpdated": NEVER}, 1)
 
 
 class Twin:
@@ -128,11 +134,12 @@ class Twin:
                 f"The reported properties are at $version {section.version}, not {expected}; read the twin again.",
             )
         values = merge(section.values, patch)
-        check_size(values, MAX_SECTION, "Properties.Reported")
+        sizes = sizes_of(values, section.sizes, patch)
+        check_size(sizes, MAX_SECTION, "Properties.Reported")
         metadata = section.metadata
         if changes_something(section.values, patch):
             metadata = stamp(metadata, section.values, patch, {"$lastUpdated": time})
-        self.reported = Section(values, metadata, section.version + 1)
+        self.reported = Section(values, metadata, section.version + 1, sizes)
         return Change(reported=patch)
 
     def _sections(self, body: Any) -> tuple[Any, Any]:
@@ -160,14 +167,15 @@ class Twin:
         new_tags, section = self.tags, self.desired
         if tags is not None:
             new_tags = merge(self.tags or {}, tags)
-            check_size(new_tags, MAX_TAGS, "Tags")
+            check_size(sizes_of(new_tags), MAX_TAGS, "Tags")
         if desired is not None:
             values = merge(section.values, desired)
-            check_size(values, MAX_SECTION, "Properties.Desired")
+            sizes = sizes_of(values, section.sizes, desired)
+            check_size(sizes, MAX_SECTION, "Properties.Desired")
             mark = {"$lastUpdated": time, "$lastUpdatedVersion": section.version + 1}
             metadata = stamp(section.metadata, section.values, desired, mark)
             self.desired = Section(
-                values, stamp_all(values, mark) if replaced else metadata, section.version + 1
+                values, stamp_all(values, mark) if replaced else metadata, section.version + 1, sizes
             )
         self.tags = new_tags
         self.counter += 1
@@ -216,7 +224,7 @@ class Twin:
         """The twin that wrote ``record``."""
         twin = cls()
         twin.tags, twin.counter, twin.model_id = record["tags"], record["counter"], record["modelId"]
-        twin.desired, twin.reported = Section(*record["desired"]), Section(*record["reported"])
+        twin.desired, twin.reported = Section.of(*record["desired"]), Section.of(*record["reported"])
         return twin
 
 

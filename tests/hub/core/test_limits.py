@@ -4,7 +4,7 @@ import pytest
 from stage import HOST
 
 from twinkle_host.hub.core import HubError
-from twinkle_host.hub.core.limits import check_members, check_size, size_of
+from twinkle_host.hub.core.limits import check_members, check_size, size_of, sizes_of
 
 
 def nested(levels, leaf=1):
@@ -115,9 +115,9 @@ def filler(size):
 
 @pytest.mark.parametrize(("limit", "name"), [(8192, "Tags"), (32768, "Properties.Desired")])
 def test_a_section_may_be_full_and_not_a_byte_fuller(limit, name):
-    check_size(filler(limit), limit, name)
+    check_size(sizes_of(filler(limit)), limit, name)
     with pytest.raises(HubError) as refused:
-        check_size(filler(limit + 1), limit, name)
+        check_size(sizes_of(filler(limit + 1)), limit, name)
     assert (refused.value.status, refused.value.code) == (403, 403100)
     assert refused.value.message.startswith(f"'{name}' size should be less than {limit} bytes.")
 
@@ -166,3 +166,10 @@ def test_twin_writes_need_an_api_version_at_all(stage):
     status, _, body = device.report({"a": 1})
     assert status == 400 and "api-version" in body["message"]
     assert device.get()["reported"] == {"$version": 1}
+
+
+def test_the_sizes_of_what_was_not_touched_are_known():
+    before = sizes_of({"a": "x" * 10, "b": 1, "c": {"d": True}})
+    assert before == {"a": 11, "b": 9, "c": 6}
+    values = {"a": object(), "c": {"d": "xy"}, "e": 2}
+    assert sizes_of(values, before, ["b", "c", "e", "f"]) == {"a": 11, "c": 4, "e": 9}

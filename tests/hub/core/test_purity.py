@@ -17,6 +17,7 @@ ALLOWED = {
     "dataclasses",
     "datetime",
     "functools",
+    "marshal",
     "hashlib",
     "heapq",
     "hmac",
