@@ -121,6 +121,16 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("measured")
         for line in lines:
             terminalreporter.write_line(line)
+    seconds = sum(
+        report.duration * factor
+        for report in reports
+        for name, factor in report.user_properties
+        if name == "longer"
+    )
+    if seconds and not terminalreporter.config.getoption("soak"):
+        terminalreporter.write_line(
+            f"the long form of tests/soak takes about {seconds / 60:.0f} minutes: tools/test tests/soak --soak"
+        )
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from twinkle_host.mock_gpio.fault_proxy import FaultProxy
 from twinkle_host.mock_gpio.process import DeviceProcess
 
 SHORT, FULL, AT_ONCE = 6, 100, 10
+LONGER = FULL / AT_ONCE
 FAULTY_S, RECOVERY_S = 12, 40
 FAULTS = ("cut", "stall", "dribble", "delay", "refuse", "cut in a packet", "drop")
 

@@ -5,6 +5,7 @@ from collections import Counter
 from twinkle_host.mock_gpio.world import World
 
 HERD = 500
+LONGER = 3  # outages in the place of one
 LONGEST_S = 110  # until a device is back: the longest back-off with its chance
 MOST_AT_ONCE = 0.25  # of the herd, in one second
 

@@ -7,6 +7,7 @@ from hostile import Life, Newcomer
 from places import ROOT, run_micropython
 
 SHORT, FULL = 10, 400  # seeds of each kind
+LONGER = FULL / SHORT
 INPUTS = 300
 PROGRAM = """
 import gc

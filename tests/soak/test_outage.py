@@ -9,6 +9,7 @@ from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
 
 LIMIT_S = 5  # at the 95th percentile
+LONGER = 2.5  # the outage is
 
 
 @pytest.fixture
