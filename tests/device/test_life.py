@@ -314,6 +314,7 @@ def test_a_damaged_record_is_put_aside_and_said(hub, device, name):
     process.wait_for("was damaged")
     process.wait_for("applied configuration 3")
     assert file.with_name("config.json.bad").exists()
+    hub.until_reported(name, lastError="damaged on flash, and put aside: config")
 
 
 @pytest.mark.parametrize("interpreter", INTERPRETERS)

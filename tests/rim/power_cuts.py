@@ -57,7 +57,7 @@ def tell(story, before, name, after):
                 wrong = "found " + repr(found)
             elif survived and found != after:
                 wrong = "it was said to be written"
-            elif store.corrupt:
+            elif store.damaged:
                 wrong = "a damaged record"
             elif kept != [record for _, record in others]:
                 wrong = "another record was lost"

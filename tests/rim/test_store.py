@@ -61,7 +61,7 @@ def test_one_flipped_bit_is_noticed_and_the_record_put_aside(room, where):
     file.write_bytes(data)
     again = Room(room.path)
     assert again.store.load("config") is None
-    assert again.store.corrupt == 1
+    assert len(again.store.damaged) == 1
     assert (room.path / "config.json.bad").read_bytes() == data
     assert "damaged" in again.log[0]
 

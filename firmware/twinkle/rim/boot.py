@@ -117,6 +117,8 @@ def boot(directory, state=None):
         for name in ("reboot", "telemetry"):
             records[name] = store.load(name)
         device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
+        if store.damaged:
+            device.problem = "damaged on flash, and put aside: " + ", ".join(store.damaged)
         if safe:
             device.board.led.blink(safe_mode.BLINK_S)
         return device

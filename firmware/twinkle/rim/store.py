@@ -5,7 +5,7 @@ hex on the second. A new version is written to a file beside it, pushed to the
 disk and renamed over the old one, which both littlefs and Linux do in one step.
 A power cut leaves the old record or the new one.
 
-A record that does not match its checksum, or cannot be used, is put aside as ``NAME.bad``, counted
+A record that does not match its checksum, or cannot be used, is put aside as ``NAME.bad``, told
 and treated as absent. Writing what is already there is left out, since flash
 wears: a Pico's holds about 100,000 erases a block.
 """
@@ -28,7 +28,7 @@ class Store:
         self._largest = largest
         self._known = {}  # name -> body that is on flash
         self.writes = 0
-        self.corrupt = 0
+        self.damaged = []  # names of records that were put aside
         try:
             os.mkdir(directory)
         except OSError as error:
@@ -59,7 +59,7 @@ class Store:
                 use(record)
         except (ValueError, RuntimeError, KeyError, TypeError, TwinkleError):
             # RuntimeError: nested deeper than the parser can go.
-            self.corrupt += 1
+            self.damaged.append(name)
             self._say("error", "record %s was damaged; %s" % (name, self._keep(path)))
             return None
         self._known[name] = body

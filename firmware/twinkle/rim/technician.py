@@ -31,7 +31,7 @@ class Technician:
             ("startedBy", port.started_by()),
             ("memory", port.memory()),
             ("flashWrites", runner.store.writes),
-            ("damagedRecords", runner.store.corrupt),
+            ("damagedRecords", len(runner.store.damaged)),
             ("linesLost", runner.terminal.lost),
         ]
 
