@@ -1,8 +1,12 @@
 """P4: what the device takes of a Pico W's heap and flash."""
 
+import contextlib
+import io
 import json
 import re
 from pathlib import Path
+
+from mpremote.romfs import make_romfs
 
 from twinkle_host.flash import image
 from twinkle_host.mock_gpio.process import HOST, PICO_MODULES, DeviceProcess
@@ -17,11 +21,13 @@ ABOUT = """The files that `twinkle flash` puts on a Pico W, compiled, run on 32-
 stand-ins for the board's modules and the heap that TLS leaves there. Each import is weighed by itself,
 after a collection; once the device is ready and has sent a message, what is retained beyond all modules are
 its objects: the device, its twin, the connection. The goal counts umqtt, core, rim, the default application
-and these objects. mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is
+and these objects, but not what only the start needs. What is left when the same files lie in a ROMFS, from where
+bytecode runs in place, stands beside it: that takes a firmware with such a partition, which the one published
+for the Pico W is not. mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is
 why this one is smaller), and the stand-ins are told as others. KB are 1,000 bytes, and for files as they
 are, not as littlefs rounds them up."""
 
-HEAP = "144k"
+HEAP, ROOMY = "144k", "256k"
 BOARD = "pico_w"
 UNIT = 16  # bytes of a block of this MicroPython's heap
 LAYERS = {
@@ -41,24 +47,26 @@ def measure(bench) -> list[Measurement]:
     files = image.build(json.loads((BOARDS / f"{BOARD}.json").read_text()))
     bench.say("a device of compiled files")
     layers, free, largest = heap(bench.folder / "p4", files)
+    bench.say("the same from a ROMFS")
+    in_place = counted_of(heap(bench.folder / "p4-romfs", files, romfs=True)[0]) / 1000
     told = [_told(f"heap: {name}", layers[name]) for name in (*COUNTED, "port", "others")]
     counted = counted_of(layers) / 1000
     size = bytes_of(files) / 1000
     return [
         Measurement(
             *("P4", "retained heap on MicroPython: core, rim, umqtt and default application"),
-            *(summarize([counted], "KB"), {}, counted),
+            *(summarize([counted], "KB"), {"its files in a ROMFS": summarize([in_place], "KB")}, counted),
         ),
         *told,
         _told("heap left free", free),
         _told("largest free block", largest),
-        Measurement("P4", "files on a Pico W", summarize([size], "KB"), {}, size),
+        Measurement("P4", ".mpy files on a Pico W", summarize([size], "KB"), {}, size),
     ]
 
 
 def bytes_of(files: dict[str, bytes]) -> int:
-    """All that is put on a board."""
-    return sum(len(content) for content in files.values())
+    """Of all that is put on a board compiled."""
+    return sum(len(content) for path, content in files.items() if path.endswith(".mpy"))
 
 
 def counted_of(layers: dict[str, int]) -> int:
@@ -70,12 +78,17 @@ def _told(name: str, size: int) -> Measurement:
     return Measurement("P4", name, summarize([size / 1000], "KB"))
 
 
-def heap(folder: Path, files: dict[str, bytes]) -> tuple[dict[str, int], int, int]:
+def heap(folder: Path, files: dict[str, bytes], romfs: bool = False) -> tuple[dict[str, int], int, int]:
     """Bytes by layer, bytes free, and the largest free block."""
+    image_file: str | Path = "-"
     for path, content in files.items():
         file = folder / "files" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+    if romfs:
+        image_file = folder / "romfs.img"
+        with contextlib.redirect_stdout(io.StringIO()):  # it tells of every file
+            image_file.write_bytes(make_romfs(str(folder / "files"), mpy_cross=None))
     names = [path.removesuffix(".mpy").removeprefix("lib/") for path in files if path.endswith(".mpy")]
     modules = [name.removesuffix("/__init__").replace("/", ".") for name in names]
     stand_ins = [file.stem for file in PICO_MODULES.glob("*.py")]
@@ -87,8 +100,10 @@ def heap(folder: Path, files: dict[str, bytes]) -> tuple[dict[str, int], int, in
         )
         # Each module keeps the name of its file: they are as short as on the board.
         said = on_micropython.run(
-            *("heap_program.py", device.folder, *modules, *stand_ins),
-            **{"heap": HEAP, "path": (PICO_MODULES, "", "lib", HOST), "place": folder / "files"},
+            *("heap_program.py", device.folder, image_file, *modules, *stand_ins),
+            heap=ROOMY if romfs else HEAP,  # the image lies in the heap, too, as there is no flash here
+            path=(PICO_MODULES, *(() if romfs else ("", "lib")), HOST),
+            place=folder / "files",
         )
     held = {name: int(size) for name, size in re.findall(r"^module (\S+) (\d+)$", said, re.MULTILINE)}
     layers = dict.fromkeys((*COUNTED, "port", "others"), 0)

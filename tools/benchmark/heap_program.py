@@ -1,8 +1,10 @@
 """For MicroPython: boots the device of a directory, connects, and prints what its modules hold of the heap.
 
-    heap_program.py DIRECTORY MODULE…
+    heap_program.py DIRECTORY IMAGE MODULE…
 
-``module NAME BYTES`` for each of these modules that was imported, its own part alone; ``total BYTES`` for all that is
+IMAGE is that of a ROMFS to take the modules from, or "-" for none.
+
+``module NAME BYTES`` for each of these modules that is loaded then, its own part alone; ``total BYTES`` for all that is
 retained once the device is ready and has sent a message; ``free BYTES`` for what is left, and then MicroPython's own
 account of the heap. What the interpreter and this program take is not in them.
 """
@@ -14,7 +16,13 @@ import sys
 import micropython
 
 gc.threshold(8192)
-held = dict.fromkeys(sys.argv[2:])
+if sys.argv[2] != "-":
+    import vfs
+
+    with open(sys.argv[2], "rb") as file:
+        vfs.mount(vfs.VfsRom(file.read()), "/rom")
+    sys.path[:0] = ["/rom", "/rom/lib"]
+held = dict.fromkeys(sys.argv[3:])
 inner = [0]  # bytes that imports within the present one took
 loading = []
 plain = builtins.__import__
@@ -64,9 +72,10 @@ builtins.__import__ = weighed
 gc.collect()
 before = gc.mem_alloc()
 
-from twinkle.rim.boot import boot  # noqa: E402
+import twinkle.rim.boot  # noqa: E402
 
-runner = boot(sys.argv[1])
+# As main.py has it, so that what only the start needs can be let go of.
+runner = twinkle.rim.boot.boot(sys.argv[1])
 for _ in range(500):
     runner.turn()
     if runner.device.telemetry.sent:
@@ -76,7 +85,7 @@ total, free = gc.mem_alloc() - before, gc.mem_free()
 if not runner.device.telemetry.sent:
     raise SystemExit("the device did not send: " + runner.device.link.state)
 for name in held:
-    if held[name] is not None:
+    if held[name] is not None and name in sys.modules:
         print("module", name, held[name])
 print("total", total)
 print("free", free)
