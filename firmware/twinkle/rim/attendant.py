@@ -10,7 +10,7 @@ from ..core.errors import TwinkleError
 from . import compat
 from .log import plain
 
-LOOK_MS = 50  # nobody types faster than that is answered, however fast messages come
+LOOK_MS = 20  # however fast messages come, keys are looked at no oftener than that
 GONE_MS = 120000  # who types nothing for this long has gone
 MODULES = ("twinkle.core.console", "twinkle.core.verbs", "twinkle.rim.technician")
 
