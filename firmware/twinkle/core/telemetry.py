@@ -18,6 +18,7 @@ LARGEST = 4096  # bytes of one message's body
 
 # With these two the hub can route by the body ("Create and read IoT Hub messages").
 JSON_UTF8 = hub.build_bag({"$.ct": "application/json", "$.ce": "utf-8"})
+CREATED = "&" + hub.quote("$.ctime") + "="
 
 
 class Telemetry:
@@ -54,13 +55,12 @@ class Telemetry:
         if not self.queue:
             return None
         component, moment, body = self.queue[0]
-        own = {}
+        bag = JSON_UTF8
         if component:
-            own["$.sub"] = component
+            bag += "&" + hub.build_bag({"$.sub": component})
         utc = None if moment is None else self._clock.utc(moment)
         if utc is not None:
-            own["$.ctime"] = iso(utc)
-        bag = JSON_UTF8 + "&" + hub.build_bag(own) if own else JSON_UTF8
+            bag += CREATED + iso(utc).replace(":", "%3A")
         return hub.telemetry(self._device_id, bag), body
 
     def acknowledged(self):
