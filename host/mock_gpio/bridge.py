@@ -48,13 +48,14 @@ class Bridge:
         app = __import__(what["app"])
         for part in what["app"].split(".")[1:]:
             app = getattr(app, part)
-        if what.get("config"):
-            app.app.config = what["config"]
+        # The application is shared by all devices of this process.
+        own, app.app.config = app.app.config, what.get("config") or app.app.config
         who = parse(what["connectionString"])
         chance = Chance(what["chance"]).draw if what.get("chance") else lambda: 0.5
         self.device = Device(
             app.app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
         )
+        app.app.config = own
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)
