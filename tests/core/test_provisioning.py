@@ -215,6 +215,19 @@ def test_the_device_asks_for_nothing_in_the_step_in_which_it_is_provisioned_agai
     assert device.identity.device_id == "MyDevice01"
 
 
+def test_a_program_that_ends_while_it_is_provisioned_again_keeps_what_waits():
+    record = {"hub": "contoso.azure-devices.net", "deviceId": "dev7"}
+    make = lambda who, now: Device(App(), who, {}, lambda: 0.5, now=now, waiting={"disk": 1000})  # noqa: E731
+    device = Onboarding(parse(TEXT), record, make, None, lambda: 0.5)
+    device.on_time(EPOCH, 0)
+    device.telemetry.add({"n": 1}, None, 0)
+    unreachable(device, PROVISION_AGAIN)
+    assert device.identity.device_id == "MyDevice01"
+    ((_, name, kept),) = device.keep()
+    assert (name, kept) == ("telemetry", {"messages": [(None, EPOCH, {"n": 1})]})
+    device.on_stored(name, None)
+
+
 def test_an_assignment_to_no_hub_is_refused_and_asked_for_again_later():
     for state in (
         None,

@@ -49,7 +49,10 @@ def test_bytes_that_keep_coming_feed_the_watchdog_and_come_to_an_end(line):
             made.setblocking(True)
             made.read(1)
     assert endless.now == pytest.approx(stream.EXCHANGE_MS, abs=stream.PACE)
-    assert max(b - a for a, b in zip([0, *endless.fed], endless.fed, strict=False)) <= stream.SLICE_MS + stream.PACE
+    assert (
+        max(b - a for a, b in zip([0, *endless.fed], endless.fed, strict=False))
+        <= stream.SLICE_MS + stream.PACE
+    )
 
 
 def test_a_peer_that_takes_a_byte_at_a_time_feeds_the_watchdog_and_comes_to_an_end(line):

@@ -250,6 +250,11 @@ class Onboarding:
         """As Device.keep."""
         return self._device.keep() if self._device else []
 
+    def on_stored(self, name, error):
+        """As Device.on_stored: what is kept is the device's, whoever's turn it is."""
+        if self._device:
+            self._device.on_stored(name, error)
+
     def _move(self, identity, now):
         """The device belongs to this hub, from now on or as before."""
         before = self._device

@@ -2,7 +2,9 @@
 
 The reactions are IoT Hub's where Microsoft documents them ("Communicate with your IoT
 hub using MQTT", "Control access using SAS"), and MQTT 3.1.1's or this hub's own choice
-where it does not. ``CONNACK 5`` and the like end the connection too.
+where it does not. ``CONNACK 5`` and the like end the connection too. Ten thousand
+connections that never say a word are in test_server, what random bytes come to in
+test_hostile_devices.
 """
 
 import queue
