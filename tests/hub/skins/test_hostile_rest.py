@@ -62,9 +62,9 @@ class Service:
         """Bytes as they are; what is answered until the server closes or is silent."""
         plain = socket.create_connection(("127.0.0.1", self.port))
         with self.context.wrap_socket(plain, server_hostname="localhost") as sock:
-            sock.sendall(data)
-            sock.settimeout(0.02)
             try:
+                sock.sendall(data)  # of which the server may have had enough before the end
+                sock.settimeout(0.02)
                 return sock.recv(65536)
             except (TimeoutError, ConnectionError, ssl.SSLError):
                 return b""
