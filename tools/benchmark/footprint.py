@@ -23,7 +23,8 @@ after a collection; once the device is ready and has sent a message, what is ret
 its objects: the device, its twin, the connection. The goal counts umqtt, core, rim, the default application
 and these objects, but not what only the start needs. What is left when the same files lie in a ROMFS, from where
 bytecode runs in place, stands beside it: that takes a firmware with such a partition, which the one published
-for the Pico W is not. mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is
+for the Pico W is not. Each of the files carries the names that it uses, those of other files among them.
+mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is
 why this one is smaller), and the stand-ins are told as others. KB are 1,000 bytes, and for files as they
 are, not as littlefs rounds them up."""
 
