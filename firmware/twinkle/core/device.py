@@ -47,7 +47,7 @@ NO_CLOCK = "waiting for the clock"
 class Device:
     """One device with one application.
 
-    ``records`` are what the store holds (``config``, ``reboot``); ``random()`` gives
+    ``records`` are what the store holds (``config``, ``reboot``, ``telemetry``); ``random()`` gives
     0.0 to 1.0; ``keep_alive`` is in seconds; ``now`` is when the device started.
     ``information`` and ``waiting`` are what the board file says of the board and of
     telemetry that waits: {"capacity": messages, "disk": bytes kept across restarts}.

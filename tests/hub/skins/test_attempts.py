@@ -11,7 +11,8 @@ import queue
 import time
 
 import pytest
-from wire import CONNACK, PUBACK, SUBACK, Wire, hello, packet, publish, subscribe, token
+from packets import packet
+from wire import CONNACK, PUBACK, SUBACK, Wire, hello, publish, subscribe, token
 
 from twinkle_host.hub import endpoint
 from twinkle_host.hub.live import LiveHub

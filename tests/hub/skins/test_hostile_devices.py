@@ -10,11 +10,9 @@ import json
 import os
 import random
 import socket
-import ssl
 import time
 
 import pytest
-from azure.iot.hub.sastoken import SasToken
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +22,7 @@ from hypothesis import strategies as st
 from OpenSSL import crypto
 from packets import field, packet
 from stage import token
+from wire import hello, open_tls
 
 from twinkle_host.hub import codec
 from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
@@ -235,16 +234,9 @@ def test_what_is_late_by_a_fault_is_not_sent_to_who_has_left(tmp_path, alarm):
 
 def dial(hub):
     """A device that is connected, over TLS."""
-    parts = dict(pair.split("=", 1) for pair in hub.call("connection_string", DEVICE).split(";"))
-    sock = dial_plain(hub)
-    sock.sendall(connect(str(SasToken(f"localhost/devices/{DEVICE}", parts["SharedAccessKey"]))))
+    sock = open_tls(hub)
+    sock.sendall(hello(hub, DEVICE))
     return sock
-
-
-def dial_plain(hub):
-    context = ssl.create_default_context(cafile=hub.info["caFile"])
-    plain = socket.create_connection(("127.0.0.1", hub.info["mqttPort"]))
-    return context.wrap_socket(plain, server_hostname="localhost")
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +249,7 @@ def hub(tmp_path_factory):
 @settings(quiet, max_examples=settings().max_examples // 4)
 @given(st.lists(packets, max_size=4).map(b"".join), st.booleans(), st.booleans())
 def test_the_same_over_tls(hub, alarm, said, known, rude):
-    sock = dial(hub) if known else dial_plain(hub)
+    sock = dial(hub) if known else open_tls(hub)
     with sock, contextlib.suppress(OSError):  # the hub may have closed
         sock.sendall(said)
         if rude:

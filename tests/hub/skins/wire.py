@@ -5,6 +5,7 @@ import ssl
 import struct
 
 from azure.iot.hub.sastoken import SasToken
+from packets import field, packet
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x90
 ACCEPTED = b"\x20\x02\x00\x00"
@@ -15,21 +16,6 @@ def open_tls(hub, name="localhost"):
     context = ssl.create_default_context(cafile=hub.info["caFile"])
     plain = socket.create_connection(("127.0.0.1", hub.info["mqttPort"]), timeout=10)
     return context.wrap_socket(plain, server_hostname=name)
-
-
-def field(value):
-    """A length-prefixed string."""
-    data = value.encode()
-    return struct.pack("!H", len(data)) + data
-
-
-def packet(first, body=b""):
-    """A whole packet (MQTT 3.1.1, section 2.2)."""
-    size, left = bytearray(), len(body)
-    while left >= 128:
-        size.append(left & 0x7F | 0x80)
-        left >>= 7
-    return bytes((first, *size, left)) + body
 
 
 def token(hub, device_id, key=None, life=3600, resource=None):
