@@ -168,3 +168,15 @@ def test_a_record_of_another_program_is_dropped_and_said():
     assert disk.driver.device.telemetry.queue == []
     disk.driver.step()
     assert disk.driver.said("it is dropped")
+
+
+def test_what_is_restored_keeps_to_the_capacity_and_the_oldest_gives_way():
+    first = Disk()
+    first.pass_time(2 * KEEP_MS)
+    second = Disk(first.records, epoch=None, capacity=12)
+    second.pass_time(4 * KEEP_MS)
+    assert len(second.driver.device.telemetry) == 12
+    dropped = second.driver.device.telemetry.dropped
+    second.driver.device.on_time(EPOCH + 7200, second.driver.now)
+    telemetry = second.driver.device.telemetry
+    assert len(telemetry) == 12 and telemetry.dropped == dropped + len(first.records["telemetry"]["messages"])

@@ -129,6 +129,7 @@ class FakeDevice:
         provisioner = Provisioner(identity, None, lambda: 0.0)
         self.link, self.clock, self.on_time = provisioner.link, provisioner.clock, provisioner.on_time
         self.telemetry = Telemetry(identity.device_id, self.clock, None)
+        self.backlog = None
 
     def step(self, now):
         return []
@@ -226,6 +227,25 @@ def test_a_program_that_ends_while_it_is_provisioned_again_keeps_what_waits():
     ((_, name, kept),) = device.keep()
     assert (name, kept) == ("telemetry", {"messages": [(None, EPOCH, {"n": 1})]})
     device.on_stored(name, None)
+
+
+def test_what_is_on_disk_too_moves_to_another_hub_once():
+    kept = {"messages": [[None, EPOCH, {"n": 1}]]}
+    make = lambda who, now: Device(  # noqa: E731
+        App(), who, {"telemetry": kept}, lambda: 0.5, now=now, waiting={"disk": 1000}
+    )
+    record = {"hub": "contoso.azure-devices.net", "deviceId": "dev7"}
+    device = Onboarding(parse(TEXT), record, make, None, lambda: 0.5)
+    device.on_time(EPOCH, 0)
+    unreachable(device, PROVISION_AGAIN)
+    device.step(0)
+    device.on_connected(0)
+    device.step(0)
+    state = {"assignedHub": "fabrikam.azure-devices.net", "deviceId": "dev7"}
+    assigned = {"status": "assigned", "registrationState": state}
+    device.on_message("$dps/registrations/res/200/?$rid=1", json.dumps(assigned).encode(), 0)
+    device.step(0)
+    assert device.identity.host == state["assignedHub"] and len(device.telemetry) == 1
 
 
 def test_an_assignment_to_no_hub_is_refused_and_asked_for_again_later():

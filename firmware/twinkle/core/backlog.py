@@ -48,7 +48,11 @@ class Backlog:
         except (KeyError, TypeError, ValueError):
             self._say("error", "the telemetry that was kept is not as this program writes it; it is dropped")
             return
-        self._telemetry.queue[:0] = entries
+        self._telemetry.put_before(entries)
+
+    def skip(self):
+        """What was kept waits already: it is not to be restored."""
+        self._record = None
 
     def step(self, now, sending):
         """Take the next step; ``sending``: messages get through."""

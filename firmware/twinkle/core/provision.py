@@ -264,6 +264,8 @@ class Onboarding:
             self._device = self._make(identity, now)
             if before:
                 self._device.telemetry.queue[:] = before.telemetry.queue
+                if self._device.backlog:
+                    self._device.backlog.skip()
         self._again = PROVISION_AGAIN
         self._hand_over(self._device, now)
 

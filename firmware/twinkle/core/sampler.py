@@ -1,11 +1,11 @@
 """When to sample, and the way from the sensor to a telemetry message.
 
 The first sample is taken at the start, the next ones every applied period, with a link
-to the hub or without, and whether the time is known or not. Reading the sensor is the rim's work: the
-sampler asks for it, and when the answer is here the application makes a message of
-it. A DHT sensor fails now and then for no reason, so a sample is tried again, at the
-earliest when the sensor has rested; when all tries failed it leaves no values
-behind, so nothing old or made up is sent.
+to the hub or without, and whether the time is known or not. Reading the sensor is the
+rim's work: the sampler asks for it, and when the answer is here the application makes
+a message of it. A DHT sensor fails now and then for no reason, so a sample is tried
+again, at the earliest when the sensor has rested; when all tries failed it leaves no
+values behind, so nothing old or made up is sent.
 """
 
 TRIES = 3  # readings for one sample

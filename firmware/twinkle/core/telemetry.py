@@ -40,15 +40,13 @@ class Telemetry:
             self.dropped += 1
             self._say("error", "telemetry of %d bytes is over %d; it is dropped" % (len(body), LARGEST))
             return
-        if len(self.queue) >= self._capacity:
-            self.queue.pop(0)
-            self.dropped += 1
-            # Not each time: a long outage would leave nothing else in the log.
-            if not self.dropped & (self.dropped - 1):
-                self._say(
-                    "warning", "telemetry queue full; %d messages dropped, the oldest first" % self.dropped
-                )
         self.queue.append((component, now, body))
+        self._trim()
+
+    def put_before(self, entries):
+        """Let older messages wait before those that do."""
+        self.queue[:0] = entries
+        self._trim()
 
     def head(self):
         """``(topic, body)`` of the next message to send, or None. It stays until acknowledged()."""
@@ -67,6 +65,16 @@ class Telemetry:
         """The hub has the head of the queue."""
         self.queue.pop(0)
         self.sent += 1
+
+    def _trim(self):
+        while len(self.queue) > self._capacity:
+            self.queue.pop(0)
+            self.dropped += 1
+            # Not each time: a long outage would leave nothing else in the log.
+            if not self.dropped & (self.dropped - 1):
+                self._say(
+                    "warning", "telemetry queue full; %d messages dropped, the oldest first" % self.dropped
+                )
 
     def __len__(self):
         return len(self.queue)
