@@ -1,6 +1,8 @@
 """Where things are, and how to run MicroPython, for tests."""
 
+import functools
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -12,8 +14,31 @@ MICROPYTHON = PRIVATE / "bin" / "micropython"
 TWINKLE = PRIVATE / "venv" / "bin" / "twinkle"
 MPREMOTE = PRIVATE / "venv" / "bin" / "mpremote"
 HEAP = "128k"
-# Where the hub for Azure's SDKs listens: they know port 8883 only, so each process of the tests has an address.
-ADDRESS = f"127.0.1.{1 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0')[2:])}"
+MQTT_PORT = 8883  # the only one that Azure's SDKs dial
+CLAIM_PORT = 8882  # bound, and never listened on, by the process of the tests that an address belongs to
+
+
+@functools.cache
+def own_address() -> str:
+    """A loopback address whose port 8883 no other process has, be it a hub or another run of the tests.
+
+    It stays this process's until that ends.
+    """
+    for number in range(1, 255):
+        address = f"127.0.1.{number}"
+        claim = socket.socket()
+        try:
+            claim.bind((address, CLAIM_PORT))
+            socket.create_server((address, MQTT_PORT)).close()
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return address
+    pytest.fail(f"port {MQTT_PORT} is taken on every address from 127.0.1.1 to 127.0.1.254", pytrace=False)
+
+
+_claims = []
 
 
 def need(path: Path) -> Path:

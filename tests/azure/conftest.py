@@ -8,7 +8,7 @@ process of the tests.
 import contextlib
 
 import pytest
-from places import ADDRESS
+from places import MQTT_PORT, own_address
 
 from twinkle_host.hub.live import LiveHub
 
@@ -17,9 +17,9 @@ HOST = "contoso.example"
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory):
-    """A hub named contoso.example that is dialled as ADDRESS."""
+    """A hub named contoso.example that is dialled at an address of this process."""
     state = tmp_path_factory.mktemp("azure-hub")
-    with LiveHub(state, bind=ADDRESS, port=8883, host_names=(HOST, ADDRESS)) as live:
+    with LiveHub(state, bind=own_address(), port=MQTT_PORT, host_names=(HOST, own_address())) as live:
         yield live
 
 
@@ -29,7 +29,7 @@ def service(hub, monkeypatch):
     from azure.iot.hub import IoTHubRegistryManager
 
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", hub.info["caFile"])
-    text = hub.info["serviceConnectionString"].replace(HOST, ADDRESS)
+    text = hub.info["serviceConnectionString"].replace(HOST, own_address())
     return IoTHubRegistryManager.from_connection_string(text)
 
 
@@ -45,7 +45,7 @@ def device(hub, request):
         with open(hub.info["caFile"]) as file:
             options.setdefault("server_verification_cert", file.read())
         client = IoTHubDeviceClient.create_from_connection_string(
-            f"{text};GatewayHostName={ADDRESS}", connection_retry=False, **options
+            f"{text};GatewayHostName={own_address()}", connection_retry=False, **options
         )
         clients.append(client)
         if connect:

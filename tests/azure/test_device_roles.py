@@ -8,7 +8,7 @@ import pytest
 from azure.iot.device import Message, MethodResponse
 from azure.iot.hub import DigitalTwinClient
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
-from places import ADDRESS
+from places import own_address
 
 from twinkle_host.hub.live import eventually
 
@@ -24,7 +24,7 @@ def device_id(request):
 @pytest.fixture
 def digital(hub, service):
     """DigitalTwinClient."""
-    text = hub.info["serviceConnectionString"].replace(HOST, ADDRESS)
+    text = hub.info["serviceConnectionString"].replace(HOST, own_address())
     return DigitalTwinClient.from_connection_string(text)
 
 

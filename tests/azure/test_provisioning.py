@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from azure.iot.device import X509, IoTHubDeviceClient
-from places import ADDRESS
+from places import own_address
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.hub.core.enrolments import derive_key
@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).with_name("register.py")
 
 def register(hub, registration_id, key):
     """What the SDK makes of it: ``{"status", "hub", "deviceId"}``."""
-    arguments = [ADDRESS, hub.info["idScope"], registration_id, key, hub.info["caFile"]]
+    arguments = [own_address(), hub.info["idScope"], registration_id, key, hub.info["caFile"]]
     done = subprocess.run(
         [sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=60, check=False
     )
@@ -73,7 +73,7 @@ def test_a_device_is_assigned_by_its_certificate_and_connects_with_it(hub, servi
             "contoso.example",
             "certified-1",
             server_verification_cert=file.read(),
-            gateway_hostname=ADDRESS,
+            gateway_hostname=own_address(),
             connection_retry=False,
         )
     try:

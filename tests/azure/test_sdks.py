@@ -11,7 +11,7 @@ from azure.iot.device import Message, MethodResponse
 from azure.iot.device.exceptions import ClientError, CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, QuerySpecification, Twin, TwinProperties
 from msrest.exceptions import HttpOperationError
-from places import ADDRESS
+from places import MQTT_PORT, own_address
 
 from twinkle_host.hub.live import LiveHub, eventually
 
@@ -86,9 +86,7 @@ def test_a_service_with_a_wrong_key_is_refused(hub, service, monkeypatch):
     from azure.iot.hub import IoTHubRegistryManager
 
     wrong = "A" * 43 + "="
-    text = (
-        f"HostName={ADDRESS}:{hub.info['restPort']};SharedAccessKeyName=iothubowner;SharedAccessKey={wrong}"
-    )
+    text = f"HostName={own_address()}:{hub.info['restPort']};SharedAccessKeyName=iothubowner;SharedAccessKey={wrong}"
     with pytest.raises(HttpOperationError) as refusal:
         IoTHubRegistryManager.from_connection_string(text).get_devices(1)
     assert refusal.value.response.status_code == 401
@@ -301,7 +299,7 @@ def _retrying(hub, text):
 
     with open(hub.info["caFile"]) as file:
         return IoTHubDeviceClient.create_from_connection_string(
-            f"{text};GatewayHostName={ADDRESS}", server_verification_cert=file.read()
+            f"{text};GatewayHostName={own_address()}", server_verification_cert=file.read()
         )
 
 
@@ -329,7 +327,7 @@ def raw(hub, text, device_id, clean=True):
         str(SasToken(f"{parts['HostName']}/devices/{device_id}", parts["SharedAccessKey"])),
     )
     client.tls_set(hub.info["caFile"], tls_version=ssl.PROTOCOL_TLS_CLIENT)
-    client.connect(ADDRESS, 8883)
+    client.connect(own_address(), MQTT_PORT)
     return client
 
 
@@ -399,13 +397,12 @@ def test_an_authority_that_is_not_trusted_is_refused(device, device_id, tmp_path
 def test_a_restarted_hub_knows_devices_twins_and_subscriptions(tmp_path, monkeypatch):
     from azure.iot.hub import IoTHubRegistryManager
 
-    address = "127.0.0.78"
-    settings = {"bind": address, "port": 8883, "host_names": (address,)}
-    with LiveHub(tmp_path, **settings) as live:
+    with LiveHub(tmp_path) as live:
+        port = live.info["mqttPort"]
         text = live.add("keeper")
         live.call("patch_twin", "keeper", {"properties": {"desired": {"a": 1}}, "tags": {"room": "attic"}})
         before = live.call("get_twin", "keeper")
-    with LiveHub(tmp_path, **settings) as live:
+    with LiveHub(tmp_path, port=port) as live:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", live.info["caFile"])
         service = IoTHubRegistryManager.from_connection_string(live.info["serviceConnectionString"])
         after = service.get_twin("keeper")
