@@ -20,19 +20,32 @@ for place in (HERE, *(HERE.parent / folder for folder in ("firmware", "host", "t
 from places import MICROPYTHON, need, run_micropython  # noqa: E402
 
 STORY_ROOM = HERE / "core"
-SOAK_EXAMPLES = 1000  # of each property that names no number of its own
+EXAMPLES = {"quick": 10, "whole": 100, "soak": 1000}  # of each property; some take a multiple of it
 sys.path.insert(0, str(STORY_ROOM))
 
 
 def pytest_addoption(parser):
     parser.addoption("--soak", action="store_true", help="the long form of tests/soak and of random inputs")
+    parser.addoption("--quick", action="store_true", help="few examples of each property")
     parser.addoption("--seed", type=int, help="only this seed of what goes by seeds")
 
 
 def pytest_configure(config):
-    hypothesis.settings.register_profile("soak", max_examples=SOAK_EXAMPLES, deadline=None)
-    if config.getoption("soak"):
-        hypothesis.settings.load_profile("soak")
+    # A busy machine is no fault of the code, so no example has a deadline. Random examples are for --soak: any other
+    # run says the same of the same code.
+    for name, examples in EXAMPLES.items():
+        hypothesis.settings.register_profile(
+            name,
+            max_examples=examples,
+            derandomize=name != "soak",
+            deadline=None,
+            suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        )
+    hypothesis.settings.load_profile(_form(config))
+
+
+def _form(config):
+    return next((name for name in ("soak", "quick") if config.getoption(name)), "whole")
 
 
 @pytest.hookimpl(hookwrapper=True)

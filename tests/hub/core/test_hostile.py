@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stage import HOST, Device, Stage, Wire
 
@@ -32,7 +32,7 @@ payloads = st.binary(max_size=20) | st.sampled_from(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.tuples(topics, payloads, st.integers(0, 2), st.booleans()), max_size=8))
 def test_no_publish_makes_the_hub_raise(publishes):
     stage = Stage()
@@ -74,7 +74,7 @@ WORDS = (
 words = st.sampled_from(WORDS.split())
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(st.lists(words, max_size=14).map(" ".join), st.text(max_size=10))
 @example("TOP 9999999999999999999 devices", "")
 def test_no_query_makes_the_hub_raise(tail, rest):
@@ -125,7 +125,7 @@ bodies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings().max_examples)
 @given(values | bodies, values)
 def test_no_body_makes_the_hub_raise_and_what_is_refused_changes_nothing(body, other):
     stage = Stage()

@@ -2,10 +2,9 @@
 
 import json
 import queue
-from pathlib import Path
 
 import pytest
-from places import HEAP, run_micropython
+from places import HEAP, ROOT, run_micropython
 
 from twinkle_host.hub.live import LiveHub, eventually
 from twinkle_host.mock_gpio.process import DeviceProcess
@@ -37,7 +36,12 @@ def device(request, hub, tmp_path, name):
             text += f";Port={live.info['mqttPort']}"
         with open(live.info["caFile"], "rb") as file:
             process = DeviceProcess(
-                request.param, tmp_path / "device", text, file.read(), apps=[Path(__file__).parent], **options
+                request.param,
+                tmp_path / "device",
+                text,
+                file.read(),
+                apps=[ROOT / "tests" / "device"],
+                **options,
             )
         made.append(process)
         return process.start()
