@@ -36,8 +36,6 @@ class Bench:
                 *(interpreter, folder, text, file.read(), {**own, **board}),
                 base=base,
                 wifi=WIFI,
-                # Compiled here from source, which takes more than the .mpy files of a board.
-                heap="160k",
                 before=[PICO_MODULES] if kind == "pico_w" else [],
                 apps=[ROOT / "tests" / "device"],
             )

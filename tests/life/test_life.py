@@ -7,7 +7,8 @@ import pytest
 from places import HEAP, ROOT, run_micropython
 
 from twinkle_host.hub.live import LiveHub, eventually
-from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.mock_gpio.process import HEAP as PROCESS_HEAP
+from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
 from twinkle_host.run import RESET_STATUS
 
 INTERPRETERS = ["cpython", "micropython"]
@@ -350,9 +351,8 @@ def test_a_wrong_set_up_is_one_line_and_status_2(tmp_path, interpreter, file, co
 
 def test_the_whole_device_lives_in_128_kib_and_says_what_it_holds(hub, tmp_path, name, measured):
     with open(hub.info["caFile"], "rb") as file:
-        process = DeviceProcess(
-            "micropython", tmp_path / "device", f"{hub.add(name)};Port={hub.info['mqttPort']}", file.read()
-        )
+        text = f"{hub.add(name)};Port={hub.info['mqttPort']}"
+        process = DeviceProcess("micropython", tmp_path / "device", text, file.read())
     script = __file__.replace("test_life.py", "heap.py")
     done = run_micropython(script, process.folder)
     figures = [line for line in done.stdout.splitlines() if line.startswith("heap ")]
@@ -370,3 +370,16 @@ def test_the_whole_device_lives_in_128_kib_and_says_what_it_holds(hub, tmp_path,
         name.removeprefix("twinkle.") for name in loaded
     }
     assert json.loads((process.folder / "board.json").read_text())["name"] == "desktop"
+
+
+@pytest.mark.parametrize(("base", "before"), [("desktop", []), ("pico_w", [PICO_MODULES])])
+def test_the_heap_that_tests_give_is_no_close_fit(hub, tmp_path, name, base, before):
+    """A start whose success is a matter of chance fails here first, at nine tenths of it."""
+    heap = f"{int(PROCESS_HEAP.removesuffix('k')) * 9 // 10}k"
+    text = f"{hub.add(name)};Port={hub.info['mqttPort']}"
+    wifi = {"ssid": "home", "password": "not a real password"}
+    with open(hub.info["caFile"], "rb") as file:
+        options = {"base": base, "before": before, "heap": heap, "wifi": wifi}
+        made = DeviceProcess("micropython", tmp_path / "device", text, file.read(), **options)
+    with made as device:
+        device.wait_for(" ready")

@@ -45,7 +45,7 @@ class Life:
         board = {"app": "twin_apps.counter", "keepAlive": 10}
         apps = [ROOT / "tests" / "device"]
         interpreter = "micropython" if seed % 3 == 2 else "cpython"
-        self.process = DeviceProcess(interpreter, folder, text, ca, board, apps=apps, heap="160k").start()
+        self.process = DeviceProcess(interpreter, folder, text, ca, board, apps=apps).start()
         self.last, self.calls = 0, []
 
     def suffer(self):
