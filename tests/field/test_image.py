@@ -43,7 +43,6 @@ def test_umqtt_simple_is_brought_when_it_is_not_here(tmp_path, monkeypatch):
     brings.write_text(f"#!/bin/sh\nmkdir -p {place.parent} && echo '# brought' >{place}\n")
     brings.chmod(0o755)
     monkeypatch.setattr(image, "UMQTT", place)
-    monkeypatch.setattr(image, "PRIVATE", tmp_path)
     monkeypatch.setattr(image, "SETUP", brings)
     assert image.existing(place).read_text() == "# brought\n"
     place.unlink()
