@@ -24,7 +24,8 @@ need() {
 # THINGS are the names in .twinkle of what it makes; FILEs are what it reads, beside itself.
 # The script is given the empty folder $work, which mirrors .twinkle: what it leaves there is put in place when it
 # has ended well. It runs in a process of its own, where nothing that a caller writes can switch errexit off. The
-# last thing that process does is the stamp: the inputs, and the name of every file that was made.
+# last thing that process does is the stamp: the inputs, and the name of every file that was made,
+# links that lead nowhere excepted.
 step() {
   local name=$1 text=$2 remedy=$3 things=$4 codename inputs log=$home/$1.log begun=$SECONDS status=0
   shift 4
@@ -64,7 +65,7 @@ step() {
 made() {
   local stamp=$home/stamps/$1 inputs
   [ -f "$stamp" ] && read -r inputs <"$stamp" && [ "$inputs" = "$2" ] &&
-    (cd "$home" && tail -n +2 "$stamp" | xargs -d '\n' stat --format= -- >/dev/null 2>&1)
+    (cd "$home" && tail -n +2 "$stamp" | xargs -d '\n' stat --dereference --format= -- >/dev/null 2>&1)
 }
 
 # put_in_place NAME INPUTS THINGS: what the step made replaces what was there, and the stamp says so.
@@ -79,8 +80,8 @@ put_in_place() {
   done
   {
     echo "$inputs"
-    (cd "$home" && find "${things[@]}" -name __pycache__ -prune -o -print)
-  } >"$work/stamp"
-  mv "$work/stamp" "$home/stamps/$name"
+    (cd "$home" && find "${things[@]}" -name __pycache__ -prune -o ! -xtype l -print)
+  } >"$home/stamps/.$name"
   rm -rf "$work"
+  mv "$home/stamps/.$name" "$home/stamps/$name"
 }
