@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from twinkle_host.waiting import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".twinkle"
 MICROPYTHON = PRIVATE / "bin" / "micropython"
@@ -48,7 +50,7 @@ def need(path: Path) -> Path:
     return path
 
 
-def run_micropython(*arguments, heap=HEAP, path=(), first=(), timeout=120, before=()):
+def run_micropython(*arguments, heap=HEAP, path=(), first=(), timeout=PATIENCE_S, before=()):
     """Run 32-bit MicroPython with the device's files on its path; answers the finished process.
 
     ``path`` and ``first``: more folders, at the end and at the beginning.

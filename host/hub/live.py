@@ -8,9 +8,8 @@ import time
 from operator import attrgetter
 from pathlib import Path
 
+from ..waiting import PATIENCE_S
 from .server import Server, Settings
-
-WAIT_S = 20.0
 
 
 class LiveHub:
@@ -35,7 +34,7 @@ class LiveHub:
         self._ready.clear()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(WAIT_S)
+        assert self._ready.wait(PATIENCE_S)
         if self._failure:
             raise self._failure
 
@@ -43,7 +42,7 @@ class LiveHub:
         """Go down."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(WAIT_S)
+            self._thread.join(PATIENCE_S)
             assert not self._thread.is_alive(), "the hub did not stop"
 
     async def _live(self):
@@ -87,7 +86,7 @@ class LiveHub:
             self.server.ticker.touch()
             return result
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(WAIT_S)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
 
     def add(self, device_id):
         """Register a device; its connection string."""
@@ -99,7 +98,7 @@ class LiveHub:
         section = self.call("get_twin", device_id)["properties"]["reported"]
         return {name: value for name, value in section.items() if not name.startswith("$")}
 
-    def event(self, source, wanted=lambda event: True, limit=WAIT_S):
+    def event(self, source, wanted=lambda event: True, limit=PATIENCE_S):
         """The next event of ``source`` that ``wanted`` accepts; fails when it does not come."""
         end, seen = time.monotonic() + limit, []
         while (left := end - time.monotonic()) > 0:
@@ -122,13 +121,3 @@ class LiveHub:
     def _has(self, device_id, members):
         reported = self.reported(device_id)
         return all(name in reported and reported[name] == value for name, value in members.items())
-
-
-def eventually(condition, limit=WAIT_S):
-    """Wait for something that tells nobody; answers what it is."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        threading.Event().wait(0.02)
-    raise AssertionError("it did not happen")

@@ -11,6 +11,7 @@ import threading
 import time
 
 from ..paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE
+from ..waiting import PATIENCE_S
 from . import witness
 
 # Modules are compiled from source here, and stand-ins lie in the heap with them, so that a start takes up to 128 KB.
@@ -103,7 +104,7 @@ class DeviceProcess:
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
-    def ask(self, line, limit=20):
+    def ask(self, line, limit=PATIENCE_S):
         """Type a line; the lines of the answer, the ``ok`` or ``err …`` included."""
         at = len(self.log)
         self.type(line)
@@ -111,7 +112,7 @@ class DeviceProcess:
             self.wait_for("", limit)
         return self.log[at:]
 
-    def wait_for(self, part, limit=20):
+    def wait_for(self, part, limit=PATIENCE_S):
         """The next log line that holds ``part``; fails when the process ends or time runs out."""
         end = time.monotonic() + limit
         while True:
@@ -126,7 +127,12 @@ class DeviceProcess:
             if part in line:
                 return line
 
-    def wait_for_end(self, limit=20):
+    def must_say(self, part, limit=PATIENCE_S):
+        """Wait until a line with ``part`` is in its log; one that was heard already will do."""
+        if not any(part in line for line in self.log):
+            self.wait_for(part, limit)
+
+    def wait_for_end(self, limit=PATIENCE_S):
         """Its exit status."""
         status = self._process.wait(timeout=limit)
         self._drain()
@@ -136,7 +142,7 @@ class DeviceProcess:
         """Tell it to end, as twinkle run does; answers the exit status."""
         (self.folder / "stop").touch()
         try:
-            status = self._process.wait(timeout=10)
+            status = self._process.wait(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -155,7 +161,7 @@ class DeviceProcess:
     def _drain(self):
         # Everything it said before it ended, up to the mark that there is no more.
         while self._lines is not None:
-            line = self._lines.get(timeout=5)
+            line = self._lines.get(timeout=PATIENCE_S)
             if line is None:
                 self._lines = None
             else:

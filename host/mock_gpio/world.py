@@ -14,6 +14,7 @@ from collections import deque
 
 from ..hub.core import ConnectRefused, Hello, Hub, MemoryStore
 from ..paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE
+from ..waiting import PATIENCE_S
 from . import witness
 from .bridge import Bridge
 from .sensor import DhtSensor, decode
@@ -68,7 +69,7 @@ class MicroPythonBridge:
 
     def close(self):
         self._process.stdin.close()
-        self._process.wait(timeout=10)
+        self._process.wait(timeout=PATIENCE_S)
         self._process.stdout.close()
 
 

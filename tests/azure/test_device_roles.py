@@ -10,7 +10,7 @@ from azure.iot.hub import DigitalTwinClient
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
 from places import own_address
 
-from twinkle_host.hub.live import eventually
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 HOST = "contoso.example"
 ACK = "Successfully executed patch"
@@ -53,7 +53,7 @@ def test_x_2_the_twin_tutorials_device(service, device, device_id):
     twin = service.update_twin(
         device_id, desired(patchId="Init", fanOn="false", components={"climate": climate})
     )
-    assert patches.get(timeout=10) == {
+    assert patches.get(timeout=PATIENCE_S) == {
         "patchId": "Init",
         "fanOn": "false",
         "components": {"climate": climate},
@@ -63,7 +63,12 @@ def test_x_2_the_twin_tutorials_device(service, device, device_id):
     # The report moved nothing that the service's etag guards.
     twin = service.update_twin(device_id, desired(components={"wifi": None}), twin.etag)
     service.replace_twin(device_id, desired(), twin.etag)
-    assert patches.get(timeout=10) == {"patchId": None, "fanOn": None, "components": None, "$version": 3}
+    assert patches.get(timeout=PATIENCE_S) == {
+        "patchId": None,
+        "fanOn": None,
+        "components": None,
+        "$version": 3,
+    }
     assert reported(service, device_id)["maxTemperature"] == "76"
 
 
@@ -72,7 +77,7 @@ def test_x_2_the_configuration_tutorials_device(service, device, device_id):
     patches = patches_of(client)
     client.patch_twin_reported_properties({"configId": 1, "sendFrequency": "24h"})
     service.update_twin(device_id, desired(configId=3, sendFrequency="5m"))
-    patch = patches.get(timeout=10)
+    patch = patches.get(timeout=PATIENCE_S)
     assert patch == {"configId": 3, "sendFrequency": "5m", "$version": 2}
     pending = {"configId": 3, "sendFrequency": "5m"}
     client.patch_twin_reported_properties({"status": "Pending", "pendingConfig": pending})
@@ -94,7 +99,7 @@ def test_x_2_the_plug_and_play_controller(hub, service, digital, device, device_
     digital.update_digital_twin(
         device_id, [{"op": "add", "path": "/thermostat1/targetTemperature", "value": 42}]
     )
-    patch = patches.get(timeout=10)
+    patch = patches.get(timeout=PATIENCE_S)
     assert patch == {"thermostat1": {"__t": "c", "targetTemperature": 42}, "$version": 2}
     ack = {"value": 42, "ac": 200, "av": patch["$version"], "ad": ACK}
     client.patch_twin_reported_properties({"thermostat1": {"__t": "c", "targetTemperature": ack}})
@@ -139,7 +144,7 @@ def test_x_2_the_central_sensor(hub, service, device, device_id):
     assert (call.status, call.payload) == (202, None)
     eventually(lambda: "rundiagnostics" in reported(service, device_id))
     service.update_twin(device_id, desired(name="Contoso", brightness=2))
-    version = patches.get(timeout=10)["$version"]
+    version = patches.get(timeout=PATIENCE_S)["$version"]
     for name, value in (("name", "Contoso"), ("brightness", 2)):
         ack = {"value": value, "ad": "completed", "ac": 200, "av": version}
         client.patch_twin_reported_properties({name: ack})

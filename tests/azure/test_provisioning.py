@@ -11,6 +11,7 @@ from places import own_address
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.hub.core.enrolments import derive_key
+from twinkle_host.waiting import PATIENCE_S
 
 SCRIPT = Path(__file__).with_name("register.py")
 
@@ -19,7 +20,7 @@ def register(hub, registration_id, key):
     """What the SDK makes of it: ``{"status", "hub", "deviceId"}``."""
     arguments = [own_address(), hub.info["idScope"], registration_id, key, hub.info["caFile"]]
     done = subprocess.run(
-        [sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.stdout, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

@@ -13,7 +13,8 @@ from azure.iot.hub.models import CloudToDeviceMethod, QuerySpecification, Twin, 
 from msrest.exceptions import HttpOperationError
 from places import MQTT_PORT, own_address
 
-from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.live import LiveHub
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture
@@ -109,9 +110,9 @@ def test_a_desired_change_is_notified(service, device, device_id):
     client.on_twin_desired_properties_patch_received = patches.put
     twin = service.update_twin(device_id, desired(fan={"on": True}, mode="eco"))
     version = twin.properties.desired["$version"]
-    assert patches.get(timeout=10) == {"fan": {"on": True}, "mode": "eco", "$version": version}
+    assert patches.get(timeout=PATIENCE_S) == {"fan": {"on": True}, "mode": "eco", "$version": version}
     service.update_twin(device_id, desired(fan={"on": None}))
-    assert patches.get(timeout=10) == {"fan": {"on": None}, "$version": version + 1}
+    assert patches.get(timeout=PATIENCE_S) == {"fan": {"on": None}, "$version": version + 1}
     assert client.get_twin()["desired"] == {"fan": {}, "mode": "eco", "$version": version + 1}
 
 
@@ -132,7 +133,7 @@ def test_a_replaced_twin_notifies_what_disappeared(service, device, device_id):
     service.update_twin(device_id, desired(a=1, b=2))
     client.on_twin_desired_properties_patch_received = patches.put
     service.replace_twin(device_id, desired(a=1, c=100))
-    assert {k: v for k, v in patches.get(timeout=10).items() if k != "$version"} == {
+    assert {k: v for k, v in patches.get(timeout=PATIENCE_S).items() if k != "$version"} == {
         "a": 1,
         "b": None,
         "c": 100,
@@ -286,7 +287,7 @@ def test_x_1b_a_kicked_off_device_comes_back_without_subscribing_and_misses_noth
         assert answer.payload == "still here"
         twin = service.update_twin(device_id, desired(after=1))
         version = twin.properties.desired["$version"]
-        while (patch := patches.get(timeout=10)).get("$version") != version:
+        while (patch := patches.get(timeout=PATIENCE_S)).get("$version") != version:
             pass
         assert patch["after"] == 1
         assert first.get_twin()["desired"]["after"] == 1
@@ -351,7 +352,7 @@ def test_a_publish_that_is_not_the_devices_own_ends_the_connection(hub, topic, q
     client.reconnect_delay_set(60, 60)
     client.loop_start()
     try:
-        assert gone.get(timeout=10) != 0
+        assert gone.get(timeout=PATIENCE_S) != 0
     finally:
         client.disconnect()
         client.loop_stop()

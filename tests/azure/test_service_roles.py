@@ -11,8 +11,9 @@ from azure.iot.hub import DigitalTwinClient, IoTHubRegistryManager
 from azure.iot.hub.models import CloudToDeviceMethod, QuerySpecification, Twin, TwinProperties
 from msrest.exceptions import HttpOperationError
 
-from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.waiting import eventually
 
 ACK = "Successfully executed patch"
 SINCE = datetime.datetime(2020, 10, 21, 14, 8, 42)

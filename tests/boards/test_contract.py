@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from places import HEAP, MICROPYTHON, PRIVATE, ROOT, need
 
+from twinkle_host.waiting import PATIENCE_S
+
 HERE = Path(__file__).parent
 STORIES = re.findall(r"^def (story_\w+)", (HERE / "stories.py").read_text(), re.MULTILINE)
 PLACES = [ROOT / "firmware", PRIVATE / "lib", ROOT / "host"]
@@ -59,7 +61,7 @@ def told(request, tmp_path_factory):
         input="typed\n",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     return request.param, done.stdout + done.stderr, done.returncode

@@ -6,8 +6,9 @@ import queue
 import pytest
 from places import ROOT
 
-from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 WIFI = {"ssid": "home", "password": "a secret of the house"}
 BOARDS = {
@@ -50,7 +51,7 @@ class Bench:
     def call(self, method, payload=None):
         outcome = queue.Queue()
         self.hub.call("invoke", self.id, method, payload, done=outcome.put)
-        return outcome.get(timeout=30)
+        return outcome.get(timeout=PATIENCE_S)
 
     def configure(self, number, frequency="1s"):
         """A new configuration, applied."""
@@ -156,7 +157,7 @@ def test_a_sensor_that_is_pulled_is_reported_as_failing_and_nothing_is_made_up(b
             event["deviceId"] == device.id
             and event["body"]["properties"].get("reported", {}).get("sensor", {}).get("status") == "failing"
         ),
-        limit=30,
+        limit=PATIENCE_S,
     )
     told = hub.reported(device.id)["sensor"]
     assert told["failures"] == told["errors"] == 1 and told["age"] >= 3 and told["lastGood"]
@@ -188,7 +189,7 @@ def rebooted(device):
     assert device.call("rebootDevice").status == 200
     assert device.process.wait_for_end() == 3
     device.process.start()
-    device.process.wait_for(" ready", 40)
+    device.process.wait_for(" ready")
 
 
 STEPS = (connected, configured, lit, rebooted)
@@ -219,7 +220,7 @@ def test_pulling_a_thing_away_at_any_step_never_ends_the_program_of_a_pico(bench
         if file != "sensor":
             hub.drop(device.id, f"{thing} was pulled away")
             if file == "air":
-                device.process.wait_for("link lost", 30)
+                device.process.wait_for("link lost")
         device.tell(file, **BACK[file])
     device.online()
 
@@ -250,9 +251,9 @@ def test_a_program_that_hangs_is_killed_by_the_watchdog_and_comes_back(bench, hu
 def test_name_servers_that_do_not_answer_take_longer_than_the_watchdog_and_do_not_wake_it(bench, hub):
     device = bench("pico_w", watchdog=1500)
     device.tell("air", dns=4)
-    device.process.start().wait_for("cannot be reached", 20)
+    device.process.start().wait_for("cannot be reached")
     device.tell("air")
-    device.process.wait_for(" ready", 20)
+    device.process.wait_for(" ready")
 
 
 def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):

@@ -8,6 +8,7 @@ import pytest
 
 from twinkle.core.errors import HardwareError, SetupError
 from twinkle.ports.rpi import Port
+from twinkle_host.waiting import PATIENCE_S
 
 pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
 
@@ -153,7 +154,7 @@ def test_a_pin_that_is_none_of_the_board_is_named(raspberry_pi):
 def test_systemd_is_told_when_it_is_ready_and_that_it_lives(raspberry_pi, monkeypatch, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(5)
+        systemd.settimeout(PATIENCE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "10000000")
         board = raspberry_pi()

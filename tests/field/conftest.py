@@ -13,6 +13,7 @@ from places import MICROPYTHON, TWINKLE, need
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio import witness
 from twinkle_host.mock_gpio.serial_board import SerialBoard
+from twinkle_host.waiting import PATIENCE_S
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -43,7 +44,7 @@ def home(tmp_path_factory):
 def command(home):
     """Run a command; its Outcome."""
 
-    def run(*arguments, limit=90, program=TWINKLE, **variables):
+    def run(*arguments, limit=PATIENCE_S, program=TWINKLE, **variables):
         begun = time.monotonic()
         environment = {**os.environ, "XDG_STATE_HOME": str(home), "XDG_CACHE_HOME": str(home), **variables}
         done = subprocess.run(

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from places import PRIVATE, need
 
+from twinkle_host.waiting import PATIENCE_S
+
 SSHD = PRIVATE / "sshd" / "usr" / "sbin" / "sshd"
 OVERLAYS = ("etc", "opt")
 SYSTEMCTL = """#!/bin/sh
@@ -52,7 +54,9 @@ class SmallComputer:
         folder = self._folder
         for name in ("host", "user"):
             subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True, timeout=30
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name],
+                check=True,
+                timeout=PATIENCE_S,
             )
         (folder / "authorized").write_text((folder / "user.pub").read_text())
         with socket.socket() as probe:
@@ -93,7 +97,7 @@ class SmallComputer:
 
     def __exit__(self, *_):
         self._server.terminate()
-        self._server.wait(timeout=10)
+        self._server.wait(timeout=PATIENCE_S)
         for part in OVERLAYS:
             shutil.rmtree(self._folder / f"work-{part}", ignore_errors=True)
 
@@ -104,7 +108,7 @@ class SmallComputer:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

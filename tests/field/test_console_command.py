@@ -25,33 +25,34 @@ def device(command, board, hub):
 
 def test_a_session_completes_remembers_records_and_waits_for_the_board(device, tmp_path, home):
     log = tmp_path / "session.log"
-    screen = Screen({"XDG_STATE_HOME": str(tmp_path)}, "console", "--port", device.port, "--log", log)
-    screen.wait_for("help names the verbs")
-    screen.wait_for("twinkle>")
-    screen.type("ver\t")
-    screen.wait_for("version")
-    screen.type("\r")
-    screen.wait_for("twinkle: 0.1.0")
-    screen.type("led brigh\t")
-    screen.wait_for("led brightness")
-    screen.type(" 0.5\r")
-    screen.wait_for("level: ")
-    screen.type('wifi set "home"\r')
-    screen.wait_for("password")
-    screen.type(PASSWORD + "\r")
-    screen.wait_for("ok")
-    screen.wait_for("ready: ")
-    screen.type("reboot\r")
-    screen.wait_for("reset: ")
-    screen.wait_for("ready: ")
-    device.unplug()
-    screen.wait_for("waiting for it to come back")
-    device.plug_in()
-    screen.wait_for("it is back")
-    screen.wait_for("ready: ")
-    screen.type("status\r")
-    screen.wait_for("link: ready")
-    assert screen.leave() == 0
+    state = {"XDG_STATE_HOME": str(tmp_path)}
+    with Screen(state, "console", "--port", device.port, "--log", log) as screen:
+        screen.wait_for("help names the verbs")
+        screen.wait_for("twinkle>")
+        screen.type("ver\t")
+        screen.wait_for("version")
+        screen.type("\r")
+        screen.wait_for("twinkle: 0.1.0")
+        screen.type("led brigh\t")
+        screen.wait_for("led brightness")
+        screen.type(" 0.5\r")
+        screen.wait_for("level: ")
+        screen.type('wifi set "home"\r')
+        screen.wait_for("password")
+        screen.type(PASSWORD + "\r")
+        screen.wait_for("ok")
+        screen.wait_for("ready: ")
+        screen.type("reboot\r")
+        screen.wait_for("reset: ")
+        screen.wait_for("ready: ")
+        device.unplug()
+        screen.wait_for("waiting for it to come back")
+        device.plug_in()
+        screen.wait_for("it is back")
+        screen.wait_for("ready: ")
+        screen.type("status\r")
+        screen.wait_for("link: ready")
+        assert screen.leave() == 0
     record = log.read_text()
     assert re.search(r"^20\d\d-\d\d-\d\dT[\d:.]+\+00:00 > led brightness 0.5$", record, re.MULTILINE), record
     assert "< twinkle: 0.1.0" in record and "- it is back" in record
@@ -60,12 +61,12 @@ def test_a_session_completes_remembers_records_and_waits_for_the_board(device, t
     for kept in (record, history):
         assert PASSWORD not in kept
     # The next session remembers: the arrow brings back the last line.
-    screen = Screen({"XDG_STATE_HOME": str(tmp_path)}, "console", "--port", device.port, "--log", log)
-    screen.wait_for("help names the verbs")
-    screen.wait_for("twinkle>")
-    screen.type("\x1b[A\r")
-    screen.wait_for("link: ready")
-    assert screen.leave() == 0
+    with Screen(state, "console", "--port", device.port, "--log", log) as screen:
+        screen.wait_for("help names the verbs")
+        screen.wait_for("twinkle>")
+        screen.type("\x1b[A\r")
+        screen.wait_for("link: ready")
+        assert screen.leave() == 0
 
 
 def test_one_question_has_an_exit_status(device, command):

@@ -6,6 +6,8 @@ import stat
 import pytest
 from small_computer import SmallComputer
 
+from twinkle_host.waiting import PATIENCE_S
+
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 CONNECTION = f"HostName=contoso.azure-devices.net;DeviceId=shed-7;SharedAccessKey={KEY}"
 
@@ -24,7 +26,7 @@ def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed):
     assert flashed.status == 0 and "Next: twinkle provision" in flashed.out, flashed
     assert (shed.opt / "twinkle/firmware/main.py").is_file() and shed.asked == []
 
-    given = command("provision", *where, limit=300, TWINKLE_DEVICE_CONNECTION_STRING=CONNECTION)
+    given = command("provision", *where, limit=5 * PATIENCE_S, TWINKLE_DEVICE_CONNECTION_STRING=CONNECTION)
     assert given.status == 0 and KEY not in repr(given) and "ready: shed-7" in given.out, given
     assert shed.asked == ["daemon-reload", "stop twinkle.service", "restart twinkle-prepare.service"]
     credentials = (shed.etc / "twinkle/credentials.json").stat()

@@ -5,6 +5,7 @@ import stat
 from types import SimpleNamespace
 
 import pytest
+from lines import heard
 from places import MPREMOTE
 from screen import Screen
 
@@ -15,16 +16,6 @@ from twinkle_host.failure import Failure
 from twinkle_host.flash import serial_link
 
 PASSWORD = "a secret of the house"
-
-
-def hears(line, until, limit=400):
-    """Read until this comes; everything that was read."""
-    text = ""
-    for _ in range(limit):
-        text += line.read().decode(errors="replace")
-        if until in text:
-            return text
-    raise AssertionError(f"no {until!r} in {text}")
 
 
 def test_it_asks_without_an_echo_and_prints_a_label_without_a_secret(command, board, hub, home):
@@ -40,15 +31,16 @@ def test_it_asks_without_an_echo_and_prints_a_label_without_a_secret(command, bo
         "--ca-file",
         hub.info["caFile"],
     )
-    screen = Screen({"XDG_STATE_HOME": str(home), "XDG_CACHE_HOME": str(home)}, *arguments)
-    screen.wait_for("connection string: ")
-    screen.type(text + "\n")
-    screen.wait_for("Password of the network home.*: ")
-    screen.type(PASSWORD + "\n")
-    shown = screen.read_to_the_end()
+    with Screen({"XDG_STATE_HOME": str(home), "XDG_CACHE_HOME": str(home)}, *arguments) as screen:
+        screen.wait_for("connection string:")
+        screen.type(text + "\n")
+        screen.wait_for("Password of the network home.*:")
+        screen.type(PASSWORD + "\n")
+        shown = screen.read_to_the_end()
     assert "| device   asked" in shown and "| model    dtmi:twinkle:Environment;1" in shown
     assert f"| console  twinkle console --port {board.port}" in shown
-    assert PASSWORD not in shown and text.partition("SharedAccessKey=")[2][:20] not in shown
+    for secret in (PASSWORD, text.partition("SharedAccessKey=")[2][:20]):
+        assert secret not in shown and secret.encode() not in screen.said
 
 
 def test_without_a_terminal_it_says_which_variable_to_set(command, board):
@@ -105,14 +97,14 @@ def test_a_network_set_on_the_console_is_kept_until_a_factory_reset(command, boa
     line = SerialLine(board.port)
     ask = Dialogue(line).ask
     assert ask('wifi set "elsewhere" "another secret"').ok
-    hears(line, "ready: mover")
+    heard(line, "ready: mover")
     assert ask("reboot").ok
-    assert "joining elsewhere" in hears(line, "ready: mover")
+    assert "joining elsewhere" in heard(line, "ready: mover")
     assert ask("factory-reset").exit_code == 1 and ask("factory-reset mover").ok
-    told = hears(line, "ready: mover")
+    told = heard(line, "ready: mover")
     assert "joining home" in told and "another secret" not in told
     assert ask("hold").ok
-    hears(line, ">>> ")
+    heard(line, ">>> ")
     line.close()
     kept = command("connect", board.port, "fs", "ls", "state", program=MPREMOTE)
     assert kept.status == 0 and "wifi" not in kept.out, kept

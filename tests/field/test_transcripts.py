@@ -10,9 +10,9 @@ import pytest
 
 from twinkle_host.console.dialogue import Dialogue
 from twinkle_host.console.line import SerialLine, SocketLine
-from twinkle_host.hub.live import eventually
 from twinkle_host.mock_gpio.process import DeviceProcess
 from twinkle_host.mock_gpio.serial_board import SerialBoard
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 LOG = re.compile(r"\d+\.\d{3} (debug|info|warning|error) ")
@@ -34,7 +34,7 @@ class Technician:
         self.line, self.id = line, device_id
         self._rest = ""
 
-    def type(self, text, limit=30):
+    def type(self, text, limit=PATIENCE_S):
         """The lines of the answer."""
         self.line.write(text.encode() + b"\r")
         lines, end = [], time.monotonic() + limit
@@ -169,5 +169,5 @@ def test_a_line_of_the_cloud_and_a_line_of_the_technician_cross(technician, hub)
         outcome = Queue()
         hub.call("invoke", technician.id, "blink", 1 + number, done=outcome.put)
         assert technician.type("read")[-1] == "ok"
-        assert outcome.get(timeout=10).status == 200
+        assert outcome.get(timeout=PATIENCE_S).status == 200
     assert technician.type("call turnoff")[-1] == "ok"

@@ -14,6 +14,7 @@ from places import ROOT
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.waiting import PATIENCE_S
 
 TWINKLE = Path(sys.executable).with_name("twinkle")
 
@@ -41,7 +42,7 @@ def twinkle(hub, home):
             env={**home, **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 
@@ -76,9 +77,9 @@ def test_the_hub_says_one_json_line_when_ready_and_ends_cleanly(home, tmp_path, 
     info = json.loads(process.stdout.readline())
     assert {"host", "mqttPort", "restPort", "caFile", "serviceConnectionString"} <= set(info)
     assert Path(info["caFile"]).is_file()
-    socket.create_connection(("127.0.0.1", info["mqttPort"]), 5).close()
+    socket.create_connection(("127.0.0.1", info["mqttPort"]), PATIENCE_S).close()
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -86,7 +87,7 @@ def test_a_busy_port_is_one_line(home, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", port, "--rest-port", "0")
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1 and out == ""
     assert err == f"twinkle: port {port} on 127.0.0.1 is taken by another program; choose one with --port\n"
 
@@ -98,7 +99,7 @@ def test_the_hub_started_last_is_found_without_being_named(home, tmp_path, twink
         assert twinkle("devices", "list", on_hub=False).stdout == "no devices\n"
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_S)
     one_line(twinkle("devices", "list", on_hub=False), 5, "does not answer", "running")
 
 
@@ -261,13 +262,13 @@ def test_a_device_runs_restarts_after_a_reset_and_stops(hub, home, tmp_path, int
     assert next(line for line in lines if "ready" in line["text"])
     hub.until_reported(name)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE_S) == 0
     process.communicate()
 
 
 def test_a_board_that_does_not_exist_is_named(hub, home, tmp_path):
     process = launch(home, "--board", "toaster", "--connection-string", "x", "--ca-file", hub.info["caFile"])
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3
     assert "there is no board toaster; known are" in err and "desktop" in err
 
@@ -282,7 +283,7 @@ def test_a_bad_connection_string_ends_the_device_with_its_own_message(hub, home,
         "--state",
         str(tmp_path / "d"),
     )
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert (
         out
@@ -322,7 +323,9 @@ def test_the_version_is_one_everywhere():
 
     import twinkle
 
-    done = subprocess.run([TWINKLE, "--version"], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        [TWINKLE, "--version"], capture_output=True, text=True, timeout=PATIENCE_S, check=True
+    )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert project == twinkle.__version__ and project in done.stdout
 
@@ -389,7 +392,7 @@ def test_a_device_is_made_a_certificate_and_runs_with_it(hub, twinkle, tmp_path)
             raise AssertionError("it never became ready")
     finally:
         run.terminate()
-        run.communicate(timeout=20)
+        run.communicate(timeout=PATIENCE_S)
     assert (tmp_path / "device" / "device.key").stat().st_mode & 0o077 == 0
 
 

@@ -6,10 +6,11 @@ import queue
 import pytest
 from places import HEAP, ROOT, run_micropython
 
-from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import HEAP as PROCESS_HEAP
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
 from twinkle_host.run import RESET_STATUS
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 INTERPRETERS = ["cpython", "micropython"]
 
@@ -56,7 +57,7 @@ def call(live, name, method, payload=None, **timeouts):
     """Call a method and wait for the outcome."""
     outcome = queue.Queue()
     live.call("invoke", name, method, payload, done=outcome.put, **timeouts)
-    return outcome.get(timeout=30)
+    return outcome.get(timeout=PATIENCE_S)
 
 
 def patch(live, name, desired):
@@ -153,7 +154,7 @@ def test_x_1_a_restarted_hub_gets_its_device_back_and_missed_changes_are_applied
     process.wait_for("link lost")
     with LiveHub(tmp_path / "own-hub", **ports) as live:
         patch(live, name, {"configId": 7, "sendFrequency": "1m"})
-        process.wait_for(" ready", 30)
+        process.wait_for(" ready")
         live.until_reported(name, configId=7)
         assert call(live, name, "turnon").status == 200
         patch(live, name, {"configId": 8})

@@ -10,6 +10,7 @@ import pytest
 from places import ROOT, run_micropython
 
 from twinkle.rim.store import Store
+from twinkle_host.waiting import PATIENCE_S
 
 HERE = Path(__file__).parent
 STORIES = ("replaced", "the first", "the first beside another", "removed", "replaced by a long one")
@@ -81,7 +82,11 @@ print(left)
 def cut(tmp_path, k, record):
     program = STEPS.format(firmware=str(ROOT / "firmware"), path=str(tmp_path / "state"), record=record)
     return subprocess.run(
-        [sys.executable, "-B", "-c", program, str(k)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-B", "-c", program, str(k)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from places import ROOT, run_micropython
 
 from twinkle_host.mock_gpio.process import PICO_MODULES
+from twinkle_host.waiting import PATIENCE_S
 
 FIRMWARE = ROOT / "firmware"
 CORE = sorted(path.stem for path in (FIRMWARE / "twinkle" / "core").glob("*.py") if path.stem != "__init__")
@@ -45,7 +46,9 @@ def script():
 
 
 def test_the_core_imports_nothing_with_effects_on_cpython():
-    done = subprocess.run([sys.executable, "-c", script()], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", script()], capture_output=True, text=True, timeout=PATIENCE_S
+    )
     assert done.stdout.strip() == f"pure {len(CORE)}", done.stderr
 
 
@@ -59,7 +62,7 @@ def test_the_core_imports_nothing_with_effects_on_micropython(tmp_path):
 def test_the_poison_works():
     """The check above can fail: a module that imports time is caught."""
     guilty = script().replace("import twinkle\n", "import time\n")
-    done = subprocess.run([sys.executable, "-c", guilty], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", guilty], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode != 0 and "time" in done.stderr
 
 
@@ -94,7 +97,7 @@ def test_every_device_file_is_imported_by_the_interpreters_it_is_for(tmp_path, i
             env={"PYTHONPATH": str(FIRMWARE)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
         )
     assert done.stdout.strip() == f"imported {len(names)}", done.stdout + done.stderr
 

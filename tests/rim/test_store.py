@@ -10,6 +10,7 @@ from places import ROOT, run_micropython
 
 from twinkle.core.errors import HardwareError
 from twinkle.rim.store import Store
+from twinkle_host.waiting import PATIENCE_S
 
 CONFIG = {"configId": 3, "sendFrequency": "5m"}
 
@@ -110,7 +111,11 @@ def test_a_full_disk_is_an_error_and_the_old_record_stays(room, tmp_path, interp
     limit = ["bash", "-c", 'trap "" XFSZ; ulimit -f 1; exec "$@"', "limit"]
     if interpreter == "cpython":
         done = subprocess.run(
-            [*limit, sys.executable, "-B", file], capture_output=True, text=True, timeout=60, check=False
+            [*limit, sys.executable, "-B", file],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
         )
     else:
         done = run_micropython(file, before=limit)

@@ -9,6 +9,7 @@ from places import PRIVATE, ROOT, need
 from scripted import Authority, ScriptedServer, hear, publish, stay
 
 from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.waiting import PATIENCE_S
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 QUICK = {"app": "twin_apps.reporter"}
@@ -59,7 +60,7 @@ def test_the_device_connects_and_leaves_in_good_order(device, certificate):
         process = device(server.port)
         process.wait_for(" ready")
         assert process.stop() == 0, "\n".join(process.log)
-        assert farewell.get(timeout=10) == "DISCONNECT"
+        assert farewell.get(timeout=PATIENCE_S) == "DISCONNECT"
 
 
 def test_tls_1_2_will_do(device, certificate):

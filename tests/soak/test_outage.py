@@ -7,6 +7,7 @@ import pytest
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.waiting import PATIENCE_S
 
 LIMIT_S = 5  # at the 95th percentile
 LONGER = 2.5  # the outage is
@@ -43,7 +44,7 @@ def test_after_an_outage_a_device_is_back_reconciled_and_sending_within_five_sec
         for name in devices:
             hub.call("patch_twin", name, {"properties": {"desired": {"configId": 5, "sendFrequency": "1s"}}})
         while len(times) < count:
-            event = hub.events.get(timeout=60)
+            event = hub.events.get(timeout=PATIENCE_S)
             name = event["deviceId"]
             if (
                 event["source"] == "Telemetry"

@@ -16,6 +16,7 @@ from wire import CONNACK, PUBACK, SUBACK, Wire, hello, publish, subscribe, token
 
 from twinkle_host.hub import endpoint
 from twinkle_host.hub.live import LiveHub
+from twinkle_host.waiting import PATIENCE_S
 
 EVENTS = "devices/{}/messages/events/"
 METHODS = "$iothub/methods/POST/#"
@@ -51,7 +52,7 @@ def is_served(hub, wire):
     _, body = wire.hear()
     rid = body.partition(b"$rid=")[2].decode().partition("null")[0]
     wire.say(publish(f"$iothub/methods/res/200/?$rid={rid}", qos=0))
-    assert outcome.get(timeout=10).status == 200
+    assert outcome.get(timeout=PATIENCE_S).status == 200
 
 
 def reaction(wire):

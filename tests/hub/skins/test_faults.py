@@ -8,6 +8,7 @@ from places import ROOT, TWINKLE
 from twinkle_host.hub.faults import FAULTS, OF_THE_LINE, FaultError, Faults, load
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.waiting import PATIENCE_S
 
 
 class Clock:
@@ -80,7 +81,7 @@ def test_the_command_says_what_is_wrong_with_the_file(tmp_path):
         [TWINKLE, "hub", "--state", tmp_path / "hub", "--port", "0", "--rest-port", "0", "--faults", file],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "rule 1 must name a fault" in done.stderr
@@ -121,19 +122,26 @@ def test_a_device_bears_each_of_them(tmp_path):
                     "cpython", tmp_path / fault, text, ca, board, apps=apps
                 ).start()
             for fault in MET:
-                devices[fault].wait_for(" ready", 60)
+                devices[fault].wait_for(" ready")
                 hub.call(
                     "patch_twin", fault, {"properties": {"desired": {"configId": 5, "sendFrequency": "1s"}}}
                 )
             for fault in MET:
                 hub.until_reported(fault, configId=5, status="Success")
+            # What has a share has not met everybody by now: the service goes on until it has.
+            number = 5
+            while unmet := [fault for fault in MET if not done[fault]]:
+                number += 1
+                for fault in unmet:
+                    hub.call("patch_twin", fault, {"properties": {"desired": {"configId": number}}})
+                    hub.until_reported(fault, configId=number, status="Success")
+            for fault, (_, words) in MET.items():
+                devices[fault].must_say(words)
         finally:
             for device in devices.values():
                 device.stop()
-        for fault, (_, words) in MET.items():
+        for fault in MET:
             log = "\n".join(devices[fault].log)
-            assert done[fault] >= 1, f"{fault} did not happen"
-            assert words in log, f"{fault}:\n{log}"
             assert log.count("applied configuration 5") == 1, f"{fault}:\n{log}"
 
 
@@ -155,7 +163,7 @@ def test_a_device_bears_a_bad_line(tmp_path, fault):
         with open(hub.info["caFile"], "rb") as file:
             ca = file.read()
         with DeviceProcess("cpython", tmp_path / "device", text, ca) as device:
-            device.wait_for(words, 40)
+            device.wait_for(words)
             desired = {"properties": {"desired": {"configId": 5, "sendFrequency": "1s"}}}
             hub.call("patch_twin", fault, desired)
             hub.until_reported(fault, configId=5, status="Success")

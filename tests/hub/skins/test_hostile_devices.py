@@ -28,9 +28,10 @@ from twinkle_host.hub import codec
 from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
 from twinkle_host.hub.endpoint import Connection, Endpoint
 from twinkle_host.hub.faults import FAULTS, FaultError, load
-from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.secure import SecureStream, TlsFailed
 from twinkle_host.hub.ticker import Ticker
+from twinkle_host.waiting import eventually
 
 DEVICE = "dev1"
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="

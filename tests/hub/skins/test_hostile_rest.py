@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.rest import MAX_BODY
+from twinkle_host.waiting import PATIENCE_S
 
 DEVICE = "hostile"
 
@@ -36,7 +37,7 @@ class Service:
         """``(status, body)``. A server may close a connection on which it was sent nonsense."""
         if self.connection is None:
             self.connection = http.client.HTTPSConnection(
-                "127.0.0.1", self.port, context=self.context, timeout=20
+                "127.0.0.1", self.port, context=self.context, timeout=PATIENCE_S
             )
         try:
             self.connection.putrequest(method, path, skip_accept_encoding=True)

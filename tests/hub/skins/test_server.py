@@ -14,9 +14,10 @@ from wire import ACCEPTED, hello, open_tls, subscribe
 
 from twinkle_host.hub.certificates import Certificates
 from twinkle_host.hub.endpoint import MAX_UNREAD, MAX_WAITING
-from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import BusyPort, ServerError
 from twinkle_host.hub.store import SqliteStore, StoreError
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ class Rest:
             data=body if isinstance(body, str) or body is None else json.dumps(body),
             headers=headers,
             verify=self._hub.info["caFile"],
-            timeout=20,
+            timeout=PATIENCE_S,
             **options,
         )
 

@@ -7,6 +7,8 @@ import struct
 from azure.iot.hub.sastoken import SasToken
 from packets import field, packet
 
+from twinkle_host.waiting import PATIENCE_S
+
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x90
 ACCEPTED = b"\x20\x02\x00\x00"
 
@@ -14,7 +16,7 @@ ACCEPTED = b"\x20\x02\x00\x00"
 def open_tls(hub, name="localhost"):
     """A TLS socket to the hub."""
     context = ssl.create_default_context(cafile=hub.info["caFile"])
-    plain = socket.create_connection(("127.0.0.1", hub.info["mqttPort"]), timeout=10)
+    plain = socket.create_connection(("127.0.0.1", hub.info["mqttPort"]), timeout=PATIENCE_S)
     return context.wrap_socket(plain, server_hostname=name)
 
 
