@@ -88,6 +88,11 @@ class LiveHub:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENCE_S)
 
+    def pass_time(self, seconds):
+        """Until what the hub has put off by so much, or less, before this call has been done."""
+        # Timers of one event loop ring in the order of their moments.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(seconds), self._loop).result(seconds + PATIENCE_S)
+
     def add(self, device_id):
         """Register a device; its connection string."""
         self.call("create_device", device_id, {})

@@ -7,8 +7,8 @@ connections that never say a word are in test_server, what random bytes come to 
 test_hostile_devices.
 """
 
+import contextlib
 import queue
-import time
 
 import pytest
 from packets import packet
@@ -229,18 +229,14 @@ def test_a_method_of_a_device_that_does_not_listen(hub, honest):
         is_served(hub, honest)
 
 
-def test_a_slow_connect(hub, honest, monkeypatch):
-    """The TLS handshake and the CONNECT have a limit each, however the bytes come."""
+def test_a_connect_that_never_ends(hub, honest, monkeypatch):
+    """The TLS handshake and the CONNECT have a limit each; see test_time_limits."""
     monkeypatch.setattr(endpoint, "CONNECT_S", 0.5)
-    with Wire(hub) as wire:
-        begun = time.monotonic()
-        for byte in hello(hub, "mallory"):
-            wire.say(bytes((byte,)))
-            if time.monotonic() - begun > 0.4:
-                break
-            time.sleep(0.02)
+    # On a busy computer the handshake may be what takes too long.
+    with contextlib.suppress(OSError), Wire(hub) as wire:
+        wire.say(hello(hub, "mallory")[:-1])
         assert reaction(wire) == CLOSED
-        is_served(hub, honest)
+    is_served(hub, honest)
 
 
 def test_a_device_that_is_silent_for_longer_than_it_said(hub, honest):

@@ -147,7 +147,7 @@ def test_a_device_bears_each_of_them(tmp_path):
 
 LINES = {
     "delay": ({"seconds": 0.05}, " ready"),
-    "dribble": ({"until": 2}, " ready"),
+    "dribble": ({"times": 2000}, " ready"),
     "half-open": ({"seconds": 1, "times": 3}, " ready"),
     "cut": ({"bytes": 1500, "times": 2}, "link lost"),
     "hang-up": ({"times": 2}, "link lost"),

@@ -3,14 +3,11 @@
 The endpoint's own tasks run, over a stream that is simulated and, last, over TLS.
 """
 
-import asyncio
 import contextlib
 import datetime
 import json
 import os
-import random
 import socket
-import time
 
 import pytest
 from cryptography import x509
@@ -21,108 +18,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from OpenSSL import crypto
 from packets import field, packet
-from stage import token
+from simulated import DEVICE, EVENTS, World
 from wire import hello, open_tls
 
 from twinkle_host.hub import codec
-from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
-from twinkle_host.hub.endpoint import Connection, Endpoint
 from twinkle_host.hub.faults import FAULTS, FaultError, load
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.secure import SecureStream, TlsFailed
-from twinkle_host.hub.ticker import Ticker
 from twinkle_host.waiting import eventually
 
-DEVICE = "dev1"
-KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-EVENTS = f"devices/{DEVICE}/messages/events/"
-
-
-class Stream:
-    """What a SecureStream is to a Connection; the peer says ``pieces`` and leaves."""
-
-    unsent = 0
-
-    def __init__(self, pieces):
-        self.pieces = list(pieces)
-        self.sent = b""
-        self.open = True
-
-    async def handshake(self):
-        await asyncio.sleep(0)
-
-    async def read(self, size):
-        await asyncio.sleep(0)
-        return self.pieces.pop(0) if self.pieces and self.open else b""
-
-    def write(self, data):
-        self.sent += data
-
-    async def drain(self):
-        await asyncio.sleep(0)
-
-    def certificate(self, authorities):
-        return None
-
-    def close(self):
-        self.open = False
-
-    abort = close
-
-    async def wait_closed(self):
-        await asyncio.sleep(0)
-
-
-def connect(password, flags=0xC2, username=f"localhost/{DEVICE}/?api-version=2021-04-12", will=b""):
-    """A CONNECT; a good one unless something else is said."""
-    body = field("MQTT") + bytes((4, flags)) + b"\x00\x3c" + field(DEVICE) + will + field(username)
-    return packet(0x10, body + field(password))
-
-
-class Clock:
-    """The same moment in every run, so that an example can be replayed."""
-
-    monotonic = staticmethod(time.monotonic)
-
-    def utc(self):
-        return 1_700_000_000.0
-
-
-class World:
-    """A hub with one device, whose endpoint is told to accept streams."""
-
-    password = token(f"localhost/devices/{DEVICE}", KEY, 1_700_003_600)
-
-    def __init__(self, faults=None):
-        clock, store = Clock(), MemoryStore()
-        self.hub = Hub("localhost", clock, store, random.Random(1).randbytes)
-        self.hub.create_device(DEVICE, {"authentication": {"symmetricKey": {"primaryKey": KEY}}})
-        self.ticker = Ticker(self.hub)
-        service = Provisioning(self.hub, clock, store, random.Random(2).randbytes)
-        self.endpoint = Endpoint(self.hub, service, self.ticker, None)
-        self.endpoint.faults = faults
-
-    def connect(self, *arguments, **named):
-        return connect(self.password, *arguments, **named)
-
-    def serve(self, *peers):
-        """Serve a stream of pieces each, one after the other; what was sent. Fails on what nobody caught."""
-        uncaught, streams = [], []
-
-        async def run():
-            loop = asyncio.get_running_loop()
-            loop.set_exception_handler(lambda _, context: uncaught.append(context))
-            for pieces in peers:
-                streams.append(Stream(pieces))
-                await Connection(self.endpoint, self.ticker, streams[-1], "peer").run()
-                assert self.hub.devices.find(DEVICE).session is None
-            self.ticker.stop()
-            await asyncio.sleep(0)
-
-        asyncio.run(run())
-        assert not uncaught, uncaught
-        assert self.endpoint.waiting == 0
-        return [stream.sent for stream in streams]
+LATE_S = 0.2
 
 
 def text(size=12):
@@ -222,14 +127,14 @@ def test_a_device_that_leaves_in_the_breath_in_which_it_came_has_left_in_good_or
 def test_what_is_late_by_a_fault_is_not_sent_to_who_has_left(tmp_path, alarm):
     with LiveHub(tmp_path) as hub:
         hub.add(DEVICE)
-        hub.misbehave({"fault": "late", "seconds": 0.2}, {"fault": "stall", "seconds": 0.1})
+        hub.misbehave({"fault": "late", "seconds": LATE_S}, {"fault": "stall", "seconds": LATE_S / 2})
         sock = dial(hub)
         assert sock.recv(4) == codec.connack(0)
         sock.sendall(packet(0x82, b"\x00\x01" + field("$iothub/twin/res/#") + b"\x00"))
         sock.sendall(packet(0x30, field("$iothub/twin/GET/?$rid=1")) + packet(0xE0))
         assert sock.recv(1) == b""  # the hub has closed; what is late comes later
         sock.close()
-        time.sleep(0.3)
+        hub.pass_time(LATE_S)
     alarm.silent()
 
 
