@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE_S = 120.0  # for what must come; what is not there by then never comes, on the busiest machine
+PATIENCE_S = 120  # for what must come; what is not there by then never comes, on the busiest machine
 LOOK_S = 0.02
 
 T = TypeVar("T")

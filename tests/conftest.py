@@ -48,6 +48,14 @@ def _form(config):
     return next((name for name in ("soak", "quick") if config.getoption(name)), "whole")
 
 
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("soak"):
+        for item in items:
+            item.add_marker(
+                pytest.mark.timeout(0)
+            )  # long runs, whose length is told at the end of a short one
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
     begun = time.monotonic()

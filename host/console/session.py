@@ -24,7 +24,7 @@ from .line import Gone, Line, come_back
 
 PROMPT = "twinkle> "
 WAIT_S = 3600.0  # for a board that has gone
-HELP_S = 5.0
+HELP_S = 10.0  # as long as a TLS handshake may take a device
 SET_WIFI = re.compile(r'(\s*wifi\s+set\s+("[^"]*"|\S+))(.*)', re.DOTALL)
 
 

@@ -24,7 +24,7 @@ from ..failure import NOT_FOUND, NOT_ONLINE, REFUSED, Failure
 VENDORS = {0x2E8A: "Raspberry Pi"}  # USB vendors whose boards run MicroPython on an RP2040
 MICROPYTHON_PRODUCT = 0x0005  # "Board in FS mode", which is MicroPython's on a Pico
 BAUD_RATE = 115200
-ANSWER_S = 4.0  # until a board has answered: the device may be in the middle of a TLS handshake
+ANSWER_S = 10.0  # until a board has answered: the device may be in the middle of a TLS handshake
 BACK_S = 15.0  # until a board that restarts can be opened again
 REPLY_S = 10.0  # between two bytes of what a program prints
 CHUNK = 1024  # bytes that are written at once

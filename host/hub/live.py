@@ -90,8 +90,14 @@ class LiveHub:
 
     def pass_time(self, seconds):
         """Until what the hub has put off by so much, or less, before this call has been done."""
-        # Timers of one event loop ring in the order of their moments.
-        asyncio.run_coroutine_threadsafe(asyncio.sleep(seconds), self._loop).result(seconds + PATIENCE_S)
+
+        async def ring():
+            # Timers of one event loop ring in the order of their moments.
+            rung = asyncio.get_running_loop().create_future()
+            self._loop.call_later(seconds, rung.set_result, None)
+            await rung
+
+        asyncio.run_coroutine_threadsafe(ring(), self._loop).result(seconds + PATIENCE_S)
 
     def add(self, device_id):
         """Register a device; its connection string."""

@@ -16,6 +16,7 @@ import asyncio
 import threading
 
 from ..hub.bad_line import BadLine
+from ..waiting import PATIENCE_S
 
 TICK_S = 0.02
 
@@ -32,12 +33,12 @@ class FaultProxy(BadLine):
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
         self._thread.start()
-        ready.wait()
+        assert ready.wait(PATIENCE_S), "the line did not come up"
         return self
 
     def __exit__(self, *_) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join()
+        self._thread.join(PATIENCE_S)
 
     def cut(self) -> None:
         """Abort every connection."""

@@ -21,6 +21,7 @@ import tty
 from pathlib import Path
 
 from ..paths import HOST, MICROPYTHON
+from ..waiting import PATIENCE_S
 from . import witness
 
 REPL = HOST / "mock_gpio" / "board_repl.py"
@@ -84,10 +85,10 @@ class SerialBoard:
         if not self._powered:
             return
         self._powered = False
-        self._started.wait()
+        self._started.wait(PATIENCE_S)
         self._process.kill()
         for thread in self._threads:
-            thread.join()
+            thread.join(PATIENCE_S)
         Path(self.port).unlink()
         witness.note(f"the serial line of {self.bench}", self._said.decode(errors="replace"))
         for end in (self._cable, self._plug, self._line, self._board):
@@ -95,7 +96,7 @@ class SerialBoard:
 
     def hang(self) -> None:
         """Let the program hang, and MicroPython with it."""
-        self._started.wait()
+        self._started.wait(PATIENCE_S)
         self._process.send_signal(signal.SIGSTOP)
 
     def _keep_running(self) -> None:

@@ -10,12 +10,11 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 from places import PRIVATE, need
 
-from twinkle_host.waiting import PATIENCE_S
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 SSHD = PRIVATE / "sshd" / "usr" / "sbin" / "sshd"
 OVERLAYS = ("etc", "opt")
@@ -42,6 +41,13 @@ exec {sshd} -D -e -f {folder}/sshd_config
 """
 
 
+def free_port():
+    """A port that nobody had a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class SmallComputer:
     """``etc`` and ``opt`` are what was written there, ``config`` the settings with which ssh knows it as "shed"."""
 
@@ -59,9 +65,13 @@ class SmallComputer:
                 timeout=PATIENCE_S,
             )
         (folder / "authorized").write_text((folder / "user.pub").read_text())
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        while not self._serves(free_port()):
+            pass  # somebody else was quicker at that port
+        return self
+
+    def _serves(self, port):
+        """Whether the server has come up at this port; False when that was taken meanwhile."""
+        folder = self._folder
         # What the package index is, this computer knows from its environment or its files.
         passed = {name: os.environ[name] for name in os.environ if name == "PATH" or name.startswith("PIP_")}
         (folder / "sshd_config").write_text(
@@ -89,11 +99,12 @@ class SmallComputer:
                 stdout=log,
                 stderr=log,
             )
-        end = time.monotonic() + 20
-        while "listening" not in (text := (folder / "sshd.log").read_text()):
-            assert self._server.poll() is None and time.monotonic() < end, text
-            time.sleep(0.02)
-        return self
+        told = folder / "sshd.log"
+        eventually(lambda: "listening" in told.read_text() or self._server.poll() is not None)
+        if self._server.poll() is None:
+            return True
+        assert "Address already in use" in told.read_text(), told.read_text()
+        return False
 
     def __exit__(self, *_):
         self._server.terminate()

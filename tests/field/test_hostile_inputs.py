@@ -10,6 +10,7 @@ from places import ROOT
 
 from twinkle_host import boards
 from twinkle_host.console.dialogue import LONGEST_LINE, Dialogue
+from twinkle_host.console.line import Gone
 from twinkle_host.failure import Failure
 from twinkle_host.flash import uf2
 from twinkle_host.provision import credentials
@@ -39,7 +40,7 @@ def refused(call, *arguments):
 
 
 class Board:
-    """A line on which a board says ``pieces``, and then nothing."""
+    """A line on which a board says ``pieces``, and is gone."""
 
     name = "/dev/ttyACM0"
 
@@ -47,7 +48,9 @@ class Board:
         self.pieces = list(pieces)
 
     def read(self):
-        return self.pieces.pop(0) if self.pieces else b""
+        if not self.pieces:
+            raise Gone
+        return self.pieces.pop(0)
 
     def write(self, data):
         assert data.endswith(b"\r")
@@ -66,7 +69,7 @@ answers = st.one_of(
 @plain
 @given(st.lists(answers, max_size=4))
 def test_any_answer_of_a_board(pieces):
-    answer = refused(Dialogue(Board(pieces)).ask, "status", 0.002)
+    answer = refused(Dialogue(Board(pieces)).ask, "status")
     if answer:
         assert isinstance(answer.exit_code, int) and "\n" not in answer.last_line()
         assert all(isinstance(line, str) for line in answer.lines())
@@ -74,7 +77,7 @@ def test_any_answer_of_a_board(pieces):
 
 def test_a_board_that_never_ends_a_line_fills_no_memory():
     dialogue = Dialogue(Board([b"x" * 4096] * 1000))
-    refused(dialogue.ask, "status", 0.5)
+    refused(dialogue.ask, "status")
     assert len(dialogue._rest) <= LONGEST_LINE
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 from queue import Queue
 
@@ -34,15 +33,18 @@ class Technician:
         self.line, self.id = line, device_id
         self._rest = ""
 
-    def type(self, text, limit=PATIENCE_S):
+    def type(self, text):
         """The lines of the answer."""
         self.line.write(text.encode() + b"\r")
-        lines, end = [], time.monotonic() + limit
-        while not (lines and END.match(lines[-1])):
-            assert time.monotonic() < end, (text, lines)
+        lines = []
+
+        def answered():
             self._rest += self.line.read().decode()
             *whole, self._rest = self._rest.split("\r\n")
-            lines += [line for line in whole if not LOG.match(line)]
+            lines.extend(line for line in whole if not LOG.match(line))
+            return lines and END.match(lines[-1])
+
+        eventually(answered)
         return lines
 
 

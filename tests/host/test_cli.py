@@ -14,7 +14,7 @@ from places import ROOT
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
-from twinkle_host.waiting import PATIENCE_S
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 TWINKLE = Path(sys.executable).with_name("twinkle")
 
@@ -196,11 +196,14 @@ def test_monitor_shows_events_and_ends_after_a_count(hub, twinkle):
         target=lambda: events.append(twinkle("monitor", "--device", "watched", "--count", "1", "--json"))
     )
     thread.start()
-    # The listener may not be there yet when the first device is made.
-    while thread.is_alive():
+
+    def shown():
+        # The listener may not be there yet when the first device is made.
         hub.call("create_device", "watched", {})
         hub.call("delete_device", "watched")
-        thread.join(0.2)
+        return not thread.is_alive()
+
+    eventually(shown)
     assert json.loads(events[0].stdout.splitlines()[0])["deviceId"] == "watched"
 
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-WAIT_S = 20  # a script that is not served within this has failed
+from twinkle_host.waiting import PATIENCE_S
 
 
 class Authority:
@@ -171,7 +171,6 @@ class ScriptedServer:
             self._context.maximum_version = newest
         self._scripts = list(scripts)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.2)
         self.port = self._listener.getsockname()[1]
         self.served = 0
         self.failures = []
@@ -185,20 +184,21 @@ class ScriptedServer:
 
     def __exit__(self, *_):
         self._stopping.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # which wakes who waits there
         if self._current:
             # The other end sees the close; the script here ends with an error.
             with contextlib.suppress(OSError):
                 self._current.shutdown(socket.SHUT_RDWR)
-        self._thread.join(WAIT_S)
+        self._thread.join(PATIENCE_S)
         self._listener.close()
 
     def _serve(self):
         while not self._stopping.is_set():
             try:
                 plain, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            plain.settimeout(WAIT_S)
+            except OSError:  # it was shut
+                return
+            plain.settimeout(PATIENCE_S)
             script = self._scripts[min(self.served, len(self._scripts) - 1)]
             try:
                 with self._context.wrap_socket(plain, server_side=True) as sock:
@@ -214,7 +214,7 @@ class ScriptedServer:
 def hear(heard, part):
     """The next PUBLISH in the queue that holds ``part``."""
     while True:
-        body = heard.get(timeout=WAIT_S)
+        body = heard.get(timeout=PATIENCE_S)
         if part in body:
             return body
 

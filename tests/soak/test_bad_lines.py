@@ -4,7 +4,6 @@ import queue
 import random
 import re
 import threading
-import time
 from collections import defaultdict
 
 import pytest
@@ -14,10 +13,11 @@ from twinkle_host.hub.core.errors import HubError
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.fault_proxy import FaultProxy
 from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.waiting import eventually, last
 
 SHORT, FULL, AT_ONCE = 6, 100, 10
 LONGER = FULL / AT_ONCE
-FAULTY_S, RECOVERY_S = 12, 40
+ROUNDS = 6  # of faults, some 12 s
 FAULTS = ("cut", "stall", "dribble", "delay", "refuse", "cut in a packet", "drop")
 
 
@@ -49,11 +49,11 @@ class Life:
         self.last, self.calls = 0, []
 
     def suffer(self):
-        """Faults and wishes until the time is over, then a good line."""
+        """Faults and wishes, then a good line. The first fault is one that no device can miss."""
         self.process.wait_for(" ready")
-        chance, line, end = self.chance, self.line, time.monotonic() + FAULTY_S
-        while time.monotonic() < end:
-            fault = chance.choice(FAULTS)
+        chance, line = self.chance, self.line
+        for number in range(ROUNDS):
+            fault = chance.choice(FAULTS) if number else "cut"
             if fault == "cut":
                 line.cut()
             elif fault == "drop":
@@ -70,10 +70,10 @@ class Life:
                 line.refuses = True
                 line.cut()
             for _ in range(2):
-                time.sleep(chance.uniform(0.1, 1))
+                last(chance.uniform(0.1, 1))
                 self._wish()
             line.heal()
-            time.sleep(chance.uniform(0.1, 1.5))
+            last(chance.uniform(0.1, 1.5))
         self._wish(sure=True)
 
     def _wish(self, sure=False):
@@ -99,7 +99,6 @@ class Life:
         assert applied[-1] == self.last, f"seed {self.seed}: {applied} and not {self.last}\n{log}"
         firsts = list(dict.fromkeys(numbers))
         assert firsts == list(range(1, len(firsts) + 1)), f"seed {self.seed}: {firsts}\n{log}"
-        assert len(firsts) >= FAULTY_S - 4, f"seed {self.seed}: only {firsts}\n{log}"
         for outcome in self.calls:
             assert outcome.qsize() == 1, f"seed {self.seed}: a method has {outcome.qsize()} outcomes\n{log}"
 
@@ -129,13 +128,13 @@ def test_on_a_bad_line_nothing_is_lost_applied_twice_or_answered_twice(batch, hu
             thread.start()
         for thread in threads:
             thread.join()
-        deadline = time.monotonic() + RECOVERY_S
         for life in lives:
-            while hub.reported(life.name).get("configId") != life.last:
-                log = "\n".join(life.process.log[-40:])
-                assert time.monotonic() < deadline, f"seed {life.seed} has not recovered:\n{log}"
-                time.sleep(0.1)
-        time.sleep(6)  # for methods that nobody answered to time out, and for the queue to be sent
+            eventually(lambda life=life: hub.reported(life.name).get("configId") == life.last)
+        for life in lives:
+            # Methods that nobody answered time out; a message that is new comes after all that waited.
+            eventually(lambda life=life: all(outcome.qsize() for outcome in life.calls))
+            came = len(numbers[life.name])
+            eventually(lambda life=life, came=came: len(numbers[life.name]) > came)
     finally:
         for life in lives:
             life.end()
@@ -144,4 +143,4 @@ def test_on_a_bad_line_nothing_is_lost_applied_twice_or_answered_twice(batch, hu
     losses = sum("link lost" in line for life in lives for line in life.process.log)
     messages = sum(map(len, numbers.values()))
     measured(f"seeds {batch}: {losses} lost connections, {messages} messages")
-    assert losses > len(lives)
+    assert losses >= len(lives)
