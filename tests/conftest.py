@@ -129,6 +129,15 @@ def secrets_stay_secret():
     assert list(witness.found()) == [], witness.summary()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory):
+    """What the project keeps in a home directory, state and cache, is this process's alone, and its children's."""
+    with pytest.MonkeyPatch.context() as environment:
+        for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME"):
+            environment.setenv(variable, str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture
 def measured(record_property):
     """Call it with a line that says what was measured: all of them are shown at the end of the run."""

