@@ -10,11 +10,16 @@ LOOK_S = 0.02
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], limit: float = PATIENCE_S) -> T:
-    """Wait for something that tells nobody; answers what it is. AssertionError after ``limit`` seconds."""
+def eventually(
+    condition: Callable[[], T], limit: float = PATIENCE_S, told: Callable[[], str] = lambda: ""
+) -> T:
+    """Wait for something that tells nobody; answers what it is.
+
+    AssertionError after ``limit`` seconds, with what is ``told()`` about it then.
+    """
     end = time.monotonic() + limit
     while not (value := condition()):
-        assert time.monotonic() < end, f"it did not happen within {limit:g} s"
+        assert time.monotonic() < end, f"it did not happen within {limit:g} s {told()}".rstrip()
         time.sleep(LOOK_S)
     return value
 

@@ -12,8 +12,5 @@ def heard(line, until):
         text += line.read().decode(errors="replace")
         return until in text
 
-    try:
-        eventually(came)
-    except AssertionError:
-        raise AssertionError(f"no {until!r} in {text!r}") from None
+    eventually(came, told=lambda: f"{until!r} in {text!r}")
     return text

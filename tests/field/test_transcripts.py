@@ -44,7 +44,7 @@ class Technician:
             lines.extend(line for line in whole if not LOG.match(line))
             return lines and END.match(lines[-1])
 
-        eventually(answered)
+        eventually(answered, told=lambda: f"{text}: {lines}")
         return lines
 
 

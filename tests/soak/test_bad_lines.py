@@ -89,6 +89,14 @@ class Life:
             except HubError as error:
                 outcome.put(error)
 
+    def recover(self, numbers):
+        """Wait until it has the last configuration, and all that waited has been answered and sent."""
+        told = lambda: "\n".join([f"for seed {self.seed}:", *self.process.log[-40:]])  # noqa: E731
+        eventually(lambda: self.hub.reported(self.name).get("configId") == self.last, told=told)
+        eventually(lambda: all(outcome.qsize() for outcome in self.calls), told=told)
+        came = len(numbers)  # a new one comes after all that waited
+        eventually(lambda: len(numbers) > came, told=told)
+
     def check(self, numbers):
         """``numbers``: those of its messages, as they came."""
         log = "\n".join(self.process.log[-40:])
@@ -129,12 +137,7 @@ def test_on_a_bad_line_nothing_is_lost_applied_twice_or_answered_twice(batch, hu
         for thread in threads:
             thread.join()
         for life in lives:
-            eventually(lambda life=life: hub.reported(life.name).get("configId") == life.last)
-        for life in lives:
-            # Methods that nobody answered time out; a message that is new comes after all that waited.
-            eventually(lambda life=life: all(outcome.qsize() for outcome in life.calls))
-            came = len(numbers[life.name])
-            eventually(lambda life=life, came=came: len(numbers[life.name]) > came)
+            life.recover(numbers[life.name])
     finally:
         for life in lives:
             life.end()
