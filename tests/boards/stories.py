@@ -57,7 +57,7 @@ def fails(port):
 def story_time_only_goes_forward(port):
     before = port.ticks()
     port.sleep(30)
-    assert 25 <= port.ticks() - before < 5000
+    assert 25 <= port.ticks() - before < 25000, "they are no milliseconds"
 
 
 def story_chance_is_from_0_up_to_1(port):
@@ -117,7 +117,7 @@ def story_the_network_can_be_used_and_the_time_is_known_soon(port):
         if missing is None:
             break
         assert isinstance(missing, str) and missing
-        assert port.ticks() - begin < 10000, missing
+        assert port.ticks() - begin < 120000, missing
         port.sleep(50)
     assert port.utc() > 1704067200
 
