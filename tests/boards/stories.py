@@ -84,9 +84,14 @@ def story_the_sensor_says_what_the_room_is_like(port):
 def story_a_sensor_that_must_rest_answers_as_before(port):
     tell(temperature=20.0, humidity=50.0)
     port.rest()
-    first = port.read_sensor()
-    tell(temperature=30.0, humidity=60.0)
-    assert port.read_sensor() == first
+    ticks, now = port.ticks, port.ticks()
+    port.ticks = lambda: now  # however long this computer takes
+    try:
+        first = port.read_sensor()
+        tell(temperature=30.0, humidity=60.0)
+        assert port.read_sensor() == first
+    finally:
+        port.ticks = ticks
 
 
 def story_a_sensor_that_fails_is_a_hardware_error_and_the_next_sample_is_good(port):
@@ -140,7 +145,7 @@ def story_what_is_typed_arrives_and_what_is_shown_is_taken(port):
     begin = port.ticks()
     while found != b"typed\n":
         found += port.typed()
-        assert port.ticks() - begin < 5000, found
+        assert port.ticks() - begin < 120000, found
     assert port.typed() == b""
     shown = b"what is shown\r\n" * 20
     while shown:
