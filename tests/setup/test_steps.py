@@ -10,10 +10,11 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 from places import ROOT
+
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 STAND_IN = ROOT / "tests" / "setup" / "stand_in"
 TOOLS = ("setup", "cortex_m", "bench")  # the others begin with tools/setup, and bring nothing
@@ -67,7 +68,7 @@ class Clone:
     def run(self, tool, step="", call=0):
         """Run a tool to its end: its status, and what it said."""
         process = self.start(tool, step, call)
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=PATIENCE_S)
         return process.returncode, said
 
     def log(self, step):
@@ -137,7 +138,7 @@ def test_a_step_that_was_cut_off_left_no_stamp_and_is_done_again(made, tool, nam
     made.stamp(name).unlink()
     process = made.start(tool, name, 3, "hangs")
     try:
-        until(lambda: "out of order" in made.log(name).read_text())
+        eventually(lambda: "out of order" in made.log(name).read_text())
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -215,10 +216,3 @@ def test_a_missing_command_is_named_with_what_brings_it(tmp_path):
     (tmp_path / "path" / "dpkg-deb").unlink()
     status, said = clone.run("setup")
     assert status == 1 and "dpkg-deb is missing: this needs Debian or a derivative" in said
-
-
-def until(true):
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
