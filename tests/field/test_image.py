@@ -28,6 +28,18 @@ def test_an_application_of_ones_own_takes_the_place_of_the_boards(tmp_path):
     assert {"apps/shed.mpy", "apps/thermostat.mpy"} <= set(files) and "apps/environment.mpy" not in files
 
 
+def test_a_number_that_only_its_own_module_names_takes_no_name_on_the_board():
+    files = image.build(PICO)
+    assert b"PATIENCE_MS" not in files["twinkle/rim/stream.mpy"]
+    assert b"CAPACITY" in files["twinkle/core/telemetry.mpy"], "the device takes it from there"
+    text = (
+        "MINE = 5  # why\nYOURS = 6\nNAME = 'MINE'\nON = True\n\n\ndef f(a):\n    return MINE * a + YOURS\n"
+    )
+    assert image.inlined(text, frozenset({"YOURS"})) == text.replace(
+        "MINE = 5 ", "_MINE = const(5) "
+    ).replace("MINE * a", "_MINE * a")
+
+
 def test_what_is_no_python_is_named(tmp_path):
     own = tmp_path / "shed.py"
     own.write_text("def broken(:\n")
