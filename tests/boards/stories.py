@@ -84,14 +84,15 @@ def story_the_sensor_says_what_the_room_is_like(port):
 def story_a_sensor_that_must_rest_answers_as_before(port):
     tell(temperature=20.0, humidity=50.0)
     port.rest()
+    first = port.read_sensor()
+    tell(temperature=30.0, humidity=60.0)
     ticks, now = port.ticks, port.ticks()
-    port.ticks = lambda: now  # however long this computer takes
-    try:
-        first = port.read_sensor()
-        tell(temperature=30.0, humidity=60.0)
-        assert port.read_sensor() == first
-    finally:
-        port.ticks = ticks
+    port.ticks = lambda: now  # a slow computer does not let it rest meanwhile
+    again, resting = port.read_sensor(), port.resting()
+    port.ticks = ticks
+    assert again == first and 0 < resting <= 2000
+    port.rest()
+    assert port.resting() == 0 and port.read_sensor() != first
 
 
 def story_a_sensor_that_fails_is_a_hardware_error_and_the_next_sample_is_good(port):

@@ -97,6 +97,27 @@ def test_a_reading_that_fails_is_tried_again_when_the_sensor_has_rested():
     assert sensor(d) is None and d.device.sensor.errors == 0
 
 
+def test_a_sensor_that_still_rests_is_waited_for_and_that_is_no_failure():
+    d = ready()
+    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.wait(10000)
+    d.device.on_resting(1500)
+    d.wait(1499)
+    assert d.names().count("read") == 2
+    d.wait(1)
+    assert d.names().count("read") == 3
+    d.device.on_reading({"temperature": 21, "humidity": 50})
+    d.device.on_published()
+    d.step()
+    _, topic, body, _ = d.published("messages/events")[-1]
+    assert json.loads(body) == {"temp": 21} and "A13%3A31Z" in topic
+    # The rhythm stays what it was.
+    d.wait(8499)
+    assert d.names().count("read") == 3
+    d.wait(1)
+    assert d.names().count("read") == 4 and d.device.sensor.errors == 0
+
+
 def test_a_sensor_that_fails_is_reported_with_its_errors_and_the_last_good_sample():
     d = ready()
     d.device.on_reading({"temperature": 20, "humidity": 50})
@@ -157,6 +178,30 @@ def test_a_full_queue_drops_the_oldest_and_counts():
     assert len(d.device.telemetry) == CAPACITY
     assert d.device.telemetry.dropped == 3
     assert json.loads(d.device.telemetry.head()[1]) == {"n": 3}
+
+
+def test_a_full_queue_keeps_the_message_that_is_under_way():
+    d = ready()
+    for n in range(CAPACITY):
+        d.device.telemetry.add({"n": n}, None, d.now)
+    d.step()
+    for n in range(CAPACITY, CAPACITY + 3):
+        d.device.telemetry.add({"n": n}, None, d.now)
+    d.device.on_published()
+    assert len(d.device.telemetry) == CAPACITY - 1 and d.device.telemetry.dropped == 3
+    assert json.loads(d.published("messages/events")[-1][2]) == {"n": 0}
+    assert json.loads(d.device.telemetry.head()[1]) == {"n": 4}
+
+
+def test_what_goes_on_while_the_line_is_at_work_asks_nothing_of_it():
+    d = ready()
+    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.device.report({"a": 1})
+    d.device.board.led.blink(1)
+    names = [action[0] for action in d.device.go_on(d.now + 10000)]
+    assert "led" in names and "read" in names and "publish" not in names
+    names = [action[0] for action in d.device.step(d.now + 10001)]
+    assert names.count("publish") == 2
 
 
 def test_what_is_measured_without_a_link_is_sent_later_with_its_time():

@@ -104,7 +104,7 @@ class Line:
         chance = self.world.chance
         self.world.port.work()
         if not chance.below(30):
-            return None
+            return chance.one((0, None))
         size = 1 + chance.below(len(data))
         self.said.extend(data[:size])
         while self._understand():
@@ -171,7 +171,7 @@ class Hostile:
         self.turns = 0
         compat.Connection = self.connect
         compat.tls_context = lambda roots, own: None
-        compat.answers = lambda host, port, ms, look_up: bool(chance.below(2))
+        compat.answers = lambda host, port, ms, look_up, idle: bool(chance.below(2))
         compat.look_up = lambda host, port: [(2, 1, 0, "", ("127.0.0.1", port))]
         self.log = log.Log(lambda line: self.terminal.note(line), self.port.ticks)
         self.terminal = terminal.Terminal(self.port)

@@ -2,21 +2,28 @@
 
 The rim tells what happened (on_connected, on_lost, on_message, on_reading,
 on_stored, on_published, on_time), calls step(now), performs the actions it
-answers with *in their order*, and tells the outcome. ``now`` is monotonic
-milliseconds. Nothing here blocks, sleeps, opens or imports hardware.
-
-The actions, as tuples:
+answers with, and tells the outcome. ``now`` is monotonic milliseconds. Nothing
+here blocks, sleeps, opens or imports hardware. The actions are tuples: those
+for the line, in their order,
 
     ("connect", username, expiry)      connect with a token good until expiry, subscribe to
                                        ``subscriptions``, then on_connected or on_lost
     ("publish", topic, payload, qos)   QoS 1 ends in on_published; failure of any in on_lost
     ("ping",)                          ask the hub for a sign of life
     ("disconnect",)                    leave in good order
-    ("read",)                          read the sensor, then on_reading or on_reading_failed
+    ("reset", reason)                  restart the device
+
+and those for the board, at once:
+
+    ("read",)                          read the sensor, then on_reading, on_reading_failed or on_resting
     ("led", level)                     0.0 to 1.0
     ("store", name, record)            write a record (None deletes it), then on_stored
-    ("reset", reason)                  restart the device
     ("say", level, text)               a line for the log
+
+An action for the line may take a minute. Until its outcome is told the rim calls
+go_on(now) in the place of step(now): handlers, LED and sampling go on, and link, twin
+and telemetry's queue, whose state is about to change, ask for nothing. A handler's
+answer is performed after what waits for the line already.
 
 Two orders are promises: a configuration is stored before it is reported as
 applied, and a method is answered before the device resets.
@@ -32,10 +39,9 @@ from .liveness import QUIET, SILENT, Liveness
 from .methods import Methods
 from .reboot import Reboot
 from .receiver import Receiver
-from .sampler import Sampler
 from .sensor import Sensor
 from .tasks import Tasks
-from .telemetry import CAPACITY, Telemetry
+from .telemetry import CAPACITY, Sampler, Telemetry
 from .twin import Twin
 from .writable import Writables
 
@@ -77,7 +83,7 @@ class Device:
             identity.device_id, self.clock, self.say, waiting.get("capacity", CAPACITY)
         )
         if "disk" in waiting:
-            # Most boards have flash that wears, and no room for what they do not use.
+            # Most boards have no room for what they do not use.
             from .backlog import Backlog
 
             self.backlog = Backlog(
@@ -85,6 +91,8 @@ class Device:
             )
         self.sensor = Sensor(self.board, self.report, self.say)
         self.sampler = Sampler(app.samples, self.board, self.sensor, self._act, self.telemetry.add, self.say)
+        self.on_reading, self.on_reading_failed = self.sampler.on_reading, self.sampler.on_failure
+        self.on_resting = self.sampler.on_resting
         self.config = Config(
             records.get("config") or app.config,
             self.twin.report,
@@ -99,7 +107,6 @@ class Device:
         self.problem = None  # of the last connection, to be reported on the next
         self.last_error = None
         self._receiver = Receiver(self)
-        self._publishing = False
 
     # --- what happened
 
@@ -129,7 +136,7 @@ class Device:
             self.say("warning", "link lost: %s; next try in %.1f s" % (reason, wait))
         if problem:
             self.problem = reason
-        self._publishing = False
+        self.telemetry.sending = False
         self.methods.forget()
 
     def on_heard(self, now):
@@ -145,18 +152,6 @@ class Device:
         """The network came back: there is no reason to wait with the next try."""
         self.link.hurry(now)
 
-    def on_reading(self, reading):
-        """The sensor answered.
-
-        A dict of ``temperature`` and ``ownTemperature`` (°C), ``humidity`` (% relative)
-        and ``memory`` (bytes in use); what is not known is left out.
-        """
-        self.sampler.on_reading(reading)
-
-    def on_reading_failed(self, reason, reading):
-        """The sensor did not answer, or not sensibly; ``reading`` holds what else is known."""
-        self.sampler.on_failure(reason, reading)
-
     def on_stored(self, name, error):
         """A record is on flash, or ``error`` says why not."""
         if error:
@@ -168,7 +163,6 @@ class Device:
 
     def on_published(self):
         """The hub has acknowledged the QoS 1 message."""
-        self._publishing = False
         self.telemetry.acknowledged()
 
     def report(self, patch):
@@ -179,25 +173,30 @@ class Device:
 
     def step(self, now):
         """Everything that is due at ``now``; answers the actions, oldest first."""
-        self.board.utc = self.clock.utc(now)
         self._step_link(now)
-        self.tasks.step(now)
-        self.methods.step(now)
-        self.board.led.step(now)
+        actions = self.go_on(now)
         if self.board.rebooting:
             self.reboot.step(now, self.clock.utc(now))
         if self.link.state in (SYNCING, READY):
             self.twin.step(now, self.link.state == READY)
-        # Also while there is no link: a reading carries its time and may wait.
-        self.sampler.step(now)
         if self.link.state == READY:
             self._step_telemetry()
-        if self.backlog:
-            self.backlog.step(now, self.link.state == READY)
-        actions, self.actions = self.actions, []
+        actions += self._taken()
         if any([action[0] == "publish" for action in actions]):
             self.liveness.spoke(now)
         return actions
+
+    def go_on(self, now):
+        """As step(), without what asks something of the line: for while an action of it is performed."""
+        self.board.utc = self.clock.utc(now)
+        self.tasks.step(now)
+        self.methods.step(now)
+        self.board.led.step(now)
+        # Also while there is no link: a reading carries its time and may wait.
+        self.sampler.step(now)
+        if self.backlog:
+            self.backlog.step(now, self.link.state == READY)
+        return self._taken()
 
     def due(self, now):
         """The moment (milliseconds) by which step() must be called again."""
@@ -219,7 +218,7 @@ class Device:
             times += (self.liveness.due(), self.link.deadline(), self.twin.due(state == READY))
         if state == READY:
             times.append(self.link.renewal())
-            if len(self.telemetry) and not self._publishing:
+            if len(self.telemetry) and not self.telemetry.sending:
                 return now
         return max(now, min([at for at in times if at is not None] or [now + IDLE_MS]))
 
@@ -227,10 +226,13 @@ class Device:
         """The program ends, as far as that is known before: answers the actions that this needs."""
         if self.backlog:
             self.backlog.keep()
-        actions, self.actions = self.actions, []
-        return actions
+        return self._taken()
 
     # --- the parts
+
+    def _taken(self):
+        actions, self.actions = self.actions, []
+        return actions
 
     def say(self, level, text):
         """Queue a line for the log."""
@@ -256,7 +258,7 @@ class Device:
             self._drop("the hub fell silent", now)
         elif self.link.overdue(now):
             self._drop("the hub did not answer the twin request", now)
-        elif self.link.stale(now) and not self._publishing:
+        elif self.link.stale(now) and not self.telemetry.sending:
             self.say("info", "renewing the token")
             self._act("disconnect")
             self.methods.forget()
@@ -276,8 +278,8 @@ class Device:
         self.on_lost(reason, now)
 
     def _step_telemetry(self):
-        if len(self.telemetry) and not self._publishing:
-            self._publishing = True
+        if len(self.telemetry) and not self.telemetry.sending:
+            self.telemetry.sending = True
             topic, body = self.telemetry.head()
             self._act("publish", topic, body, 1)
 

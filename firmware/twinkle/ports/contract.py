@@ -25,6 +25,7 @@ class Port:
 
     longest_wait = 200  # a technician who types is answered as soon
     log_on_console = False  # the technician sees the log as well
+    _rest = None  # a dht_facts.Rest, of a sensor that must rest
 
     def __init__(self, settings, directory, wifi=None):
         self.directory = directory
@@ -65,6 +66,10 @@ class Port:
         answer or its checksum was wrong. ``(None, None)`` on a board without a sensor.
         """
         return None, None
+
+    def resting(self):
+        """Milliseconds until read_sensor() can take a new sample; 0 when it can now, or there is no sensor."""
+        return self._rest.left(self.ticks()) if self._rest else 0
 
     def own_temperature(self):
         """The board's own temperature in °C, or None where it has no such sensor."""

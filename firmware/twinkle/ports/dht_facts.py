@@ -30,15 +30,26 @@ def check(model, temperature, humidity):
 
 
 class Rest:
-    """Answers with the last good sample for as long as the sensor must rest."""
+    """Answers with the last good sample for as long as the sensor must rest.
+
+    The rest begins when a reading has ended: Adafruit's driver answers with its own last
+    sample until more than two seconds have gone since it began (adafruit_dht 4.0, measure()).
+    """
 
     def __init__(self):
         self._sample = None
         self._taken = -REST_MS
 
-    def sample(self, now, measure):
-        """That sample, or the one that ``measure()`` takes now (milliseconds)."""
-        if not self._sample or now - self._taken >= REST_MS:
-            self._sample, self._taken = None, now
-            self._sample = measure()
+    def left(self, now):
+        """How long it must rest yet (milliseconds)."""
+        return max(0, self._taken + REST_MS - now)
+
+    def sample(self, ticks, measure):
+        """That sample, or the one that ``measure()`` takes; ``ticks()`` is the time (milliseconds)."""
+        if not self._sample or not self.left(ticks()):
+            self._sample = None
+            try:
+                self._sample = measure()
+            finally:
+                self._taken = ticks()
         return self._sample

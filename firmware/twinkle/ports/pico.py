@@ -91,7 +91,7 @@ class Port(Contract):
         sensor = self._sensor
         if sensor is None:
             return None, None
-        return self._rest.sample(self.ticks(), lambda: self._measure(sensor))
+        return self._rest.sample(self.ticks, lambda: self._measure(sensor))
 
     def _measure(self, sensor):
         try:

@@ -125,7 +125,7 @@ class Port(Contract):
         """One sample through Adafruit's driver, or the last one if the sensor must still rest."""
         if "sensor" not in self.settings:
             return None, None
-        return self._rest.sample(self.ticks(), self._measure)
+        return self._rest.sample(self.ticks, self._measure)
 
     def _measure(self):
         pin = self.settings["sensor"]["pin"]

@@ -27,7 +27,7 @@ tls_context = own.tls_context
 # Trouble on a socket. MicroPython reports a certificate it will not accept as ValueError.
 SOCKET_ERRORS = (OSError, ValueError)
 
-SLICE_MS = 1000  # the longest single wait for a connection
+SLICE_MS = 50  # the longest single wait between two calls of idle()
 
 
 def crc32(data):
@@ -65,10 +65,10 @@ def numbers(address, host):
     return address[-1][0] if isinstance(address[-1], tuple) else host
 
 
-def answers(host, port, ms, look_up):
+def answers(host, port, ms, look_up, idle):
     """Whether somebody accepts TCP connections there, found out within ``ms`` and the time of a look-up."""
     try:
-        _connect(look_up(host, port)[0], ms, lambda: None).close()
+        _connect(look_up(host, port)[0], ms, idle).close()
     except OSError:
         return False
     return True
@@ -123,7 +123,7 @@ class Connection:
         return own.receive(self._sock, size)
 
     def transmit(self, data):
-        """How many bytes were taken; None when none could be."""
+        """How many bytes were taken; 0 when none could be, None when TLS must hear from the peer first."""
         return own.transmit(self._sock, data)
 
     def wait(self, ms, writing=False):
@@ -149,11 +149,9 @@ def _connect(address, ms, idle):
                 raise
         poll = select.poll()
         poll.register(plain, select.POLLOUT)
-        events = []
-        while ms > 0 and not events:
-            # In slices, so that a watchdog which is fed by idle() does not bite.
-            events = poll.poll(min(ms, SLICE_MS))
-            ms -= SLICE_MS
+        events, begun = [], own.ticks()
+        while not events and own.ticks_diff(own.ticks(), begun) < ms:
+            events = poll.poll(SLICE_MS)
             idle()
         if not events:
             raise OSError(110, "no answer")

@@ -67,11 +67,13 @@ def receive(sock, size):
 
 
 def transmit(sock, data):
-    """How many bytes were taken; None when none could be."""
+    """How many bytes were taken; 0 when none could be, None when TLS must hear from the peer first."""
     try:
         return sock.send(data)
-    except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+    except ssl.SSLWantReadError:
         return None
+    except ssl.SSLWantWriteError:
+        return 0
 
 
 def pending(sock):

@@ -13,13 +13,17 @@ PATIENCE_MS = 500  # an answer that takes longer will be found by the next look
 
 
 class Reach:
-    """Looks after it for ``device`` on ``port``. ``missing`` is what the network waits for, or None."""
+    """Looks after it for ``device`` on ``port``. ``missing`` is what the network waits for, or None.
 
-    def __init__(self, port, device, log):
+    ``idle()`` is called while it waits, see Network.
+    """
+
+    def __init__(self, port, device, log, idle):
         self.missing = None
         self._port = port
         self._device = device
         self._log = log
+        self._idle = idle
         self._due = None  # when to look for the hub
 
     def step(self, now):
@@ -47,7 +51,7 @@ class Reach:
 
     def _look(self):
         identity = self._device.identity
-        if not compat.answers(identity.dial, identity.port, PATIENCE_MS, self._port.look_up):
+        if not compat.answers(identity.dial, identity.port, PATIENCE_MS, self._port.look_up, self._idle):
             self.lose()
             return
         self.find()

@@ -1,11 +1,15 @@
 """The one loop: asks the core what to do, does it, and tells how it went.
 
-    step ─▶ actions, performed in order ─▶ wait for the hub or the next due moment ─▶ step
+    step ─▶ actions: the board's at once, the line's in order ─▶ wait for the hub or a moment ─▶ step
+                                           └─ it waits: go_on, console ─┘
 
-umqtt.simple is the only thing that talks MQTT. Its callback only puts messages
-into the inbox; the core sees them afterwards, so that nothing is published from
-within a callback. Whatever goes wrong on the line, in whichever way umqtt.simple
-says it, ends the connection and becomes one on_lost().
+umqtt.simple is the only thing that talks MQTT. Its callback only puts messages into
+the inbox; the core sees them afterwards. Whatever goes wrong on the line, in whichever
+way umqtt.simple says it, ends the connection and becomes one on_lost().
+
+While umqtt.simple waits, the stream calls _meanwhile() every compat.SLICE_MS. What is
+asked for then is performed if it is the board's, and is put into ``line`` if it is the
+line's: so umqtt.simple is never called while it is at work.
 """
 
 import gc
@@ -26,12 +30,7 @@ PUBLISH, PUBACK, SUBACK = 0x30, 0x40, 0x90
 
 
 class Runner:
-    """Runs ``device`` on ``port``.
-
-    ``umqtt`` is the module umqtt.simple, ``roots`` the PEM bytes of the
-    certificate authorities to trust, ``own`` the paths of the device's certificate
-    and key, if it has them.
-    """
+    """Runs ``device`` on ``port``. ``umqtt`` is the module umqtt.simple; ``roots`` and ``own``: see Network."""
 
     def __init__(self, device, port, store, log, terminal, umqtt, roots, own, keep_alive):
         self.device = device
@@ -40,25 +39,18 @@ class Runner:
         self.log = log
         self.terminal = terminal
         self._umqtt = umqtt
-        self.reach = Reach(port, device, log)
-        self.network = Network(roots, port.ticks, port.feed, port.look_up, own)
+        self.reach = Reach(port, device, log, self._meanwhile)
+        self.network = Network(roots, port.ticks, self._meanwhile, port.look_up, own)
         self._keep_alive = keep_alive
         self._attendant = Attendant(self)
         self._client = None
         self._inbox = []
+        self._actions = []  # to be performed; an error leaves the rest for the next time
+        self.line = []  # actions that wait for the line
+        self._trouble = []  # the last error that _meanwhile() has met
         self._heard = 0
         self._settled = False  # it has run well
         self._time_due = 0
-        self._line_errors = (
-            WireError,
-            OSError,
-            ValueError,
-            # What umqtt.simple raises when the hub surprises it.
-            AssertionError,
-            IndexError,
-            TypeError,
-            umqtt.MQTTException,
-        )
 
     def run(self):
         """Run until the port resets or the process is interrupted."""
@@ -70,6 +62,7 @@ class Runner:
             while True:
                 self.turn()
         finally:
+            self.line = []  # what was interrupted is not taken up again
             self._perform(self.device.keep())
             self._disconnect()
             self.terminal.drain()
@@ -89,17 +82,37 @@ class Runner:
             self._attendant.step(now)
             self._perform(self.device.step(now))
             self._wait()
-        except MemoryError:
-            gc.collect()
-            self._lost("out of memory", problem=True)
+            if self._trouble:
+                raise self._trouble.pop()
+        except MemoryError as error:
+            self._fail(error)
         self.port.feed()
         if not self._settled and safe_mode.ran_well(self.device, now):
             self._settled = True
             self.port.forget_starts()
 
-    def _perform(self, actions):
-        for action in actions:
-            getattr(self, "_" + action[0])(*action[1:])
+    def _meanwhile(self):
+        # What is not the line goes on. Its errors are not the line's: they are raised after the wait.
+        try:
+            self.port.feed()
+            now = self.port.ticks()
+            self._attendant.step(now)
+            self._perform(self.device.go_on(now), False)
+            self.terminal.flush()
+        except Exception as error:
+            self._trouble = [error]
+
+    def _perform(self, actions, line=True):
+        self._actions += actions
+        while self._actions:
+            action = self._actions.pop(0)
+            if action[0] in self.BOARD:
+                self.BOARD[action[0]](self, *action[1:])
+            else:
+                self.line.append(action)
+        while line and self.line:
+            action = self.line.pop(0)
+            self.LINE[action[0]](self, *action[1:])
 
     # --- the actions
 
@@ -113,63 +126,54 @@ class Runner:
             identity.device_id, identity.dial, identity.port, username, password, self._keep_alive
         )
         client.set_callback(self._on_message)
+        gc.collect()  # TLS needs large blocks
         try:
-            gc.collect()  # TLS needs large blocks
             # Not clean: the hub keeps what is queued for this device while it is away.
             client.connect(False)
-            self._client = client
-            for topic in self.device.subscriptions:
-                self.network.stream.begin()
-                client.subscribe(topic, 1)
-        except self._line_errors as error:
+        except Exception as error:
             self._fail(error)
             if isinstance(error, Unreachable):
                 self.reach.lose()
             return
+        self._client = client
+        for topic in self.device.subscriptions:
+            if not self._exchange(client.subscribe, topic, 1):
+                return
         self.device.on_connected(self.port.ticks())
 
     def _publish(self, topic, payload, qos):
-        if self._client is None:
-            return
-        try:
-            self.network.stream.begin()
-            self._client.publish(topic, payload, False, qos)
-            self.network.stream.flush()
-        except self._line_errors as error:
-            self._fail(error)
-            return
-        if qos:
-            self.device.on_published()
-        if self._client.pid > LAST_PACKET_ID:
-            self._client.pid = 0
+        if self._client and self._exchange(self._client.publish, topic, payload, False, qos):
+            if qos:
+                self.device.on_published()
+            if self._client.pid > LAST_PACKET_ID:
+                self._client.pid = 0
 
     def _ping(self):
         if self._client:
-            try:
-                self.network.stream.begin()
-                self._client.ping()
-                self.network.stream.flush()
-            except self._line_errors as error:
-                self._fail(error)
+            self._exchange(self._client.ping)
 
     def _disconnect(self):
         if self._client:
             try:
                 self.network.stream.begin()
                 self._client.disconnect()
-            except self._line_errors as error:
+            except Exception as error:
                 self.log.say("debug", "leaving: %s" % error)
         self._close()
 
     def _read(self):
+        rest = self.port.resting()
+        if rest:
+            self.device.on_resting(rest)
+            return
         reading = {"memory": self.port.memory()}
         try:
             reading["ownTemperature"] = self.port.own_temperature()
             reading["temperature"], reading["humidity"] = self.port.read_sensor()
-        except HardwareError as error:
-            self.device.on_reading_failed(str(error), reading)
-            return
-        self.device.on_reading(reading)
+        except (HardwareError, MemoryError) as error:
+            self.device.on_reading_failed(str(error) or "out of memory", reading)
+        else:
+            self.device.on_reading(reading)
 
     def _led(self, level):
         try:
@@ -180,10 +184,10 @@ class Runner:
     def _store(self, name, record):
         try:
             self.store.save(name, record)
-        except HardwareError as error:
-            self.device.on_stored(name, str(error))
-            return
-        self.device.on_stored(name, None)
+        except (HardwareError, MemoryError) as error:
+            self.device.on_stored(name, str(error) or "out of memory")
+        else:
+            self.device.on_stored(name, None)
 
     def reset(self, reason):
         """Restart the device."""
@@ -198,41 +202,47 @@ class Runner:
             self.log.say("error", "%s; only the program starts again" % error)
             raise SystemExit(RESET_STATUS) from None
 
-    _reset = reset
+    BOARD = {"read": _read, "led": _led, "store": _store, "say": lambda self, *line: self.log.say(*line)}
+    LINE = {"connect": _connect, "publish": _publish, "ping": _ping, "disconnect": _disconnect}
+    # The latter is the console's.
+    LINE.update({"reset": reset, "do": lambda self, *what: self._attendant.do(*what)})
 
-    def _say(self, level, text):
-        self.log.say(level, text)
+    def _exchange(self, function, *arguments):
+        # Have umqtt.simple do this. Answers whether it could; if not, the connection has ended.
+        stream = self.network.stream
+        try:
+            stream.begin()
+            function(*arguments)
+            stream.flush()
+        except Exception as error:
+            self._fail(error)
+            return False
+        return True
 
     # --- listening
 
     def _wait(self):
         now = self.port.ticks()
         ms = min(self.device.due(now) - now, self.port.longest_wait)
-        if self._attendant.due():
+        if self._attendant.due() or self._inbox:  # messages may have come while a PUBACK was waited for
             ms = 0
         if self._client is None:
             if ms > 0:
                 self.port.sleep(ms)
             return
         stream = self.network.stream
-        try:
-            # Messages may have come while a publish waited for its PUBACK.
-            if stream.wait(0 if self._inbox else ms):
-                self._take(stream)
-        except self._line_errors as error:
-            self._fail(error)
+        if not self._exchange(self._listen, stream, ms):
             return
         now = self.port.ticks()
         if stream.heard != self._heard:
             self._heard = stream.heard
             self.device.on_heard(now)
         inbox, self._inbox = self._inbox, []
-        for topic, payload in inbox:
-            self.device.on_message(topic, payload, now)
+        for message in inbox:
+            self.device.on_message(*message, now)
 
-    def _take(self, stream):
-        stream.begin()
-        operation = self._client.check_msg()
+    def _listen(self, stream, ms):
+        operation = self._client.check_msg() if stream.wait(ms) else None
         if operation is None or operation & 0xF0 == PUBLISH:
             return
         if operation & 0xF0 not in (PUBACK, SUBACK):
@@ -248,10 +258,9 @@ class Runner:
         if len(self._inbox) >= INBOX:
             raise WireError("more messages at once than this device takes in")
         try:
-            topic = str(topic, "utf-8")
+            self._inbox.append((str(topic, "utf-8"), payload))
         except ValueError:
-            topic = ""
-        self._inbox.append((topic, payload))
+            self._inbox.append(("", payload))
 
     # --- the end of a connection
 
@@ -262,30 +271,28 @@ class Runner:
             self.device.on_lost(reason, self.port.ticks())
 
     def _fail(self, error):
-        if isinstance(error, self._umqtt.MQTTException):
-            error = self._refusal(error.args[0])
-            self._lost(str(error), hopeless=error.code in (4, 5))
+        hopeless, problem = False, True
+        if isinstance(error, MemoryError):
+            gc.collect()
+            text = "out of memory"
+        elif isinstance(error, self._umqtt.MQTTException):
+            from ..core import diagnosis
+
+            error = diagnosis.refusal(error.args[0])
+            compat.unload(diagnosis.__name__)
+            text, hopeless, problem = str(error), error.code in (4, 5), False
         elif isinstance(error, TwinkleError):
-            self._lost(str(error), problem="middle" in error.text)
+            text, problem = str(error), "middle" in error.text
         else:
             text = "the hub broke the protocol (%s: %s)" % (type(error).__name__, error)
-            self._lost(text, problem=True)
-
-    def _refusal(self, code):
-        from ..core import diagnosis
-
-        try:
-            return diagnosis.refusal(code)
-        finally:
-            compat.unload(diagnosis.__name__)
-
-    def _lost(self, reason, hopeless=False, problem=False):
         self._close()
-        self.device.on_lost(reason, self.port.ticks(), hopeless, problem)
+        # What else was to be done with this connection is lost with it.
+        self.line = [action for action in self.line if action[0] in ("reset", "do")]
+        self.device.on_lost(text, self.port.ticks(), hopeless, problem)
 
     def _close(self):
         self._client = None
         self._inbox = []
-        if self.network.stream:
-            self.network.stream.close()
-            self.network.stream = None
+        stream, self.network.stream = self.network.stream, None
+        if stream:
+            stream.close()

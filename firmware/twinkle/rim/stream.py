@@ -21,7 +21,6 @@ LENGTH_BYTES = 4  # MQTT 3.1.1, section 2.2.3
 GATHER = 1024  # bytes of small writes that go out as one TLS record
 CHUNK = 1024  # bytes that are asked of TLS at once; each is an allocation of its own
 PACE = 8  # pieces from one look at the time to the next; none takes as much as a tenth of a second
-SLICE_MS = 1000  # longest single wait between two calls of idle()
 DISCONNECT = b"\xe0\x00"  # MQTT 3.1.1, section 3.14
 LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
 
@@ -32,7 +31,7 @@ class Network:
     ``roots``: PEM bytes of the certificates to trust; ``own``: the paths of the
     device's certificate and key, if it has them. ``largest``: bytes of the
     largest message body that is taken; a larger one is skipped and flagged.
-    ``idle()`` is called while waiting, at least every second. ``ticks()`` is
+    ``idle()`` is called while waiting, every compat.SLICE_MS. ``ticks()`` is
     monotonic milliseconds; ``look_up(host, port)`` answers addresses.
     """
 
@@ -110,8 +109,7 @@ class Stream:
         as the peer says something else.
         """
         self._pieces = 0
-        self._idled = self._ticks()
-        self._end = self._idled + EXCHANGE_MS
+        self._end = self._ticks() + EXCHANGE_MS
 
     def settimeout(self, seconds):
         """Limits are the Stream's own; what umqtt.simple wishes does not count."""
@@ -208,7 +206,7 @@ class Stream:
             if taken:
                 rest = rest[taken:]
             else:
-                self._wait(deadline, True)
+                self._wait(deadline, taken is not None)
         self._greeted = True
 
     def _receive(self, size):
@@ -231,24 +229,26 @@ class Stream:
             self._wait(deadline, False)
 
     def _wait(self, deadline, writing):
-        left = deadline - self._ticks()
-        if left <= 0:
+        now = self._ticks()
+        if now >= deadline:
             raise WireError("the hub did not answer in time", "it will be tried again")
-        self._connection.wait(min(left, SLICE_MS), writing)
-        self._idle()
-        self._idled = self._ticks()
+        due = min(deadline, self._idled + compat.SLICE_MS)
+        if now < due:
+            self._connection.wait(due - now, writing)
+        self._go_on()
 
     def _pace(self):
-        # Bytes that keep coming leave nothing to wait for: the watchdog is fed here then.
+        # Bytes that keep coming leave nothing to wait for: idle() is called here then.
         self._pieces += 1
-        if self._pieces % PACE:
-            return
-        now = self._ticks()
-        if now - self._idled >= SLICE_MS:
-            self._idle()
-            self._idled = now
-        if now >= self._end:
+        if self._pieces % PACE == 0 and self._go_on() >= self._end:
             raise WireError("the hub did not let an exchange come to its end", "it will be tried again")
+
+    def _go_on(self):
+        now = self._ticks()
+        if now - self._idled >= compat.SLICE_MS:
+            self._idle()
+            now = self._idled = self._ticks()
+        return now
 
     def _skip(self, size):
         if size > LARGEST_SKIP:
@@ -262,10 +262,9 @@ class Stream:
     def _broken(self, error):
         from ..core import diagnosis
 
-        try:
-            return diagnosis.line(str(error), self._host, self._greeted)
-        finally:
-            compat.unload(diagnosis.__name__)
+        error = diagnosis.line(str(error), self._host, self._greeted)
+        compat.unload(diagnosis.__name__)
+        return error
 
     def _closed(self):
         if self._blocking:
