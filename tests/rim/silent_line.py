@@ -60,6 +60,9 @@ class Port(Contract):
     def read_sensor(self):
         return self._rest.sample(self.ticks, self._measure)
 
+    def resting(self):
+        return self._rest.left(self.world.now)
+
     def _measure(self):
         self.taken.append((self.world.now, len(self.taken)))
         return len(self.taken) - 1, 50

@@ -5,6 +5,11 @@ what its board can do. What each method must do, how long it may block and what
 it raises stands here, once; ``tests/boards/test_contract.py`` holds every port
 to it. HardwareError is the only error a port may raise, except from ``__init__``,
 where SetupError says what is wrong with the board file or missing on the board.
+
+While the hub is waited for, everything else goes on: LED, sensor and console are seen to,
+and the watchdog is fed, every 50 ms (compat.SLICE_MS). What cannot be divided stops all
+of it for as long as it takes: what blocks here by its own account, look_up() above all,
+and what TLS computes of a handshake at once, 2.3 s on an RP2040.
 """
 
 from ..core.errors import HardwareError
@@ -19,13 +24,12 @@ class Port:
 
     ``settings`` is the content of its board file; ``directory`` is where the
     device keeps its files; ``wifi`` is ``{"ssid", "password"}`` where there is a
-    network to join. ``longest_wait`` is how many milliseconds the loop may go
-    without calling feed().
+    network to join. ``longest_wait`` is how many milliseconds the loop may wait for a
+    hub that has nothing to say.
     """
 
     longest_wait = 200  # a technician who types is answered as soon
     log_on_console = False  # the technician sees the log as well
-    _rest = None  # a dht_facts.Rest, of a sensor that must rest
 
     def __init__(self, settings, directory, wifi=None):
         self.directory = directory
@@ -69,7 +73,7 @@ class Port:
 
     def resting(self):
         """Milliseconds until read_sensor() can take a new sample; 0 when it can now, or there is no sensor."""
-        return self._rest.left(self.ticks()) if self._rest else 0
+        return 0
 
     def own_temperature(self):
         """The board's own temperature in °C, or None where it has no such sensor."""

@@ -93,6 +93,10 @@ class Port(Contract):
             return None, None
         return self._rest.sample(self.ticks, lambda: self._measure(sensor))
 
+    def resting(self):
+        """What is left of the sensor's rest."""
+        return self._rest.left(self.ticks())
+
     def _measure(self, sensor):
         try:
             sensor.measure()

@@ -127,6 +127,10 @@ class Port(Contract):
             return None, None
         return self._rest.sample(self.ticks, self._measure)
 
+    def resting(self):
+        """What is left of the sensor's rest."""
+        return self._rest.left(self.ticks())
+
     def _measure(self):
         pin = self.settings["sensor"]["pin"]
         try:
