@@ -200,6 +200,35 @@ def test_when_memory_runs_out_in_a_wait_the_device_comes_back_and_goes_on_sampli
         all_arrived(world)
 
 
+def test_a_reading_for_which_there_is_no_memory_is_one_that_failed():
+    with World("10s") as world:
+        world.until(world.ready)
+        world.run(1000)
+        world.port.unread = MemoryError()
+        world.run(30000)
+        assert world.port.unread is None and len(world.port.taken) == 4, world.port.taken
+        assert not world.said("link lost")
+        all_arrived(world)
+
+
+def test_a_console_that_was_let_go_of_is_not_told_what_it_asked_for():
+    with World() as world:
+        world.until(world.ready)
+        world.run(1000)
+        world.mute = True
+        port, asked = world.port, world.now + 3000
+        port.keys = [(asked, "wifi scan"), (asked + 2000, "version")]
+        world.at(asked + 1000, world.runner._attendant._refuse)
+        world.at(asked + 5000, world.acknowledge)
+        world.run(10000)
+        shown = [text for _, text in port.answers]
+        assert shown[0].startswith("err 507") and shown[1:] == [
+            "twinkle: " + __version__,
+            "model: null",
+            "ok",
+        ], shown
+
+
 def test_a_queue_that_overflows_in_a_wait_loses_what_it_counts_and_nothing_else():
     with World(capacity=3) as world:
         world.until(world.ready)

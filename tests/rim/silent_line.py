@@ -36,6 +36,7 @@ class Port(Contract):
         self.answers = []  # (milliseconds, text) that the console showed
         self.resets = []
         self.broken = None  # an error that the LED raises, once
+        self.unread = None  # an error that the sensor raises, once
         self.fed = self.longest = 0  # when the watchdog was fed; the longest time without
         self._rest = Rest()
 
@@ -64,6 +65,9 @@ class Port(Contract):
         return self._rest.left(self.world.now)
 
     def _measure(self):
+        error, self.unread = self.unread, None
+        if error:
+            raise error
         self.taken.append((self.world.now, len(self.taken)))
         return len(self.taken) - 1, 50
 

@@ -74,6 +74,8 @@ class Attendant:
 
     def _leave(self):
         self._console = None
+        # Another console is not to be told what this one has asked for.
+        self._runner.line = [action for action in self._runner.line if action[0] != "do"]
         compat.unload(*MODULES)
 
     def _take(self, lines):

@@ -127,10 +127,10 @@ class Connection:
         return own.transmit(self._sock, data)
 
     def wait(self, ms, writing=False):
-        """Wait until something can be read (or written). Answers whether it can."""
-        if own.pending(self._sock):
+        """Wait until something can be read (if ``writing``: written). Answers whether it can."""
+        if not writing and own.pending(self._sock):
             return True
-        self._poll.modify(self._sock, select.POLLIN | select.POLLOUT if writing else select.POLLIN)
+        self._poll.modify(self._sock, select.POLLOUT if writing else select.POLLIN)
         return bool(self._poll.poll(ms))
 
     def close(self):
