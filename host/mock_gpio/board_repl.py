@@ -244,6 +244,8 @@ def _main():
     sys.argv[:] = ["", "/world"]  # where the stand-ins look
     import machine  # noqa: F401 (a board has it from the start; it takes the cause of the reset)
 
+    import mock_gpio.rp2  # noqa: F401 (its built-in modules)
+
     sys.argv[:] = []
     sys.modules["micropython"] = Micropython
     repl = Repl(Line())

@@ -19,6 +19,7 @@ from . import witness
 HEAP = "160k"
 PATHS = [FIRMWARE, PRIVATE / "lib", HOST]
 PICO_MODULES = HOST / "mock_gpio" / "pico"  # stand-ins for MicroPython's modules of a Pico W
+RP2 = HOST / "mock_gpio" / "rp2.py"  # runs a program on MicroPython as a Pico W's firmware has it
 
 
 class DeviceProcess:
@@ -59,7 +60,7 @@ class DeviceProcess:
         (folder / "ca.pem").write_bytes(ca_pem)
         paths = ":".join(str(path) for path in [*before, *([umqtt] if umqtt else []), *PATHS, *apps])
         if interpreter == "micropython":
-            self._command = [MICROPYTHON, "-X", f"heapsize={heap}"]
+            self._command = [MICROPYTHON, "-X", f"heapsize={heap}", RP2]
             self._environment = {**os.environ, "MICROPYPATH": paths}
         else:
             self._command = [sys.executable, "-B", "-u"]

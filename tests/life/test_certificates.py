@@ -3,11 +3,19 @@
 import shutil
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from issue import Authority
+from places import without
 
 from twinkle_host.device_certificate import make_certificate
-from twinkle_host.hub.live import LiveHub
-from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
+
+DER = serialization.Encoding.DER
+WIFI = {"ssid": "home", "password": "a secret of the house"}
+# A Pico W's firmware has the module ssl, a build without a network bundle does not.
+BUILDS = ("cpython", "Pico W", "Pico W without ssl")
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +29,24 @@ def name(request):
     return "".join(c if c.isalnum() else "-" for c in request.node.name)[-60:].strip("-")
 
 
-@pytest.fixture(params=["cpython", "micropython"])
+@pytest.fixture(params=BUILDS)
 def start(request, hub, tmp_path):
     """A function that runs a device with the certificate in a folder; answers its process."""
     running = []
+    options = {}
+    if request.param != "cpython":
+        modules = PICO_MODULES
+        if request.param == BUILDS[2]:
+            modules = without(tmp_path / "modules", PICO_MODULES, "ssl.py")
+        # Compiled here from source, which takes more than the .mpy files of a board.
+        options = {"base": "pico_w", "wifi": WIFI, "before": [modules], "heap": "160k"}
+    interpreter = "micropython" if options else "cpython"
 
-    def run(text, folder):
+    def run(text, folder, authorities=None):
         with open(hub.info["caFile"], "rb") as file:
             text = f"{text};Port={hub.info['mqttPort']}"
-            process = DeviceProcess(request.param, tmp_path / "device", text, file.read())
+            roots = authorities or file.read()
+            process = DeviceProcess(interpreter, tmp_path / "device", text, roots, **options)
         for part in ("device.pem", "device.key"):
             if folder and (folder / part).exists():
                 shutil.copy(folder / part, process.folder)
@@ -91,7 +108,7 @@ def test_a_certificate_that_its_authority_does_not_vouch_for_is_refused(hub, sta
 
 def test_without_its_files_the_device_says_which_are_missing(hub, start, name):
     process = start(f"HostName=localhost;DeviceId={name};x509=true", None)
-    process.wait_for("device.pem or device.key cannot be used")
+    process.wait_for("setup: device.key is missing: prepare the device again")
     assert process.wait_for_end() == 2
 
 
@@ -120,3 +137,49 @@ def test_a_certificate_that_no_enrolment_knows_is_not_provisioned(hub, start, na
     start(text, tmp_path / "own").wait_for("not provisioned")
     event = hub.event("hubDiagnostics", lambda event: event["deviceId"] == name)
     assert "no enrolment has this certificate's thumbprint" in event["body"]["reason"]
+
+
+def in_der(pem):
+    """Certificates, one after the other, in DER."""
+    return b"".join(found.public_bytes(DER) for found in x509.load_pem_x509_certificates(pem))
+
+
+def key_in_der(pem):
+    key = serialization.load_pem_private_key(pem, None)
+    return key.private_bytes(DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+def test_a_whole_life_with_a_chain_several_authorities_and_provisioning(hub, start, name, tmp_path, form):
+    root = Authority("root")
+    folder = Authority("between", root).issue(tmp_path / "issued", name)
+    hub.call("authorities.add", name, root.pem)
+    hub.provision("enrolments.add", f"group-{name}", group=True, authority=name)
+    with open(hub.info["caFile"], "rb") as file:
+        authorities = file.read()
+    # The hub's own is between two others, as it is in the file that a Pico W is given for Azure.
+    authorities = Authority("one").pem.encode() + authorities + Authority("another").pem.encode()
+    if form == "DER":
+        authorities = in_der(authorities)
+        for file, turn in (("device.pem", in_der), ("device.key", key_in_der)):
+            (folder / file).write_bytes(turn((folder / file).read_bytes()))
+    else:
+        authorities = "\ufeff# für das Gerät\n".encode() + authorities
+    text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name};x509=true"
+    process = start(text, folder, authorities)
+    process.wait_for("assigned to localhost")
+    process.wait_for(" ready")
+    hub.event("Telemetry", lambda event: event["deviceId"] == name)
+    desired = {"configId": 3, "sendFrequency": "1h"}
+    hub.call("patch_twin", name, {"properties": {"desired": desired}})
+    hub.until_reported(name, configId=3, status="Success")
+    hub.call("invoke", name, "rebootDevice", None, done=lambda outcome: None)
+    assert process.wait_for_end() == 3
+    process.start().wait_for(" ready")
+    eventually(lambda: "rebootTime" in hub.reported(name))
+
+
+def test_a_hub_of_another_authority_is_refused(hub, start, name, tmp_path):
+    text = register(hub, name, **own_certificate(make_certificate(tmp_path / "own", name)))
+    line = start(text, tmp_path / "own", Authority().pem.encode()).wait_for("link lost")
+    assert "not signed by a certificate authority this device trusts" in line

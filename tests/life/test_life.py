@@ -332,8 +332,12 @@ def test_a_damaged_record_is_put_aside_and_said(hub, device, name):
         ("credentials.json", None, "credentials.json is missing"),
         ("credentials.json", "{", "credentials.json is not JSON"),
         ("credentials.json", '{"connectionString": "HostName=x"}', "has no DeviceId"),
-        ("ca.pem", None, "CA file is missing"),
-        ("ca.pem", "nonsense", "CA file cannot be used"),
+        ("ca.pem", None, "ca.pem is missing"),
+        (
+            "ca.pem",
+            "nonsense",
+            "certificate 1 of ca.pem cannot be used (there is none): it must hold PEM or DER",
+        ),
         ("board.json", '{"port": "no.such.port"}', "no.such.port cannot be loaded"),
     ],
 )

@@ -170,7 +170,6 @@ class Hostile:
         self.line = None
         self.turns = 0
         compat.Connection = self.connect
-        compat.tls_context = lambda roots, own: None
         compat.answers = lambda host, port, ms, look_up, idle: bool(chance.below(2))
         compat.look_up = lambda host, port: [(2, 1, 0, "", ("127.0.0.1", port))]
         self.log = log.Log(lambda line: self.terminal.note(line), self.port.ticks)
@@ -179,7 +178,7 @@ class Hostile:
         self.store.clear()
         device = Device(application(chance), parse(CONNECTION), {}, self.port.random, now=0)
         self.runner = Runner(
-            device, self.port, self.store, self.log, self.terminal, compat.load_umqtt(), b"", None, 60
+            device, self.port, self.store, self.log, self.terminal, compat.load_umqtt(), None, 60
         )
 
     def connect(self, addresses, context, host, *_):

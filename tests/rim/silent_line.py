@@ -20,7 +20,7 @@ from twinkle.rim import compat, log, terminal
 from twinkle.rim.runner import Runner
 
 TWIN = b'{"desired":{"$version":1},"reported":{"$version":1}}'
-REPLACED = ("socket", "select", "own", "tls_context", "look_up")
+REPLACED = ("socket", "select", "own", "look_up")
 LATE_MS = (1, 4, 2, 7, 1, 3)  # how much later than it was told a wait ends
 IN, OUT = 1, 4  # of poll(), on both interpreters
 
@@ -125,7 +125,6 @@ class World:
         self._before = [(name, getattr(compat, name)) for name in REPLACED]
         compat.own = Own(self, compat.own)
         compat.socket = compat.select = self
-        compat.tls_context = lambda roots, own: self
         compat.look_up = lambda host, port: [(2, 1, 0, "", ("127.0.0.1", port))]
         self.port = Port(self)
         self.lines = []
@@ -137,7 +136,7 @@ class World:
         self.device = Device(app, parse(CONNECTION), {}, self.port.random, waiting={"capacity": capacity})
         self.runner = Runner(
             *(self.device, self.port, Store(), self.log, terminal.Terminal(self.port)),
-            *(umqtt, b"", None, 60),
+            *(umqtt, self, 60),
         )
 
     def __enter__(self):

@@ -1,4 +1,4 @@
-"""A peer that says nothing, on a real socket: ``silent_peer.py CA_FILE PORT connect | handshake``.
+"""A peer that says nothing, on a real socket: ``silent_peer.py FOLDER PORT connect | handshake``.
 
 Tells how long it was waited for, how often idle() was called meanwhile, and how often TLS was tried.
 """
@@ -6,11 +6,11 @@ Tells how long it was waited for, how often idle() was called meanwhile, and how
 import sys
 
 from twinkle.core.errors import WireError
-from twinkle.rim import compat, stream
+from twinkle.rim import certificates, compat, stream
 
 WAIT_MS = 1500
 HOST = "127.0.0.1"
-ca, port, what = sys.argv[1:]
+folder, port, what = sys.argv[1:]
 ticks, idles, tries = compat.Ticks().now, [], []
 transmit = compat.own.transmit
 
@@ -30,8 +30,7 @@ if what == "connect":
     found = compat.answers(HOST, int(port), WAIT_MS, compat.look_up, idle)
 else:
     stream.HANDSHAKE_MS = WAIT_MS
-    with open(ca, "rb") as file:
-        network = stream.Network(file.read(), ticks, idle, compat.look_up)
+    network = stream.Network(certificates.load(folder, False), ticks, idle, compat.look_up)
     try:
         network.probe(HOST, int(port))
         found = True

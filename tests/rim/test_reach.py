@@ -22,7 +22,7 @@ class Bench:
         port = SimpleNamespace(
             network=lambda attempts: None, random=lambda: chance, ticks=lambda: self.now, look_up=None
         )
-        self.reach = reach.Reach(port, self, SimpleNamespace(say=lambda *_: None))
+        self.reach = reach.Reach(port, self, SimpleNamespace(say=lambda *_: None), lambda: None)
         self.reach.step(self.now)
         self.link.due = 10 * LONGEST_MS
         self.reach.lose()
@@ -41,7 +41,7 @@ class Bench:
 def test_a_hub_that_is_back_is_tried_within_five_seconds(monkeypatch, chance, outage):
     bench = Bench(chance)
 
-    def answers(host, port, limit, look_up):
+    def answers(host, port, limit, look_up, idle):
         bench.looks.append(bench.now)
         bench.now += limit if bench.now < outage else 0  # a silent address takes all of it
         return bench.now >= outage

@@ -8,6 +8,8 @@ import sys
 import pytest
 from places import PRIVATE, ROOT, run_micropython
 
+from twinkle_host.waiting import PATIENCE_S
+
 PROGRAM = ROOT / "tests" / "rim" / "silent_peer.py"
 WAIT_MS = 1500
 MOST_TRIES = 2 * WAIT_MS // 50  # one for each slice; a loop that does not wait makes thousands
@@ -17,19 +19,18 @@ LEAST_IDLES = 5  # of thirty, on a computer that does nothing else
 @pytest.fixture
 def wait(tmp_path, some_authority, interpreter):
     """What the program says: ``(milliseconds, calls of idle(), tries of TLS, what was found)``."""
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(some_authority)
+    (tmp_path / "ca.pem").write_bytes(some_authority)
 
     def run(port, what):
         if interpreter == "micropython":
-            done = run_micropython(PROGRAM, ca, port, what)
+            done = run_micropython(PROGRAM, tmp_path, port, what)
         else:
             done = subprocess.run(
-                [sys.executable, "-B", *map(str, (PROGRAM, ca, port, what))],
+                [sys.executable, "-B", *map(str, (PROGRAM, tmp_path, port, what))],
                 env={**os.environ, "PYTHONPATH": f"{ROOT / 'firmware'}:{PRIVATE / 'lib'}"},
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=PATIENCE_S,
                 check=False,
             )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -8,7 +8,7 @@ from newer_umqtt import install
 from places import PRIVATE, ROOT, need
 from scripted import Authority, ScriptedServer, hear, publish, stay
 
-from twinkle_host.mock_gpio.process import DeviceProcess
+from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
 from twinkle_host.waiting import PATIENCE_S
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -25,15 +25,25 @@ def certificate(authority, tmp_path_factory):
     return authority.issue(tmp_path_factory.mktemp("certificates"), "localhost", "127.0.0.1")
 
 
+WITH_SSL = "micropython with ssl"  # as the firmware of a Pico W
+
+
 @pytest.fixture(params=["cpython", "micropython"])
 def device(request, tmp_path, authority):
     """Makes device processes; stops them at the end."""
     made = []
+    frozen = tmp_path / "frozen"
+    if request.param == WITH_SSL:
+        frozen.mkdir()
+        (frozen / "ssl.py").symlink_to(PICO_MODULES / "ssl.py")
 
     def make(port, dial="localhost", ca=authority.pem, **options):
         text = f"HostName=localhost;DeviceId=d1;SharedAccessKey={KEY};GatewayHostName={dial};Port={port}"
         process = DeviceProcess(
-            request.param, tmp_path / "device", text, ca, apps=[ROOT / "tests" / "device"], **options
+            *(request.param.partition(" ")[0], tmp_path / "device", text, ca),
+            before=[frozen],
+            apps=[ROOT / "tests" / "device"],
+            **options,
         ).start()
         made.append(process)
         return process
@@ -41,6 +51,9 @@ def device(request, tmp_path, authority):
     yield make
     for process in made:
         process.stop()
+
+
+every_build = pytest.mark.parametrize("device", ["cpython", "micropython", WITH_SSL], indirect=True)
 
 
 def ready(peer):
@@ -78,6 +91,7 @@ def test_an_address_may_be_dialled_if_the_certificate_carries_it(device, certifi
         device(server.port, dial="127.0.0.1").wait_for(" ready")
 
 
+@every_build
 def test_a_certificate_of_another_authority_is_refused(device, certificate):
     with ScriptedServer(certificate, [stay]) as server:
         line = device(server.port, ca=Authority().pem).wait_for("link lost")
@@ -85,6 +99,7 @@ def test_a_certificate_of_another_authority_is_refused(device, certificate):
     assert "--ca-file" in line
 
 
+@every_build
 def test_a_certificate_for_another_name_is_refused(device, authority, tmp_path):
     certificate = authority.issue(tmp_path, "other.example")
     with ScriptedServer(certificate, [stay]) as server:

@@ -4,6 +4,7 @@ from .errors import SetupError
 from .hub import number, plain
 from .identity import Identity
 
+REMEDY = "copy the device's own connection string, all of it"
 LONGEST_ID = 128  # characters of a device id ("Understand the identity registry")
 LONGEST_NAME, LONGEST_LABEL = 253, 63  # characters of a host name and of its parts (RFC 1035)
 
@@ -30,7 +31,7 @@ def parse(text):
         if not parts.get(key):
             raise SetupError(
                 "the connection string has no " + key,
-                "copy the device's own connection string, all of it",
+                REMEDY,
             )
     port = number(parts.get("Port", "8883"))
     if port is None or not 0 < port < 65536:
@@ -56,9 +57,7 @@ def check_host(name):
     # The resolvers of the two interpreters fail in ways of their own on other names.
     labels = name.split(".") if isinstance(name, str) and _named(name, LONGEST_NAME) else [""]
     if not all([0 < len(label) <= LONGEST_LABEL for label in labels]):
-        raise SetupError(
-            "HostName or GatewayHostName is no host name", "copy the connection string again, all of it"
-        )
+        raise SetupError("HostName or GatewayHostName is no host name", REMEDY)
 
 
 def check_id(text):

@@ -19,14 +19,14 @@ from ..core.connection_string import check_host, check_id, parse
 from ..core.device import Device
 from ..core.document import decode
 from ..core.errors import BadRequest, HardwareError, Held, SetupError
-from . import compat
+from . import certificates, compat
 from .log import LEVELS, Log, plain
 from .runner import Runner
 from .store import LARGEST, Store
 from .terminal import Terminal
 
 # Nobody needs them once the device is built; a Pico W has better use for what they take.
-FOR_THE_START = (__name__, "twinkle.core.connection_string")
+FOR_THE_START = (__name__, certificates.__name__, "twinkle.core.connection_string")
 # What is read here; the rest is the port's.
 BOARD = (
     ("port", str),
@@ -42,7 +42,6 @@ BOARD = (
     ("clockOffset", int),
 )
 CREDENTIALS = (("connectionString", str), ("wifi", dict))
-LONGEST_KEEP_ALIVE = 65535  # MQTT 3.1.1, section 3.1.2.10
 
 
 def boot(directory, state=None):
@@ -80,12 +79,7 @@ def boot(directory, state=None):
     log.hide(credentials["connectionString"])
     log.hide(wifi.get("password"))
     log.hide(credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0])
-    try:
-        with open(directory + "/ca.pem", "rb") as file:
-            roots = file.read()
-    except OSError:
-        raise SetupError("the CA file is missing", "give the device the hub's CA file (--ca-file)") from None
-    own = (directory + "/device.pem", directory + "/device.key") if who.certified else None
+    context = certificates.load(directory, who.certified)
     waiting = settings.get("telemetry") or {}
     if not all([isinstance(number, int) and number > 0 for number in waiting.values()]):
         raise SetupError("telemetry in board.json holds what is no number", "use capacity and disk")
@@ -101,8 +95,8 @@ def boot(directory, state=None):
         except HardwareError as error:
             log.say("warning", "the network chosen on the console is not used: %s" % error)
     keep_alive = settings.get("keepAlive") or 60
-    if not 0 < keep_alive <= LONGEST_KEEP_ALIVE:
-        raise SetupError("keepAlive in board.json is not from 1 to %d" % LONGEST_KEEP_ALIVE, "use 60")
+    if not 0 < keep_alive < 65536:  # MQTT 3.1.1, section 3.1.2.10
+        raise SetupError("keepAlive in board.json is not from 1 to 65535", "use 60")
     information = dict(settings.get("information") or {})
     if port.unique_id():
         information.setdefault("serialNumber", port.unique_id())
@@ -133,11 +127,7 @@ def boot(directory, state=None):
     else:
         device = make(who, port.ticks())
     compat.unload(*FOR_THE_START)
-    try:
-        return Runner(device, port, store, log, terminal, compat.load_umqtt(), roots, own, keep_alive)
-    except compat.SOCKET_ERRORS + (TypeError,) as error:  # TypeError: no text at all, or none in ASCII
-        files = "ca.pem, device.pem or device.key" if own else "the CA file"
-        raise SetupError("%s cannot be used (%s)" % (files, error), "they must hold PEM") from None
+    return Runner(device, port, store, log, terminal, compat.load_umqtt(), context, keep_alive)
 
 
 def _take(path):
@@ -159,9 +149,9 @@ def _read(directory, name, kinds):
     except OSError:
         raise SetupError("%s is missing in %s/" % (name, directory), "prepare the device again") from None
     except BadRequest:
-        raise SetupError("%s is not JSON that can be used" % name, "prepare the device again") from None
+        content = None
     if not isinstance(content, dict):
-        raise SetupError("%s is not a JSON object" % name, "prepare the device again")
+        raise SetupError("%s is not JSON that can be used" % name, "prepare the device again")
     for key, kind in kinds:
         value = content.get(key)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):

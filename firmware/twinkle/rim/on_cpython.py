@@ -1,5 +1,6 @@
 """What compat has of CPython; the same names as in on_micropython. It is not put on boards with MicroPython."""
 
+import base64
 import binascii
 import os
 import socket
@@ -45,16 +46,45 @@ def sync_directory(path):
         os.close(handle)
 
 
-def tls_context(roots, own):
-    """A TLS client that trusts only ``roots`` (PEM bytes) and checks the host name.
+# By what follows the version in a key's sequence: RFC 5958, RFC 5915 and RFC 8017 (A.1.2).
+KEY_LABELS = {b"\x30": "PRIVATE KEY", b"\x04": "EC PRIVATE KEY", b"\x02": "RSA PRIVATE KEY"}
 
-    ``own``: the paths of its certificate and its key (PEM), or None.
+
+class Context(ssl.SSLContext):
+    """A TLS context that takes what MicroPython's takes: DER, and one certificate a call."""
+
+    _chain = ""
+
+    def load_verify_locations(self, der):
+        """Trust this authority, too."""
+        super().load_verify_locations(cadata=der)
+
+    def load_cert_chain(self, der, key):
+        """Show this certificate, after those of the calls before."""
+        self._chain += ssl.DER_cert_to_PEM_cert(der)
+        # OpenSSL takes a chain from a file alone; this one is never on a disk.
+        with os.fdopen(os.memfd_create("own"), "w") as file:
+            file.write(self._chain + _key_to_pem(key))
+            file.flush()
+            super().load_cert_chain("/proc/self/fd/%d" % file.fileno())
+
+
+def _key_to_pem(der):
+    version = {b"\x81": 3, b"\x82": 4}.get(der[1:2], 2)
+    label = KEY_LABELS.get(der[version + 3 : version + 4])
+    if label is None:
+        raise ValueError("invalid key")
+    return "-----BEGIN %s-----\n%s-----END %s-----\n" % (label, base64.encodebytes(der).decode(), label)
+
+
+def tls_context():
+    """A TLS client that checks certificate and host name, and trusts nobody yet.
+
+    Authorities and its own certificate are given to it as MicroPython's ``tls`` takes them:
+    ``load_verify_locations(der)`` and ``load_cert_chain(der, key)``, a certificate a call.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cadata=roots.decode())
-    if own:
-        context.load_cert_chain(*own)
     return context
 
 

@@ -3,36 +3,25 @@
 import gc
 import time
 
-try:
-    import ssl as tls
-except ImportError:
-    import tls  # builds without the ssl wrapper have the same class here
+import tls  # and not ssl, which takes other arguments and is not in every build
 
 memory = gc.mem_alloc
 sleep, ticks, ticks_diff = time.sleep_ms, time.ticks_ms, time.ticks_diff
 
 
-def sync(file):
-    """Nothing to do: littlefs commits when the file is closed."""
+def nothing(*_):
+    """littlefs commits when a file is closed, and a rename at once; poll() knows of bytes that TLS
+    holds; and modules have the names that umqtt.simple imports them by."""
 
 
-def sync_directory(path):
-    """Nothing to do: littlefs commits a rename at once."""
+sync = sync_directory = pending = name_modules = nothing
 
 
-def tls_context(roots, own):
+def tls_context():
     """See on_cpython."""
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     context.verify_mode = tls.CERT_REQUIRED
-    context.load_verify_locations(roots)
-    if own:
-        context.load_cert_chain(*[_content(path) for path in own])
     return context
-
-
-def _content(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def receive(sock, size):
@@ -46,15 +35,6 @@ def transmit(sock, data):
     return sock.write(data) or 0
 
 
-def pending(sock):
-    """No: poll() already knows of bytes that TLS holds."""
-    return False
-
-
 def holds(sock):
     """A try costs nothing."""
     return True
-
-
-def name_modules():
-    """They have their names."""

@@ -30,9 +30,9 @@ PUBLISH, PUBACK, SUBACK = 0x30, 0x40, 0x90
 
 
 class Runner:
-    """Runs ``device`` on ``port``. ``umqtt`` is the module umqtt.simple; ``roots`` and ``own``: see Network."""
+    """Runs ``device`` on ``port``. ``umqtt`` is the module umqtt.simple, ``context`` that of its TLS."""
 
-    def __init__(self, device, port, store, log, terminal, umqtt, roots, own, keep_alive):
+    def __init__(self, device, port, store, log, terminal, umqtt, context, keep_alive):
         self.device = device
         self.port = port
         self.store = store
@@ -40,7 +40,7 @@ class Runner:
         self.terminal = terminal
         self._umqtt = umqtt
         self.reach = Reach(port, device, log, self._meanwhile)
-        self.network = Network(roots, port.ticks, self._meanwhile, port.look_up, own)
+        self.network = Network(context, port.ticks, self._meanwhile, port.look_up)
         self._keep_alive = keep_alive
         self._attendant = Attendant(self)
         self._client = None

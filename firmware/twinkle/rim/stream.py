@@ -28,15 +28,14 @@ LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
 class Network:
     """Stands where umqtt.simple expects its socket module.
 
-    ``roots``: PEM bytes of the certificates to trust; ``own``: the paths of the
-    device's certificate and key, if it has them. ``largest``: bytes of the
+    ``context`` verifies the peer (see certificates). ``largest``: bytes of the
     largest message body that is taken; a larger one is skipped and flagged.
     ``idle()`` is called while waiting, every compat.SLICE_MS. ``ticks()`` is
     monotonic milliseconds; ``look_up(host, port)`` answers addresses.
     """
 
-    def __init__(self, roots, ticks, idle, look_up, own=None, largest=65536):
-        self._context = compat.tls_context(roots, own)
+    def __init__(self, context, ticks, idle, look_up, largest=65536):
+        self._context = context
         self._ticks = ticks
         self._idle = idle
         self._look_up = look_up
