@@ -57,7 +57,7 @@ def test_a_bare_board_becomes_a_device_that_answers_on_its_console(command, hub,
         hub.call("patch_twin", "bench-1", {"properties": {"desired": {"configId": 3, "sendFrequency": "1s"}}})
         hub.until_reported("bench-1", configId=3, status="Success")
         event = hub.event("Telemetry", lambda event: event["deviceId"] == "bench-1")
-        assert abs(event["body"]["temp"] - 21.5) < 0.06
+        assert event["body"]["temp"] == 21.5
 
         status = command("console", "--port", board.port, "-c", "status", "--json").document
         assert status["ok"] and status["result"]["link"] == "ready" and status["result"]["configId"] == 3, (

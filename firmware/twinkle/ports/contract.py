@@ -63,7 +63,7 @@ class Port:
         raise HardwareError("this board has no LED", "name its pin in the board file")
 
     def read_sensor(self):
-        """``(temperature in °C, relative humidity in %)`` of one new sample.
+        """``(temperature in °C, relative humidity in %)`` of one new sample, no digits but the sensor's own.
 
         Blocks 400 ms at most. A sensor that was read less than its rest ago (2 s for
         a DHT22) answers with that sample again. HardwareError when the sensor did not

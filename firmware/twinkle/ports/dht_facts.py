@@ -19,14 +19,17 @@ def model_of(sensor):
 
 
 def check(model, temperature, humidity):
-    """The two values, or HardwareError for what the sensor cannot measure."""
+    """The two values to the tenth, or HardwareError for what the sensor cannot measure.
+
+    Sensors count in tenths; what a driver makes of them in floats of 32 bits is near that only.
+    """
     coldest, hottest, driest, wettest = RANGES[model]
     if not (coldest <= temperature <= hottest and driest <= humidity <= wettest):
         raise HardwareError(
             "a %s cannot measure %s degrees and %s %%" % (model, temperature, humidity),
             "check the sensor and the model in the board file",
         )
-    return temperature, humidity
+    return round(temperature, 1), round(humidity, 1)
 
 
 class Rest:

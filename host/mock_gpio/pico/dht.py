@@ -1,4 +1,10 @@
-"""Stand-in for MicroPython's ``dht``: the frames come from mock_gpio.sensor, told by ``sensor.json``."""
+"""Stand-in for MicroPython's ``dht``: the frames come from mock_gpio.sensor, told by ``sensor.json``.
+
+A DHT22's tenths are multiplied by 0.1 (micropython-lib, ``micropython/drivers/sensor/dht/dht.py``), and a Pico W's
+floats have 32 bits (``ports/rp2/mpconfigport.h``, MICROPY_FLOAT_IMPL): 238 tenths are 23.800001.
+"""
+
+import struct
 
 import bench
 import utime
@@ -24,6 +30,13 @@ class _Dht:
             raise Exception("checksum error")
 
 
+def _single(value):
+    return struct.unpack("f", struct.pack("f", value))[0]
+
+
+TENTH = _single(0.1)
+
+
 class DHT11(_Dht):
     """Whole percents and degrees."""
 
@@ -42,8 +55,8 @@ class DHT22(_Dht):
     MODEL = "DHT22"
 
     def humidity(self):
-        return (self.buf[0] << 8 | self.buf[1]) * 0.1
+        return _single((self.buf[0] << 8 | self.buf[1]) * TENTH)
 
     def temperature(self):
-        warm = ((self.buf[2] & 0x7F) << 8 | self.buf[3]) * 0.1
+        warm = _single(((self.buf[2] & 0x7F) << 8 | self.buf[3]) * TENTH)
         return -warm if self.buf[2] & 0x80 else warm
