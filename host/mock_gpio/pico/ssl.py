@@ -5,11 +5,13 @@ without it has ``tls`` alone. Its class has the name of the built-in one, and ot
 
 * ``load_verify_locations(cafile=None, cadata=None)`` takes the name of a file first: bytes there are opened
 * ``load_cert_chain(certfile, keyfile)`` opens what is text, and passes bytes on
-* a context verifies nothing until it is told to (CERT_NONE)
+* a context verifies nothing until it is told to, which is what a device must do
 """
 
 import tls
 from tls import *  # noqa: F403
+
+VERIFY_NONE = 0  # MBEDTLS_SSL_VERIFY_NONE (mbedTLS, include/mbedtls/ssl.h)
 
 
 class SSLContext:
@@ -17,11 +19,11 @@ class SSLContext:
 
     def __init__(self, protocol):
         self._inner = tls.SSLContext(protocol)
-        self.verify_mode = tls.CERT_NONE
+        self.verify_mode = VERIFY_NONE
 
     @property
     def verify_mode(self):
-        """CERT_NONE unless it is set."""
+        """VERIFY_NONE unless it is set."""
         return self._inner.verify_mode
 
     @verify_mode.setter
