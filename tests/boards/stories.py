@@ -25,15 +25,16 @@ def make():
     ticks, skipped = port.ticks, [0]
     port.ticks = lambda: ticks() + skipped[0]
 
-    def rest():
-        skipped[0] += 2100
+    def skip(ms):
+        skipped[0] += ms
 
-    port.rest = rest  # as if the sensor had been left alone for long enough
+    port.skip = skip  # as if so much time had passed
+    port.rest = lambda: skip(2100)  # as if the sensor had been left alone for long enough
     return port
 
 
-def tell(**members):
-    with open(DIRECTORY + "/sensor.json", "w") as file:
+def tell(_what="sensor", **members):
+    with open(DIRECTORY + "/" + _what + ".json", "w") as file:
         json.dump(members, file)
 
 
@@ -126,6 +127,20 @@ def story_the_network_can_be_used_and_the_time_is_known_soon(port):
         assert port.ticks() - begin < 120000, missing
         port.sleep(50)
     assert port.utc() > 1704067200
+
+
+def story_a_radio_through_which_no_name_server_answers_starts_again_while_the_time_is_not_known(port):
+    if port.network(0) is None or port.utc():
+        return  # it has none, or waits for nothing
+    tell("air", wifi="deaf")
+    said = []
+    for _ in range(100):
+        said.append(port.network(0))
+        port.sleep(20)
+        port.skip(2000)
+    tell("air")
+    starts = len([text for text in said if "radio starts again" in text])
+    assert 3 <= starts <= 6, said
 
 
 def story_it_has_a_name_and_counts_its_memory(port):

@@ -101,27 +101,15 @@ def test_a_network_that_is_lost_is_joined_again_at_once(radio, wifi):
     assert wifi.step(2000, 0) == "joining home"
 
 
-def test_a_radio_that_is_deaf_though_connected_is_restarted_when_the_hub_is_not_reached(radio, wifi):
+def test_a_radio_that_is_deaf_though_joined_is_restarted_after_a_few_tries_that_nobody_answered(radio, wifi):
     wifi.step(0, 0)
     radio.code = 3
-    for failures in range(RESTART_AFTER):
-        assert wifi.step(1000 + failures, failures) is None
+    for unanswered in range(RESTART_AFTER):
+        assert wifi.step(1000 + unanswered, unanswered) is None
     assert "the radio starts again" in wifi.step(5000, RESTART_AFTER)
-    assert radio.calls[-2:] == ["leave", "down"] and wifi.restarts == 1
-    # Not at each turn: only after as many failures more.
-    for failures in range(RESTART_AFTER, 2 * RESTART_AFTER):
-        assert wifi.step(6000, failures) is None
-    assert wifi.step(7000, 2 * RESTART_AFTER) is not None
-    assert wifi.restarts == 2
-
-
-def test_success_forgets_the_failures_of_before(radio, wifi):
-    wifi.step(0, 0)
-    radio.code = 3
-    wifi.step(1000, RESTART_AFTER)
-    wifi.step(2000, 0)
-    assert wifi.step(3000, RESTART_AFTER - 1) is None
-    assert wifi.restarts == 1
+    assert radio.calls[-2:] == ["leave", "down"]
+    radio.code = 1
+    assert wifi.step(5000, 0) == "joining home"
 
 
 def test_without_a_network_that_is_known_it_says_what_to_do(radio):

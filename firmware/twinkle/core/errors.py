@@ -48,7 +48,11 @@ class WireError(TwinkleError):
 
 
 class Unreachable(WireError):
-    """Nobody answered at all: no connection was made that could have failed."""
+    """No connection was made that could have failed. ``answered``: somebody said so, by refusing it."""
+
+    def __init__(self, text, remedy, answered):
+        super().__init__(text, remedy)
+        self.answered = answered
 
 
 class HardwareError(TwinkleError):

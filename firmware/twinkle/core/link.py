@@ -23,7 +23,7 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
   spares a hub that is there, and a device is back soon after a long outage.
 * A device that has had no hub for RESET_MS restarts the whole board, since by then
   everything gentler has been tried: another socket and name look-up with each try,
-  the radio off and on after three, provisioning again after ten. It costs what waits
+  the radio off and on after three that nobody answered, provisioning again after ten. It costs what waits
   in the queue, and cures what nobody thought of.
 * ``renew`` is a planned reconnection with a fresh token before the old one
   expires (the hub would cut the line at that moment); it does not wait. A

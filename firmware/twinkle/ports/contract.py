@@ -81,14 +81,14 @@ class Port:
 
     # --- the network
 
-    def network(self, failures):
+    def network(self, unanswered):
         """Look after the network. What it still waits for, as a text, or None when it can be used.
 
         Called in every turn without a connection to the hub; also sets the clock,
-        where it comes from the network. ``failures`` counts the connections in a row
-        that failed: that the hub answers is the only proof of a network, so a port
-        that has been told of a few takes its radio down and up again, whatever the
-        radio says of itself. Blocks one second at most.
+        where it comes from the network. ``unanswered`` counts the tries in a row, since
+        it could be used, to which nobody answered: an answer is the only proof of a
+        network, so a port that has been told of a few takes its radio down and up again,
+        whatever the radio says of itself. Blocks one second at most.
         """
         return
 

@@ -31,6 +31,7 @@ NTP_AGAIN_MS = 86400000  # the crystal drifts by two or three seconds a day
 LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
 # lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
 LOOK_UP_S = 30
+NO_ADDRESS = (-2,)  # of a look-up's OSError, whatever the cause (MicroPython's modlwip.c)
 # A register of the watchdog that survives its resets and is zero at power-up (RP2040 data sheet,
 # 4.7.6). The boot ROM uses the upper four, nobody uses this one.
 SCRATCH = 0x4005800C
@@ -63,6 +64,7 @@ class Port(Contract):
         ntptime.host = settings.get("clock", {}).get("server", "pool.ntp.org")
         ntptime.timeout = NTP_S
         self._clock_due = 0
+        self._unanswered = 0  # look-ups of the time server in a row
         self._keys = select.poll()
         self._keys.register(sys.stdin, select.POLLIN)
         self._screen = select.poll()
@@ -114,13 +116,14 @@ class Port(Contract):
         volts = machine.ADC(machine.ADC.CORE_TEMP).read_u16() * 3.3 / 65535
         return round(27 - (volts - 0.706) / 0.001721, 1)
 
-    def network(self, failures):
+    def network(self, unanswered):
         """Look after Wi-Fi and clock."""
         now = self.ticks()
-        missing = self._wifi.step(now, failures)
+        missing = self._wifi.step(now, max(unanswered, self._unanswered))
         if missing:
             # A hub that was not reached may be a clock that is wrong.
             self._clock_due = now
+            self._unanswered = 0
             return missing
         if now >= self._clock_due:
             try:
@@ -130,6 +133,8 @@ class Port(Contract):
                 # OSError from the socket, others from what is no answer. The time that is set stays.
                 self._clock_due = now + NTP_RETRY_MS
                 if self.utc() is None:
+                    # Without the time the hub is not tried, so a radio that is deaf shows here.
+                    self._unanswered = self._unanswered + 1 if error.args == NO_ADDRESS else 0
                     return "no time from %s (%s)" % (ntptime.host, error)
         return None if self.utc() else "waiting for the time from " + ntptime.host
 

@@ -3,14 +3,14 @@
     DOWN ─ power up, join ─▶ JOINING ─ address ─▶ UP
       ▲                         │                 │
       └── refused, too long ────┘                 │
-      └── link gone, or the hub not reached ──────┘
+      └── link gone, or nobody answers ───────────┘
 
 * Joining is asked for once and then only looked at; a network that is not there
   or refuses is left alone for a moment and asked again from the beginning.
 * A radio that says it is connected may be deaf: access points forget a station,
   keys are renewed, and ``isconnected()`` stays true. The proof of a network is
-  that the hub answers, so after RESTART_AFTER connections in a row that failed the
-  radio is taken down and up again.
+  that somebody answers, so after RESTART_AFTER tries in a row to which nobody did
+  the radio is taken down and up again.
 * Power saving is off: with it a Pico W answers a method call up to a second late
   and loses packets from some access points.
 """
@@ -40,8 +40,6 @@ class Wifi:
         self._due = 0
         self._since = 0
         self._reason = ""
-        self._limit = RESTART_AFTER
-        self.restarts = 0
 
     def choose(self, ssid, password, now):
         """Join this network, and leave the one before."""
@@ -59,27 +57,23 @@ class Wifi:
         """In dBm, or None without a network."""
         return self._station.status("rssi") if self._state == UP else None
 
-    def step(self, now, failures):
+    def step(self, now, unanswered):
         """Take the next step; what it waits for, or None in a network.
 
-        ``failures``: connections to the hub in a row that failed.
+        ``unanswered``: tries in a row, in this network, to which nobody answered.
         """
         if self._ssid is None:
             return "no Wi-Fi network is known: twinkle provision, or wifi set on the console"
-        if failures == 0:
-            self._limit = RESTART_AFTER
         if self._state == DOWN:
             if now < self._due:
                 return self._reason
             self._join(now)
         status = self._station.status()
         if self._station.isconnected():
-            if failures < self._limit:
+            if unanswered < RESTART_AFTER:
                 self._state = UP
                 return None
-            self._limit = failures + RESTART_AFTER
-            self.restarts += 1
-            return self._leave(now, 0, "the radio starts again, since the hub was not reached")
+            return self._leave(now, 0, "the radio starts again, since nobody answered")
         if self._state == UP:
             return self._leave(now, 0, "%s was lost" % self._ssid)
         if status in REASONS:

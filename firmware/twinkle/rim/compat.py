@@ -28,6 +28,8 @@ tls_context = own.tls_context
 SOCKET_ERRORS = (OSError, ValueError)
 
 SLICE_MS = 50  # the longest single wait between two calls of idle()
+# How a socket says that somebody refused the connection: Linux, lwIP (a reset), macOS, Windows.
+REFUSED = (111, 104, 61, 10061)
 
 
 def crc32(data):
@@ -156,7 +158,8 @@ def _connect(address, ms, idle):
         if not events:
             raise OSError(110, "no answer")
         if events[0][1] & (select.POLLERR | select.POLLHUP):
-            raise OSError(111, "connection refused")
+            plain.recv(1)  # raises what has become of the connection
+            raise OSError(103, "connection lost")
         return plain
     except OSError:
         plain.close()

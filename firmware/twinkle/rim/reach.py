@@ -3,9 +3,20 @@
 A connection costs the hub a TLS handshake, so tries become rare; a bare TCP
 connection costs it nothing, and tells that an outage is over. Either news has the
 device hurry.
+
+What a radio says of itself proves nothing, so the port is told how many tries in a
+row nobody answered, and takes its radio down and up again after a few:
+
+    how a try ended                                              the count
+    nobody answered: no route, no answer in time, no address     one more
+      for the name
+    somebody did: connected, refused, a certificate or           0: the network is fine
+      credentials that are not good, cut
+    begun while the port waited for the network or the clock     0: it says nothing of the
+                                                                 network that comes then
 """
 
-from ..core.errors import HardwareError
+from ..core.errors import HardwareError, Unreachable
 from . import compat
 
 PERIOD_MS = 3000
@@ -25,13 +36,16 @@ class Reach:
         self._log = log
         self._idle = idle
         self._due = None  # when to look for the hub
+        self._unanswered = 0
 
     def step(self, now):
         """Take the next step; called while there is no connection."""
         try:
-            missing = self._port.network(self._device.link.attempts)
+            missing = self._port.network(self._unanswered)
         except HardwareError as error:
             missing = str(error)
+        if missing:
+            self._unanswered = 0
         if missing != self.missing:
             self._log.say("info", "network: " + (missing or "can be used"))
             self.missing = missing
@@ -40,20 +54,26 @@ class Reach:
         elif missing is None and self._due is not None and now >= self._due:
             self._look()
 
-    def lose(self):
-        """Nobody answered at the hub's address."""
-        # By chance, so that many devices do not look at the same moment.
-        self._due = self._port.ticks() + int((0.5 + self._port.random() / 2) * PERIOD_MS)
+    def on_try(self, error=None):
+        """A connection was tried: it is there, or failed with ``error``."""
+        unreachable = isinstance(error, Unreachable)
+        if not unreachable or error.answered or self.missing:
+            self._unanswered = 0
+        else:
+            self._unanswered += 1
+        if error is None:
+            self.missing = None  # the port is not asked again while there is a connection
+        self._plan(unreachable)
 
-    def find(self):
-        """It is tried again, whatever comes of that."""
-        self._due = None
+    def _plan(self, again):
+        # By chance, so that many devices do not look at the same moment.
+        wait = int((0.5 + self._port.random() / 2) * PERIOD_MS)
+        self._due = self._port.ticks() + wait if again else None
 
     def _look(self):
         identity = self._device.identity
-        if not compat.answers(identity.dial, identity.port, PATIENCE_MS, self._port.look_up, self._idle):
-            self.lose()
-            return
-        self.find()
-        self._log.say("info", "the hub can be reached again")
-        self._device.on_network(self._port.ticks())
+        found = compat.answers(identity.dial, identity.port, PATIENCE_MS, self._port.look_up, self._idle)
+        self._plan(not found)
+        if found:
+            self._log.say("info", "the hub can be reached again")
+            self._device.on_network(self._port.ticks())

@@ -15,7 +15,7 @@ line's: so umqtt.simple is never called while it is at work.
 import gc
 
 from ..core import safe_mode
-from ..core.errors import HardwareError, TwinkleError, Unreachable, WireError
+from ..core.errors import HardwareError, TwinkleError, WireError
 from ..ports.contract import RESET_STATUS
 from . import compat
 from .attendant import Attendant
@@ -119,7 +119,6 @@ class Runner:
     def _connect(self, username, expiry):
         identity = self.device.identity
         self.log.say("info", "connecting to %s:%d as %s" % (identity.dial, identity.port, identity.device_id))
-        self.reach.find()
         password = identity.password(expiry)
         self._umqtt.socket = self.network
         client = self._umqtt.MQTTClient(
@@ -132,10 +131,10 @@ class Runner:
             client.connect(False)
         except Exception as error:
             self._fail(error)
-            if isinstance(error, Unreachable):
-                self.reach.lose()
+            self.reach.on_try(error)
             return
         self._client = client
+        self.reach.on_try()
         for topic in self.device.subscriptions:
             if not self._exchange(client.subscribe, topic, 1):
                 return

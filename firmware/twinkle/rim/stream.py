@@ -96,7 +96,9 @@ class Stream:
             self._connection = compat.Connection(addresses, self._context, host, CONNECT_MS, self._idle)
         except compat.SOCKET_ERRORS as error:
             raise Unreachable(
-                "%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?"
+                "%s:%d cannot be reached (%s)" % (host, port, error),
+                "is the hub running?",
+                error.args[0] in compat.REFUSED,
             ) from None
         self._host = host
         self.begin()
