@@ -13,7 +13,7 @@ from ..paths import UMQTT
 from . import image, pico, raspberry_pi, uf2
 from .plan import hashes, make_plan, refuse_downgrade
 from .report import Report
-from .serial_link import SerialLink, find_port
+from .serial_link import SerialLink, ask_running, find_port
 from .target import Target, mounted, over_ssh
 
 APPEARS_S = 20.0  # until a board with a new MicroPython shows its serial port
@@ -55,7 +55,11 @@ Example: twinkle flash pico_w
 @click.option(
     "--umqtt", type=FILE, default=UMQTT, help="Another umqtt/simple.py than the one that set-up brought."
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show what would be done, and do nothing; a Pico W that runs is asked for its release.",
+)
 @click.option("--downgrade", is_flag=True, help="Replace a newer release, too.")
 @click.option(
     "--uf2", "firmware", type=FILE, help="First install this MicroPython on a Pico W in boot mode (BOOTSEL)."
@@ -103,17 +107,19 @@ def _flash_pico(settings: dict[str, Any], report: Report, options: dict[str, Any
             return 0
         port = _await_port(port)
     files = image.build(settings, options["app"], options["umqtt"])
-    with SerialLink(find_port(port)) as link:
+    port, dry_run = find_port(port), options["dry_run"]
+    if dry_run and (running := ask_running(port)) is not None:
+        report.show_running(port, running, image.release())
+        return 0
+    with SerialLink(port, restarts=not dry_run) as link:
         board = pico.Pico(link)
         version, release = board.check(settings), board.release()
         refuse_downgrade(image.release(), release, options["downgrade"])
         plan = make_plan(hashes(files), board.look())
         report.facts |= {"port": link.port, "micropython": version}
         report.say(f"{link.port}: MicroPython {version}")
-        report.show_plan(
-            release, plan, {path: len(content) for path, content in files.items()}, options["dry_run"]
-        )
-        if options["dry_run"]:
+        report.show_plan(release, plan, {path: len(content) for path, content in files.items()}, dry_run)
+        if dry_run:
             return 0
         with report.bar("copying", sum(len(files[path]) for path in plan.copy)) as bar:
             board.carry_out(plan, files, bar.update)

@@ -100,6 +100,9 @@ class Pico:
     def carry_out(self, plan: Plan, files: dict[str, bytes], progress: Callable[[int], Any]) -> None:
         """Do what the plan says. While it is done, a restart does not run a mixture."""
         if plan:
+            self._link.unfinished = (
+                "the board keeps to its prompt until its files are whole: run the same again"
+            )
             self._link.write(HOLD, b"")
             for path in plan.remove:
                 verb = "rmdir" if path.endswith("/") else "remove"
@@ -112,6 +115,7 @@ class Pico:
                     f"{', '.join(left.copy + left.remove)} came out wrong on the board; is its flash worn?"
                 )
         self._link.run(f"import os\ntry:\n os.remove({HOLD!r})\nexcept OSError:\n print('none')")
+        self._link.unfinished = None
 
     def start(self) -> Iterator[str]:
         """Restart it; what it says until it is ready, or has nothing more to say."""

@@ -45,6 +45,18 @@ class Report:
         counts = f"{len(plan.copy)} to copy ({size} bytes), {len(plan.remove)} to remove, {len(plan.keep)} unchanged"
         self.say(counts)
 
+    def show_running(self, port: str, version: dict[str, Any], release: str) -> None:
+        """What can be said of a board without stopping the device on it. ``version``: what that says of itself."""
+        there = version.get("twinkle")
+        self.facts |= {"port": port, "running": True, "release": there, "new": release}
+        self.say(
+            f"{port}: release {there or 'unknown'} runs there and goes on running; this one is {release}"
+        )
+        self.say(
+            "which files differ is seen at the board's prompt alone: type hold on the console, and the same again; "
+            "twinkle flash does both, and starts the board again"
+        )
+
     def finish(self) -> None:
         """The end."""
         if self._as_json:

@@ -3,38 +3,40 @@
 A board that is asked for its prompt may be in any state: at the prompt already, left
 in raw mode by a tool that was interrupted, or running the device, which takes Ctrl-C
 for a key like others and is asked by the console's verb ``hold`` to start again
-without its program. A board that does none of that is described in the error: what
-was tried, what was heard, and what to do.
+without its program. A device reads its console between two waits, and one that finds no
+hub may wait long, so ``hold`` is only typed once it has answered a question that does
+no harm however late it is read. Whichever way the work ends, the board is started
+again; where that cannot be, it is said how to. A board that does not answer is
+described in the error: what was tried, what was heard, and what to do.
 """
 
 import contextlib
 import io
-import re
 import time
 from collections.abc import Callable
 from typing import Any
 
+import click
 import serial
 import serial.tools.list_ports
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from ..failure import NOT_FOUND, NOT_ONLINE, REFUSED, Failure
+from .conversation import HOLD, PATIENCE_S, PROMPT, QUESTION, WAKE, Conversation, described, silent
 
 VENDORS = {0x2E8A: "Raspberry Pi"}  # USB vendors whose boards run MicroPython on an RP2040
 MICROPYTHON_PRODUCT = 0x0005  # "Board in FS mode", which is MicroPython's on a Pico
 BAUD_RATE = 115200
-ANSWER_S = 10.0  # until a board has answered: the device may be in the middle of a TLS handshake
+ANSWER_S = 10.0  # until MicroPython has answered at its prompt
 BACK_S = 15.0  # until a board that restarts can be opened again
+GONE_S = 2.0  # a port that is away for longer was unplugged
 REPLY_S = 10.0  # between two bytes of what a program prints
 CHUNK = 1024  # bytes that are written at once
 UPLOAD = "/flash.new"  # where a file grows before it takes its place
 
-# Ctrl-B leaves a raw mode, Ctrl-C drops half a line or interrupts a program that allows it.
-ASK = b"\r\x02\x03\rhold\r"
-PROMPT = b">>> "
-HELD = re.compile(rb"(^|\n)ok\r\n")
-REFUSED_BY_CONSOLE = re.compile(rb"(?:^|\n)(err \d+ [^\r]*)\r\n")
+RESTART = b"import machine; machine.reset()\r"
+NOT_TO_HOLD = (404, 503)  # what a device may answer to what was typed before
 
 
 def find_port(port: str | None) -> str:
@@ -77,54 +79,89 @@ def _exit_code(error: Exception) -> int:
     return REFUSED if "Permission" in str(error) else NOT_FOUND
 
 
-class SerialLink:
-    """A board at its raw prompt, for as long as the context lasts."""
+def ask_running(port: str, patience: float = PATIENCE_S) -> dict[str, Any] | None:
+    """What the device that runs there says to ``version``; None when it is MicroPython's prompt that answers.
 
-    def __init__(self, port: str):
+    Failure when nobody answers. It interrupts nothing.
+    """
+    with open_line(port) as line, _unplugged(port):
+        line.reset_input_buffer()
+        talk = Conversation(line, patience)
+        # Ctrl-B leaves raw mode, and makes half a line at a device's console one that it has no verb for.
+        answer = talk.ask(b"\x02" + QUESTION)
+        if answer and answer.get("code") == 404:
+            answer = talk.ask(QUESTION)
+        return answer and (answer.get("result") or {})
+
+
+@contextlib.contextmanager
+def _unplugged(port: str):
+    try:
+        yield
+    except OSError as error:
+        raise Failure(f"{port} was unplugged ({error}); run the same again", NOT_ONLINE) from None
+
+
+class SerialLink:
+    """A board at its raw prompt, for as long as the context lasts; then it is started again.
+
+    ``patience``: seconds in which a device must answer. ``restarts``: whether the board is to be started at the
+    end; if not, it must be at its prompt. ``unfinished``: why it must not be started, for the time that it must not.
+    """
+
+    def __init__(self, port: str, patience: float = PATIENCE_S, restarts: bool = True):
         self.port = port
+        self.unfinished: str | None = None
+        self._patience = patience
+        self._restarts = restarts
+        self._held = False  # the device has been told to hold, or has done so
         self._transport: SerialTransport | None = None
         self._noise = io.StringIO()
 
     def __enter__(self) -> "SerialLink":
-        restarting = self._ask_for_prompt()
-        end = time.monotonic() + (BACK_S if restarting else 0)
-        while True:
-            try:
-                self._open()
-                return self
-            except (TransportError, OSError) as error:
-                if time.monotonic() >= end:
-                    raise self._silent(f"{error}; {_described(self._noise.getvalue().encode())}") from None
-                time.sleep(0.1)
+        try:
+            end = time.monotonic() + (BACK_S if self._restarts and self._ask_for_prompt() else 0)
+            while True:
+                try:
+                    self._open()
+                    return self
+                except (TransportError, OSError) as error:
+                    if time.monotonic() >= end:
+                        heard = described(self._noise.getvalue().encode())
+                        raise silent(self.port, f"{error}; {heard}") from None
+                    time.sleep(0.1)
+        except BaseException as error:
+            self._leave(error)
+            raise
 
-    def __exit__(self, *_) -> None:
-        if self._transport is not None:
-            self._reset()  # whatever went wrong, the device is to run again
+    def __exit__(self, kind, error, trace) -> None:
+        self._leave(error)
 
     def _ask_for_prompt(self) -> bool:
         """Bring the board to its prompt; whether it restarts for that."""
-        heard = b""
-        with open_line(self.port) as line:
+        with open_line(self.port) as line, _unplugged(self.port):
+            line.reset_input_buffer()
+            talk = Conversation(line, self._patience)
             try:
-                line.reset_input_buffer()
-                line.write(ASK)
-                end = time.monotonic() + ANSWER_S
-                while time.monotonic() < end:
-                    heard += line.read(line.in_waiting or 1)
-                    if heard.endswith(PROMPT) and b"hold" in heard:
-                        return False
-                    if HELD.search(heard):
-                        self._wait_for_restart(line)
-                        return True
-                    if refused := REFUSED_BY_CONSOLE.search(heard):
-                        raise Failure(
-                            f"the device at {self.port} does not let tools in: {refused[1].decode()}"
-                        )
-            except OSError as error:
-                raise Failure(
-                    f"{self.port} was unplugged ({error}); run the same again", NOT_ONLINE
-                ) from None
-        raise self._silent(_described(heard))
+                answer = talk.ask(WAKE + QUESTION)
+            except KeyboardInterrupt:
+                # Somebody else's program has been interrupted, too.
+                self._held = talk.at_prompt
+                raise
+            self._held = True
+            if answer is None:
+                return False
+            line.write(HOLD)
+            answer = talk.listen()
+            while answer and (answer.get("result") or answer.get("code") in NOT_TO_HOLD):
+                answer = talk.listen()
+            if answer and not answer["ok"]:
+                self._held = False
+                text = f"err {answer.get('code')} {answer.get('error')}"
+                raise Failure(f"the device at {self.port} does not let tools in: {text}")
+            if answer:
+                self._wait_for_restart(line)
+            return answer is not None
 
     def _wait_for_restart(self, line: serial.Serial) -> None:
         heard, end = b"", time.monotonic() + BACK_S
@@ -142,16 +179,64 @@ class SerialLink:
             with contextlib.redirect_stdout(self._noise):
                 self._transport.enter_raw_repl(soft_reset=False, timeout_overall=ANSWER_S)
         except (TransportError, OSError):
-            self._transport.close()
+            self._close()
             raise
 
-    def _silent(self, heard: str) -> Failure:
-        return Failure(
-            f"the board at {self.port} does not give its prompt; tried: Ctrl-C, the console's hold; {heard}. "
-            "Restart it with its hold pin (GP22 on a Pico W) connected to ground, and try again; if that does not "
-            "help, hold BOOTSEL while plugging it in and install MicroPython anew (--uf2)",
-            NOT_ONLINE,
-        )
+    def _close(self) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            with contextlib.suppress(OSError):
+                transport.close()
+
+    # --- the end
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Have the program run again, whatever has happened; what keeps it from that is said."""
+        opened = self._transport is not None
+        self._close()
+        text = None
+        if opened and (self.unfinished or not self._restarts):
+            with contextlib.suppress(Failure, OSError), open_line(self.port) as line:
+                line.write(WAKE)
+            text = self.unfinished
+        elif self._held:
+            try:
+                started = self._start(BACK_S if opened else self._patience)
+            except KeyboardInterrupt:
+                started = False
+            if not started:
+                text = (
+                    f"the device at {self.port} keeps to its prompt, or will, until it is started: unplug the board "
+                    f"and plug it in again, or: mpremote connect {self.port} reset"
+                )
+        if text and isinstance(error, Failure):
+            error.message += f"; {text}"
+        elif text:
+            click.echo(f"twinkle: {text}", err=True)
+
+    def _start(self, patience: float) -> bool:
+        """Restart a board that is at its prompt, or comes to it within ``patience`` seconds.
+
+        Whether it runs then; a board that was unplugged does when it is plugged in again.
+        """
+        self._held = False
+        end = time.monotonic() + patience
+        seen = time.monotonic()
+        while (now := time.monotonic()) < end:
+            try:
+                with open_line(self.port) as line:
+                    seen = now
+                    if not _comes_to_its_prompt(line, end):
+                        return False
+                    line.write(RESTART)
+                    with contextlib.suppress(OSError):  # on USB the port goes away with the board
+                        _hear(line, RESTART.strip(), time.monotonic() + ANSWER_S)
+                    return True
+            except (Failure, OSError):
+                if now - seen > GONE_S:
+                    return True
+                time.sleep(0.1)
+        return False
 
     # --- at the prompt
 
@@ -192,7 +277,10 @@ class SerialLink:
 
     def restart(self) -> "serial.Serial":
         """Restart the board; the line, to listen to what it says."""
-        self._reset()
+        self._close()
+        if not self._start(BACK_S):
+            text = f"the board at {self.port} does not restart; unplug it and plug it in again"
+            raise Failure(text, NOT_ONLINE)
         end = time.monotonic() + BACK_S
         while True:
             try:
@@ -202,14 +290,17 @@ class SerialLink:
                     raise
                 time.sleep(0.1)
 
-    def _reset(self) -> None:
-        transport, self._transport = self._transport, None
-        with contextlib.suppress(TransportError, OSError):  # on USB it goes away while it is told to
-            transport.exec_raw_no_follow("import machine; machine.reset()")
-        with contextlib.suppress(OSError):
-            transport.close()
+
+def _comes_to_its_prompt(line: serial.Serial, end: float) -> bool:
+    line.write(WAKE)
+    return _hear(line, PROMPT, end)
 
 
-def _described(heard: bytes) -> str:
-    text = " ".join(heard.decode(errors="replace").split())[-200:]
-    return f"heard: {text!r}" if text else "heard: nothing"
+def _hear(line: serial.Serial, text: bytes, end: float) -> bool:
+    """Whether this is heard before ``end``."""
+    heard = b""
+    while not heard.endswith(text):
+        if time.monotonic() >= end:
+            return False
+        heard += line.read(1)
+    return True

@@ -11,7 +11,9 @@ from places import MPREMOTE, ROOT
 from benchmark import redeploy
 from twinkle_host.console.dialogue import Dialogue
 from twinkle_host.console.line import SerialLine
+from twinkle_host.failure import Failure
 from twinkle_host.flash import image
+from twinkle_host.flash.serial_link import SerialLink, ask_running
 from twinkle_host.mock_gpio.serial_board import SerialBoard
 from twinkle_host.waiting import PATIENCE_S
 
@@ -114,9 +116,12 @@ def test_what_is_no_longer_part_of_it_is_removed_and_a_users_own_files_stay(comm
     assert "notes.txt" in listed and "mine.py" in listed and "old" not in listed
 
 
-def test_a_dry_run_shows_the_plan_and_changes_nothing(command, board):
+def test_a_dry_run_at_the_prompt_shows_the_plan_and_changes_nothing(command, board):
+    assert ask_running(board.port) is None
+    starts = board.starts
     shown = command("flash", "pico_w", "--port", board.port, "--dry-run")
     assert shown.status == 0 and "copy    twinkle/core/device.mpy" in shown.out
+    assert board.starts == starts and ask_running(board.port) is None
     assert "main.py" not in command("connect", board.port, "fs", "ls", program=MPREMOTE).out
 
 
@@ -198,11 +203,13 @@ def test_somebody_elses_program_that_runs_is_interrupted(command, board, tmp_pat
     assert command("flash", "pico_w", "--port", board.port).status == 0
 
 
-def test_a_board_that_does_not_answer_is_described(command, board):
+def test_a_board_that_does_not_answer_is_described(board):
     board.hang()
-    silent = command("flash", "pico_w", "--port", board.port)
-    assert silent.status == 6 and "tried: Ctrl-C" in silent.err and "heard: nothing" in silent.err
-    assert "BOOTSEL" in silent.err and silent.err.count("\n") == 1
+    with pytest.raises(Failure) as silent:
+        SerialLink(board.port, patience=1).__enter__()
+    text = str(silent.value)
+    assert silent.value.exit_code == 6 and "tried: Ctrl-C" in text and "heard: nothing" in text
+    assert "BOOTSEL" in text and "\n" not in text and "keeps to its prompt" not in text
 
 
 def test_a_port_that_is_not_there_or_taken_is_said_in_one_line(command, board):

@@ -25,7 +25,7 @@ class Bench:
         self.reach = reach.Reach(port, self, SimpleNamespace(say=lambda *_: None), lambda: None)
         self.reach.step(self.now)
         self.link.due = 10 * LONGEST_MS
-        self.reach.lose()
+        self.reach.on_try(Unreachable("silent", ""))
 
     def on_network(self, now):
         self.link.hurry(now)

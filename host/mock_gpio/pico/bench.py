@@ -3,6 +3,7 @@
 sensor.json   {"temperature", "humidity", "fault", "ownTemperature"}, see mock_gpio.sensor
 air.json      {"wifi": "there" | "gone" | "refused" | "deaf", "networks": [[name, dBm], …]}; deaf: joined,
               but nothing passes; "dns": seconds after which a look-up fails, for want of a name server
+asking        is there while such a look-up goes on
 inputs.json   {number of a pin: its level}; an input with a pull-up is otherwise high
 clock.json    {"ntp": "answers" | "silent" | "noise"}
 pins.jsonl    what the pins did: {"ms", "pin", "level"}
