@@ -9,7 +9,7 @@ import click
 from ..failure import EXIT_STATUSES, Failure
 from ..flash.serial_link import find_port
 from ..paths import state_home
-from .dialogue import Dialogue
+from .dialogue import Dialogue, asks_for_json
 from .line import Line, SerialLine, SocketLine
 from .session import Record, Session
 
@@ -54,7 +54,7 @@ def console(port, socket, device, question, timeout, log, as_json) -> None:
         answer = Dialogue(line).ask(question, timeout)
     finally:
         line.close()
-    if as_json:
+    if as_json or asks_for_json(question):
         click.echo(json.dumps(answer.document))
     else:
         for text in answer.lines():

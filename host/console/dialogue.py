@@ -10,6 +10,7 @@ from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, Failure
 from .line import Gone, Line
 
 LONGEST_LINE = 65536  # bytes; what a device answers has some thousand
+JSON = "--json"
 EXIT_CODES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 429: NOT_ONLINE, 503: NOT_ONLINE, 504: NOT_ONLINE}
 
 
@@ -50,11 +51,16 @@ class Dialogue:
         self._rest = b""
 
     def ask(self, question: str, limit: float = 30.0) -> Answer:
-        """The answer to a verb; Failure when there is none within ``limit`` seconds."""
+        """The answer to a verb; Failure when there is none within ``limit`` seconds.
+
+        It is asked for as JSON, whether or not the question says so.
+        """
         heard = ""
+        if asks_for_json(question):
+            question = question.rstrip().removesuffix(JSON)
         try:
             # Ctrl-C takes back half a line that somebody else has left.
-            self._line.write(b"\x03" + question.encode("ascii", "replace") + b" --json\r")
+            self._line.write(b"\x03" + f"{question} {JSON}\r".encode("ascii", "replace"))
             end = time.monotonic() + limit
             while time.monotonic() < end:
                 for text in self._read():
@@ -80,6 +86,11 @@ class Dialogue:
         *whole, self._rest = self._rest.split(b"\n")
         self._rest = self._rest[-LONGEST_LINE:]
         return [line.decode(errors="replace").strip() for line in whole]
+
+
+def asks_for_json(question: str) -> bool:
+    """Whether it ends in ``--json``, the word by which a device is asked for JSON."""
+    return question.split()[-1:] == [JSON]
 
 
 def _answer(text: str) -> Answer | None:
