@@ -21,7 +21,10 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     + EXIT_STATUSES
 )
 @click.option(
-    "--state", type=click.Path(file_okay=False, path_type=Path), help="Directory for identities, twins, keys."
+    "--state",
+    # What is written down for other commands must hold wherever they are run.
+    type=click.Path(file_okay=False, resolve_path=True, path_type=Path),
+    help="Directory for identities, twins, keys.",
 )
 @click.option("--bind", default="127.0.0.1", show_default=True, metavar="ADDR", help="Address to listen on.")
 @click.option(
@@ -98,7 +101,7 @@ async def _serve(settings, as_json: bool) -> None:
 def _remember(state: Path) -> None:
     # So that the other verbs find this hub without being told.
     current_hub().parent.mkdir(parents=True, exist_ok=True)
-    current_hub().write_text(str(state.resolve()))
+    current_hub().write_text(str(state))
 
 
 def _welcome(server) -> str:

@@ -61,10 +61,11 @@ def one_line(done, status, *words):
 # --- the hub in the foreground
 
 
-def start_hub(home, *arguments):
+def start_hub(home, *arguments, folder=None):
     return subprocess.Popen(
         [TWINKLE, "hub", *arguments, "--json", "--quiet"],
         env=home,
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -101,6 +102,18 @@ def test_the_hub_started_last_is_found_without_being_named(home, tmp_path, twink
         process.terminate()
         process.communicate(timeout=PATIENCE_S)
     one_line(twinkle("devices", "list", on_hub=False), 5, "does not answer", "running")
+
+
+def test_a_hub_whose_state_was_named_from_one_folder_is_found_from_another(home, tmp_path, twinkle):
+    process = start_hub(home, "--state", "hub", "--port", "0", "--rest-port", "0", folder=tmp_path)
+    try:
+        assert json.loads(process.stdout.readline())["caFile"] == str(tmp_path / "hub" / "ca" / "ca.pem")
+        for named in ([], ["--state", str(tmp_path / "hub")]):
+            listed = twinkle("devices", "list", *named, on_hub=False)
+            assert listed.stdout == "no devices\n", listed
+    finally:
+        process.terminate()
+        process.communicate(timeout=20)
 
 
 # --- service verbs
