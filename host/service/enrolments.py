@@ -36,12 +36,15 @@ def enrolments() -> None:
     "--x509", metavar="DIR", type=DIRECTORY, help="Make it a key and a certificate, in this directory."
 )
 @click.option("--certificate", type=FILE, help="Its own certificate (PEM).")
+@click.option("--gateway", metavar="NAME", help="Name or address to dial instead of the hub's own name.")
 @click.option("--device-id", metavar="ID", help="Device id to assign instead of the registration id.")
-def add(hub: Hub, say, name: str, group: bool, device_id, authority, x509, certificate) -> None:
+def add(hub: Hub, say, name: str, group: bool, gateway, device_id, authority, x509, certificate) -> None:
     """Enrol the registration id NAME and print its connection string for twinkle run.
 
     It is a secret if it holds a key.
     """
+    if group and gateway:
+        raise click.UsageError("--gateway is for a connection string, and a group has none")
     own = thumbprint_of(certificate) if certificate else make_certificate(x509, name) if x509 else None
     body = {"group": group, "deviceId": device_id, "thumbprint": own, "authority": authority}
     made = call(hub, "PUT", path(name), body, ELSEWHERE)
@@ -50,7 +53,7 @@ def add(hub: Hub, say, name: str, group: bool, device_id, authority, x509, certi
     if group:
         say(result, f"id scope {made['idScope']}" + (f", group key {key}" if key else ""))
         return
-    text = f"HostName={hub.host};IdScope={made['idScope']};RegistrationId={name};{hub.proof(key)}"
+    text = hub.registration_connection_string(made["idScope"], name, key, gateway)
     say({**result, "connectionString": text}, text)
 
 

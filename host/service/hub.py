@@ -79,7 +79,16 @@ class Hub:
 
     def device_connection_string(self, device_id: str, key: str | None, gateway: str | None = None) -> str:
         """What a device needs to connect; without a key it is one with a certificate."""
-        text = f"HostName={self.host};DeviceId={device_id};{self.proof(key)}"
+        return self._connection_string(f"DeviceId={device_id}", key, gateway)
+
+    def registration_connection_string(
+        self, id_scope: str, name: str, key: str | None, gateway: str | None = None
+    ) -> str:
+        """What a device needs to be provisioned by this hub's own service, likewise."""
+        return self._connection_string(f"IdScope={id_scope};RegistrationId={name}", key, gateway)
+
+    def _connection_string(self, who: str, key: str | None, gateway: str | None) -> str:
+        text = f"HostName={self.host};{who};{self.proof(key)}"
         return f"{text};GatewayHostName={gateway}" if gateway else text
 
     def proof(self, key: str | None) -> str:

@@ -133,6 +133,11 @@ def test_a_device_is_added_listed_and_removed(hub, twinkle):
 def test_a_gateway_goes_into_the_connection_string(twinkle):
     made = json.loads(twinkle("devices", "add", "bench", "--gateway", "192.168.1.5", "--json").stdout)
     assert ";GatewayHostName=192.168.1.5" in made["connectionString"]
+    made = json.loads(twinkle("enrolments", "add", "b-2", "--gateway", "192.168.1.5", "--json").stdout)
+    assert made["connectionString"].startswith("HostName=localhost;IdScope=")
+    assert made["connectionString"].endswith(";GatewayHostName=192.168.1.5")
+    refused = twinkle("enrolments", "add", "many", "--group", "--gateway", "192.168.1.5")
+    assert refused.returncode == 2 and "a group has none" in refused.stderr, refused
 
 
 def test_a_device_is_enrolled_and_provisioned(hub, twinkle, tmp_path):
