@@ -1,6 +1,7 @@
 """Board files: those that come with Twinkle are right, and each mistake is named."""
 
 import json
+import re
 
 import pytest
 from gpiozero.pins.pi import PiBoardInfo
@@ -41,6 +42,15 @@ def test_the_picos_pins_are_the_rp2040s_and_each_has_its_place():
     assert len(set(places)) == 26
     grounds_and_supplies = {3, 8, 13, 18, 23, 28, 30, 33, 35, 36, 37, 38, 39, 40}
     assert set(places) == set(range(1, 41)) - grounds_and_supplies
+
+
+def test_a_picos_storage_is_the_file_system_that_its_micropython_makes():
+    facts = json.loads((ROOT / "boards" / "hardware" / "pico_w.json").read_text())
+    source = (ROOT / "host" / "mock_gpio" / "board_repl.py").read_text()
+    block, blocks = (
+        int(re.search(rf"^{name} = (\d+)", source, re.MULTILINE)[1]) for name in ("BLOCK", "BLOCKS")
+    )
+    assert board()["information"]["totalStorage"] == facts["storage"]["kilobytes"] == block * blocks / 1024
 
 
 @pytest.mark.parametrize(
