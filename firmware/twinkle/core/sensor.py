@@ -1,6 +1,6 @@
 """Whether the sensor answers, and what is reported of it.
 
-The reported property ``sensor`` is only written when there is something to say:
+The log has a line and the reported property ``sensor`` is written when there is something to say:
 when a sample fails that did not fail before, then at the 2nd, 4th, 8th … failure
 in a row, and when the sensor answers again:
 
@@ -43,11 +43,11 @@ class Sensor:
         """A sample failed, retries included."""
         self.failures += 1
         self.errors += 1
-        age = (now - self._good[0]) // 1000 if self._good else None
-        known = "never one" if age is None else "%d s ago" % age
-        self._say("error", "sensor: %s; last good sample: %s" % (reason, known))
         if self.failures & (self.failures - 1):
             return
+        age = (now - self._good[0]) // 1000 if self._good else None
+        known = "never one" if age is None else "%d s ago" % age
+        self._say("error", "sensor: %s; last good sample: %s; failures: %d" % (reason, known, self.failures))
         utc = self._good[1] if self._good else None
         self._told = "failing"
         self._report(
