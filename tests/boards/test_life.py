@@ -311,6 +311,19 @@ def test_a_technician_types_while_the_cloud_goes_on(bench, hub):
     assert process.ask("nonsense")[-1] == "err 404 there is no such verb; type help"
 
 
+@pytest.mark.parametrize(
+    ("kind", "pin", "pwm", "code"),
+    [("pico_w", 16, True, 200), ("pico_w", "LED", False, 400), ("raspberry_pi", 17, False, 400)],
+)
+def test_the_board_file_says_whether_the_led_can_be_dimmed(bench, hub, kind, pin, pwm, code):
+    device = bench(kind, led={"pin": pin, "pwm": pwm})
+    device.process.start()
+    device.online()
+    hub.call("patch_twin", device.id, {"properties": {"desired": {"brightness": 2}}})
+    eventually(lambda: hub.reported(device.id).get("brightness", {}).get("av"))
+    assert hub.reported(device.id)["brightness"]["ac"] == code
+
+
 @pytest.mark.parametrize("noise", ["\0\1\2\x1b[31m\x7f\x80\xff", "x" * 10_000, "stat", "led bli\x03status"])
 def test_hostile_lines_leave_a_device_that_works(bench, noise):
     device = bench("pico_w")

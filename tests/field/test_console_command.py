@@ -36,7 +36,7 @@ def test_a_session_completes_remembers_records_and_waits_for_the_board(device, t
         screen.type("led brigh\t")
         screen.wait_for("led brightness")
         screen.type(" 0.5\r")
-        screen.wait_for("level: ")
+        screen.wait_for("cannot be dimmed")
         screen.type('wifi set "home"\r')
         screen.wait_for("password")
         screen.type(PASSWORD + "\r")

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from twinkle.core.errors import Unreachable
 from twinkle.core.link import FIRST_MS, LONGEST_MS, Link
 from twinkle.rim import compat, reach
 
@@ -25,7 +26,7 @@ class Bench:
         self.reach = reach.Reach(port, self, SimpleNamespace(say=lambda *_: None), lambda: None)
         self.reach.step(self.now)
         self.link.due = 10 * LONGEST_MS
-        self.reach.on_try(Unreachable("silent", ""))
+        self.reach.on_try(Unreachable("nobody", "", False))
 
     def on_network(self, now):
         self.link.hurry(now)

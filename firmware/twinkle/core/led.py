@@ -11,7 +11,9 @@ LONGEST_BLINK_S = 3600
 
 
 class Led:
-    """One LED. ``level`` is the light now, 0.0 to 1.0."""
+    """One LED. ``level`` is the light now, 0.0 to 1.0; ``dims``: whether it can show what lies between."""
+
+    dims = True
 
     def __init__(self, show):
         self._show = show
@@ -31,8 +33,14 @@ class Led:
         self._light(0.0)
 
     def dim(self, brightness):
-        """Set the brightness (0.0 to 1.0) used whenever it is lit, now included."""
-        self.brightness = min(1.0, max(0.0, brightness))
+        """Set the brightness (0.0 to 1.0) used whenever it is lit, now included.
+
+        BadRequest for one that this LED cannot show.
+        """
+        brightness = min(1.0, max(0.0, brightness))
+        if 0 < brightness < 1 and not self.dims:
+            raise BadRequest("this LED cannot be dimmed")
+        self.brightness = brightness
         if self.level:
             self._light(self.brightness)
 
