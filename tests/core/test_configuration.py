@@ -178,3 +178,13 @@ def test_a_hub_that_offers_and_never_acknowledges_does_not_fill_the_memory():
     d.acknowledge()
     d.acknowledge()
     assert d.device.config.applied["configId"] == 149
+
+
+def test_safe_mode_does_not_leave_success_reported_for_what_it_put_aside():
+    aside = {"status": "Failed", "reason": "put aside in safe mode", "pendingConfig": None}
+    for status, told in (("Success", [aside]), ("Pending", [aside]), ("Failed", []), (None, [])):
+        d = Driver()
+        d.device.safe = True
+        reported = dict(THIRD, status=status) if status else {}
+        d.connect(THIRD, reported=reported)
+        assert d.reports() == told, status

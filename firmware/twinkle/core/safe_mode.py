@@ -5,7 +5,8 @@ without having run well in between, is started without its application and with
 the configuration put aside that was in force. The link, the console and an LED that
 blinks quickly are left, and the hub is told why:
 
-    {"safeMode": {"starts": how many in a row, "reason": text}}
+    {"safeMode": {"starts": how many in a row, "reason": text},
+     "status": "Failed", "reason": text}        of the configuration, if there was one
 
 ``rebootDevice``, or ``reboot`` on the console, tries the whole program again.
 """
@@ -29,6 +30,13 @@ def ran_well(device, now):
 def reason(starts):
     """Why the start with this number, since one went well, is in safe mode."""
     return "the program ended %d times in a row without having run well" % (starts - 1)
+
+
+def of_configuration(reported):
+    """What is to be reported of the configuration, since the one that ``reported`` tells of is not in force."""
+    if reported.get("status") in (None, "Failed"):
+        return {}
+    return {"status": "Failed", "reason": "put aside in safe mode", "pendingConfig": None}
 
 
 def application(starts):
