@@ -92,7 +92,7 @@ class Session:
                         secret = PromptSession[str]().prompt(
                             "password (empty if the network is open): ", is_password=True
                         )
-                        text = f'{found[1]} "{secret}"'
+                        text = f'{found[1]} "{secret}"' if secret else f"{found[1]} --open"
                 except KeyboardInterrupt:
                     continue
                 except EOFError:

@@ -7,6 +7,7 @@ name the part that is wrong and never its value.
 import base64
 import datetime
 import json
+import re
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,8 @@ AZURE = (".azure-devices.net", ".azure-devices-provisioning.net")
 # Whom IoT Hub's certificates come from ("TLS support in IoT Hub", root certificates).
 AZURE_ROOTS = ("DigiCert Global Root G2", "Microsoft RSA Root Certificate Authority 2017")
 SHORTEST_KEY = 16  # bytes; those that IoT Hub makes have 32 or 64
-LONGEST_SSID, PASSPHRASE = 32, range(8, 64)  # IEEE 802.11: octets of an SSID, characters of a WPA2 passphrase
+# IEEE 802.11: octets of an SSID, characters of a WPA2 passphrase, and its key itself.
+LONGEST_SSID, PASSPHRASE, RAW_KEY = 32, range(8, 64), re.compile("[0-9a-fA-F]{64}")
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,8 @@ def _check_key(text: str) -> None:
 def _check_wifi(ssid: str, password: str) -> None:
     if not 1 <= len(ssid.encode(errors="surrogatepass")) <= LONGEST_SSID:
         raise Failure(f"a Wi-Fi network's name has 1 to {LONGEST_SSID} bytes")
-    if password and len(password) not in PASSPHRASE:
-        raise Failure("a Wi-Fi password has 8 to 63 characters; an open network has none")
+    if password and len(password) not in PASSPHRASE and not RAW_KEY.fullmatch(password):
+        raise Failure("a Wi-Fi password has 8 to 63 characters, or 64 hex digits; an open network has none")
 
 
 def _certificate(folder: Path) -> tuple[bytes, bytes]:

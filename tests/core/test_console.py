@@ -119,11 +119,31 @@ def test_read_shows_what_the_rim_has_read():
 def test_wifi_is_scanned_and_changed_and_the_password_is_not_repeated():
     session = Session(app=application(), scan=[" -55 dBm  home"])
     assert session.type("wifi scan") == [" -55 dBm  home", "ok"]
-    assert session.type('wifi set "my home" "a secret"', "wifi set open") == ["ok", "ok"]
-    assert session.asked[1:] == [("join", "my home", "a secret"), ("join", "open", "")]
+    assert session.type('wifi set "my home" "a secret"', "wifi set café --open") == ["ok", "ok"]
+    assert session.asked[1:] == [("join", "my home", "a secret"), ("join", "café", "")]
     for wrong in ("wifi", "wifi set", "wifi on", 'wifi set "half', "wifi set a b c"):
         (line,) = session.type(wrong)
         assert line.startswith("err 400") and "secret" not in line
+
+
+def test_a_network_that_cannot_be_is_not_joined_and_an_open_one_is_called_so():
+    session = Session(app=application())
+    for good in ("12345678", "x" * 63, "0123456789abcdefABCDEF" + "0" * 42):
+        assert session.type("wifi set %s %s" % ("n" * 32, good)) == ["ok"]
+    asked = len(session.asked)
+    for wrong, hint in (
+        ("home", "--open"),
+        ('home ""', "--open"),
+        ("home secret7", "8 to 63"),
+        ("home " + "x" * 64, "64 hex digits"),
+        ("home " + "0" * 65, "64 hex digits"),
+        ('"" "a secret"', "1 to 32 bytes"),
+        ("n" * 33 + " 12345678", "1 to 32 bytes"),
+        ("ü" * 17 + " 12345678", "1 to 32 bytes"),
+    ):
+        (line,) = session.type("wifi set " + wrong)
+        assert line.startswith("err 400 ") and hint in line and "secret" not in line, line
+    assert len(session.asked) == asked, "nothing of that was tried"
 
 
 def test_a_self_test_tries_part_after_part_and_names_what_failed():

@@ -18,7 +18,7 @@ HELP = (
     ("read", "one sample of the sensor"),
     ("led on | off | blink SECONDS | brightness 0..1", "what the LED shows"),
     ("config", "the configuration in force, and where the next one is"),
-    ("wifi scan | set NETWORK PASSWORD", "the networks in reach; join one and remember it"),
+    ("wifi scan | set NETWORK PASSWORD or --open", "the networks in reach; join one and remember it"),
     ("methods", "the methods that can be called"),
     ("call NAME [JSON]", "call one, as the cloud would"),
     ("log [debug | info | warning | error]", "the last lines of the log; or how much it tells from now on"),
@@ -32,6 +32,7 @@ KNOWN = [line[0].split(" ")[0] for line in HELP]
 # These take no words; what follows them is a mistake.
 ALONE = ("help", "version", "status", "read", "config", "methods", "selftest", "hold", "reboot")
 TESTS = ("sensor", "LED", "flash", "network", "DNS", "TLS", "hub")
+HEX = "0123456789abcdefABCDEF"
 ONLINE = ("network", "DNS", "TLS", "hub")  # a connection to the hub is the proof of these
 
 
@@ -106,10 +107,10 @@ class Verbs:
         words = _words(rest)
         if words == ["scan"]:
             self._console.ask("scan")
-        elif len(words) in (2, 3) and words[0] == "set":
-            self._console.ask("join", words[1], words[2] if len(words) > 2 else "")
+        elif len(words) == 3 and words[0] == "set":
+            self._console.ask("join", words[1], _password(words[1], words[2]))
         else:
-            raise BadRequest('wifi takes scan, or set "NETWORK" "PASSWORD"')
+            raise BadRequest('wifi takes scan, or set "NETWORK" and "PASSWORD" or --open')
 
     def do_methods(self, rest, now):
         return sorted(self._whole().app.methods)
@@ -192,6 +193,19 @@ def _number(text, hint):
         return float(text)
     except ValueError:
         raise BadRequest(hint) from None
+
+
+def _password(network, word):
+    """The password that is meant, once both are such as IEEE 802.11 has; empty for an open network."""
+    if not 1 <= len(network.encode()) <= 32:
+        raise BadRequest("a network's name has 1 to 32 bytes")
+    if word == "--open":
+        return ""
+    if not (8 <= len(word) <= 63 or (len(word) == 64 and all([c in HEX for c in word]))):
+        raise BadRequest(
+            "a password has 8 to 63 characters, or 64 hex digits; --open says that there is none"
+        )
+    return word
 
 
 def _words(text):
