@@ -36,7 +36,13 @@ def test_what_is_wrong_is_named_and_its_value_is_not(text, words, monkeypatch, t
 
 
 def test_wifi_is_what_a_network_can_be():
-    for ssid, password in (("", ""), ("x" * 33, ""), ("home", "short"), ("home", "x" * 64), ("home", "0" * 65)):
+    for ssid, password in (
+        ("", ""),
+        ("x" * 33, ""),
+        ("home", "short"),
+        ("home", "x" * 64),
+        ("home", "0" * 65),
+    ):
         with pytest.raises(Failure) as refused:
             check(OWN, None, None, ssid, password)
         assert "Wi-Fi" in str(refused.value) and "short" not in str(refused.value)

@@ -50,9 +50,7 @@ class WireError(TwinkleError):
 class Unreachable(WireError):
     """No connection was made that could have failed. ``answered``: somebody said so, by refusing it."""
 
-    def __init__(self, text, remedy, answered):
-        super().__init__(text, remedy)
-        self.answered = answered
+    answered = False
 
 
 class HardwareError(TwinkleError):

@@ -75,11 +75,7 @@ class Receiver:
         patch.update(device.reboot.owed(device.clock.utc(now), now))
         if device.telemetry.dropped and reported.get("droppedMessages") != device.telemetry.dropped:
             patch["droppedMessages"] = device.telemetry.dropped
-        if device.safe:
-            from . import safe_mode
-
-            patch.update(safe_mode.of_configuration(reported))
-        elif "safeMode" in reported:
+        if "safeMode" in reported and not device.safe:
             patch["safeMode"] = None
         if device.problem:
             patch["lastError"], device.problem = device.problem, None

@@ -6,7 +6,7 @@ the configuration put aside that was in force. The link, the console and an LED 
 blinks quickly are left, and the hub is told why:
 
     {"safeMode": {"starts": how many in a row, "reason": text},
-     "status": "Failed", "reason": text}        of the configuration, if there was one
+     "status": "Failed", "reason": text}        of the configuration
 
 ``rebootDevice``, or ``reboot`` on the console, tries the whole program again.
 """
@@ -32,16 +32,15 @@ def reason(starts):
     return "the program ended %d times in a row without having run well" % (starts - 1)
 
 
-def of_configuration(reported):
-    """What is to be reported of the configuration, since the one that ``reported`` tells of is not in force."""
-    if reported.get("status") in (None, "Failed"):
-        return {}
-    return {"status": "Failed", "reason": "put aside in safe mode", "pendingConfig": None}
-
-
 def application(starts):
     """The application of safe mode."""
-    app = App(properties=lambda board: {"safeMode": {"starts": starts, "reason": reason(starts)}})
+    told = {
+        "safeMode": {"starts": starts, "reason": reason(starts)},
+        "status": "Failed",
+        "reason": "put aside in safe mode",
+        "pendingConfig": None,
+    }
+    app = App(properties=lambda board: told)
 
     @app.method("rebootDevice")
     def reboot_device(board, payload):

@@ -14,14 +14,14 @@ from .link import OFFLINE, READY
 
 HELP = (
     ("help", "this list"),
-    ("status", "link, hub, network, configuration, sensor, queue, clock, memory"),
+    ("status", "how the device stands"),
     ("read", "one sample of the sensor"),
     ("led on | off | blink SECONDS | brightness 0..1", "what the LED shows"),
     ("config", "the configuration in force, and where the next one is"),
     ("wifi scan | set NETWORK PASSWORD or --open", "the networks in reach; join one and remember it"),
     ("methods", "the methods that can be called"),
     ("call NAME [JSON]", "call one, as the cloud would"),
-    ("log [debug | info | warning | error]", "the last lines of the log; or how much it tells from now on"),
+    ("log [debug | info | warning | error]", "the log's last lines; or how much it tells from now on"),
     ("selftest", "try sensor, LED, flash, network, DNS, TLS and hub"),
     ("hold", "restart into the interpreter's prompt, for tools; once"),
     ("reboot", "restart the device"),
@@ -32,8 +32,7 @@ KNOWN = [line[0].split(" ")[0] for line in HELP]
 # These take no words; what follows them is a mistake.
 ALONE = ("help", "version", "status", "read", "config", "methods", "selftest", "hold", "reboot")
 TESTS = ("sensor", "LED", "flash", "network", "DNS", "TLS", "hub")
-HEX = "0123456789abcdefABCDEF"
-ONLINE = ("network", "DNS", "TLS", "hub")  # a connection to the hub is the proof of these
+ONLINE = TESTS[3:]  # a connection to the hub is the proof of these
 
 
 class Verbs:
@@ -107,10 +106,13 @@ class Verbs:
         words = _words(rest)
         if words == ["scan"]:
             self._console.ask("scan")
-        elif len(words) == 3 and words[0] == "set":
-            self._console.ask("join", words[1], _password(words[1], words[2]))
+        elif len(words) == 3 and words[0] == "set" and _possible(words[1], words[2]):
+            self._console.ask("join", words[1], "" if words[2] == "--open" else words[2])
         else:
-            raise BadRequest('wifi takes scan, or set "NETWORK" and "PASSWORD" or --open')
+            raise BadRequest(
+                'wifi takes scan, or set "NETWORK" (1 to 32 bytes) "PASSWORD" (8 to 63 characters or 64 hex '
+                "digits; or --open)"
+            )
 
     def do_methods(self, rest, now):
         return sorted(self._whole().app.methods)
@@ -195,17 +197,11 @@ def _number(text, hint):
         raise BadRequest(hint) from None
 
 
-def _password(network, word):
-    """The password that is meant, once both are such as IEEE 802.11 has; empty for an open network."""
-    if not 1 <= len(network.encode()) <= 32:
-        raise BadRequest("a network's name has 1 to 32 bytes")
-    if word == "--open":
-        return ""
-    if not (8 <= len(word) <= 63 or (len(word) == 64 and all([c in HEX for c in word]))):
-        raise BadRequest(
-            "a password has 8 to 63 characters, or 64 hex digits; --open says that there is none"
-        )
-    return word
+def _possible(network, word):
+    # What IEEE 802.11 allows: octets of a network's name, characters of a WPA2 passphrase, the key itself.
+    size = len(word)
+    secret = 8 <= size <= 63 or (size == 64 and not word.strip("0123456789abcdefABCDEF"))
+    return 0 < len(network.encode()) <= 32 and (secret or word == "--open")
 
 
 def _words(text):

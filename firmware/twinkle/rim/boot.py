@@ -113,7 +113,8 @@ def boot(directory, state=None):
         device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
         if store.damaged:
             device.problem = "damaged on flash, and put aside: " + ", ".join(store.damaged)
-        device.board.led.dims = (settings.get("led") or {"pwm": True}).get("pwm", False)
+        led = settings.get("led")
+        device.board.led.dims = not led or led.get("pwm")
         if safe:
             device.board.led.blink(safe_mode.BLINK_S)
         return device

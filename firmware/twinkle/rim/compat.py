@@ -28,8 +28,6 @@ tls_context = own.tls_context
 SOCKET_ERRORS = (OSError, ValueError)
 
 SLICE_MS = 50  # the longest single wait between two calls of idle()
-# How a socket says that somebody refused the connection: Linux, lwIP (a reset), macOS, Windows.
-REFUSED = (111, 104, 61, 10061)
 
 
 def crc32(data):

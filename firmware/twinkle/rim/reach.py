@@ -44,9 +44,8 @@ class Reach:
             missing = self._port.network(self._unanswered)
         except HardwareError as error:
             missing = str(error)
-        if missing:
-            self._unanswered = 0
         if missing != self.missing:
+            self._unanswered = 0
             self._log.say("info", "network: " + (missing or "can be used"))
             self.missing = missing
             if missing is None:
@@ -57,10 +56,8 @@ class Reach:
     def on_try(self, error=None):
         """A connection was tried: it is there, or failed with ``error``."""
         unreachable = isinstance(error, Unreachable)
-        if not unreachable or error.answered or self.missing:
-            self._unanswered = 0
-        else:
-            self._unanswered += 1
+        silent = unreachable and not (error.answered or self.missing)
+        self._unanswered = self._unanswered + 1 if silent else 0
         if error is None:
             self.missing = None  # the port is not asked again while there is a connection
         self._plan(unreachable)

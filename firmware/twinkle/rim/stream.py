@@ -95,11 +95,10 @@ class Stream:
             addresses = self._look_up(host, port)
             self._connection = compat.Connection(addresses, self._context, host, CONNECT_MS, self._idle)
         except compat.SOCKET_ERRORS as error:
-            raise Unreachable(
-                "%s:%d cannot be reached (%s)" % (host, port, error),
-                "is the hub running?",
-                error.args[0] in compat.REFUSED,
-            ) from None
+            failure = Unreachable("%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?")
+            # Linux says that it was refused, and lwIP that it was reset.
+            failure.answered = error.args[0] in (111, 104)
+            raise failure from None
         self._host = host
         self.begin()
 
