@@ -111,7 +111,7 @@ class Room(Port):
         self.device = Driver(epoch=None).device
         self.log = Log(lambda line: None, self.ticks)
         self.runner = runner.Runner(
-            *(self.device, self, None, self.log, Terminal(self), self.hub, b"", None, 60)
+            *(self.device, self, None, self.log, Terminal(self), self.hub, None, 60)
         )
 
     def live(self, seconds):

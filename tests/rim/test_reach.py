@@ -26,7 +26,7 @@ class Bench:
         self.reach = reach.Reach(port, self, SimpleNamespace(say=lambda *_: None), lambda: None)
         self.reach.step(self.now)
         self.link.due = 10 * LONGEST_MS
-        self.reach.on_try(Unreachable("nobody", "", False))
+        self.reach.on_try(Unreachable("nobody"))
 
     def on_network(self, now):
         self.link.hurry(now)

@@ -97,7 +97,7 @@ class Stream:
         except compat.SOCKET_ERRORS as error:
             failure = Unreachable("%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?")
             # Linux says that it was refused, and lwIP that it was reset.
-            failure.answered = error.args[0] in (111, 104)
+            failure.answered = error.args[:1] in ((111,), (104,))
             raise failure from None
         self._host = host
         self.begin()
