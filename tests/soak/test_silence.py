@@ -119,13 +119,13 @@ def device(request, hub, tmp_path):
             made.end()
 
 
-def goes_on(device):
-    """Whether LED, sampling and console have gone on within one wait for the line."""
+def goes_on(device, link):
+    """Whether LED, sampling and console have gone on within one wait, in which the link is in this state."""
     before, edges = device.status(), len(device.edges())
     eventually(lambda: len(device.edges()) >= edges + 4, 60)
     eventually(lambda: device.status()["queue"] >= before["queue"] + 2, 60)
     after = device.status()
-    return (before["link"], before["losses"]) == (after["link"], after["losses"])
+    return before["link"] == after["link"] == link and before["losses"] == after["losses"]
 
 
 @pytest.mark.parametrize("handshake", [False, True], ids=["publish", "handshake"])
@@ -134,7 +134,7 @@ def test_while_the_line_is_waited_for_the_led_blinks_samples_are_taken_and_the_c
 ):
     for _ in range(ATTEMPTS):
         device.silence(handshake)
-        if goes_on(device):
+        if goes_on(device, "connecting" if handshake else "ready"):
             break
         device.line.heal()
         device.settled()
