@@ -52,6 +52,8 @@ def boot(directory, state=None):
     """
     if _take(directory + "/hold"):
         raise Held("no program until the next restart")
+    # First, while there is the most memory: where it is no .mpy file it is compiled here.
+    umqtt = compat.load_umqtt()
     settings = _read(directory, "board.json", BOARD)
     kind = _load(settings, "port", "Port")
     credentials = _read(directory, "credentials.json", CREDENTIALS)
@@ -129,7 +131,7 @@ def boot(directory, state=None):
     else:
         device = make(who, port.ticks())
     compat.unload(*FOR_THE_START)
-    return Runner(device, port, store, log, terminal, compat.load_umqtt(), context, keep_alive)
+    return Runner(device, port, store, log, terminal, umqtt, context, keep_alive)
 
 
 def _take(path):
