@@ -45,7 +45,7 @@ SIMULATED_WIFI = {"ssid": "simulated", "password": "not a real password"}
 @click.option(
     "--ca-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="PEM file of the certificate authorities to trust; without it, that of the local hub started last.",
+    help="File of the certificate authorities to trust, PEM or DER; without it, that of the local hub started last.",
 )
 @click.option(
     "--x509",
@@ -117,19 +117,19 @@ def prepare(
         (state / "board.json").write_text(json.dumps(board))
         shutil.copyfile(ca_file, state / "ca.pem")
         for name in (CERTIFICATE, KEY) if certificate else ():
-            _write_private(state / name, (certificate / name).read_text())
-        _write_private(state / "credentials.json", json.dumps(credentials))
+            _write_private(state / name, (certificate / name).read_bytes())
+        _write_private(state / "credentials.json", json.dumps(credentials).encode())
     except OSError as error:
         raise Failure(
             f"the device's directory {state} cannot be prepared: {error.filename}: {error.strerror}"
         ) from None
 
 
-def _write_private(file: Path, text: str) -> None:
+def _write_private(file: Path, content: bytes) -> None:
     new = file.with_name(file.name + ".new")
     new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-        handle.write(text)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(content)
     new.replace(file)
 
 

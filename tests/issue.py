@@ -7,6 +7,25 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+DER = serialization.Encoding.DER
+
+
+def in_der(pem):
+    """The certificates of a PEM file's bytes, one after the other, in DER."""
+    return b"".join(found.public_bytes(DER) for found in x509.load_pem_x509_certificates(pem))
+
+
+def key_in_der(pem):
+    """The same of a private key."""
+    key = serialization.load_pem_private_key(pem, None)
+    return key.private_bytes(DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def turn_to_der(folder):
+    """``device.pem`` and ``device.key`` of a folder are in DER from now on."""
+    for name, turn in (("device.pem", in_der), ("device.key", key_in_der)):
+        (folder / name).write_bytes(turn((folder / name).read_bytes()))
+
 
 class Authority:
     """Signs certificates. ``pem``: its own, signed by itself or by ``parent``."""

@@ -44,7 +44,7 @@ What is secret is asked for without being shown, or taken from {CONNECTION}, {KE
 @click.option(
     "--ca-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="PEM file of the authorities to trust; without it, Azure's, or that of the local hub.",
+    help="File of the authorities to trust, PEM or DER; without it, Azure's, or that of the local hub.",
 )
 @click.option("--wifi", help="The Wi-Fi network to join.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for the device to be ready.")

@@ -33,7 +33,7 @@ class Credentials:
     """What a device needs to get to its hub. Shows no secret of itself."""
 
     connection_string: str = field(repr=False)
-    ca_pem: bytes = field(repr=False)
+    authorities: bytes = field(repr=False)
     certificate: bytes | None = field(default=None, repr=False)
     key: bytes | None = field(default=None, repr=False)
     ssid: str | None = None
@@ -59,7 +59,7 @@ class Credentials:
         """Content and mode of each file, by name; what is secret is its owner's alone."""
         wifi = {"ssid": self.ssid, "password": self.password} if self.ssid else None
         document = json.dumps({"connectionString": self.connection_string, "wifi": wifi})
-        found = {"credentials.json": (document.encode(), 0o600), "ca.pem": (self.ca_pem, 0o644)}
+        found = {"credentials.json": (document.encode(), 0o600), "ca.pem": (self.authorities, 0o644)}
         if self.certificate and self.key:
             found |= {CERTIFICATE: (self.certificate, 0o644), KEY: (self.key, 0o600)}
         return found
@@ -136,10 +136,13 @@ def _certificate(folder: Path) -> tuple[bytes, bytes]:
     except OSError as error:
         raise Failure(f"{error.filename} cannot be read: {error.strerror}", NOT_FOUND) from None
     try:
-        own = x509.load_pem_x509_certificate(certificate)
-        private = serialization.load_pem_private_key(key, None)
+        own = _certificates(certificate)[0]
+        load = serialization.load_pem_private_key if _is_pem(key) else serialization.load_der_private_key
+        private = load(key, None)
     except (ValueError, TypeError):
-        raise Failure(f"{folder} does not hold a PEM certificate and a PEM key without a password") from None
+        raise Failure(
+            f"{folder} does not hold a certificate and a key without a password, PEM or DER"
+        ) from None
     if own.public_key() != private.public_key():
         raise Failure(f"{KEY} is not the key of {CERTIFICATE} in {folder}")
     if own.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
@@ -160,13 +163,30 @@ def _authorities(host: str, ca_file: Path | None) -> bytes:
 
 def _read_authorities(file: Path) -> bytes:
     try:
-        pem = file.read_bytes()
-        x509.load_pem_x509_certificates(pem)
+        content = file.read_bytes()
+        _certificates(content)
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}", NOT_FOUND) from None
     except ValueError:
-        raise Failure(f"{file} holds no PEM certificates") from None
-    return pem
+        raise Failure(f"{file} holds no certificates, PEM or DER, or one that is damaged") from None
+    return content
+
+
+def _certificates(content: bytes) -> list[x509.Certificate]:
+    # The device takes both forms, and several in DER one after the other.
+    if _is_pem(content):
+        return x509.load_pem_x509_certificates(content)
+    found = []
+    while content or not found:
+        # A certificate is longer than 255 bytes, and its length takes two (X.690, 8.1.3).
+        size = 4 + int.from_bytes(content[2:4], "big")
+        found.append(x509.load_der_x509_certificate(content[:size]))
+        content = content[size:]
+    return found
+
+
+def _is_pem(content: bytes) -> bool:
+    return b"-----BEGIN" in content
 
 
 def azure_authorities() -> bytes:

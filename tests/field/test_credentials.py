@@ -4,10 +4,12 @@ import base64
 import json
 
 import pytest
+from issue import Authority, in_der, turn_to_der
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.failure import Failure
 from twinkle_host.provision.credentials import azure_authorities, check
+from twinkle_host.run import prepare
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OWN = f"HostName=contoso.azure-devices.net;DeviceId=shed-7;SharedAccessKey={KEY}"
@@ -58,7 +60,7 @@ def test_for_azure_two_authorities_are_enough():
 
     names = [found.subject.rfc4514_string() for found in x509.load_pem_x509_certificates(pem)]
     assert any("DigiCert Global Root G2" in name for name in names)
-    assert check(OWN).ca_pem == pem
+    assert check(OWN).authorities == pem
 
 
 def test_a_certificate_must_fit_its_key(tmp_path):
@@ -78,3 +80,34 @@ def test_nothing_of_it_shows_in_a_traceback():
     credentials = check(OWN, None, None, "home", "long enough")
     assert KEY not in repr(credentials) and "long enough" not in repr(credentials)
     assert credentials.device == "shed-7" and credentials.host == "contoso.azure-devices.net"
+
+
+def test_files_may_hold_pem_or_der_and_go_to_the_device_as_they_are(tmp_path):
+    roots = Authority("one").pem.encode() + Authority("another").pem.encode()
+    folder = Authority("between", Authority("root")).issue(tmp_path / "own", "shed-7")
+    file = tmp_path / "authorities"
+    text = "HostName=hub.example;DeviceId=shed-7;x509=true"
+    for turned in (False, True):
+        file.write_bytes(in_der(roots) if turned else b"\xef\xbb\xbf" + roots)
+        if turned:
+            turn_to_der(folder)
+        files = check(text, file, folder).files()
+        assert files["ca.pem"][0] == file.read_bytes()
+        assert [files[name][0] for name in ("device.pem", "device.key")] == [
+            (folder / name).read_bytes() for name in ("device.pem", "device.key")
+        ]
+    for damaged in (in_der(roots)[:-1], in_der(roots) + b"\n", b"0", b""):
+        file.write_bytes(damaged)
+        with pytest.raises(Failure, match="holds no certificates, PEM or DER, or one that is damaged"):
+            check(text, file, folder)
+
+
+def test_a_device_on_this_computer_gets_them_as_they_are_too(tmp_path):
+    folder = Authority().issue(tmp_path / "own", "shed-7")
+    turn_to_der(folder)
+    file = tmp_path / "authorities"
+    file.write_bytes(in_der(Authority().pem.encode()))
+    prepare(tmp_path / "state", {}, {}, file, folder)
+    for name in ("device.pem", "device.key"):
+        assert (tmp_path / "state" / name).read_bytes() == (folder / name).read_bytes()
+    assert (tmp_path / "state" / "ca.pem").read_bytes() == file.read_bytes()

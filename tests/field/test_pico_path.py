@@ -6,6 +6,7 @@ from queue import Queue
 
 import pytest
 from lines import heard
+from issue import Authority, in_der, turn_to_der
 from places import MPREMOTE, ROOT
 
 from benchmark import redeploy
@@ -22,9 +23,9 @@ HONEST = "144k"  # a Pico W's heap while TLS takes its part of it
 MOST_HEAP = 135_000  # bytes in use, connected and asked for its status; the prompt alone has 14,000
 
 
-def provision(command, board, hub, device_id, **more):
-    """Provision the board for a new device of the hub."""
-    text = f"{hub.add(device_id)};Port={hub.info['mqttPort']}"
+def provision(command, board, hub, device_id, *options, text=None, authorities=None, **more):
+    """Provision the board for a new device of the hub, or with this connection string."""
+    text = f"{text or hub.add(device_id)};Port={hub.info['mqttPort']}"
     return command(
         *(
             "provision",
@@ -32,10 +33,11 @@ def provision(command, board, hub, device_id, **more):
             "--port",
             board.port,
             "--ca-file",
-            hub.info["caFile"],
+            authorities or hub.info["caFile"],
             "--wifi",
             "home",
             "--json",
+            *options,
         ),
         TWINKLE_DEVICE_CONNECTION_STRING=text,
         TWINKLE_WIFI_PASSWORD=WIFI_PASSWORD,
@@ -235,3 +237,23 @@ def test_a_stalled_terminal_does_not_stall_the_device(command, hub, board):
     answer = Dialogue(line).ask("status")
     assert answer.document["result"]["link"] == "ready" and answer.document["result"]["linesLost"] > 0
     line.close()
+
+
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+def test_a_board_is_given_a_certificate_with_its_chain(command, hub, board, tmp_path, form):
+    device = f"certified-{form}"
+    root = Authority("root")
+    folder = Authority("between", root).issue(tmp_path / "own", device)
+    hub.call("authorities.add", device, root.pem)
+    hub.call("create_device", device, {"authentication": {"type": "certificateAuthority"}})
+    with open(hub.info["caFile"], "rb") as file:
+        pem = file.read()
+    authorities = tmp_path / "authorities"
+    authorities.write_bytes(pem + Authority().pem.encode())
+    if form == "DER":
+        authorities.write_bytes(in_der(authorities.read_bytes()))
+        turn_to_der(folder)
+    command("flash", "pico_w", "--port", board.port)
+    text = hub.call("connection_string", device)
+    done = provision(command, board, hub, device, "--x509", folder, text=text, authorities=authorities)
+    assert done.document["ready"], done

@@ -3,16 +3,13 @@
 import shutil
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from issue import Authority
+from issue import Authority, in_der, turn_to_der
 from places import without
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.hub.live import LiveHub, eventually
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
 
-DER = serialization.Encoding.DER
 WIFI = {"ssid": "home", "password": "a secret of the house"}
 # A Pico W's firmware has the module ssl, a build without a network bundle does not.
 BUILDS = ("cpython", "Pico W", "Pico W without ssl")
@@ -139,16 +136,6 @@ def test_a_certificate_that_no_enrolment_knows_is_not_provisioned(hub, start, na
     assert "no enrolment has this certificate's thumbprint" in event["body"]["reason"]
 
 
-def in_der(pem):
-    """Certificates, one after the other, in DER."""
-    return b"".join(found.public_bytes(DER) for found in x509.load_pem_x509_certificates(pem))
-
-
-def key_in_der(pem):
-    key = serialization.load_pem_private_key(pem, None)
-    return key.private_bytes(DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-
-
 @pytest.mark.parametrize("form", ["PEM", "DER"])
 def test_a_whole_life_with_a_chain_several_authorities_and_provisioning(hub, start, name, tmp_path, form):
     root = Authority("root")
@@ -161,8 +148,7 @@ def test_a_whole_life_with_a_chain_several_authorities_and_provisioning(hub, sta
     authorities = Authority("one").pem.encode() + authorities + Authority("another").pem.encode()
     if form == "DER":
         authorities = in_der(authorities)
-        for file, turn in (("device.pem", in_der), ("device.key", key_in_der)):
-            (folder / file).write_bytes(turn((folder / file).read_bytes()))
+        turn_to_der(folder)
     else:
         authorities = "\ufeff# für das Gerät\n".encode() + authorities
     text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name};x509=true"

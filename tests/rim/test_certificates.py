@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from issue import Authority
+from issue import Authority, in_der
 from places import ROOT, run_micropython
 
 from twinkle_host.mock_gpio.process import RP2
@@ -39,9 +39,7 @@ EC, RSA = ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(6553
 
 
 def der(pem):
-    """The certificates of a PEM text, in DER, one after the other."""
-    found = x509.load_pem_x509_certificates(pem.encode())
-    return b"".join(certificate.public_bytes(DER) for certificate in found)
+    return in_der(pem.encode())
 
 
 def private(key, encoding=PEM, form=PKCS8, encryption=OPEN):
