@@ -110,9 +110,7 @@ class Room(Port):
         self._wifi.choose("home", "a secret", 0)
         self.device = Driver(epoch=None).device
         self.log = Log(lambda line: None, self.ticks)
-        self.runner = runner.Runner(
-            *(self.device, self, None, self.log, Terminal(self), self.hub, None, 60)
-        )
+        self.runner = runner.Runner(*(self.device, self, None, self.log, Terminal(self), self.hub, None, 60))
 
     def live(self, seconds):
         """Let time pass."""

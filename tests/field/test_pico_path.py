@@ -5,8 +5,8 @@ import json
 from queue import Queue
 
 import pytest
-from lines import heard
 from issue import Authority, in_der, turn_to_der
+from lines import heard
 from places import MPREMOTE, ROOT
 
 from benchmark import redeploy
