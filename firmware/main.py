@@ -7,7 +7,7 @@ if hasattr(gc, "threshold"):
     gc.threshold(8192)  # collect often: imports and TLS need large free blocks
 
 import twinkle.rim.boot
-from twinkle.core.errors import Held, SetupError
+from twinkle.core.errors import HardwareError, Held, SetupError
 
 # On a board there are none, and its prompt is of more use than an end that starts it again.
 arguments = sys.argv[1:]
@@ -15,10 +15,11 @@ try:
     twinkle.rim.boot.boot(*(arguments or [""])).run()
 except Held as reason:
     print("hold:", reason)
-except SetupError as error:
+except (HardwareError, SetupError) as error:
     print("setup:", error)
     if arguments:
-        sys.exit(2)
+        # What is wrong with the hardware may be in order at another start.
+        sys.exit(2 if isinstance(error, SetupError) else 1)
 except KeyboardInterrupt:
     if arguments:
         sys.exit(0)

@@ -112,6 +112,7 @@ class Board:
         witness.keep_secret(self.start["connectionString"])
         self.disk, self.led, self.log, self.sent = {}, LedHistory(), [], []
         self.restarts = 0
+        self.reset_refusal = None  # why the board cannot be restarted
         self.connects = 0
         self.temperature, self.humidity = 21.5, 40.0
         self.fault, self.lag = None, 0
@@ -323,9 +324,11 @@ class Board:
         """Tell the program that it ends."""
         self._turn({"keep": True})
 
-    def _reset(self, reason):
+    def _reset(self, reason, wanted=True):
         self.restarts += 1
         self.keep()
+        if self.reset_refusal:
+            self.disk["reboot"] = {"refused": self.reset_refusal}  # only the program starts again
         self.power_off()
         self.powered = True
         self.power_on()

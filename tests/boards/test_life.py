@@ -1,6 +1,7 @@
 """The whole life on each board's own port with simulated pins, as real processes against the local hub."""
 
 import json
+import os
 import queue
 
 import pytest
@@ -8,6 +9,7 @@ from places import ROOT
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
+from twinkle_host.run import RESET_STATUS
 from twinkle_host.waiting import PATIENCE_S, eventually
 
 WIFI = {"ssid": "home", "password": "a secret of the house"}
@@ -352,3 +354,21 @@ def test_a_wrong_board_file_is_one_line_and_status_2(bench, changes, words):
     process = bench("pico_w", **changes).process.start()
     process.wait_for(words)
     assert process.wait_for_end() == 2
+
+
+def test_a_reboot_that_systemd_refuses_is_reported_as_such(bench, hub, tmp_path, monkeypatch):
+    file = tmp_path / "systemctl"
+    file.write_text("#!/bin/sh\necho Interactive authentication required. >&2\nexit 1\n")
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    pi = bench("raspberry_pi", reset={"by": "systemd"})
+    pi.process.start()
+    pi.online()
+    assert pi.call("rebootDevice").status == 200
+    assert pi.process.wait_for_end() == RESET_STATUS
+    pi.process.start()
+    eventually(lambda: "Interactive authentication" in hub.reported(pi.id).get("lastError", ""))
+    eventually(lambda: pi.process.record("reboot") is None)
+    reported = hub.reported(pi.id)
+    assert reported["lastError"].startswith("only the program restarted: systemd refused")
+    assert "rebootTime" not in reported

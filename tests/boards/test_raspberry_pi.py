@@ -1,16 +1,24 @@
 """The Raspberry Pi port on gpiozero's mock pins and Adafruit's own decoder; fixtures of twinkle_host.mock_gpio."""
 
+import contextlib
 import os
+import signal
 import socket
+import subprocess
 import sys
+from pathlib import Path
 
+import lgpio
 import pytest
+from places import ROOT
 
 from twinkle.core.errors import HardwareError, SetupError
 from twinkle.ports.rpi import Port
 from twinkle_host.waiting import PATIENCE_S
 
 pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
+
+AS_A_PI = {"BLINKA_FORCEBOARD": "RASPBERRY_PI_4B", "BLINKA_FORCECHIP": "BCM2XXX"}
 
 
 @pytest.mark.parametrize(
@@ -132,10 +140,139 @@ def test_a_missing_package_is_named(monkeypatch):
         Port({"gpio": "rpigpio", "led": {"pin": 17}}, "")
 
 
-def test_a_computer_without_gpio_is_named_with_the_group():
-    """Real lgpio, on a computer that has no GPIO chip for it."""
-    with pytest.raises(SetupError, match=r"GPIO cannot be used through lgpio .* group gpio"):
+def test_a_computer_that_is_no_raspberry_pi_is_named_so():
+    """Real lgpio; gpiozero asks the device tree what it runs on."""
+    with pytest.raises(
+        SetupError, match=r"lgpio finds no Raspberry Pi here .*: check that this is the board"
+    ):
         Port({"gpio": "lgpio", "led": {"pin": 17}}, "")
+
+
+class Patient(Port):
+    """The port in virtual time."""
+
+    now = 0
+
+    def ticks(self):
+        return self.now
+
+    def sleep(self, ms):
+        self.now += ms
+
+
+def test_pins_that_cannot_be_used_yet_are_waited_for_a_minute(monkeypatch):
+    """Real lgpio, which finds no chip; what passes by itself is no fault of the settings."""
+    monkeypatch.setattr("gpiozero.pins.local.LocalPiFactory._get_revision", lambda self: 0xA02082)
+    begun = []
+
+    class Counted(Patient):
+        def pin_factory(self, name):
+            begun.append(self.now)
+            return super().pin_factory(name)
+
+    with pytest.raises(HardwareError, match=r"GPIO cannot be used through lgpio \(.*gpiochip.*group gpio"):
+        Counted({"gpio": "lgpio", "led": {"pin": 17}}, "")
+    assert begun == list(range(0, 60001, 1000))
+
+
+def test_a_pin_that_another_program_holds_is_waited_for(monkeypatch):
+    from gpiozero.pins.mock import MockFactory, MockPin
+
+    class Busy(MockPin):
+        """lgpio.gpio_claim_output answers "GPIO busy" (lgpio.py, _u2i) for a line in use."""
+
+        def output_with_state(self, state):
+            if Shared.now < 5000:
+                raise lgpio.error("GPIO busy")
+            super().output_with_state(state)
+
+    class Shared(Patient):
+        def pin_factory(self, name):
+            return MockFactory(pin_class=Busy)
+
+        def sleep(self, ms):
+            Shared.now += ms
+
+    before = signal.getsignal(signal.SIGTERM)
+    port = Shared({"gpio": "lgpio", "led": {"pin": 17}}, "")
+    assert Shared.now == 5000
+    port.close()
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        # array("H").append() of a pulse of 65,536 us, and what PulseIn.popleft() says of one that is lost.
+        (OverflowError("unsigned short is greater than maximum"), r"OverflowError \(unsigned short"),
+        (IndexError("pop from empty list"), r"IndexError \(pop from empty list"),
+        (lgpio.error("GPIO busy"), r"error \('GPIO busy"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+    ],
+)
+def test_whatever_the_sensors_library_raises_is_a_failed_reading(raspberry_pi, monkeypatch, error, words):
+    import adafruit_dht
+
+    board = raspberry_pi()
+    board.tell(temperature=20, humidity=50)
+
+    def measure(self):
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(adafruit_dht.DHTBase, "measure", measure)
+        with pytest.raises(HardwareError, match=f"DHT22 on GPIO 4: .*{words}"):
+            board.port.read_sensor()
+    board.pass_time(2.1)
+    assert board.port.read_sensor() == (20, 50)
+
+
+def test_an_led_that_cannot_be_lit_is_a_hardware_error(raspberry_pi, monkeypatch):
+    board = raspberry_pi()
+
+    def refuse(state):
+        raise lgpio.error("no permission to update GPIO")
+
+    monkeypatch.setattr(board.pin, "_set_state", refuse)
+    monkeypatch.setattr(type(board.pin), "state", property(lambda pin: 0, lambda pin, value: refuse(value)))
+    with pytest.raises(HardwareError, match=r"the LED on GPIO 17: error \('no permission"):
+        board.port.led(1.0)
+
+
+@pytest.mark.parametrize("board", ["raspberry_pi", "raspberry_pi_5"])
+def test_on_a_pi_every_library_is_there_and_a_signal_ends_the_program_well(board):
+    """Real Blinka as on a Pi, whose pulseio takes SIGTERM for itself when it is imported."""
+    done = subprocess.run(
+        [sys.executable, Path(__file__).parent / "ended_by_a_signal.py", ROOT / "boards" / f"{board}.json"],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "firmware"), **AS_A_PI},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "ready\n"), done
+
+
+def test_a_package_that_blinka_needs_and_does_not_name_is_named(monkeypatch):
+    for name in [
+        name for name in sys.modules if name.split(".")[0] in ("board", "adafruit_dht", "digitalio")
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    lacking = RuntimeError("The platform library 'gpiod' was not found.")
+    lacking.__cause__ = ModuleNotFoundError("No module named 'gpiod'", name="gpiod")
+
+    class Finder:
+        """Blinka makes a RuntimeError of it (adafruit_blinka/importing.py, raise_for_missing_platform_dependency)."""
+
+        def find_spec(self, name, path=None, target=None):
+            if name == "board":
+                raise lacking
+
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+    port = Patient.__new__(Patient)
+    port.settings = {"sensor": {"model": "DHT22", "pin": 4}}
+    with pytest.raises(SetupError, match="the Python module gpiod is missing: install what"):
+        port._load_sensor()
 
 
 def test_pulseio_is_not_left_out_in_silence(raspberry_pi):
@@ -181,10 +318,54 @@ def systemctl(tmp_path, monkeypatch, script):
 def test_a_reboot_goes_through_systemd_if_the_board_file_says_so(raspberry_pi, monkeypatch, tmp_path):
     systemctl(tmp_path, monkeypatch, "exit 0")
     board = raspberry_pi(reset={"by": "systemd"})
-    monkeypatch.setattr(board.port, "sleep", lambda ms: None)
+    monkeypatch.setattr(board.port, "sleep", lambda ms: board.pass_time(ms / 1000))
     with pytest.raises(HardwareError, match="was asked to restart the computer, and did not"):
         board.port.reset("a test")
-    assert (tmp_path / "called").read_text() == "reboot\n"
+    assert (tmp_path / "called").read_text() == "--no-ask-password reboot\n"
+
+
+def test_systemd_is_not_told_that_the_service_stops_when_it_is_to_be_ended(
+    raspberry_pi, monkeypatch, tmp_path
+):
+    """After STOPPING=1 systemd sends no SIGTERM, and the restart waits for TimeoutStopSec (service_notify_message)."""
+    systemctl(tmp_path, monkeypatch, 'echo "to ${NOTIFY_SOCKET:-nobody}" >> $0.told')
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+        board = raspberry_pi(reset={"by": "systemd"})
+        told = []
+
+        def sleep(ms):
+            board.pass_time(ms / 1000)
+            with contextlib.suppress(BlockingIOError):
+                told.append(systemd.recv(100))
+
+        monkeypatch.setattr(board.port, "sleep", sleep)
+        with pytest.raises(HardwareError):
+            board.port.reset("a test")
+    assert set(told) == {b"WATCHDOG=1"} and len(told) >= 58
+    assert (tmp_path / "systemctl.told").read_text() == "to nobody\n"
+
+
+def test_a_cure_restarts_the_program_and_not_the_computer(raspberry_pi, monkeypatch, tmp_path):
+    systemctl(tmp_path, monkeypatch, "exit 0")
+    with pytest.raises(SystemExit) as end:
+        raspberry_pi(reset={"by": "systemd"}).port.reset("no connection to the hub for hours", wanted=False)
+    assert end.value.code == 3 and not (tmp_path / "called").exists()
+
+
+def test_restarts_by_hand_are_no_crash_loop(raspberry_pi, monkeypatch, tmp_path):
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    for _ in range(6):
+        board = raspberry_pi()
+        assert board.port.count_start() == 1
+        with pytest.raises(SystemExit) as end:
+            signal.raise_signal(signal.SIGTERM)
+        assert end.value.code == 0
+    # A program that is killed, or ends by itself, has its starts counted.
+    assert [raspberry_pi().port.count_start() for _ in range(3)] == [1, 2, 3]
 
 
 def test_a_reboot_that_is_not_allowed_names_the_permission(raspberry_pi, monkeypatch, tmp_path):

@@ -288,9 +288,9 @@ class Life:
         else:
             self.console.on_done(None, self.chance.one((HardwareError("broken"), BadRequest("no"))))
 
-    def _reset(self, reason):
+    def _reset(self, reason, wanted=True):
         link = self.device.link
-        assert link.state == OFFLINE and link.abandoned(self.now), "it restarts: " + reason
+        assert link.state == OFFLINE and link.abandoned(self.now) and not wanted, "it restarts: " + reason
 
     def check(self):
         """Nothing has grown beyond its cap."""

@@ -118,6 +118,17 @@ def test_s4_7_a_power_cut_alone_is_no_reboot(world):
     assert reboot_time(world) is None
 
 
+def test_s4_7_a_board_that_was_not_restarted_says_so_and_claims_no_reboot(world):
+    board = start(world)
+    board.reset_refusal = "systemd refused to restart the computer (Interactive authentication required)"
+    world.invoke("myDeviceId", "rebootDevice")
+    world.until(lambda: "lastError" in world.reported("myDeviceId"))
+    world.run(1)
+    assert world.reported("myDeviceId")["lastError"] == "only the program restarted: " + board.reset_refusal
+    assert reboot_time(world) is None and "reboot" not in board.disk
+    assert board.restarts == 1
+
+
 def test_s4_8_an_offline_device_is_refused_at_once(world):
     board = start(world)
     board.power_off()

@@ -11,7 +11,8 @@ for the line, in their order,
     ("publish", topic, payload, qos)   QoS 1 ends in on_published; failure of any in on_lost
     ("ping",)                          ask the hub for a sign of life
     ("disconnect",)                    leave in good order
-    ("reset", reason)                  restart the device
+    ("reset", reason, wanted)          restart the device; ``wanted`` is False when nobody has asked
+                                       for it, and may be left out
 
 and those for the board, at once:
 
@@ -245,7 +246,7 @@ class Device:
         if state == OFFLINE:
             utc = self.clock.utc(now)
             if self.link.abandoned(now):
-                self._act("reset", "no connection to the hub for hours")
+                self._act("reset", "no connection to the hub for hours", False)
             elif utc is None:
                 self._wait_for_clock()
             elif now >= self.link.due and self.link.fire("due", now, "connecting"):

@@ -21,7 +21,7 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
 * A hub that could not be reached at all is looked for meanwhile, with a bare TCP
   connection every few seconds (the rim's module reach), and then hurried to: back-off
   spares a hub that is there, and a device is back soon after a long outage.
-* A device that has had no hub for RESET_MS restarts the whole board, since by then
+* A device that has had no hub for RESET_MS restarts (on a Raspberry Pi: the program), since by then
   everything gentler has been tried: another socket and name look-up with each try,
   the radio off and on after three that nobody answered, provisioning again after ten. It costs what waits
   in the queue, and cures what nobody thought of.

@@ -4,7 +4,8 @@ The method is answered first, since nobody could after the reset. The request
 then goes to flash, the device resets, and once it is back and has read its twin
 it reports ``rebootTime``, the moment it started, in UTC (ISO 8601). Only when the
 hub has acknowledged that is the record removed, so the report survives another
-power cut.
+power cut. Where the rim could restart only the program it has made the record
+{"refused": why}, which is reported as ``lastError``: there is no ``rebootTime``.
 """
 
 from .clock import iso
@@ -34,6 +35,8 @@ class Reboot:
         """What is to be reported after a reboot, as a patch; empty when there was none."""
         if self._record is None or utc is None:
             return {}
+        if "refused" in self._record:
+            return {"lastError": "only the program restarted: " + self._record["refused"]}
         return {"rebootTime": iso(utc - (now - self._started) // 1000)}
 
     def reported(self):

@@ -4,7 +4,8 @@ A port is a subclass of Port in a module that the board file names; it overrides
 what its board can do. What each method must do, how long it may block and what
 it raises stands here, once; ``tests/boards/test_contract.py`` holds every port
 to it. HardwareError is the only error a port may raise, except from ``__init__``,
-where SetupError says what is wrong with the board file or missing on the board.
+where SetupError says what is wrong with the board file or missing on the board, and
+HardwareError what may be in order at another start.
 
 While the hub is waited for, everything else goes on: LED, sensor and console are seen to,
 and the watchdog is fed, every 50 ms (compat.SLICE_MS). What cannot be divided stops all
@@ -162,8 +163,12 @@ class Port:
     def feed(self):
         """Tell the watchdog that there was progress. Returns at once."""
 
-    def reset(self, reason):
-        """Restart the device. Does not return."""
+    def reset(self, reason, wanted=True):
+        """Restart the device. Does not return; HardwareError when that cannot be done.
+
+        ``wanted``: somebody has asked for it. Otherwise it is a cure, which takes no more
+        with it than the device: on a computer with other programs, this program.
+        """
         raise SystemExit(RESET_STATUS)
 
     def close(self):

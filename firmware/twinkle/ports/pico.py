@@ -234,7 +234,7 @@ class Port(Contract):
         if self._watchdog:
             self._watchdog.feed()
 
-    def reset(self, reason):
+    def reset(self, reason, wanted=True):
         """Restart the board."""
         machine.reset()
 

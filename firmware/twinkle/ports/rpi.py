@@ -1,11 +1,13 @@
 """The Raspberry Pi, through gpiozero and adafruit_dht.
 
-Board file: ``gpio`` names gpiozero's back-end: ``rpigpio`` (Pi 1 to 4) or ``lgpio``
-(Pi 5); ``led`` {"pin": GPIO number, "pwm": bool, "active"}, ``sensor`` {"model",
-"pin", "pulseio": bool}, ``console`` {"socket": path}, ``reset`` {"by": "systemd"} to
-restart the computer and not only this program. As a service it is of Type=notify; a WatchdogSec= is served.
+Board file: ``gpio`` names gpiozero's back-end: ``lgpio`` (every Pi) or ``rpigpio``
+(Pi 1 to 4, through RPi.GPIO); ``led`` {"pin": GPIO number, "pwm": bool, "active"}, ``sensor``
+{"model", "pin", "pulseio": bool}, ``console`` {"socket": path}, ``reset`` {"by": "systemd"}
+to restart the computer, and not only this program, when somebody asks for a restart.
+As a service it is of Type=notify; a WatchdogSec= is served.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -22,6 +24,8 @@ PACKAGES = {"rpigpio": "RPi.GPIO", "lgpio": "lgpio"}
 FACTORIES = {"rpigpio": "RPiGPIOFactory", "lgpio": "LGPIOFactory"}
 PWM_HZ = 100
 REBOOT_S = 60  # until systemd has ended us
+PATIENCE_MS = 60000  # at the start, with pins that cannot be used yet
+LOOK_MS = 1000
 
 
 class Port(Contract):
@@ -30,13 +34,11 @@ class Port(Contract):
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
         self.settings = settings
-        # systemd ends a service with SIGTERM; leave the hub and the pins in good order.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         self._led = self._sensor = None
         self._rest = Rest()
-        self._factory = self.pin_factory(settings.get("gpio"))
+        self._factory = self._patiently(self.pin_factory, settings.get("gpio"))
         if "led" in settings:
-            self._led = self._open_led(settings["led"])
+            self._led = self._patiently(self._open_led, settings["led"])
         if "sensor" in settings:
             self._model = model_of(settings["sensor"])
             self._load_sensor()
@@ -45,8 +47,27 @@ class Port(Contract):
         self._watched = "WATCHDOG_USEC" in os.environ
         self._fed = 0
         self._starts = ""  # the file in which starts are counted
+        # Last: importing Blinka's pulseio sets a handler of its own, which ends with status 1.
+        signal.signal(signal.SIGTERM, self._end)
+
+    def _end(self, *_):
+        # systemd ends a service with SIGTERM: hub and pins are left in good order, and a restart that
+        # somebody wants is no sign of a program that fails.
+        self.forget_starts()
+        sys.exit(0)
 
     # --- LED
+
+    def _patiently(self, open_it, what):
+        # The device file may not be there yet when the computer starts, or another program has the pin.
+        end = self.ticks() + PATIENCE_MS
+        while True:
+            try:
+                return open_it(what)
+            except HardwareError:
+                if self.ticks() >= end:
+                    raise
+            self.sleep(LOOK_MS)
 
     def pin_factory(self, name):
         """gpiozero's factory for the back-end that the board file names; there is no other to fall back to."""
@@ -61,11 +82,17 @@ class Port(Contract):
             raise SetupError(
                 "the Python package %s is missing" % missing, "install it: pip install %s" % missing
             ) from None
-        except Exception as error:
-            # Each back-end has errors of its own: no such chip, no permission, not a Pi.
+        except RuntimeError as error:
+            # gpiozero's PinUnknownPi is one, too.
             raise SetupError(
+                "%s finds no Raspberry Pi here (%s)" % (PACKAGES[name], error),
+                "check that this is the board of the board file",
+            ) from None
+        except Exception as error:
+            # lgpio has an error of its own for a chip that is not there or not allowed.
+            raise HardwareError(
                 "GPIO cannot be used through %s (%s)" % (name, error),
-                "check that this is the board of the board file and that the user is in the group gpio",
+                "check that /dev/gpiochip0 is there and that the user is in the group gpio",
             ) from None
 
     def _open_led(self, led):
@@ -82,13 +109,23 @@ class Port(Contract):
             raise SetupError(
                 "the LED's pin %s cannot be used (%s)" % (led["pin"], error), "check the board file"
             ) from None
+        except Exception as error:
+            raise HardwareError(
+                "the LED's pin %s cannot be used now (%s)" % (led["pin"], error),
+                "another program may have it (gpioinfo says which)",
+            ) from None
 
     def led(self, level):
         """Light the LED; one without PWM is lit by every level above 0."""
         if self._led is None:
             super().led(level)
-        else:
+            return
+        try:
             self._led.value = level if self.settings["led"].get("pwm") else int(level > 0)
+        except Exception as error:
+            raise HardwareError(
+                "the LED on GPIO %s: %s" % (self.settings["led"]["pin"], said(error))
+            ) from None
 
     # --- sensor
 
@@ -96,12 +133,14 @@ class Port(Contract):
         try:
             import adafruit_dht
             import board
-        except ImportError as error:
-            raise SetupError(
-                "the Python package %s is missing" % error.name,
-                "install it: pip install adafruit-circuitpython-dht",
-            ) from None
-        except (NotImplementedError, RuntimeError) as error:
+        except (ImportError, NotImplementedError, RuntimeError) as error:
+            # Blinka makes a RuntimeError of the lack of a package that it does not declare.
+            missing = error if isinstance(error, ImportError) else error.__cause__
+            if isinstance(missing, ImportError):
+                raise SetupError(
+                    "the Python module %s is missing" % missing.name,
+                    "install what adafruit-circuitpython-dht needs, and gpiod",
+                ) from None
             raise SetupError("the DHT library does not know this computer (%s)" % error) from None
         pulseio = self.settings["sensor"].get("pulseio", False)
         if pulseio:
@@ -137,14 +176,19 @@ class Port(Contract):
             # A new driver after each error: it keeps no half-read line, and no two seconds' silence.
             self._sensor = self._sensor or self._make_sensor()
             return check(self._model, self._sensor.temperature, self._sensor.humidity)
-        except (RuntimeError, OSError, ValueError) as error:
+        except HardwareError:
             self._release_sensor()
-            raise HardwareError("the %s on GPIO %s: %s" % (self._model, pin, error)) from None
+            raise
+        except Exception as error:
+            # RuntimeError is documented; OverflowError (a pulse of 65,536 us and more), IndexError (a pulse
+            # that its helper has lost) and OSError come from below it. Whatever comes is a failed reading.
+            self._release_sensor()
+            raise HardwareError("the %s on GPIO %s: %s" % (self._model, pin, said(error))) from None
 
     def _release_sensor(self):
         sensor, self._sensor = self._sensor, None
         if sensor is not None:
-            sensor.exit()
+            _quietly(sensor.exit)
 
     def own_temperature(self):
         """The processor's, from the kernel's first thermal zone; None without one."""
@@ -219,23 +263,36 @@ class Port(Contract):
                 notify.connect(address)
                 notify.send(text.encode())
 
-    def reset(self, reason):
-        """Restart the computer through systemd, or the program alone, as the board file says."""
-        if self.settings.get("reset", {}).get("by") != "systemd":
+    def reset(self, reason, wanted=True):
+        """Restart the computer through systemd, or the program alone, as the board file says.
+
+        As a cure the program alone: other programs may run on this computer.
+        """
+        if not wanted or self.settings.get("reset", {}).get("by") != "systemd":
             sys.exit(RESET_STATUS)
-        self._notify("STOPPING=1")
+        # systemd is not told that this stops (STOPPING=1): it would take that for the answer to a SIGTERM
+        # which it then does not send, and wait for the end until its limit.
+        environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
         try:
             done = subprocess.run(
-                ["systemctl", "reboot"], capture_output=True, text=True, timeout=REBOOT_S, check=False
+                ["systemctl", "--no-ask-password", "reboot"],
+                capture_output=True,
+                text=True,
+                timeout=REBOOT_S,
+                check=False,
+                env=environment,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise HardwareError("systemd cannot be asked for a restart (%s)" % error) from None
         if done.returncode:
             raise HardwareError(
-                "systemd refused to restart the computer (%s)" % done.stderr.strip(),
-                "run the service as root, or allow its user org.freedesktop.login1.reboot",
+                "systemd refused to restart the computer (%s)" % " ".join(done.stderr.split()),
+                "allow the service's user org.freedesktop.login1.reboot and reboot-multiple-sessions (polkit)",
             )
-        self.sleep(REBOOT_S * 1000)
+        end = self.ticks() + REBOOT_S * 1000
+        while self.ticks() < end:
+            self.feed()
+            self.sleep(LOOK_MS)
         raise HardwareError("systemd was asked to restart the computer, and did not")
 
     def close(self):
@@ -244,5 +301,16 @@ class Port(Contract):
             self._console.close()
         self._release_sensor()
         if self._led is not None:
-            self._led.close()
-        self._factory.close()
+            _quietly(self._led.close)
+        _quietly(self._factory.close)
+
+
+def said(error):
+    """What a library's error says, with its kind where that is not plain from the text."""
+    return str(error) if isinstance(error, RuntimeError) else "%s (%s)" % (type(error).__name__, error)
+
+
+def _quietly(close):
+    # What cannot be let go of is let go of by the end of the process, or made anew.
+    with contextlib.suppress(Exception):
+        close()

@@ -188,17 +188,18 @@ class Runner:
         else:
             self.device.on_stored(name, None)
 
-    def reset(self, reason):
-        """Restart the device."""
+    def reset(self, reason, wanted=True):
+        """Restart the device; ``wanted`` as for the port."""
         self.log.say("info", "reset: " + reason)
         self._perform(self.device.keep())
         self.terminal.drain()
         self.port.forget_starts()
         try:
-            self.port.reset(reason)
+            self.port.reset(reason, wanted)
         except HardwareError as error:
             # The program can always start again, even where the board cannot.
             self.log.say("error", "%s; only the program starts again" % error)
+            self._store("reboot", {"refused": error.text})
             raise SystemExit(RESET_STATUS) from None
 
     BOARD = {"read": _read, "led": _led, "store": _store, "say": lambda self, *line: self.log.say(*line)}
