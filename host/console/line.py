@@ -1,4 +1,4 @@
-"""Where a console is: a serial port, or the socket of a device that runs on a computer."""
+"""Where a console is: a serial port, or the socket of a device that runs on a computer, this one or another."""
 
 import socket
 import time
@@ -8,7 +8,9 @@ from typing import Protocol
 import serial
 
 from ..failure import NOT_FOUND, Failure
+from ..flash.raspberry_pi import CONSOLE
 from ..flash.serial_link import open_line
+from ..flash.target import Target
 
 
 class Gone(Exception):
@@ -93,6 +95,34 @@ class SocketLine:
     def close(self) -> None:
         """Let go."""
         self._socket.close()
+
+
+class SshLine:
+    """The console of a Raspberry Pi that ssh reaches."""
+
+    def __init__(self, target: Target, host: str):
+        self.name = host
+        if target.read(CONSOLE) is None:
+            raise Failure(f"there is no {CONSOLE} on {host}; twinkle flash installs it", NOT_FOUND)
+        self._talk = target.talk('exec python3 "$1"', CONSOLE)
+
+    def read(self) -> bytes:
+        """What has come."""
+        data = self._talk.read(0.05)
+        if data is None:
+            raise Gone
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        try:
+            self._talk.write(data)
+        except OSError:
+            raise Gone from None
+
+    def close(self) -> None:
+        """Let go."""
+        self._talk.close()
 
 
 def come_back(open_again, limit: float) -> Line:

@@ -67,6 +67,11 @@ Example: twinkle flash pico_w
 @click.option("--drive", type=FOLDER, help="Its drive then; without it, the one that is mounted.")
 @click.option("--uninstall", is_flag=True, help="Remove what was installed on a Raspberry Pi.")
 @click.option("--purge", is_flag=True, help="With --uninstall: its credentials and state, too.")
+@click.option(
+    "--wheels",
+    type=FOLDER,
+    help="A folder of wheels to put along, for a Raspberry Pi whose package index lacks some.",
+)
 @click.option("--no-wait", is_flag=True, help="Do not wait for the device to be ready.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def flash(board, root, ssh, ssh_config, as_json, **options) -> None:
@@ -77,7 +82,7 @@ def flash(board, root, ssh, ssh_config, as_json, **options) -> None:
     """
     settings, report = load(board), Report(as_json)
     if settings["port"] == pico.PORT_MODULE:
-        _refuse(board, root=root, ssh=ssh, uninstall=options["uninstall"])
+        _refuse(board, root=root, ssh=ssh, uninstall=options["uninstall"], wheels=options["wheels"])
         status = _flash_pico(settings, report, options)
     elif settings["port"] == raspberry_pi.PORT_MODULE:
         _refuse(board, port=options["port"], uf2=options["firmware"], drive=options["drive"])
@@ -182,7 +187,8 @@ def _install(
 ) -> int:
     refuse_downgrade(image.release(), pi.release, options["downgrade"])
     sources, settings = image.sources(settings, options["app"])
-    wanted = raspberry_pi.tree(settings, sources, options["umqtt"])
+    wheels = raspberry_pi.wheels_in(options["wheels"]) if options["wheels"] else []
+    wanted = raspberry_pi.tree(settings, sources, options["umqtt"], wheels)
     plan = pi.plan(wanted)
     report.show_plan(
         pi.release, plan, {path: len(entry.content) for path, entry in wanted.items()}, options["dry_run"]
@@ -196,13 +202,22 @@ def _install(
     if pi.target.read(f"{raspberry_pi.SETTINGS}/credentials.json") is None:
         report.say("The files are in place. Next: twinkle provision, which gives the device its credentials.")
     elif pi.target.is_running:
-        report.say("preparing the start: the first time this brings Python packages, which takes minutes")
-        report.say(pi.start())
+        return start_pi(pi, report, options["no_wait"])
     else:
         report.say(
             "The device starts with the computer; the first time it needs the network, for its Python packages."
         )
     return 0
+
+
+def start_pi(pi: raspberry_pi.RaspberryPi, report: Report, no_wait: bool) -> int:
+    """Start the service of a computer that runs; the exit status, which is 0 when the device is ready."""
+    if no_wait:
+        pi.start()
+        report.say("the start is being prepared there; journalctl --follow --unit 'twinkle*' shows it")
+        return 0
+    report.say("preparing the start: the first time this brings Python packages, which takes minutes")
+    return listen_to(pi.start_and_listen(), report)
 
 
 def _uninstall(pi: raspberry_pi.RaspberryPi, report: Report, options: dict[str, Any]) -> int:

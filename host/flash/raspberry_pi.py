@@ -4,20 +4,25 @@
                               service needs; its virtual environment is made there
     /etc/systemd/system       the service, and the unit that prepares its start
     /etc/polkit-1/rules.d     that the device may restart the computer
+    /opt/twinkle/wheels       Python packages that were given along, for a Pi that finds none
     /etc/twinkle              board.json here, credentials from ``twinkle provision``
     /var/lib/twinkle          the device's state, which it makes itself
 
-A list of what was installed is kept in /opt/twinkle; an upgrade removes what has left
-it, and uninstalling removes what is in it. A board file that was edited there, the
-credentials and the state are kept by both.
+A list of what was installed, and of the folders that were made for it, is kept in
+/opt/twinkle; an upgrade removes what has left it, and uninstalling removes what is in it.
+A board file that was edited there, the credentials and the state are kept by both, and
+wheels by an upgrade that brings none.
 """
 
 import hashlib
 import json
-from pathlib import Path
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..failure import Failure
+from ..failure import NOT_FOUND, Failure
 from . import image
 from .plan import Plan
 from .target import Entry, Target
@@ -27,22 +32,51 @@ HOME, SETTINGS, STATE = "/opt/twinkle", "/etc/twinkle", "/var/lib/twinkle"
 UNITS, POLKIT = "/etc/systemd/system", "/etc/polkit-1/rules.d"
 LIST = f"{HOME}/installed.json"
 BOARD = f"{SETTINGS}/board.json"
+WHEELS = f"{HOME}/wheels"
+CONSOLE = f"{HOME}/console"
 FILES = Path(__file__).parent / "raspberry_pi_files"
 PREPARE_S = 1800.0  # what making the virtual environment may take on an old Pi
+READY_S = 180.0  # from the start of the service until the device has its hub
+# What the program ``prepare`` says at its end; a step that "failed for now" is tried again soon.
+PREPARED = "prepare: done"
+CANNOT_PREPARE = re.compile(r"prepare: .* failed\. .*")
+START = """
+cursor=$(journalctl --lines 1 --output cat --show-cursor | sed -n 's/^-- cursor: //p')
+systemctl daemon-reload
+systemctl stop twinkle.service 2>/dev/null || true
+systemctl restart twinkle-prepare.service
+"""
+FOLLOW = """
+exec timeout "$1" journalctl --follow --no-tail --output cat ${cursor:+"--after-cursor=$cursor"} \
+  --unit twinkle-prepare.service --unit twinkle.service
+"""
 
 
-def tree(board: dict[str, Any], sources: dict[str, Path], umqtt: Path) -> dict[str, Entry]:
+def wheels_in(folder: Path) -> list[Path]:
+    """The wheels in a folder; Failure when there is none."""
+    found = sorted(folder.glob("*.whl"))
+    if not found:
+        raise Failure(f"{folder} holds no wheel (*.whl); pip wheel makes them, on a Raspberry Pi", NOT_FOUND)
+    return found
+
+
+def tree(
+    board: dict[str, Any], sources: dict[str, Path], umqtt: Path, wheels: list[Path]
+) -> dict[str, Entry]:
     """Everything that is installed for a board, by path, but for its board file and the list.
 
     ``sources`` are the device's files by their paths below its own folder.
     """
     files = {**sources, "umqtt/simple.py": image.existing(umqtt)}
     entries = {f"{HOME}/firmware/{path}": Entry(source.read_bytes()) for path, source in files.items()}
-    requirements = FILES / f"requirements-{board['gpio']}.txt"
     return {
         **entries,
-        f"{HOME}/requirements.txt": Entry(requirements.read_bytes()),
+        **{f"{WHEELS}/{wheel.name}": Entry(wheel.read_bytes()) for wheel in wheels},
+        f"{HOME}/requirements.txt": Entry((FILES / "requirements.txt").read_bytes()),
+        f"{HOME}/backend.txt": Entry((FILES / f"backend-{board['gpio']}.txt").read_bytes()),
         f"{HOME}/prepare": Entry((FILES / "prepare").read_bytes(), 0o755),
+        f"{HOME}/check_imports.py": Entry((FILES / "check_imports.py").read_bytes()),
+        CONSOLE: Entry((FILES / "console.py").read_bytes(), 0o755),
         f"{HOME}/sysusers.conf": Entry((FILES / "sysusers.conf").read_bytes()),
         f"{UNITS}/twinkle.service": Entry((FILES / "twinkle.service").read_bytes()),
         f"{UNITS}/twinkle-prepare.service": Entry((FILES / "twinkle-prepare.service").read_bytes()),
@@ -73,12 +107,21 @@ class RaspberryPi:
         """What to write and what to remove."""
         there = self.target.hashes(list(wanted))
         copy = [path for path, entry in wanted.items() if there.get(path) != _digest(entry)]
-        remove = [path for path in self._list.get("files", {}) if path not in wanted and path != BOARD]
+        kept = {BOARD, *self._kept_wheels(wanted)}
+        remove = [path for path in self._list.get("files", {}) if path not in wanted and path not in kept]
         return Plan(copy, remove, [path for path in wanted if path not in copy])
+
+    def _kept_wheels(self, wanted: dict[str, Entry]) -> dict[str, str]:
+        if any(path.startswith(WHEELS) for path in wanted):
+            return {}
+        return {path: hash for path, hash in self._list.get("files", {}).items() if path.startswith(WHEELS)}
 
     def install(self, wanted: dict[str, Entry], board: dict[str, Any], plan: Plan) -> str | None:
         """Carry out the plan; a note when the board file there was edited and so is kept."""
         note = None
+        folders = sorted({*self._list.get("folders", []), *self.target.missing(_folders([*wanted, BOARD]))})
+        # First of all: an installation that is interrupted knows which folders it made.
+        self._keep_list({**self._list, "folders": folders})
         settings = Entry(json.dumps(board, indent=2).encode() + b"\n")
         there = self.target.hashes([BOARD]).get(BOARD)
         if there not in (None, _digest(settings), self._list.get("files", {}).get(BOARD)):
@@ -88,23 +131,33 @@ class RaspberryPi:
         self.target.put({path: wanted[path] for path in plan.copy})
         if plan.remove:
             self._remove_compiled()
-            self.target.remove(plan.remove)
+            self.target.remove(plan.remove, self._folders())
         files = {path: _digest(entry) for path, entry in wanted.items()} | {BOARD: _digest(settings)}
-        document = json.dumps({"release": image.release(), "files": files}, indent=1)
-        self.target.put({LIST: Entry(document.encode())})
+        files |= self._kept_wheels(wanted)
+        self._keep_list({"release": image.release(), "files": files, "folders": folders})
         left = self.plan(wanted)
         if left.copy:
             raise Failure(f"{', '.join(left.copy)} came out wrong; is the card full or worn?")
         return note
 
-    def start(self) -> str:
-        """On a computer that runs: prepare and start the service; the last lines it has logged."""
-        self.target.run(
-            "systemctl daemon-reload; systemctl stop twinkle.service 2>/dev/null || true;"
-            "systemctl restart twinkle-prepare.service",
-            limit=PREPARE_S,
-        )
-        return self.target.run("journalctl --unit twinkle.service --lines 5 --output cat --no-pager").decode()
+    def _keep_list(self, document: dict[str, Any]) -> None:
+        self._list = document
+        self.target.put({LIST: Entry(json.dumps(document, indent=1).encode())})
+
+    def start(self) -> None:
+        """On a computer that runs: have the service prepared and started, and wait for nothing."""
+        self.target.run(START)
+
+    def start_and_listen(self) -> Iterator[str]:
+        """The same, and what is logged there, until that cannot be prepared or time is up."""
+        with self.target.talk(START + FOLLOW, str(int(PREPARE_S + READY_S))) as said:
+            end = time.monotonic() + PREPARE_S
+            while (line := said.line(end - time.monotonic())) is not None:
+                yield line
+                if line == PREPARED:
+                    end = time.monotonic() + READY_S
+                elif CANNOT_PREPARE.fullmatch(line):
+                    return
 
     def uninstall(self, purge: bool) -> list[str]:
         """Remove what was installed; with ``purge`` also credentials, settings and state. What was removed."""
@@ -118,9 +171,8 @@ class RaspberryPi:
         if files:
             # Made there by the service's own preparation, as is the virtual environment.
             self._remove_compiled()
-            self.target.remove([*removed, LIST])
             self.target.run('rm -rf -- "$1"', self.target.path(f"{HOME}/venv"))
-            self.target.run('rmdir -- "$1" 2>/dev/null || true', self.target.path(HOME))
+            self.target.remove([*removed, LIST], [*self._folders(), WHEELS])
         if purge:
             self.target.run('rm -rf -- "$1" "$2"', self.target.path(SETTINGS), self.target.path(STATE))
             removed += [SETTINGS, STATE]
@@ -128,11 +180,21 @@ class RaspberryPi:
             self.target.run("systemctl daemon-reload")
         return removed
 
+    def _folders(self) -> list[str]:
+        """What was made for the installation: what is its own alone, and what is noted."""
+        own = [path for path in _folders(self._list.get("files", {})) if path.startswith((HOME, SETTINGS))]
+        return [*own, *self._list.get("folders", [])]
+
     def _remove_compiled(self) -> None:
         self.target.run(
             'find "$1" -name __pycache__ -prune -exec rm -rf -- {} + 2>/dev/null || true',
             self.target.path(f"{HOME}/firmware"),
         )
+
+
+def _folders(paths: Iterable[str]) -> list[str]:
+    """All folders that these files lie in, but for the root."""
+    return sorted({str(folder) for path in paths for folder in PurePosixPath(path).parents} - {"/"})
 
 
 def _digest(entry: Entry) -> str:

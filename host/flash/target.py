@@ -6,6 +6,8 @@ without a password.
 """
 
 import io
+import os
+import select
 import shlex
 import subprocess
 import tarfile
@@ -42,8 +44,7 @@ class Target:
 
     def run(self, script: str, *arguments: str, data: bytes = b"", limit: float = LIMIT_S) -> bytes:
         """What a shell program prints; Failure when it fails. ``$1`` … are ``arguments``."""
-        words = ["sh", "-c", f"set -eu; {script}", "sh", *arguments]
-        command = [*self._command, shlex.join(words)] if self._command else words
+        command = self._words(script, *arguments)
         try:
             done = subprocess.run(command, input=data, capture_output=True, timeout=limit, check=False)
         except FileNotFoundError:
@@ -54,6 +55,14 @@ class Target:
             lines = done.stderr.decode(errors="replace").strip().splitlines() or ["it failed without a word"]
             raise Failure(lines[-1], _exit_code(done.returncode, bool(self._command), lines[-1]))
         return done.stdout
+
+    def _words(self, script: str, *arguments: str) -> list[str]:
+        words = ["sh", "-c", f"set -eu; {script}", "sh", *arguments]
+        return [*self._command, shlex.join(words)] if self._command else words
+
+    def talk(self, script: str, *arguments: str) -> "Talk":
+        """A shell program that goes on, to be talked with."""
+        return Talk(self._words(script, *arguments))
 
     def path(self, path: str) -> str:
         """Where a path of the system is for the programs."""
@@ -92,15 +101,73 @@ class Target:
         script = 'umask 022; mkdir -p "${1:-/}"; tar -x -p --numeric-owner --unlink-first -f - -C "${1:-/}"'
         self.run(script, self.root, data=stream.getvalue())
 
-    def remove(self, paths: list[str]) -> None:
-        """Remove files, and the folders that are empty without them."""
-        script = """cd "${1:-/}"; shift
-            for path; do
-              rm -f -- "$path"
-              folder=$(dirname "$path")
-              while [ "$folder" != . ] && rmdir -- "$folder" 2>/dev/null; do folder=$(dirname "$folder"); done
-            done"""
+    def missing(self, folders: list[str]) -> list[str]:
+        """Those of the folders that are not there."""
+        script = 'cd "${1:-/}"; shift; for path; do [ -d "$path" ] || echo "/$path"; done'
+        return self.run(script, self.root, *(path.lstrip("/") for path in folders)).decode().splitlines()
+
+    def remove(self, paths: list[str], folders: list[str]) -> None:
+        """Remove files, and those of the folders that are empty without them."""
+        script = 'cd "${1:-/}"; shift; for path; do rm -f -- "$path"; done'
         self.run(script, self.root, *(path.lstrip("/") for path in paths))
+        script = 'cd "${1:-/}"; shift; for path; do rmdir -- "$path" 2>/dev/null || true; done'
+        deepest_first = sorted(folders, key=lambda path: path.count("/"), reverse=True)
+        self.run(script, self.root, *(path.lstrip("/") for path in deepest_first))
+
+
+class Talk:
+    """A program whose input and output are ours, for as long as the context lasts."""
+
+    def __init__(self, command: list[str]):
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+            )
+        except FileNotFoundError:
+            raise Failure(f"{command[0]} is missing on this computer") from None
+        self._rest = b""
+
+    def __enter__(self) -> "Talk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, seconds: float) -> bytes | None:
+        """What has come within so many seconds; b"" when it was nothing, None after the program's end."""
+        output = self._process.stdout
+        assert output is not None
+        if not select.select([output], [], [], max(0.0, seconds))[0]:
+            return b""
+        return os.read(output.fileno(), 4096) or None
+
+    def line(self, seconds: float) -> str | None:
+        """The next line; None when there is none within so many seconds or before the program's end."""
+        end = time.monotonic() + seconds
+        while b"\n" not in self._rest:
+            data = self.read(end - time.monotonic())
+            if not data:
+                return None
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line.decode(errors="replace").rstrip("\r")
+
+    def write(self, data: bytes) -> None:
+        """To the program; OSError when it has ended."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+
+    def close(self) -> None:
+        """End the program."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def mounted(root: Path) -> Target:

@@ -9,7 +9,7 @@ import click
 from ..boards import hardware_of, load
 from ..failure import EXIT_STATUSES, Failure
 from ..flash import image, pico, raspberry_pi
-from ..flash.command import listen_to, target_of, target_options
+from ..flash.command import listen_to, start_pi, target_of, target_options
 from ..flash.report import Report
 from ..flash.serial_link import SerialLink, find_port
 from ..flash.target import Entry, Target
@@ -74,7 +74,7 @@ def provision(
     status = (
         _give_to_pico(credentials, port, report, no_wait)
         if serial
-        else _give_to_pi(credentials, target, report)
+        else _give_to_pi(credentials, target, report, no_wait)
     )
     report.say(label({name: report.facts[name] for name in ON_LABEL}))
     report.finish()
@@ -95,17 +95,17 @@ def _give_to_pico(credentials: Credentials, port: str | None, report: Report, no
         return 0 if no_wait else listen_to(said, report)
 
 
-def _give_to_pi(credentials: Credentials, target: Target, report: Report) -> int:
+def _give_to_pi(credentials: Credentials, target: Target, report: Report, no_wait: bool) -> int:
     if credentials.ssid is not None:
         raise Failure("a Raspberry Pi's Wi-Fi is the system's business: raspi-config, or nmcli")
-    report.facts["console"] = "sudo nc -U /run/twinkle/console"
+    report.facts["console"] = f"sudo {raspberry_pi.CONSOLE}"
     folder = raspberry_pi.SETTINGS
     target.put({f"{folder}/{name}": Entry(*file) for name, file in credentials.files().items()})
     pi = raspberry_pi.RaspberryPi(target)
     if pi.release is None:
         report.say("The credentials are in place. Next: twinkle flash, which installs the device.")
     elif target.is_running:
-        report.say(pi.start())
+        return start_pi(pi, report, no_wait)
     return 0
 
 

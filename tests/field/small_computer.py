@@ -2,8 +2,11 @@
 
 The server lives in a mount namespace of its own, in which /etc and /opt are overlays:
 what is installed "on the computer" lies in a test's folder and nowhere else. There is
-no systemd to ask there, so ``systemctl`` and ``journalctl`` are stand-ins that note
-what they were asked; the one for systemctl runs the unit that prepares the start.
+no systemd to ask there, so ``systemctl`` and ``journalctl`` are stand-ins: the one notes
+what it was asked, ends and starts the unit that prepares the start without waiting for it
+(a unit of Type=exec, systemd.service(5)), and in the place of the service writes into the
+journal what ``says`` holds; the other shows that journal from a cursor on, for ever
+(journalctl(1), --after-cursor and --follow).
 """
 
 import os
@@ -19,12 +22,28 @@ from twinkle_host.waiting import PATIENCE_S, eventually
 SSHD = PRIVATE / "sshd" / "usr" / "sbin" / "sshd"
 OVERLAYS = ("etc", "opt")
 SYSTEMCTL = """#!/bin/sh
-echo "$@" >>{log}
-if [ "$1 $2" = "restart twinkle-prepare.service" ]; then exec /opt/twinkle/prepare; fi
+echo "$@" >>{folder}/asked
+case "$*" in
+  "stop twinkle-prepare.service" | "restart twinkle-prepare.service" | "disable --now twinkle-prepare.service"*)
+    [ ! -e {folder}/prepares ] || kill -- -"$(cat {folder}/prepares)" 2>/dev/null ;;
+esac
+case "$*" in
+  "restart twinkle-prepare.service")
+    setsid sh -c 'echo $$ >{folder}/prepares; exec /opt/twinkle/prepare persevere' \
+      >>{folder}/journal 2>&1 </dev/null & ;;
+  "--no-block start twinkle.service") cat {folder}/says >>{folder}/journal ;;
+esac
+exit 0
 """
 JOURNALCTL = """#!/bin/sh
-echo "0.531 info ready: shed-7 on contoso.azure-devices.net"
+case "$*" in
+  *--show-cursor*) echo "the last line"; echo "-- cursor: $(wc -l <{folder}/journal)" ;;
+  *--follow*)
+    for word; do case $word in --after-cursor=*) after=${{word#*=}} ;; esac; done
+    exec tail -n +$((after + 1)) -f {folder}/journal ;;
+esac
 """
+READY = "0.531 info ready: shed-7 on contoso.azure-devices.net\n"
 NAMESPACE = """
 set -eu
 mount --make-rprivate /
@@ -87,8 +106,10 @@ class SmallComputer:
             "StrictHostKeyChecking yes\n"
         )
         (folder / "known").write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
-        for name, text in (("systemctl", SYSTEMCTL.format(log=folder / "asked")), ("journalctl", JOURNALCTL)):
-            (folder / name).write_text(text)
+        (folder / "journal").write_text("from before\n")
+        self.says = READY
+        for name, text in (("systemctl", SYSTEMCTL), ("journalctl", JOURNALCTL)):
+            (folder / name).write_text(text.format(folder=folder))
             (folder / name).chmod(0o755)
         libraries = ":".join(map(str, (PRIVATE / "sshd").glob("**/lib/*-linux-gnu")))
         script = NAMESPACE.format(folder=folder, parts=" ".join(OVERLAYS), sshd=need(SSHD))
@@ -122,6 +143,20 @@ class SmallComputer:
             timeout=PATIENCE_S,
             check=False,
         )
+
+    @property
+    def says(self):
+        """What the service logs when it is started."""
+        return (self._folder / "says").read_text()
+
+    @says.setter
+    def says(self, text):
+        (self._folder / "says").write_text(text)
+
+    @property
+    def journal(self):
+        """What has been logged."""
+        return (self._folder / "journal").read_text()
 
     @property
     def asked(self):

@@ -28,7 +28,9 @@ def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed):
 
     given = command("provision", *where, limit=5 * PATIENCE_S, TWINKLE_DEVICE_CONNECTION_STRING=CONNECTION)
     assert given.status == 0 and KEY not in repr(given) and "ready: shed-7" in given.out, given
-    assert shed.asked == ["daemon-reload", "stop twinkle.service", "restart twinkle-prepare.service"]
+    assert "prepare: importing what the device imports" in given.out and "from before" not in given.out
+    started = ["daemon-reload", "stop twinkle.service", "restart twinkle-prepare.service"]
+    assert shed.asked == [*started, "--no-block start twinkle.service"]
     credentials = (shed.etc / "twinkle/credentials.json").stat()
     assert stat.S_IMODE(credentials.st_mode) == 0o600 and credentials.st_uid != 0
     owner = shed.run("stat", "-c", "%U:%G", "/etc/twinkle/credentials.json").stdout.strip()
@@ -36,8 +38,8 @@ def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed):
 
     # The packages are there; what is missing is the board.
     program = "/opt/twinkle/venv/bin/python -B /opt/twinkle/firmware/main.py /etc/twinkle /tmp/none"
-    started = shed.run(*program.split())
-    assert started.returncode == 2 and "GPIO cannot be used through rpigpio" in started.stdout, started
+    started = shed.run("cd", "/tmp;", *program.split())
+    assert started.returncode == 2 and "lgpio finds no Raspberry Pi here" in started.stdout, started
 
     compiled = shed.run("find", "/opt/twinkle/firmware", "-name", "device.*.pyc").stdout
     assert compiled.startswith("/opt/twinkle/firmware/twinkle/core/__pycache__/"), compiled

@@ -1,12 +1,18 @@
 """Installing on a Raspberry Pi's root file system: exactly the expected files and modes, each time."""
 
+import ast
 import json
+import os
 import shutil
 import stat
 import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from places import ROOT
 
 from twinkle_host.flash import image
@@ -14,6 +20,7 @@ from twinkle_host.flash import image
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 CONNECTION = f"HostName=contoso.azure-devices.net;DeviceId=shed-7;SharedAccessKey={KEY}"
 UNITS = "etc/systemd/system"
+PI_FILES = ROOT / "host" / "flash" / "raspberry_pi_files"
 
 
 @pytest.fixture
@@ -49,6 +56,9 @@ def expected(board="raspberry_pi"):
         f"{UNITS}/twinkle-prepare.service": 0o644,
         f"{UNITS}/multi-user.target.wants/twinkle-prepare.service": f"/{UNITS}/twinkle-prepare.service",
         "opt/twinkle/prepare": 0o755,
+        "opt/twinkle/console": 0o755,
+        "opt/twinkle/check_imports.py": 0o644,
+        "opt/twinkle/backend.txt": 0o644,
         "opt/twinkle/requirements.txt": 0o644,
         "opt/twinkle/sysusers.conf": 0o644,
         "opt/twinkle/installed.json": 0o644,
@@ -57,7 +67,46 @@ def expected(board="raspberry_pi"):
     }
 
 
+def folders(root):
+    """Every folder."""
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_dir()}
+
+
+@pytest.mark.parametrize("there", ["", "etc/polkit-1/rules.d", f"{UNITS}/multi-user.target.wants"])
+def test_uninstalling_leaves_the_folders_that_were_there_and_no_others(command, root, there):
+    """Debian's polkitd and systemd bring theirs, which may be empty; a minimal system has none."""
+    (root / there).mkdir(parents=True, exist_ok=True)
+    before = folders(root)
+    command("flash", "raspberry_pi", "--root", root)
+    # Again, when all of them are there: what is noted of the first time stays.
+    command("flash", "raspberry_pi", "--root", root)
+    assert command("flash", "raspberry_pi", "--root", root, "--uninstall").status == 0
+    assert folders(root) == before
+
+
+def test_wheels_are_put_along_and_stay_until_others_come(command, root, tmp_path):
+    given = tmp_path / "wheels"
+    given.mkdir()
+    refused = command("flash", "raspberry_pi", "--root", root, "--wheels", given)
+    assert refused.status == 3 and "holds no wheel" in refused.err
+    (given / "one-1-cp313-cp313-linux_aarch64.whl").write_bytes(b"one")
+    command("flash", "raspberry_pi", "--root", root, "--wheels", given)
+    assert list_wheels(root) == ["one-1-cp313-cp313-linux_aarch64.whl"]
+    again = command("flash", "raspberry_pi", "--root", root, "--json").document
+    assert again["removed"] == [] and list_wheels(root) == ["one-1-cp313-cp313-linux_aarch64.whl"]
+    (given / "one-1-cp313-cp313-linux_aarch64.whl").rename(given / "two-2-py3-none-any.whl")
+    command("flash", "raspberry_pi", "--root", root, "--wheels", given)
+    assert list_wheels(root) == ["two-2-py3-none-any.whl"]
+    command("flash", "raspberry_pi", "--root", root, "--uninstall")
+    assert not (root / "opt").exists()
+
+
+def list_wheels(root):
+    return sorted(path.name for path in (root / "opt/twinkle/wheels").iterdir())
+
+
 def test_installed_twice_upgraded_and_uninstalled(command, root, tmp_path):
+    before = folders(root)
     first = command("flash", "raspberry_pi", "--root", root)
     assert first.status == 0 and "Next: twinkle provision" in first.out, first
     assert files(root) == expected()
@@ -91,6 +140,7 @@ def test_installed_twice_upgraded_and_uninstalled(command, root, tmp_path):
     gone = command("flash", "raspberry_pi", "--root", root, "--uninstall")
     assert gone.status == 0 and "kept: credentials" in gone.out, gone
     assert files(root) == {"etc/hostname": 0o644} | secret | state
+    assert folders(root) == {*before, "etc/twinkle", "var", "var/lib", "var/lib/twinkle"}
     assert not (root / "opt/twinkle").exists()
     assert command("flash", "raspberry_pi", "--root", root, "--uninstall").status == 3
     assert command("flash", "raspberry_pi", "--root", root, "--uninstall", "--purge").status == 0
@@ -190,3 +240,110 @@ def test_the_service_is_shut_in(command, root):
     command("flash", "raspberry_pi", "--root", root)
     done = systemd("security", root, "--no-pager", "--offline=true", "--threshold=25", "twinkle.service")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+
+
+def test_lgpio_makes_its_pipes_where_the_service_may(command, root, tmp_path):
+    """Real lgpio, which makes them in the working directory when it is imported; / is root's."""
+    command("flash", "raspberry_pi", "--root", root)
+    unit = (root / UNITS / "twinkle.service").read_text().splitlines()
+    assert "RuntimeDirectory=twinkle" in unit and "WorkingDirectory=/run/twinkle" in unit
+    seen = "import lgpio, os; print([name[:8] for name in os.listdir('.')])"
+    home = tmp_path / "home"
+    home.mkdir()
+    done = subprocess.run([sys.executable, "-c", seen], cwd=home, capture_output=True, text=True, check=False)
+    assert done.stdout == "['.lgd-nfy']\n", done
+
+
+def test_the_computers_start_does_not_wait_for_the_packages(command, root):
+    """multi-user.target waits for a unit of Type=oneshot that it wants until its program ends (systemd.service(5))."""
+    command("flash", "raspberry_pi", "--root", root)
+    prepare = (root / UNITS / "twinkle-prepare.service").read_text().splitlines()
+    assert "Type=exec" in prepare and not any(line.startswith("ExecStartPost") for line in prepare)
+    # Started by hand before that is done, the service is left out instead of failing.
+    assert "ConditionPathExists=/opt/twinkle/venv/ready" in (root / UNITS / "twinkle.service").read_text()
+
+
+# --- the packages of the service
+
+
+def pins():
+    """``{name: version}`` of what is brought from the package index, but for the GPIO back-end."""
+    lines = (PI_FILES / "requirements.txt").read_text().splitlines()
+    found = [Requirement(line) for line in lines if not line.startswith("#")]
+    assert all([spec.operator for spec in one.specifier] == ["=="] for one in found)
+    return {canonicalize_name(one.name): next(iter(one.specifier)).version for one in found}
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "armv7l"])
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_everything_that_a_package_of_the_service_needs_is_pinned(python, machine):
+    """By the packages' own word; and gpiod, which Blinka imports on a Pi without naming it."""
+    pinned = pins()
+    there = {"python_version": python, "python_full_version": f"{python}.2", "platform_machine": machine}
+    there |= {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "extra": ""}
+    for name, version in pinned.items():
+        # The same versions as here, so that their metadata can be read here and tests run what a Pi runs.
+        assert metadata.version(name) == version
+        for text in metadata.requires(name) or ():
+            needed = Requirement(text)
+            if needed.marker is None or needed.marker.evaluate(there):
+                assert needed.specifier.contains(pinned[canonicalize_name(needed.name)]), f"{name}: {text}"
+    assert {"adafruit-circuitpython-dht", "gpiozero", "gpiod"} <= set(pinned)
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_a_64_bit_pi_needs_no_compiler(python, tmp_path):
+    """The package index has wheels of all of them; of lgpio for 3.11, and for 3.13 the system has it."""
+    wanted = ["-r", PI_FILES / "requirements.txt", *(["lgpio==0.2.2.0"] if python == "3.11" else [])]
+    platforms = [f"--platform=manylinux_2_{minor}_aarch64" for minor in range(36, 16, -1)]
+    options = "--dry-run --quiet --only-binary :all: --no-deps --implementation cp --python-version".split()
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", *options, python, *platforms, "--target", tmp_path, *wanted],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("board", "missing", "said"),
+    [
+        ("raspberry_pi", None, ""),
+        ("raspberry_pi_5", None, ""),
+        ("raspberry_pi", "gpiod", "board: The platform library 'gpiod' was not found"),
+        ("raspberry_pi_5", "lgpio", "gpiozero.pins.lgpio: not here"),
+        ("raspberry_pi", "sysv_ipc", "PulseIn: not here"),
+        ("raspberry_pi", "gpiozero", "gpiozero: not here"),
+    ],
+)
+def test_what_the_port_imports_is_imported_before_the_environment_counts_as_ready(
+    tmp_path, board, missing, said
+):
+    if missing:
+        (tmp_path / f"{missing}.py").write_text(f"raise ModuleNotFoundError('not here', name='{missing}')\n")
+    done = subprocess.run(
+        [sys.executable, PI_FILES / "check_imports.py", ROOT / "boards" / f"{board}.json"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode != 0) == bool(missing) and said in done.stderr, done
+
+
+def test_the_check_imports_all_that_the_port_does():
+    port = ast.parse((ROOT / "firmware/twinkle/ports/rpi.py").read_text())
+    imported = {
+        alias.name
+        for node in ast.walk(port)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.name not in sys.stdlib_module_names
+    }
+    text = (PI_FILES / "check_imports.py").read_text()
+    assert imported == {"gpiozero", "adafruit_dht", "board", "pulseio"}
+    assert all(name in text for name in imported)
