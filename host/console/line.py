@@ -7,10 +7,13 @@ from typing import Protocol
 
 import serial
 
-from ..failure import NOT_FOUND, Failure
+from ..failure import NOT_FOUND, UNREACHABLE, Failure
 from ..flash.raspberry_pi import CONSOLE
 from ..flash.serial_link import open_line
 from ..flash.target import Target
+
+SOCKET = "/run/twinkle/console"  # of the service on a Raspberry Pi
+ANSWER_S = 30.0
 
 
 class Gone(Exception):
@@ -102,9 +105,14 @@ class SshLine:
 
     def __init__(self, target: Target, host: str):
         self.name = host
-        if target.read(CONSOLE) is None:
-            raise Failure(f"there is no {CONSOLE} on {host}; twinkle flash installs it", NOT_FOUND)
-        self._talk = target.talk('exec python3 "$1"', CONSOLE)
+        # Said before the two are joined, so that it is known here whether they will be.
+        script = 'if [ -S "$1" ]; then echo there; exec python3 "$2"; fi; echo nobody'
+        self._talk = target.talk(script, SOCKET, CONSOLE)
+        said = self._talk.line(ANSWER_S)
+        if said != "there":
+            self._talk.close()
+            why = f"there is no console at {SOCKET}; does the service run?" if said == "nobody" else said
+            raise Failure(f"{host}: {why or 'no answer'}", NOT_FOUND if said == "nobody" else UNREACHABLE)
 
     def read(self) -> bytes:
         """What has come."""

@@ -135,6 +135,9 @@ class Talk:
 
     def read(self, seconds: float) -> bytes | None:
         """What has come within so many seconds; b"" when it was nothing, None after the program's end."""
+        if self._rest:
+            data, self._rest = self._rest, b""
+            return data
         output = self._process.stdout
         assert output is not None
         if not select.select([output], [], [], max(0.0, seconds))[0]:
@@ -144,12 +147,14 @@ class Talk:
     def line(self, seconds: float) -> str | None:
         """The next line; None when there is none within so many seconds or before the program's end."""
         end = time.monotonic() + seconds
-        while b"\n" not in self._rest:
+        text = b""
+        while b"\n" not in text:
             data = self.read(end - time.monotonic())
             if not data:
+                self._rest = text
                 return None
-            self._rest += data
-        line, _, self._rest = self._rest.partition(b"\n")
+            text += data
+        line, _, self._rest = text.partition(b"\n")
         return line.decode(errors="replace").rstrip("\r")
 
     def write(self, data: bytes) -> None:

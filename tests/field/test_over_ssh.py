@@ -2,9 +2,11 @@
 
 import os
 import stat
+import subprocess
 
 import pytest
-from small_computer import SmallComputer
+from places import ROOT
+from small_computer import READY, SmallComputer
 
 from twinkle_host.waiting import PATIENCE_S
 
@@ -20,7 +22,7 @@ def shed(tmp_path_factory):
         yield computer
 
 
-def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed):
+def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed, tmp_path):
     where = ("raspberry_pi", "--ssh", "shed", "--ssh-config", shed.config)
     flashed = command("flash", *where)
     assert flashed.status == 0 and "Next: twinkle provision" in flashed.out, flashed
@@ -45,11 +47,71 @@ def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed):
     assert compiled.startswith("/opt/twinkle/firmware/twinkle/core/__pycache__/"), compiled
 
     again = command("flash", *where, "--json").document
-    assert again["copied"] == again["removed"] == []
+    assert again["copied"] == again["removed"] == [] and again["ready"]
+    shed.says = "setup: credentials.json is not JSON that can be used: prepare the device again\n"
+    dead = command("flash", *where)
+    assert dead.status == 6 and "it said last: setup: credentials.json is not JSON" in dead.err, dead
+    assert command("flash", *where, "--no-wait").status == 0
+    shed.says = READY
+
+    # The package index has no wheel of RPi.GPIO for any Python, and none is compiled there.
+    board = tmp_path / "other.json"
+    board.write_text((ROOT / "boards/raspberry_pi.json").read_text().replace("lgpio", "rpigpio"))
+    without = command("flash", board, *where[1:])
+    assert without.status == 6 and without.err.endswith("or give it: twinkle flash --wheels FOLDER.\n"), (
+        without
+    )
+    assert "No matching distribution found for RPi.GPIO" in without.out
+
     gone = command("flash", *where, "--uninstall", "--purge")
     assert gone.status == 0, gone
     assert shed.run("ls", "/opt/twinkle", "/etc/twinkle").returncode != 0
     assert shed.asked[-2:] == ["disable --now twinkle-prepare.service twinkle.service", "daemon-reload"]
+
+
+# The device's own console with somebody who knows one verb.
+DEVICE = """
+import sys, time
+sys.path.insert(0, "/opt/twinkle/firmware")
+from twinkle.ports.socket_console import SocketConsole
+console, text = SocketConsole("/run/twinkle/console"), b""
+print("listening", flush=True)
+while True:
+    text += console.typed().replace(b"\\x03", b"")
+    *lines, text = text.split(b"\\r")
+    for line in lines:
+        if line == b"status --json":
+            console.show(b'{"ok": true, "result": {"link": "ready"}}\\r\\n')
+        else:
+            console.show(b"link: ready\\r\\nok\\r\\n" if line == b"status" else b"err 404 no verb\\r\\n")
+    time.sleep(0.01)
+"""
+
+
+def test_the_console_is_reached_over_ssh_and_there_without_any_other_program(command, shed):
+    command("flash", "raspberry_pi", "--ssh", "shed", "--ssh-config", shed.config)
+    ssh = ("--ssh", "shed", "--ssh-config", shed.config)
+    nobody = command("console", *ssh, "-c", "status")
+    assert nobody.status == 3 and "shed: there is no console at /run/twinkle/console" in nobody.err, nobody
+    shed.run("mkdir", "-p", "/run/twinkle")
+    device = subprocess.Popen(
+        ["ssh", "-F", shed.config, "shed", "--", "python3", "-B", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        device.stdin.write(DEVICE.encode())
+        device.stdin.close()
+        assert device.stdout.readline() == b"listening\n"
+        answer = command("console", *ssh, "-c", "status")
+        assert (answer.status, answer.out) == (0, "link: ready\nok\n"), answer
+        there = shed.run("/opt/twinkle/console", "status")
+        assert (there.returncode, there.stdout.split()) == (0, ["link:", "ready", "ok"]), there
+        unknown = shed.run("/opt/twinkle/console", "dance")
+        assert unknown.returncode == 1 and unknown.stdout.startswith("err 404"), unknown
+    finally:
+        device.terminate()
+        device.wait(timeout=20)
 
 
 def test_a_computer_that_is_not_there_or_not_open_is_said_in_one_line(command, shed, tmp_path):
