@@ -171,7 +171,8 @@ class RaspberryPi:
         if files:
             # Made there by the service's own preparation, as is the virtual environment.
             self._remove_compiled()
-            self.target.run('rm -rf -- "$1"', self.target.path(f"{HOME}/venv"))
+            made = [self.target.path(f"{HOME}/{name}") for name in ("venv", "cache")]
+            self.target.run('rm -rf -- "$@"', *made)
             self.target.remove([*removed, LIST], [*self._folders(), WHEELS])
         if purge:
             self.target.run('rm -rf -- "$1" "$2"', self.target.path(SETTINGS), self.target.path(STATE))

@@ -65,7 +65,7 @@ def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed, 
 
     gone = command("flash", *where, "--uninstall", "--purge")
     assert gone.status == 0, gone
-    assert shed.run("ls", "/opt/twinkle", "/etc/twinkle").returncode != 0
+    assert shed.run("ls", "-d", "/opt/twinkle", "/etc/twinkle").stdout == ""
     assert shed.asked[-2:] == ["disable --now twinkle-prepare.service twinkle.service", "daemon-reload"]
 
 
