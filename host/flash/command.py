@@ -188,7 +188,7 @@ def _install(
     refuse_downgrade(image.release(), pi.release, options["downgrade"])
     sources, settings = image.sources(settings, options["app"])
     wheels = raspberry_pi.wheels_in(options["wheels"]) if options["wheels"] else []
-    wanted = raspberry_pi.tree(settings, sources, options["umqtt"], wheels)
+    wanted = raspberry_pi.tree(sources, options["umqtt"], wheels)
     plan = pi.plan(wanted)
     report.show_plan(
         pi.release, plan, {path: len(entry.content) for path, entry in wanted.items()}, options["dry_run"]

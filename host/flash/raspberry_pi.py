@@ -60,10 +60,8 @@ def wheels_in(folder: Path) -> list[Path]:
     return found
 
 
-def tree(
-    board: dict[str, Any], sources: dict[str, Path], umqtt: Path, wheels: list[Path]
-) -> dict[str, Entry]:
-    """Everything that is installed for a board, by path, but for its board file and the list.
+def tree(sources: dict[str, Path], umqtt: Path, wheels: list[Path]) -> dict[str, Entry]:
+    """Everything that is installed, by path, but for the board file and the list.
 
     ``sources`` are the device's files by their paths below its own folder.
     """
@@ -73,7 +71,7 @@ def tree(
         **entries,
         **{f"{WHEELS}/{wheel.name}": Entry(wheel.read_bytes()) for wheel in wheels},
         f"{HOME}/requirements.txt": Entry((FILES / "requirements.txt").read_bytes()),
-        f"{HOME}/backend.txt": Entry((FILES / f"backend-{board['gpio']}.txt").read_bytes()),
+        **{f"{HOME}/{file.name}": Entry(file.read_bytes()) for file in FILES.glob("backend-*.txt")},
         f"{HOME}/prepare": Entry((FILES / "prepare").read_bytes(), 0o755),
         f"{HOME}/check_imports.py": Entry((FILES / "check_imports.py").read_bytes()),
         CONSOLE: Entry((FILES / "console.py").read_bytes(), 0o755),

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 from places import ROOT
@@ -31,6 +32,7 @@ if [ -n "$broken" ] && echo "$call" | grep -qE -- "$broken"; then
 fi
 case "$call" in
   *"import sysconfig"*) cat {folder}/suffix ;;
+  *"import json"*) exec {python} "$@" ;;
   *"-m venv"*)
     for place; do :; done
     rm -rf "$place" # --clear
@@ -53,14 +55,16 @@ class Computer:
         for name in ("prepare", "check_imports.py", "requirements.txt"):
             shutil.copy(PI_FILES / name, self.home)
         (self.home / "prepare").chmod(0o755)
-        (self.home / "backend.txt").write_text("lgpio==0.2.2.0\n")
+        for gpio, package in (("lgpio", "lgpio==0.2.2.0"), ("rpigpio", "RPi.GPIO==0.7.1")):
+            (self.home / f"backend-{gpio}.txt").write_text(package + "\n")
         settings = folder / "root" / "etc" / "twinkle"
         settings.mkdir(parents=True)
         (settings / "credentials.json").write_text("{}")
-        (settings / "board.json").write_text("{}")
+        self.board = settings / "board.json"
+        self.board.write_text('{"gpio": "lgpio"}')
         (folder / "bin").mkdir()
         for name in COMMANDS:
-            (folder / "bin" / name).write_text(COMMAND.format(folder=folder))
+            (folder / "bin" / name).write_text(COMMAND.format(folder=folder, python=sys.executable))
             (folder / "bin" / name).chmod(0o755)
         (folder / "suffix").write_text(".cpython-311-aarch64-linux-gnu.so\n")
         self.mend()
@@ -104,11 +108,12 @@ BREAKS = [
     ("chmod", "the mode of credentials.json", "read-only"),
     ("chown", "the owner of credentials.json", "read-only"),
     ("version_info", "Python 3.11 or newer", "apt-get install python3 "),
+    ("import json", "the back-end that the board file names", "Mend gpio in "),
     ("-m venv", "a virtual environment", "apt-get install python3-venv"),
     ("packages = false", "sight of the system's packages: false", "card full"),
     ("requirements.txt", "Python packages; the first time this takes minutes", "twinkle flash --wheels"),
     ("packages = true", "sight of the system's packages: true", "card full"),
-    ("backend.txt", "the GPIO back-end, lgpio==0.2.2.0", "apt-get install python3-lgpio"),
+    ("backend-lgpio.txt$", "the GPIO back-end, lgpio==0.2.2.0", "apt-get install python3-lgpio"),
     ("check_imports", "importing what the device imports", "flash again"),
     ("compileall", "compiling", "card full"),
 ]
@@ -143,7 +148,7 @@ def test_what_is_current_stays(computer):
 
 @pytest.mark.parametrize(
     ("changed", "anew"),
-    [("requirements.txt", False), ("backend.txt", False), ("prepare", False), ("suffix", True)],
+    [("requirements.txt", False), ("backend-lgpio.txt", False), ("prepare", False), ("suffix", True)],
 )
 def test_a_changed_part_is_noticed_and_a_new_python_makes_everything_anew(computer, changed, anew):
     computer.prepare()
@@ -154,9 +159,18 @@ def test_a_changed_part_is_noticed_and_a_new_python_makes_everything_anew(comput
     assert bool(computer.calls("-m venv")) == anew
 
 
+@pytest.mark.parametrize("content", ['{"gpio": "no-such"}', "{}", "[", ""])
+def test_the_back_end_is_the_one_of_the_board_file_there_or_asked_for(computer, content):
+    computer.board.write_text('{"gpio": "rpigpio"}')
+    assert computer.prepare().returncode == 0 and computer.calls("-m pip.*backend-rpigpio.txt$")
+    computer.board.write_text(content)
+    failed = computer.prepare()
+    assert failed.returncode == 1 and "Mend gpio in" in failed.stderr.splitlines()[-1]
+
+
 def test_packages_of_the_system_are_seen_for_the_gpio_back_end_alone(computer):
     computer.prepare()
-    seen = [re.search(r"= (true|false)|(\w+)\.txt", call) for call in computer.calls("^sed|-m pip")]
+    seen = [re.search(r"= (true|false)|(\w+)(-lgpio)?\.txt$", call) for call in computer.calls("^sed|-m pip")]
     assert [found[1] or found[2] for found in seen] == ["false", "requirements", "true", "backend"]
     assert all("--only-binary :all:" in call and "wheels" in call for call in computer.calls("-m pip"))
 
@@ -169,7 +183,7 @@ def test_a_failure_that_passes_by_itself_has_a_status_of_its_own_and_names_the_c
 
 
 def test_a_failure_that_another_try_does_not_change_is_said_once_and_tried_less_and_less(computer):
-    computer.breaks("backend.txt", NO_WHEEL, times=12)
+    computer.breaks("backend-lgpio.txt$", NO_WHEEL, times=12)
     done = computer.prepare("persevere")
     assert done.returncode == 0 and computer.calls("^systemctl") == [
         "systemctl --no-block start twinkle.service"

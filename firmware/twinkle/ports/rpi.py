@@ -23,6 +23,7 @@ from .socket_console import SocketConsole
 PACKAGES = {"rpigpio": "RPi.GPIO", "lgpio": "lgpio"}
 FACTORIES = {"rpigpio": "RPiGPIOFactory", "lgpio": "LGPIOFactory"}
 PWM_HZ = 100
+ASK_S = 20  # for systemd's answer; the watchdog is not fed meanwhile
 REBOOT_S = 60  # until systemd has ended us
 PATIENCE_MS = 60000  # at the start, with pins that cannot be used yet
 LOOK_MS = 1000
@@ -278,7 +279,7 @@ class Port(Contract):
                 ["systemctl", "--no-ask-password", "reboot"],
                 capture_output=True,
                 text=True,
-                timeout=REBOOT_S,
+                timeout=ASK_S,
                 check=False,
                 env=environment,
             )
