@@ -1,0 +1,144 @@
+"""Makes the cards, starts the computers, judges them, and prints what came of it."""
+
+import argparse
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from . import checks, image, kernel, tree
+from .hub import LocalHub
+from .judge import Judge, Verdict
+from .machine import Machine, end
+from .steps import StepFailed, Steps
+
+ROOT = Path(__file__).resolve().parents[2]
+TWINKLE = ROOT / ".twinkle/venv/bin/twinkle"
+SUITES = ("bookworm", "trixie")
+BOARDS = ("raspberry_pi", "raspberry_pi_5")
+
+
+def main() -> int:
+    """Exit status 1 when a check failed or could not be tried."""
+    parser = argparse.ArgumentParser(prog="tools/raspberry_pi", description=__doc__)
+    parser.add_argument(
+        "--suite", choices=SUITES, help="Debian's release; without it, each, at the same time"
+    )
+    parser.add_argument("--board", choices=BOARDS, default=BOARDS[0], help="the board file that comes first")
+    parser.add_argument("--work", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--downloads", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--mirror", required=True, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    # Everything that was started here is ended in good order, also when this is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    begun = time.monotonic()
+    if options.suite:
+        verdicts = _card(options)
+    else:
+        _each_suite()
+        verdicts = [verdict for suite in SUITES for verdict in _recorded(options.work / suite)]
+    failed = sum(not verdict["passed"] for verdict in verdicts)
+    print(
+        f"{len(verdicts) - failed} passed, {failed} failed, in {time.monotonic() - begun:.0f} s", flush=True
+    )
+    return 1 if failed or not verdicts else 0
+
+
+def _each_suite() -> None:
+    """Run this again for each release; an emulated computer keeps little more than one processor busy."""
+    command = [sys.executable, "-m", __package__, *sys.argv[1:]]
+    running = [subprocess.Popen([*command, "--suite", suite]) for suite in SUITES]
+    try:
+        for process in running:
+            process.wait()
+    finally:
+        for process in running:
+            end(process)
+
+
+def _recorded(folder: Path) -> list[dict]:
+    """What the run for one release has found."""
+    try:
+        return json.loads((folder / "verdicts.json").read_text())["checks"]
+    except FileNotFoundError:
+        return [asdict(Verdict("The run came to an end.", False, 0.0))]
+
+
+def _card(options: argparse.Namespace) -> list[dict]:
+    """Make one release's card, and judge the product on it; what was found is also in verdicts.json."""
+    folder = options.work / options.suite
+    folder.mkdir(parents=True, exist_ok=True)
+    record = folder / "verdicts.json"
+    record.unlink(missing_ok=True)
+    steps = Steps(folder, options.suite)
+    judge = Judge(steps)
+    hub = LocalHub(TWINKLE, folder)
+    facts: dict[str, str] = {}
+    machine = None
+    try:
+        parts = _parts(options, steps)
+        root = folder / "root"
+        with steps.step("the card, with the product on it"):
+            key = _key(folder, steps)
+            tree.unpack(parts / "root.tar", root, steps)
+            tree.dress(root, parts / "kernel/modules", key.with_suffix(".pub").read_text())
+            listing = _listing(root)
+            shutil.rmtree(hub.state, ignore_errors=True)
+            hub.start()
+            _install(options.board, root, hub, steps)
+        with steps.step("its Python packages"):
+            tree.prepare(root, steps)
+        image.make(root, folder / "card.img", steps)
+        machine = Machine(parts / "kernel", folder / "card.img", folder, key)
+        (other,) = set(BOARDS) - {options.board}
+        checks.judge_all(checks.World(machine, hub, options.board, other, folder, listing, facts), judge)
+    except StepFailed as error:
+        steps.say(f"FAIL  {error}")
+        judge.verdicts.append(Verdict("The product is installed on the card.", False, 0.0, str(error)))
+    finally:
+        if machine is not None:
+            machine.close()
+        hub.stop()
+    found = [asdict(verdict) for verdict in judge.verdicts]
+    record.write_text(json.dumps({"board": options.board, "facts": facts, "checks": found}, indent=1))
+    return found
+
+
+def _parts(options: argparse.Namespace, steps: Steps) -> Path:
+    """The folder of what is kept between runs: the packed tree and the kernel."""
+    kept, downloads = options.work / "kept" / options.suite, options.downloads / options.suite
+    kept.mkdir(parents=True, exist_ok=True)
+    if not (kept / "root.tar").exists():
+        with steps.step("the root tree, of Debian's packages"):
+            tree.make(options.suite, options.mirror, kept / "root.tar", downloads / "tree", steps)
+    if not (kept / "kernel").exists():
+        with steps.step("the kernel"):
+            kernel.make(options.suite, kept / "kernel", downloads / "kernel", steps)
+    return kept
+
+
+def _key(folder: Path, steps: Steps) -> Path:
+    key = folder / "key"
+    if not key.exists():
+        steps.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key)
+    return key
+
+
+def _listing(root: Path) -> set[str]:
+    found = subprocess.run(["sh", "-c", checks.LISTING], cwd=root, capture_output=True, text=True, check=True)
+    return set(found.stdout.splitlines())
+
+
+def _install(board: str, root: Path, hub: LocalHub, steps: Steps) -> None:
+    """With the product's own commands, as a person would do with a card in the reader."""
+    steps.run(TWINKLE, "flash", board, "--root", root, limit=900)
+    secret = {"TWINKLE_DEVICE_CONNECTION_STRING": hub.add_device()}
+    steps.run(TWINKLE, "provision", board, "--root", root, "--ca-file", hub.ca_file, extra=secret)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""The root file system: Debian's packages, dressed as Raspberry Pi OS leaves a card after imaging."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from .steps import Steps
+
+# What Raspberry Pi OS Lite has of what the product touches.
+PACKAGES = (
+    *("systemd", "systemd-sysv", "udev", "dbus", "libpam-systemd", "polkitd", "systemd-timesyncd"),
+    *("openssh-server", "sudo", "kmod", "iproute2", "procps", "python3", "python3-venv", "ca-certificates"),
+)
+UNUSED = ("man", "doc", "locale")
+# A Pi 3's processor: one with pointer authentication makes Debian 13's programs nine times as slow in QEMU 7.
+PROCESSOR = {"QEMU_CPU": "cortex-a53"}
+BUILD_S = 1500.0
+PREPARE_S = 600.0
+
+HOST = "10.0.2.2"  # this computer, as QEMU's user network shows it to the guest
+HOSTS = f"""\
+127.0.0.1 localhost
+127.0.1.1 twinklepi
+{HOST} hubhost
+"""
+WIRED = """\
+[Match]
+Name=en* eth* usb*
+[Network]
+DHCP=ipv4
+LinkLocalAddressing=no
+[DHCPv4]
+UseDNS=no
+"""
+# raspberrypi-sys-mods has these lines: the group gpio, and its rule that gives it the pins.
+UDEV = """\
+SUBSYSTEM=="*gpiomem*", GROUP="gpio", MODE="0660"
+SUBSYSTEM=="gpio", GROUP="gpio", MODE="0660"
+"""
+JOURNAL = """\
+[Journal]
+Storage=persistent
+ForwardToConsole=no
+SyncIntervalSec=5s
+"""
+# Nothing here waits for a person, and nothing takes the slow computer's time but the product.
+MASKED = (
+    *("systemd-firstboot.service", "apt-daily.timer", "apt-daily-upgrade.timer", "fstrim.timer"),
+    *("e2scrub_all.timer", "e2scrub_reap.service", "dpkg-db-backup.timer"),
+    *("systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount", "getty@tty1.service"),
+)
+WANTED = {
+    "multi-user.target.wants": "systemd-networkd.service",
+    "network-online.target.wants": "systemd-networkd-wait-online.service",
+}
+
+
+def make(suite: str, mirror: str, packed: Path, downloads: Path, steps: Steps) -> None:
+    """Pack a tree of a release's packages into the archive ``packed``; needs root, for the arm64 programs run."""
+    work = packed.with_suffix(".new")
+    downloads.mkdir(parents=True, exist_ok=True)
+    steps.run(
+        *(
+            "mmdebstrap",
+            "--arch=arm64",
+            "--variant=essential",
+            "--mode=root",
+            f"--include={','.join(PACKAGES)}",
+        ),
+        *("--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Languages none"),
+        *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in UNUSED),
+        *("--dpkgopt=force-unsafe-io", "--skip=essential/unlink", "--format=tar"),
+        '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
+        f"--setup-hook=sync-in '{downloads}' /var/cache/apt/archives",
+        f"--customize-hook=sync-out /var/cache/apt/archives '{downloads}'",
+        *(suite, work, f"deb {mirror} {suite} main"),
+        limit=BUILD_S,
+        extra=PROCESSOR,
+    )
+    work.rename(packed)
+
+
+def unpack(packed: Path, root: Path, steps: Steps) -> None:
+    """A fresh tree at ``root``."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    steps.run("tar", "--extract", "--preserve-permissions", "--numeric-owner", f"--file={packed}", "-C", root)
+
+
+def dress(root: Path, modules: Path, public_key: str) -> None:
+    """What imaging and the first start add: names, network, the user pi, keys, modules of the kernel."""
+    shutil.copytree(modules / "lib" / "modules", root / "usr/lib/modules", symlinks=True, dirs_exist_ok=True)
+    etc = root / "etc"
+    resolver = etc / "resolv.conf"
+    resolver.unlink(missing_ok=True)
+    files = {
+        "hostname": "twinklepi\n",
+        "hosts": HOSTS,
+        "machine-id": "uninitialized\n",
+        "resolv.conf": "nameserver 10.0.2.3\n",
+        "systemd/network/20-wired.network": WIRED,
+        "udev/rules.d/99-com.rules": UDEV,
+        "systemd/journald.conf.d/rig.conf": JOURNAL,
+        "sudoers.d/010_pi-nopasswd": "pi ALL=(ALL) NOPASSWD: ALL\n",
+        "fstab": "/dev/root / ext4 noatime 0 1\n",
+    }
+    for name, text in files.items():
+        (etc / name).parent.mkdir(parents=True, exist_ok=True)
+        (etc / name).write_text(text)
+    (etc / "sudoers.d/010_pi-nopasswd").chmod(0o440)
+    (root / "var/log/journal").mkdir(exist_ok=True)
+    units = etc / "systemd/system"
+    for folder, unit in WANTED.items():
+        (units / folder).mkdir(parents=True, exist_ok=True)
+        link(units / folder / unit, f"/usr/lib/systemd/system/{unit}")
+    for unit in MASKED:
+        link(units / unit, "/dev/null")
+    inside(root, "groupadd", "-f", "-r", "gpio")
+    inside(root, "useradd", "-m", "-s", "/bin/bash", "-G", "gpio,sudo", "pi")
+    for home in ("root", "home/pi"):
+        keys = root / home / ".ssh"
+        keys.mkdir(mode=0o700, exist_ok=True)
+        (keys / "authorized_keys").write_text(public_key)
+    inside(root, "chown", "-R", "pi:pi", "/home/pi")
+    # The way to the package index is this computer's own.
+    shutil.copy("/etc/ssl/certs/ca-certificates.crt", etc / "ssl/certs/ca-certificates.crt")
+    if index := package_index():
+        (etc / "pip.conf").write_text(f"[global]\nindex-url = {index}\n")
+
+
+def package_index() -> str:
+    """The address of the index that pip uses here; empty for the common one."""
+    asked = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    found = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+    return os.environ.get("PIP_INDEX_URL") or found.stdout.strip()
+
+
+def prepare(root: Path, steps: Steps) -> None:
+    """Run the product's own preparation in the tree, several times as fast as the emulated computer would.
+
+    What it mounts there is seen by nobody else, and gone with it.
+    """
+    script = """
+        mount --bind /dev "$1/dev"
+        mount -t proc proc "$1/proc"
+        mount --bind /etc/resolv.conf "$1/etc/resolv.conf"
+        exec env -i QEMU_CPU="$2" PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1" /opt/twinkle/prepare"""
+    processor = PROCESSOR["QEMU_CPU"]
+    steps.run("unshare", "--mount", "sh", "-euc", script, "sh", root, processor, limit=PREPARE_S)
+
+
+def link(path: Path, target: str) -> None:
+    """A symbolic link, in the place of whatever was there."""
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
+
+
+def inside(root: Path, *command: str) -> None:
+    """Run one of the tree's own arm64 programs."""
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", **PROCESSOR}
+    subprocess.run(["chroot", root, *command], env=environment, check=True, timeout=60, capture_output=True)
