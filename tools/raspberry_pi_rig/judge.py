@@ -35,12 +35,12 @@ class Judge:
     verdicts: list[Verdict] = field(default_factory=list)
 
     def chapter(self, world: Any, checks: Sequence[Callable]) -> bool:
-        """Run checks; False when a gate failed, and with it the chapter."""
+        """Run checks; False when its first, a gate, failed: the computer or its service did not start."""
         shut = ""
-        for check in checks:
+        for number, check in enumerate(checks):
             sentence = " ".join(check.__doc__.split())
             if shut:
-                self._add(Verdict(sentence, False, 0.0, f"not tried, for this failed: {shut}"))
+                self.verdicts.append(Verdict(sentence, False, 0.0, f"not tried, for this failed: {shut}"))
                 continue
             begun = time.monotonic()
             try:
@@ -52,7 +52,8 @@ class Judge:
             self._add(Verdict(sentence, passed, time.monotonic() - begun, seen))
             if not passed and getattr(check, "is_gate", False):
                 shut = sentence
-        return not shut
+                self.steps.say(f"FAIL  {len(checks) - number - 1} further checks cannot be tried")
+        return self.verdicts[-len(checks)].passed
 
     def _add(self, verdict: Verdict) -> None:
         self.verdicts.append(verdict)

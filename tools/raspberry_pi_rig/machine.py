@@ -30,7 +30,7 @@ class Machine:
         self.ssh_config.write_text(
             "Host pi root\n"
             f" HostName 127.0.0.1\n Port {self._ssh_port}\n IdentityFile {key}\n IdentitiesOnly yes\n"
-            " StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n ConnectTimeout 20\n"
+            " StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n ConnectTimeout 90\n"
             # Coming to terms takes the slow computer seconds; one connection serves many programs.
             f" ControlMaster auto\n ControlPersist 600\n ControlPath {self._sockets}/%r\n"
             "Host pi\n User pi\nHost root\n User root\n"
