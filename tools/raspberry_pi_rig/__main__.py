@@ -95,7 +95,7 @@ def _card(options: argparse.Namespace) -> list[dict]:
         image.make(root, folder / "card.img", steps)
         machine = Machine(parts / "kernel", folder / "card.img", folder, key)
         (other,) = set(BOARDS) - {options.board}
-        checks.judge_all(checks.World(machine, hub, options.board, other, folder, listing, facts), judge)
+        checks.judge_all(checks.World(machine, hub, steps, options.board, other, listing, facts), judge)
     except StepFailed as error:
         steps.say(f"FAIL  {error}")
         judge.verdicts.append(Verdict("The product is installed on the card.", False, 0.0, str(error)))
@@ -129,7 +129,9 @@ def _key(folder: Path, steps: Steps) -> Path:
 
 
 def _listing(root: Path) -> set[str]:
-    found = subprocess.run(["sh", "-c", checks.LISTING], cwd=root, capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        ["sh", "-c", checks.removal.LISTING], cwd=root, capture_output=True, text=True, check=True
+    )
     return set(found.stdout.splitlines())
 
 

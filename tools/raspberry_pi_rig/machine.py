@@ -24,7 +24,7 @@ class Machine:
         # Paths of sockets are short, whatever the checkout's is.
         self._sockets = Path(tempfile.mkdtemp(prefix="twinkle-pi-"))
         self.monitor = self._sockets / "monitor"
-        self.console = folder / "console.log"
+        self.console = folder / "console-1.log"
         self.ssh_config = folder / "ssh_config"
         folder.mkdir(parents=True, exist_ok=True)
         self.ssh_config.write_text(
@@ -36,12 +36,13 @@ class Machine:
             "Host pi\n User pi\nHost root\n User root\n"
         )
 
-    def start(self, knows_time: bool = True) -> None:
-        """Switch the power on.
+    def start(self, number: int, knows_time: bool) -> None:
+        """Switch the power on, for the ``number``-th time: its console is in console-1.log and so on.
 
         There is no clock chip: without ``knows_time`` its clock begins where the system's own does.
         """
         self.monitor.unlink(missing_ok=True)
+        self.console = self._folder / f"console-{number}.log"
         words = "console=ttyS1,115200 panic=5 loglevel=4 systemd.show_status=1"
         if knows_time:
             words += f" systemd.clock_usec={time.time_ns() // 1000}"
