@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from . import checks, image, kernel, tree
+from . import checks, image, kernel, page, tree
 from .hub import LocalHub
 from .judge import Judge, Verdict
 from .machine import Machine, end
@@ -29,10 +29,15 @@ def main() -> int:
         "--suite", choices=SUITES, help="Debian's release; without it, each, at the same time"
     )
     parser.add_argument("--board", choices=BOARDS, default=BOARDS[0], help="the board file that comes first")
+    parser.add_argument(
+        "--record", action="store_true", help="write docs/boards.md of a run for each release"
+    )
     parser.add_argument("--work", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--downloads", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--mirror", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.record and options.suite:
+        parser.error("--record is of a run for each release, without --suite")
     # Everything that was started here is ended in good order, also when this is.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     begun = time.monotonic()
@@ -40,7 +45,10 @@ def main() -> int:
         verdicts = _card(options)
     else:
         _each_suite()
-        verdicts = [verdict for suite in SUITES for verdict in _recorded(options.work / suite)]
+        records = {suite: _recorded(options.work / suite) for suite in SUITES}
+        verdicts = [verdict for record in records.values() for verdict in record["checks"]]
+        if options.record:
+            page.write(ROOT / "docs", records, time.strftime("%Y-%m-%d", time.gmtime()))
     failed = sum(not verdict["passed"] for verdict in verdicts)
     print(
         f"{len(verdicts) - failed} passed, {failed} failed, in {time.monotonic() - begun:.0f} s", flush=True
@@ -60,19 +68,19 @@ def _each_suite() -> None:
             end(process)
 
 
-def _recorded(folder: Path) -> list[dict]:
+def _recorded(folder: Path) -> dict:
     """What the run for one release has found."""
     try:
-        return json.loads((folder / "verdicts.json").read_text())["checks"]
+        return json.loads((folder / "record.json").read_text())
     except FileNotFoundError:
-        return [asdict(Verdict("The run came to an end.", False, 0.0))]
+        return {"facts": {}, "checks": [asdict(Verdict("The run came to its end.", False, 0.0))]}
 
 
 def _card(options: argparse.Namespace) -> list[dict]:
-    """Make one release's card, and judge the product on it; what was found is also in verdicts.json."""
+    """Make one release's card, and judge the product on it; what was found is also in record.json."""
     folder = options.work / options.suite
     folder.mkdir(parents=True, exist_ok=True)
-    record = folder / "verdicts.json"
+    record = folder / "record.json"
     record.unlink(missing_ok=True)
     steps = Steps(folder, options.suite)
     judge = Judge(steps)

@@ -148,7 +148,20 @@ def prepare(root: Path, steps: Steps) -> None:
         mount --bind /etc/resolv.conf "$1/etc/resolv.conf"
         exec env -i QEMU_CPU="$2" PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$1" /opt/twinkle/prepare"""
     processor = PROCESSOR["QEMU_CPU"]
-    steps.run("unshare", "--mount", "sh", "-euc", script, "sh", root, processor, limit=PREPARE_S)
+    steps.run(
+        "unshare",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-euc",
+        script,
+        "sh",
+        root,
+        processor,
+        limit=PREPARE_S,
+    )
 
 
 def link(path: Path, target: str) -> None:

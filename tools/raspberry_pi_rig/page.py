@@ -1,0 +1,81 @@
+"""docs/boards.md and docs/boards.json: what was tried on what, from the record of a run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+# What stands behind each part of the emulated computer, and whether it is the real one.
+PARTS = (
+    ("processor and chip", "BCM2837 as QEMU's raspi3b emulates it", "emulated"),
+    ("kernel", "Debian's arm64 kernel, {kernel}", "real, though not Raspberry Pi's own"),
+    ("system", "Debian's packages: systemd {systemd}, polkit, udev, OpenSSH", "real"),
+    ("Python", "{python}, in the virtual environment that the product makes there", "real"),
+    ("GPIO driver", "pinctrl-bcm2835 of that kernel, over the emulated registers", "real"),
+    ("GPIO library", "{gpio}", "real"),
+    ("sensor", "none is connected: what is tried is its absence", "absent"),
+    ("network", "USB Ethernet to this computer's loopback", "emulated"),
+    ("hub", "the local hub of this project, MQTT over verified TLS", "stand-in for Azure IoT Hub"),
+    ("card", "a file with an ext4 file system", "emulated"),
+    ("clock", "no clock chip, as on the board; no NTP server", "emulated"),
+)
+OTHERS = """\
+## Pico W
+
+No rp2 image can be made of packages, so the port runs on the Unix build of MicroPython.
+
+| Part | What it was | Real? |
+|---|---|---|
+| interpreter | MicroPython 1.25, 32-bit, Debian's Unix build, with 192 KiB of heap | real, another port than rp2 |
+| device's files | the same `.mpy` files as `twinkle flash` puts on a board | real |
+| modules `machine`, `network`, `dht`, `ntptime` | `host/mock_gpio/pico` | stand-ins |
+| file system | littlefs on a file with the Pico W's geometry | real, on a simulated flash |
+| serial line | a pseudo-terminal, mpremote's own transport | real protocol, no USB |
+| core on a Cortex-M3 | `tools/cortex_m`: MicroPython's port for QEMU | real, on an emulated processor |
+
+## Not tried on anything
+
+* A board on the table: no Raspberry Pi and no Pico W has run this.
+* The RP1 of a Raspberry Pi 5, Raspberry Pi's own kernels and packages, 32-bit systems.
+* Wi-Fi, a DHT sensor's waveform on a real line, a card that wears out.
+"""
+
+
+def write(folder: Path, records: dict[str, dict[str, Any]], date: str) -> None:
+    """Both files, from each release's record."""
+    document = {"date": date, "records": records}
+    (folder / "boards.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    (folder / "boards.md").write_text(render(records, date))
+
+
+def render(records: dict[str, dict[str, Any]], date: str) -> str:
+    """The page."""
+    lines = [
+        "# What was tried on what",
+        "",
+        f"Made by `tools/raspberry_pi --record` on {date}, from a run on one computer.",
+        "",
+        "## Raspberry Pi",
+        "",
+        "An arm64 computer of Debian's packages, in QEMU. The product is put on its card by `twinkle flash`",
+        "and `twinkle provision`; the LED is read from the emulated GPIO registers, everything else is what",
+        "hub, ssh and systemd see.",
+        "",
+    ]
+    suites = list(records)
+    lines += ["| Part | What it was | Real? |", "|---|---|---|"]
+    for part, text, real in PARTS:
+        seen = [text.format_map(records[suite]["facts"]) for suite in suites]
+        told = seen[0] if len(set(seen)) == 1 else "<br>".join(map(" ".join, zip(suites, seen, strict=True)))
+        lines.append(f"| {part} | {told} | {real} |")
+    lines += ["", f"| What it must show | {' | '.join(suites)} |", "|---|" + "---|" * len(suites)]
+    for number, check in enumerate(records[suites[0]]["checks"]):
+        cells = [_cell(records[suite]["checks"][number]) for suite in suites]
+        lines.append(f"| {check['sentence']} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", OTHERS])
+
+
+def _cell(check: dict[str, Any]) -> str:
+    seen = check["seen"].replace("|", "/").replace("\n", " ")
+    if not check["passed"]:
+        return f"**no**: {seen}"
+    return f"✓ {check['seconds']:.0f} s" + (f"; {seen}" if seen else "")
