@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from . import checks, image, kernel, page, tree
+from . import checks, image, kernel, page, tree, wheel
 from .hub import LocalHub
 from .judge import Judge, Verdict
 from .machine import Machine, end
@@ -93,7 +93,7 @@ def _card(options: argparse.Namespace) -> list[dict]:
         with steps.step("the card, with the product on it"):
             key = _key(folder, steps)
             tree.unpack(parts / "root.tar", root, steps)
-            tree.dress(root, parts / "kernel/modules", key.with_suffix(".pub").read_text())
+            tree.dress(root, parts / "kernel/modules", parts / "wheels", key.with_suffix(".pub").read_text())
             listing = _listing(root)
             shutil.rmtree(hub.state, ignore_errors=True)
             hub.start()
@@ -126,6 +126,9 @@ def _parts(options: argparse.Namespace, steps: Steps) -> Path:
     if not (kept / "kernel").exists():
         with steps.step("the kernel"):
             kernel.make(options.suite, kept / "kernel", downloads / "kernel", steps)
+    if not (kept / "wheels").exists():
+        with steps.step("wheels that the package index has not"):
+            wheel.make(options.suite, kept / "wheels", downloads / "wheels", steps)
     return kept
 
 

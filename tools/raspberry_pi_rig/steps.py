@@ -35,8 +35,14 @@ class Steps:
         yield
         self.say(f"      {text} ({time.monotonic() - begun:.0f} s)")
 
-    def run(self, *command: str | Path, limit: float = 120.0, extra: dict[str, str] | None = None) -> None:
-        """Run a program, its output to the log, with ``extra`` in its environment.
+    def run(
+        self,
+        *command: str | Path,
+        limit: float = 120.0,
+        extra: dict[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        """Run a program in ``cwd``, its output to the log, with ``extra`` in its environment.
 
         StepFailed when it fails, or takes longer than ``limit`` seconds.
         """
@@ -50,6 +56,7 @@ class Steps:
                     stderr=log,
                     timeout=limit,
                     check=False,
+                    cwd=cwd,
                     env={**os.environ, **(extra or {})},
                 )
             except subprocess.TimeoutExpired:

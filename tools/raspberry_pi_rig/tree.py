@@ -89,8 +89,12 @@ def unpack(packed: Path, root: Path, steps: Steps) -> None:
     steps.run("tar", "--extract", "--preserve-permissions", "--numeric-owner", f"--file={packed}", "-C", root)
 
 
-def dress(root: Path, modules: Path, public_key: str) -> None:
-    """What imaging and the first start add: names, network, the user pi, keys, modules of the kernel."""
+def dress(root: Path, modules: Path, wheels: Path, public_key: str) -> None:
+    """What imaging and the first start add: names, network, the user pi, keys, the kernel's modules.
+
+    The way to the package index is this computer's own; ``wheels`` stand for the index that
+    Raspberry Pi OS asks as well, which builds for Raspberry Pis.
+    """
     shutil.copytree(modules / "lib" / "modules", root / "usr/lib/modules", symlinks=True, dirs_exist_ok=True)
     etc = root / "etc"
     resolver = etc / "resolv.conf"
@@ -124,10 +128,12 @@ def dress(root: Path, modules: Path, public_key: str) -> None:
         keys.mkdir(mode=0o700, exist_ok=True)
         (keys / "authorized_keys").write_text(public_key)
     inside(root, "chown", "-R", "pi:pi", "/home/pi")
-    # The way to the package index is this computer's own.
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", etc / "ssl/certs/ca-certificates.crt")
-    if index := package_index():
-        (etc / "pip.conf").write_text(f"[global]\nindex-url = {index}\n")
+    shutil.copytree(wheels, root / "usr/share/wheels")
+    index = package_index()
+    (etc / "pip.conf").write_text(
+        "[global]\nfind-links = /usr/share/wheels\n" + (f"index-url = {index}\n" if index else "")
+    )
 
 
 def package_index() -> str:
