@@ -9,7 +9,8 @@ FIRST_START = (
     *(led.on, led.off, led.blinks, led.dims),
     *(device.configuration_applied, device.sensor_absent, device.nothing_made_up, device.console_answers),
     *(service.stops_in_order, service.starts_again, service.watchdog_ends_a_hang, service.comes_back),
-    *(service.upgrade_to_other_board, led.follows, service.upgrade_back),
+    *(service.wanted_restarts_are_no_crashes, service.upgrade_to_other_board, led.follows),
+    *(service.flash_names_what_is_dead, service.upgrade_back),
     computer.reboots,
 )
 SECOND_START = (

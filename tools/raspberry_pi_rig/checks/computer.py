@@ -8,7 +8,7 @@ from ..machine import end
 from . import device
 from .world import World
 
-START_S = 240.0
+START_S = 480.0
 LOOKED_AT_S = 20.0  # between two looks at the service while the hub does not see the device
 HAS_ENDED = "systemctl is-failed --quiet twinkle.service"  # status 255 is ssh's own
 RESTART_S = 15.0  # from rebootDevice to the computer's restart

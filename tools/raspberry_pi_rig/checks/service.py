@@ -1,14 +1,17 @@
 """The service and systemd, and new releases of it over ssh."""
 
+import subprocess
 import time
 
 from ..judge import expect, gate, until
 from . import device
 from .world import World
 
-AGAIN_S = 90.0  # a start of the service alone
-WATCHDOG_S = 120.0  # WatchdogSec=60, and what ending it takes
+AGAIN_S = 180.0  # a start of the service alone
+WATCHDOG_S = 180.0  # WatchdogSec=60, and what ending it takes
 FLASH_S = 900.0
+BOARD_FILE = "/etc/twinkle/board.json"
+NO_SUCH = "no-such-backend"
 
 
 def start_is_not_held(world: World) -> None:
@@ -83,23 +86,47 @@ def comes_back(world: World) -> str:
     return f"{time.monotonic() - begun:.0f} s"
 
 
+def wanted_restarts_are_no_crashes(world: World) -> str:
+    """Four restarts in a row that somebody asked for do not end in safe mode."""
+    begun = time.monotonic()
+    world.machine.run("for i in 1 2 3 4; do systemctl restart twinkle; done", limit=4 * AGAIN_S)
+    took = time.monotonic() - begun
+    until(world.connected, AGAIN_S, world.last_words)
+    log = world.on("journalctl -b -u twinkle -n 40 --no-pager -o cat")
+    expect("safeMode" not in world.reported() and "safe mode" not in log, log[-400:])
+    return f"within {took:.0f} s"
+
+
+def flash_names_what_is_dead(world: World) -> str:
+    """flash over ssh of a device that does not start ends with an error, which says what the device said."""
+    world.on(f'sed -i.kept \'s/"gpio": .*/"gpio": "{NO_SUCH}",/\' {BOARD_FILE}')
+    done = _flash(world, world.other_board)
+    world.on(f"mv {BOARD_FILE}.kept {BOARD_FILE}")
+    said = (done.stdout + done.stderr)[-600:]
+    expect(done.returncode not in (0, 2) and NO_SUCH in said, f"status {done.returncode}: {said}")
+    return f"status {done.returncode}: {said.splitlines()[-1]}"
+
+
 def upgrade_to_other_board(world: World) -> str:
     """flash over ssh, with the other board file, ends with 0 once the device is ready, and the hub has it."""
-    return _flash(world, world.other_board)
+    return _flash_well(world, world.other_board)
 
 
 def upgrade_back(world: World) -> str:
     """flash of the first board file brings that back; configuration and credentials were kept."""
-    took = _flash(world, world.board)
+    took = _flash_well(world, world.board)
     device.configuration_kept(world)
     return took
 
 
-def _flash(world: World, board: str) -> str:
+def _flash(world: World, board: str) -> subprocess.CompletedProcess:
+    settings = str(world.machine.ssh_config)
+    return world.hub.twinkle("flash", board, "--ssh", "pi", "--ssh-config", settings, limit=FLASH_S)
+
+
+def _flash_well(world: World, board: str) -> str:
     begun = time.monotonic()
-    done = world.hub.twinkle(
-        *("flash", board, "--ssh", "pi", "--ssh-config", str(world.machine.ssh_config)), limit=FLASH_S
-    )
+    done = _flash(world, board)
     took = time.monotonic() - begun
     said = (done.stdout + done.stderr)[-600:]
     expect(done.returncode == 0, f"status {done.returncode}: {said}")
