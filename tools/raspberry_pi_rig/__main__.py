@@ -101,7 +101,8 @@ def _card(options: argparse.Namespace) -> list[dict]:
         with steps.step("its Python packages"):
             tree.prepare(root, steps)
         image.make(root, folder / "card.img", steps)
-        machine = Machine(parts / "kernel", folder / "card.img", folder, key)
+        host_key = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
+        machine = Machine(parts / "kernel", folder / "card.img", folder, key, host_key)
         (other,) = set(BOARDS) - {options.board}
         checks.judge_all(checks.World(machine, hub, steps, options.board, other, listing, facts), judge)
     except StepFailed as error:

@@ -13,9 +13,12 @@ POWER_OFF_S = 90.0
 
 
 class Machine:
-    """A Raspberry Pi 3 with the kernel of ``kernel`` and the card ``card``; each start is a QEMU of its own."""
+    """A Raspberry Pi 3 with the kernel of ``kernel`` and the card ``card``; each start is a QEMU of its own.
 
-    def __init__(self, kernel: Path, card: Path, folder: Path, key: Path):
+    ``key`` is the private key that ssh shows there, ``host_key`` the public one that it must see.
+    """
+
+    def __init__(self, kernel: Path, card: Path, folder: Path, key: Path, host_key: str):
         self._kernel = kernel
         self._card = card
         self._folder = folder
@@ -26,11 +29,12 @@ class Machine:
         self.monitor = self._sockets / "monitor"
         self.console = folder / "console-1.log"
         self.ssh_config = folder / "ssh_config"
-        folder.mkdir(parents=True, exist_ok=True)
+        known = folder / "known_hosts"
+        known.write_text(f"[127.0.0.1]:{self._ssh_port} {host_key}")
         self.ssh_config.write_text(
             "Host pi root\n"
             f" HostName 127.0.0.1\n Port {self._ssh_port}\n IdentityFile {key}\n IdentitiesOnly yes\n"
-            " StrictHostKeyChecking no\n UserKnownHostsFile /dev/null\n LogLevel ERROR\n ConnectTimeout 90\n"
+            f" StrictHostKeyChecking yes\n UserKnownHostsFile {known}\n LogLevel ERROR\n ConnectTimeout 90\n"
             # Coming to terms takes the slow computer seconds; one connection serves many programs.
             f" ControlMaster auto\n ControlPersist 600\n ControlPath {self._sockets}/%r\n"
             "Host pi\n User pi\nHost root\n User root\n"
