@@ -1,16 +1,19 @@
 """Makes the cards, starts the computers, judges them, and prints what came of it."""
 
 import argparse
+import hashlib
 import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 
-from . import checks, image, kernel, page, tree, wheel
+from . import checks, debian, image, kernel, page, tree, wheel
 from .hub import LocalHub
 from .judge import Judge, Verdict
 from .machine import Machine, end
@@ -88,12 +91,12 @@ def _card(options: argparse.Namespace) -> list[dict]:
     facts: dict[str, str] = {}
     machine = None
     try:
-        parts = _parts(options, steps)
+        packed, kernel_folder, wheels = _parts(options, steps)
         root = folder / "root"
         with steps.step("the card, with the product on it"):
             key = _key(folder, steps)
-            tree.unpack(parts / "root.tar", root, steps)
-            tree.dress(root, parts / "kernel/modules", parts / "wheels", key.with_suffix(".pub").read_text())
+            tree.unpack(packed, root, steps)
+            tree.dress(root, kernel_folder / "modules", wheels, key.with_suffix(".pub").read_text())
             listing = _listing(root)
             shutil.rmtree(hub.state, ignore_errors=True)
             hub.start()
@@ -102,7 +105,7 @@ def _card(options: argparse.Namespace) -> list[dict]:
             tree.prepare(root, steps)
         image.make(root, folder / "card.img", steps)
         host_key = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
-        machine = Machine(parts / "kernel", folder / "card.img", folder, key, host_key)
+        machine = Machine(kernel_folder, folder / "card.img", folder, key, host_key)
         (other,) = set(BOARDS) - {options.board}
         checks.judge_all(checks.World(machine, hub, steps, options.board, other, listing, facts), judge)
     except StepFailed as error:
@@ -117,20 +120,28 @@ def _card(options: argparse.Namespace) -> list[dict]:
     return found
 
 
-def _parts(options: argparse.Namespace, steps: Steps) -> Path:
-    """The folder of what is kept between runs: the packed tree and the kernel."""
-    kept, downloads = options.work / "kept" / options.suite, options.downloads / options.suite
-    kept.mkdir(parents=True, exist_ok=True)
-    if not (kept / "root.tar").exists():
-        with steps.step("the root tree, of Debian's packages"):
-            tree.make(options.suite, options.mirror, kept / "root.tar", downloads / "tree", steps)
-    if not (kept / "kernel").exists():
-        with steps.step("the kernel"):
-            kernel.make(options.suite, kept / "kernel", downloads / "kernel", steps)
-    if not (kept / "wheels").exists():
-        with steps.step("wheels that the package index has not"):
-            wheel.make(options.suite, kept / "wheels", downloads / "wheels", steps)
-    return kept
+def _parts(options: argparse.Namespace, steps: Steps) -> tuple[Path, Path, Path]:
+    """The packed tree, the kernel's folder and the wheels' folder, which are kept between runs."""
+    suite, downloads = options.suite, options.downloads / options.suite
+
+    def kept(name: str, module: ModuleType, make: Callable[[Path], None]) -> Path:
+        """A part that was made by this very text of ``module``, made now if need be."""
+        digest = hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest()
+        path = options.work / "kept" / suite / f"{name}-{digest[:12]}"
+        if not path.exists():
+            for old in path.parent.glob(f"{name}-*"):
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with steps.step(f"made: {name}"):
+                make(path)
+        return path
+
+    packed = kept(
+        "tree", debian, lambda path: debian.make_tree(suite, options.mirror, path, downloads / "tree", steps)
+    )
+    folder = kept("kernel", kernel, lambda path: kernel.make(suite, path, downloads / "kernel", steps))
+    wheels = kept("wheels", wheel, lambda path: wheel.make(suite, path, downloads / "wheels", steps))
+    return packed, folder, wheels
 
 
 def _key(folder: Path, steps: Steps) -> Path:

@@ -5,7 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from .steps import StepFailed, Steps
+from .debian import download
+from .steps import Steps
 
 PACKAGES = ("kernel", "busybox-static")
 # What the first root needs to find the card and its file system. Two drivers know the card's controller,
@@ -72,19 +73,6 @@ def make(suite: str, folder: Path, downloads: Path, steps: Steps) -> None:
         shutil.rmtree(work / name)
     shutil.rmtree(folder, ignore_errors=True)
     work.rename(folder)
-
-
-def download(suite: str, work: Path, downloads: Path, packages: tuple[str, ...], steps: Steps) -> list[Path]:
-    """The packages' files, in their order."""
-    listing = work / "downloaded"
-    script = Path(__file__).with_name("download.sh")
-    with listing.open("w") as file, steps.log.open("a") as log:
-        done = subprocess.run(
-            [script, suite, work, downloads, *packages], stdout=file, stderr=log, timeout=600, check=False
-        )
-    if done.returncode:
-        raise StepFailed(f"Debian's packages {', '.join(packages)} were not brought; see {steps.log}")
-    return [Path(line) for line in listing.read_text().splitlines()]
 
 
 def pick(source: Path, version: str, names: tuple[str, ...], root: Path, steps: Steps) -> None:

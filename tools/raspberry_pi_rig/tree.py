@@ -1,4 +1,4 @@
-"""The root file system: Debian's packages, dressed as Raspberry Pi OS leaves a card after imaging."""
+"""The root file system, dressed as Raspberry Pi OS leaves a card after imaging."""
 
 import os
 import shutil
@@ -6,17 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .debian import PROCESSOR
 from .steps import Steps
 
-# What Raspberry Pi OS Lite has of what the product touches.
-PACKAGES = (
-    *("systemd", "systemd-sysv", "udev", "dbus", "libpam-systemd", "polkitd", "systemd-timesyncd"),
-    *("openssh-server", "sudo", "kmod", "iproute2", "procps", "python3", "python3-venv", "ca-certificates"),
-)
-UNUSED = ("man", "doc", "locale")
-# A Pi 3's processor: one with pointer authentication makes Debian 13's programs nine times as slow in QEMU 7.
-PROCESSOR = {"QEMU_CPU": "cortex-a53"}
-BUILD_S = 1500.0
 PREPARE_S = 600.0
 
 HOST = "10.0.2.2"  # this computer, as QEMU's user network shows it to the guest
@@ -55,31 +47,6 @@ WANTED = {
     "multi-user.target.wants": "systemd-networkd.service",
     "network-online.target.wants": "systemd-networkd-wait-online.service",
 }
-
-
-def make(suite: str, mirror: str, packed: Path, downloads: Path, steps: Steps) -> None:
-    """Pack a tree of a release's packages into the archive ``packed``; needs root, for the arm64 programs run."""
-    work = packed.with_suffix(".new")
-    downloads.mkdir(parents=True, exist_ok=True)
-    steps.run(
-        *(
-            "mmdebstrap",
-            "--arch=arm64",
-            "--variant=essential",
-            "--mode=root",
-            f"--include={','.join(PACKAGES)}",
-        ),
-        *("--aptopt=APT::Install-Recommends false", "--aptopt=Acquire::Languages none"),
-        *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in UNUSED),
-        *("--dpkgopt=force-unsafe-io", "--skip=essential/unlink", "--format=tar"),
-        '--setup-hook=mkdir -p "$1/var/cache/apt/archives"',
-        f"--setup-hook=sync-in '{downloads}' /var/cache/apt/archives",
-        f"--customize-hook=sync-out /var/cache/apt/archives '{downloads}'",
-        *(suite, work, f"deb {mirror} {suite} main"),
-        limit=BUILD_S,
-        extra=PROCESSOR,
-    )
-    work.rename(packed)
 
 
 def unpack(packed: Path, root: Path, steps: Steps) -> None:

@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from .kernel import download
+from .debian import download
 from .steps import Steps
 
 # By release: its Python, and what the index has no arm64 wheel of for that Python.
