@@ -97,6 +97,8 @@ def restart_reported(world: World) -> str:
 
 def power_is_cut(world: World) -> None:
     """Another configuration is reported as applied; the power is cut at that moment."""
+    # What the system keeps of the time is lost as well: the next start has nothing to go by.
+    world.on("systemctl stop systemd-timesyncd; rm -f /var/lib/systemd/timesync/clock; sync")
     device.configure(world, device.LATER_CONFIGURATION)
     world.machine.cut_power()
 
