@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
-from . import checks, debian, image, kernel, page, tree, wheel
+from . import checks, debian, image, kernel, page, simulator, tree, wheel
 from .hub import LocalHub
 from .judge import Judge, Verdict
 from .machine import Machine, end
@@ -91,12 +91,12 @@ def _card(options: argparse.Namespace) -> list[dict]:
     facts: dict[str, str] = {}
     machine = None
     try:
-        packed, kernel_folder, wheels = _parts(options, steps)
+        packed, kernel_folder, simulated, wheels = _parts(options, steps)
         root = folder / "root"
         with steps.step("the card, with the product on it"):
             key = _key(folder, steps)
             tree.unpack(packed, root, steps)
-            tree.dress(root, kernel_folder / "modules", wheels, key.with_suffix(".pub").read_text())
+            tree.dress(root, kernel_folder, simulated, wheels, key.with_suffix(".pub").read_text(), steps)
             listing = _listing(root)
             shutil.rmtree(hub.state, ignore_errors=True)
             hub.start()
@@ -107,7 +107,9 @@ def _card(options: argparse.Namespace) -> list[dict]:
         host_key = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text()
         machine = Machine(kernel_folder, folder / "card.img", folder, key, host_key)
         (other,) = set(BOARDS) - {options.board}
-        checks.judge_all(checks.World(machine, hub, steps, options.board, other, listing, facts), judge)
+        left_out = () if any(simulated.iterdir()) else (checks.inputs.edges_arrive,)
+        world = checks.World(machine, hub, steps, options.board, other, listing, left_out, facts)
+        checks.judge_all(world, judge)
     except StepFailed as error:
         steps.say(f"FAIL  {error}")
         judge.verdicts.append(Verdict("The product is installed on the card.", False, 0.0, str(error)))
@@ -120,8 +122,8 @@ def _card(options: argparse.Namespace) -> list[dict]:
     return found
 
 
-def _parts(options: argparse.Namespace, steps: Steps) -> tuple[Path, Path, Path]:
-    """The packed tree, the kernel's folder and the wheels' folder, which are kept between runs."""
+def _parts(options: argparse.Namespace, steps: Steps) -> tuple[Path, ...]:
+    """What is kept between runs: the packed tree, folders of the kernel, the simulated chip and wheels."""
     suite, downloads = options.suite, options.downloads / options.suite
 
     def kept(name: str, module: ModuleType, make: Callable[[Path], None]) -> Path:
@@ -140,8 +142,12 @@ def _parts(options: argparse.Namespace, steps: Steps) -> tuple[Path, Path, Path]
         "tree", debian, lambda path: debian.make_tree(suite, options.mirror, path, downloads / "tree", steps)
     )
     folder = kept("kernel", kernel, lambda path: kernel.make(suite, path, downloads / "kernel", steps))
+    version = (folder / "version").read_text()
+    simulated = kept(
+        "simulator", simulator, lambda path: simulator.make(suite, version, path, downloads / "kernel", steps)
+    )
     wheels = kept("wheels", wheel, lambda path: wheel.make(suite, path, downloads / "wheels", steps))
-    return packed, folder, wheels
+    return packed, folder, simulated, wheels
 
 
 def _key(folder: Path, steps: Steps) -> Path:

@@ -14,7 +14,7 @@ PACKAGES = ("kernel", "busybox-static")
 CARD = ("crc32c_generic", "ext4", "sdhci-iproc", "bcm2835")
 # What the rest of the computer has: USB and its network, the chip's watchdog, thermometer and random numbers.
 COMPUTER = (
-    *("dwc2", "cdc_ether", "rndis_host", "af_packet", "ipv6", "autofs4"),
+    *("dwc2", "cdc_ether", "rndis_host", "af_packet", "ipv6", "autofs4", "configfs"),
     *("bcm2835_wdt", "bcm2835_thermal", "bcm2835-rng", "raspberrypi-hwmon"),
 )
 DEVICE_TREE = "broadcom/bcm2837-rpi-3-b.dtb"
@@ -72,6 +72,7 @@ def make(suite: str, folder: Path, downloads: Path, steps: Steps) -> None:
     for name in ("apt", "busybox", "first_root", "package"):
         shutil.rmtree(work / name)
     shutil.rmtree(folder, ignore_errors=True)
+    (work / "version").write_text(version)
     work.rename(folder)
 
 

@@ -68,9 +68,13 @@ def render(records: dict[str, dict[str, Any]], date: str) -> str:
         told = seen[0] if len(set(seen)) == 1 else "<br>".join(map(" ".join, zip(suites, seen, strict=True)))
         lines.append(f"| {part} | {told} | {real} |")
     lines += ["", f"| What it must show | {' | '.join(suites)} |", "|---|" + "---|" * len(suites)]
-    for number, check in enumerate(records[suites[0]]["checks"]):
-        cells = [_cell(records[suite]["checks"][number]) for suite in suites]
-        lines.append(f"| {check['sentence']} | {' | '.join(cells)} |")
+    rows: dict[str, dict[str, list[str]]] = {}
+    for suite in suites:
+        for check in records[suite]["checks"]:
+            rows.setdefault(check["sentence"], {}).setdefault(suite, []).append(_cell(check))
+    for sentence, cells in rows.items():
+        told = ("<br>".join(cells.get(suite, ["not tried"])) for suite in suites)
+        lines.append(f"| {sentence} | {' | '.join(told)} |")
     return "\n".join([*lines, "", OTHERS])
 
 

@@ -56,13 +56,17 @@ def unpack(packed: Path, root: Path, steps: Steps) -> None:
     steps.run("tar", "--extract", "--preserve-permissions", "--numeric-owner", f"--file={packed}", "-C", root)
 
 
-def dress(root: Path, modules: Path, wheels: Path, public_key: str) -> None:
+def dress(root: Path, kernel: Path, simulated: Path, wheels: Path, public_key: str, steps: Steps) -> None:
     """What imaging and the first start add: names, network, the user pi, keys, the kernel's modules.
 
     The way to the package index is this computer's own; ``wheels`` stand for the index that
     Raspberry Pi OS asks as well, which builds for Raspberry Pis.
     """
-    shutil.copytree(modules / "lib" / "modules", root / "usr/lib/modules", symlinks=True, dirs_exist_ok=True)
+    version = (kernel / "version").read_text()
+    modules = root / "usr/lib/modules"
+    shutil.copytree(kernel / "modules/lib/modules", modules, dirs_exist_ok=True)
+    shutil.copytree(simulated, modules / version / "extra")
+    steps.run("depmod", "-b", root / "usr", version)
     etc = root / "etc"
     resolver = etc / "resolv.conf"
     resolver.unlink(missing_ok=True)
