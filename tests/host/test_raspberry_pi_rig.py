@@ -9,6 +9,7 @@ from raspberry_pi_rig import checks, gpio, page
 from raspberry_pi_rig.judge import Judge, Wrong, expect, gate, until
 from raspberry_pi_rig.steps import StepFailed, Steps
 
+ABOUT = {"date": "2026-01-01", "board": "raspberry_pi"}
 FIGURES = dict.fromkeys(("kernel", "systemd", "python", "gpio"), "1.0")
 
 
@@ -97,13 +98,16 @@ def test_edges_and_the_share_of_light_are_those_of_the_samples():
 
 def test_the_page_tells_what_passed_and_what_did_not():
     check = {"sentence": "It runs.", "passed": True, "seconds": 3.4, "seen": "a | b"}
+    only = {**check, "sentence": "It also runs."}
     failed = {**check, "passed": False, "seen": "it\nstops"}
     records = {
-        "bookworm": {"facts": FIGURES, "checks": [check]},
-        "trixie": {"facts": FIGURES | {"python": "2.0"}, "checks": [failed]},
+        "bookworm": {**ABOUT, "facts": FIGURES, "checks": [check, only]},
+        "trixie": {**ABOUT, "facts": FIGURES | {"python": "2.0"}, "checks": [failed]},
     }
-    text = page.render(records, "2026-01-01")
+    text = page.render(records)
     assert "| It runs. | ✓ 3 s; a / b | **no**: it stops |" in text
+    assert "| It also runs. | ✓ 3 s; a / b | not tried |" in text
+    assert "trixie: 2026-01-01, board file `raspberry_pi` first." in text
     assert "bookworm 1.0, in the virtual environment" in text and "<br>trixie 2.0, in the" in text
 
 

@@ -33,14 +33,12 @@ def main() -> int:
     )
     parser.add_argument("--board", choices=BOARDS, default=BOARDS[0], help="the board file that comes first")
     parser.add_argument(
-        "--record", action="store_true", help="write docs/boards.md of a run for each release"
+        "--record", action="store_true", help="write docs/boards.md of each release's last run"
     )
     parser.add_argument("--work", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--downloads", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--mirror", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.record and options.suite:
-        parser.error("--record is of a run for each release, without --suite")
     # Everything that was started here is ended in good order, also when this is.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     begun = time.monotonic()
@@ -48,10 +46,9 @@ def main() -> int:
         verdicts = _card(options)
     else:
         _each_suite()
-        records = {suite: _recorded(options.work / suite) for suite in SUITES}
-        verdicts = [verdict for record in records.values() for verdict in record["checks"]]
-        if options.record:
-            page.write(ROOT / "docs", records, time.strftime("%Y-%m-%d", time.gmtime()))
+        verdicts = [verdict for suite in SUITES for verdict in _recorded(options.work / suite)["checks"]]
+    if options.record:
+        page.write(ROOT / "docs", {suite: _recorded(options.work / suite) for suite in SUITES})
     failed = sum(not verdict["passed"] for verdict in verdicts)
     print(
         f"{len(verdicts) - failed} passed, {failed} failed, in {time.monotonic() - begun:.0f} s", flush=True
@@ -62,6 +59,7 @@ def main() -> int:
 def _each_suite() -> None:
     """Run this again for each release; an emulated computer keeps little more than one processor busy."""
     command = [sys.executable, "-m", __package__, *sys.argv[1:]]
+    command = [word for word in command if word != "--record"]
     running = [subprocess.Popen([*command, "--suite", suite]) for suite in SUITES]
     try:
         for process in running:
@@ -76,7 +74,12 @@ def _recorded(folder: Path) -> dict:
     try:
         return json.loads((folder / "record.json").read_text())
     except FileNotFoundError:
-        return {"facts": {}, "checks": [asdict(Verdict("The run came to its end.", False, 0.0))]}
+        return {
+            "date": "",
+            "board": "",
+            "facts": {},
+            "checks": [asdict(Verdict("The run came to its end.", False, 0.0))],
+        }
 
 
 def _card(options: argparse.Namespace) -> list[dict]:
@@ -118,7 +121,8 @@ def _card(options: argparse.Namespace) -> list[dict]:
             machine.close()
         hub.stop()
     found = [asdict(verdict) for verdict in judge.verdicts]
-    record.write_text(json.dumps({"board": options.board, "facts": facts, "checks": found}, indent=1))
+    date = time.strftime("%Y-%m-%d", time.gmtime())
+    record.write_text(json.dumps({"date": date, "board": options.board, "facts": facts, "checks": found}))
     return found
 
 

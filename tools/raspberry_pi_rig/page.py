@@ -18,6 +18,7 @@ PARTS = (
     ("card", "a file with an ext4 file system", "emulated"),
     ("clock", "no clock chip, as on the board; no NTP server", "emulated"),
 )
+UNKNOWN = dict.fromkeys(("kernel", "systemd", "python", "gpio"), "unknown")
 OTHERS = """\
 ## Pico W
 
@@ -40,19 +41,18 @@ No rp2 image can be made of packages, so the port runs on the Unix build of Micr
 """
 
 
-def write(folder: Path, records: dict[str, dict[str, Any]], date: str) -> None:
+def write(folder: Path, records: dict[str, dict[str, Any]]) -> None:
     """Both files, from each release's record."""
-    document = {"date": date, "records": records}
-    (folder / "boards.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
-    (folder / "boards.md").write_text(render(records, date))
+    (folder / "boards.json").write_text(json.dumps(records, indent=1, ensure_ascii=False) + "\n")
+    (folder / "boards.md").write_text(render(records))
 
 
-def render(records: dict[str, dict[str, Any]], date: str) -> str:
+def render(records: dict[str, dict[str, Any]]) -> str:
     """The page."""
     lines = [
         "# What was tried on what",
         "",
-        f"Made by `tools/raspberry_pi --record` on {date}, from a run on one computer.",
+        "Made by `tools/raspberry_pi --record` from a run for each of Debian's releases, on one computer.",
         "",
         "## Raspberry Pi",
         "",
@@ -62,9 +62,14 @@ def render(records: dict[str, dict[str, Any]], date: str) -> str:
         "",
     ]
     suites = list(records)
+    lines += [
+        f"* {suite}: {records[suite]['date']}, board file `{records[suite]['board']}` first."
+        for suite in suites
+    ]
+    lines.append("")
     lines += ["| Part | What it was | Real? |", "|---|---|---|"]
     for part, text, real in PARTS:
-        seen = [text.format_map(records[suite]["facts"]) for suite in suites]
+        seen = [text.format_map({**UNKNOWN, **records[suite]["facts"]}) for suite in suites]
         told = seen[0] if len(set(seen)) == 1 else "<br>".join(map(" ".join, zip(suites, seen, strict=True)))
         lines.append(f"| {part} | {told} | {real} |")
     lines += ["", f"| What it must show | {' | '.join(suites)} |", "|---|" + "---|" * len(suites)]
