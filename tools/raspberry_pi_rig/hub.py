@@ -74,9 +74,10 @@ class LocalHub:
         """The device's twin: ``desired``, ``reported``, ``connected``."""
         with self._hub.registry() as registry:
             twin = registry.get_twin(DEVICE)
+        reported = twin.properties.reported
         return {
             "desired": twin.properties.desired,
-            "reported": twin.properties.reported,
+            "reported": {name: value for name, value in reported.items() if not name.startswith("$")},
             "connected": twin.connection_state == "Connected",
         }
 
@@ -87,7 +88,7 @@ class LocalHub:
     def call(self, name: str, payload: Any = None) -> str:
         """A direct method; what the command said."""
         words = [] if payload is None else [json.dumps(payload)]
-        done = self.command("method", DEVICE, name, *words, "--connect-timeout", "30")
+        done = self.command("method", DEVICE, name, *words, "--connect-timeout", "30", "--json")
         return (done.stdout + done.stderr).strip()
 
     def heard(self, seconds: float) -> list[dict[str, Any]]:
