@@ -20,7 +20,7 @@ VERSIONS = {
     "kernel": "uname -r",
     "systemd": "systemctl --version | awk 'NR == 1 {print $2}'",
     "python": "/opt/twinkle/venv/bin/python --version",
-    "gpio": "cd /opt/twinkle/venv/lib/python3*/site-packages && ls -d gpiozero-* lgpio-* Adafruit_Blinka-* |"
+    "gpio": "cd /opt/twinkle/venv/lib/python3*/site-packages && ls -d gpiozero-* lgpio-* [Aa]dafruit_[Bb]linka-* |"
     " sed 's/.dist-info//; s/-/ /' | paste -sd , | sed 's/,/, /g'",
 }
 
