@@ -10,6 +10,11 @@ PARTS = (
     ("kernel", "Debian's arm64 kernel, {kernel}", "real, though not Raspberry Pi's own"),
     ("system", "Debian's packages: systemd {systemd}, polkit, udev, OpenSSH", "real"),
     ("Python", "{python}, in the virtual environment that the product makes there", "real"),
+    (
+        "preparation",
+        "the product's own program, run in the card's tree before the first start",
+        "real, run by qemu-user",
+    ),
     ("GPIO driver", "pinctrl-bcm2835 of that kernel, over the emulated registers", "real"),
     ("GPIO library", "{gpio}", "real"),
     ("sensor", "none is connected: what is tried is its absence", "absent"),
