@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 release=$1 work=$2 downloads=$3
 shift 3
 mkdir -p "$downloads"
-private_apt "$work/apt" none "$release" arm64 >&2
+private_apt "$work/apt" "$release" arm64 >&2
 for package; do
   if [ "$package" = kernel ]; then
     # Not ended by the first match: apt-cache would be told of a broken pipe.
