@@ -373,9 +373,14 @@ def test_the_whole_device_lives_in_128_kib_and_says_what_it_holds(hub, tmp_path,
     assert int(free) > 20 * 1024
     loaded = next(line for line in done.stdout.splitlines() if line.startswith("modules ")).split()
     assert "twinkle.core.device" in loaded
-    assert not {"rim.boot", "core.connection_string", "core.provision", "core.diagnosis", "core.console"} & {
-        name.removeprefix("twinkle.") for name in loaded
-    }
+    assert not {
+        "rim.boot",
+        "rim.certificates",
+        "core.connection_string",
+        "core.provision",
+        "core.diagnosis",
+        "core.console",
+    } & {name.removeprefix("twinkle.") for name in loaded}
     assert json.loads((process.folder / "board.json").read_text())["name"] == "desktop"
 
 

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from issue import Authority, in_der
 from places import ROOT, run_micropython
 
+from twinkle.core.errors import SetupError
+from twinkle.rim import certificates
 from twinkle_host.mock_gpio.process import RP2
 
 DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
@@ -191,3 +193,20 @@ def test_it_is_loaded_or_named(said, case):
         assert said[case] == f"{LOADED} True", "loaded, and whoever answers must have a certificate"
     else:
         assert expected in said[case]
+
+
+def test_more_authorities_than_there_is_memory_for_are_named(tmp_path, monkeypatch):
+    class Small:
+        held = 0
+
+        def load_verify_locations(self, der):
+            self.held += 1
+            if self.held > 2:
+                raise MemoryError("memory allocation failed, allocating 1200 bytes")
+
+    monkeypatch.setattr(certificates.compat, "tls_context", Small)
+    folder = lay_out(tmp_path / "device", {"ca.pem": ALL})
+    with pytest.raises(
+        SetupError, match=r"certificate 3 of ca.pem cannot be used \(memory .* PEM or DER, and few"
+    ):
+        certificates.load(str(folder), False)

@@ -45,9 +45,9 @@ def _each(directory, name, kind, use):
                 number += 1
         if number == 1:
             raise ValueError("there is none")
-    except compat.SOCKET_ERRORS as error:
+    except compat.SOCKET_ERRORS + (MemoryError,) as error:
         text = "%s %d of %s cannot be used (%s)" % (kind, number, name, error)
-        raise SetupError(text, "it must hold PEM or DER") from None
+        raise SetupError(text, "it must hold PEM or DER, and few") from None
 
 
 def _items(file, label):
