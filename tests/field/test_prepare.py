@@ -31,7 +31,7 @@ if [ -n "$broken" ] && echo "$call" | grep -qE -- "$broken"; then
   [ "$times" -eq 0 ] || {{ echo $((times - 1)) >{folder}/times; cat {folder}/saying; exit 1; }}
 fi
 case "$call" in
-  *"import sysconfig"*) cat {folder}/suffix ;;
+  *importlib.machinery*) cat {folder}/suffix ;;
   *"import json"*) exec {python} "$@" ;;
   *"-m venv"*)
     for place; do :; done
