@@ -87,9 +87,9 @@ def ask_running(port: str, patience: float = PATIENCE_S) -> dict[str, Any] | Non
     with open_line(port) as line, _unplugged(port):
         line.reset_input_buffer()
         talk = Conversation(line, patience)
-        # Ctrl-B leaves raw mode, and makes half a line at a device's console one that it has no verb for.
+        # Ctrl-B leaves raw mode, and makes half a line at a device's console one that it refuses.
         answer = talk.ask(b"\x02" + QUESTION)
-        if answer and answer.get("code") == 404:
+        if answer and not answer["ok"]:
             answer = talk.ask(QUESTION)
         return answer and (answer.get("result") or {})
 
