@@ -57,7 +57,9 @@ def told(request, tmp_path_factory):
     else:
         command, environment = [sys.executable, "-B"], {**os.environ, "PYTHONPATH": paths}
     patience = 1000 * PATIENCE_S
-    typing = 0 if request.param in LEFT_OUT[TYPED] else patience  # a failure that is expected is not waited for
+    typing = (
+        0 if request.param in LEFT_OUT[TYPED] else patience
+    )  # a failure that is expected is not waited for
     done = subprocess.run(
         [*command, HERE / "stories.py", folder, module, str(patience), str(typing)],
         env=environment,

@@ -247,7 +247,7 @@ def test_on_a_pi_every_library_is_there_and_a_signal_ends_the_program_well(board
         env={**os.environ, "PYTHONPATH": str(ROOT / "firmware"), **AS_A_PI},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, "ready\n"), done

@@ -11,8 +11,8 @@ from test_pico_path import heard, provision
 from twinkle_host.console.line import SerialLine
 from twinkle_host.failure import NOT_ONLINE, Failure
 from twinkle_host.flash.serial_link import SerialLink, ask_running
-from twinkle_host.hub.live import eventually
 from twinkle_host.mock_gpio.serial_board import SerialBoard
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 NAME_SERVER_S = 8  # how long the device asks one that does not answer
 # Says what the console of a device says, and takes its time to hold.
@@ -50,7 +50,7 @@ class Broken:
     def off(self):
         """Press it; what the command says then."""
         self._process.send_signal(signal.SIGINT)
-        _, said = self._process.communicate(timeout=60)
+        _, said = self._process.communicate(timeout=PATIENCE_S)
         assert self._process.returncode == 1 and "Traceback" not in said, said
         return said
 
@@ -74,7 +74,7 @@ def waiting(device, command):
     line.close()
     asking = device.bench / "asking"
     asking.unlink(missing_ok=True)
-    eventually(asking.exists, 30)
+    eventually(asking.exists)
     yield device
     (device.bench / "air.json").unlink()
     assert command("console", "--port", device.port, "-c", "version").status == 0, "it runs as before"
@@ -158,7 +158,7 @@ def test_a_copy_that_is_broken_off_says_that_the_board_is_held_and_the_next_one_
     board, command, home
 ):
     flash = Broken(home, "flash", "pico_w", "--port", board.port)
-    eventually(lambda: board.received > 20_000, 60)
+    eventually(lambda: board.received > 20_000)
     assert "until its files are whole: run the same again" in flash.off()
     assert ask_running(board.port) is None
     starts = board.starts

@@ -111,7 +111,7 @@ def test_the_console_is_reached_over_ssh_and_there_without_any_other_program(com
         assert unknown.returncode == 1 and unknown.stdout.startswith("err 404"), unknown
     finally:
         device.terminate()
-        device.wait(timeout=20)
+        device.wait(timeout=PATIENCE_S)
 
 
 def test_a_computer_that_is_not_there_or_not_open_is_said_in_one_line(command, shed, tmp_path):

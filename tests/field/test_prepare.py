@@ -14,6 +14,8 @@ import sys
 import pytest
 from places import ROOT
 
+from twinkle_host.waiting import PATIENCE_S
+
 PI_FILES = ROOT / "host" / "flash" / "raspberry_pi_files"
 # What pip prints without a network, and where a wheel is missing (pip 23.0.1, Debian 12).
 NO_NETWORK = (
@@ -85,7 +87,7 @@ class Computer:
             env={**os.environ, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

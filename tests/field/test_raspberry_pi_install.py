@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 from places import ROOT
 
 from twinkle_host.flash import image
+from twinkle_host.waiting import PATIENCE_S
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 CONNECTION = f"HostName=contoso.azure-devices.net;DeviceId=shed-7;SharedAccessKey={KEY}"
@@ -330,7 +331,7 @@ def test_what_the_port_imports_is_imported_before_the_environment_counts_as_read
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (done.returncode != 0) == bool(missing) and said in done.stderr, done

@@ -113,7 +113,7 @@ def test_a_hub_whose_state_was_named_from_one_folder_is_found_from_another(home,
             assert listed.stdout == "no devices\n", listed
     finally:
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_S)
 
 
 # --- service verbs

@@ -13,7 +13,7 @@ CLOCKS = {"monotonic", "perf_counter", "monotonic_ns", "perf_counter_ns"}
 LIMITED = {"wait", "join", "settimeout", "communicate", "wait_for", "eventually"}
 VIRTUAL = "tests/core/"  # whose driver's wait() is of a time that is only a number
 # Where time itself is what happens, and nothing is waited for: outages and faults of a real line.
-LASTING = {"tests/soak/test_bad_lines.py", "tests/soak/test_outage.py"}
+LASTING = {"tests/soak/test_bad_lines.py", "tests/soak/test_outage.py", "tests/soak/test_silence.py"}
 
 
 def number(node):

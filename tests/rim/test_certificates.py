@@ -17,6 +17,7 @@ from places import ROOT, run_micropython
 from twinkle.core.errors import SetupError
 from twinkle.rim import certificates
 from twinkle_host.mock_gpio.process import RP2
+from twinkle_host.waiting import PATIENCE_S
 
 DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
 PKCS8, TRADITIONAL = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL
@@ -179,7 +180,7 @@ def said(request, tmp_path_factory):
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "firmware")}
         command = [sys.executable, program, *folders]
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+            command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
         )
     lines = done.stdout.splitlines()
     assert len(lines) == len(CASES), done.stdout + done.stderr

@@ -13,9 +13,10 @@ import time
 import pytest
 from places import ROOT
 
-from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.fault_proxy import FaultProxy
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
+from twinkle_host.waiting import PATIENCE_S, eventually, last
 
 LONGER = 11
 BLACK_HOLE_S, STALL_S = 90, 30  # in the long form
@@ -52,28 +53,28 @@ class Device:
 
     def start(self):
         """Up to a device that blinks and samples."""
-        self.process.start().wait_for(" ready", 60)
+        self.process.start().wait_for(" ready")
         desired = {"configId": 2, "sendFrequency": f"{PERIOD_S}s"}
         self.hub.call("patch_twin", self.name, {"properties": {"desired": desired}})
         self.hub.until_reported(self.name, configId=2, status="Success")
         outcome = queue.Queue()
         self.hub.call("invoke", self.name, "blink", BLINK_S, done=outcome.put)
-        assert outcome.get(timeout=30).status == 200
+        assert outcome.get(timeout=PATIENCE_S).status == 200
         self.settled()
 
     def settled(self):
         """Until there is a link, and nothing waits."""
-        eventually(lambda: (s := self.status())["link"] == "ready" and s["queue"] == 0, 60)
+        eventually(lambda: (s := self.status())["link"] == "ready" and s["queue"] == 0)
 
     def status(self):
         """What its console answers."""
         line = "status --json"
         if self.process.socket is None:
-            return json.loads(self.process.ask(line, 60)[-1])["result"]
+            return json.loads(self.process.ask(line)[-1])["result"]
         if self._guest is None:
             self._guest = socket.socket(socket.AF_UNIX)
             self._guest.connect(str(self.process.socket))
-            self._guest.settimeout(60)
+            self._guest.settimeout(PATIENCE_S)
         self._guest.sendall(line.encode() + b"\n")
         answer = b""
         while not answer.endswith(b"\n"):
@@ -90,9 +91,9 @@ class Device:
         self.line.stalled = True
         if handshake:
             self.line.cut()
-            eventually(lambda: self.status()["link"] == "connecting", 60)
+            eventually(lambda: self.status()["link"] == "connecting")
         else:
-            eventually(lambda: self.status()["queue"] > 0, 60)
+            eventually(lambda: self.status()["queue"] > 0)
 
     def end(self):
         self._stop()
@@ -122,8 +123,8 @@ def device(request, hub, tmp_path):
 def goes_on(device, link):
     """Whether LED, sampling and console have gone on within one wait, in which the link is in this state."""
     before, edges = device.status(), len(device.edges())
-    eventually(lambda: len(device.edges()) >= edges + 4, 60)
-    eventually(lambda: device.status()["queue"] >= before["queue"] + 2, 60)
+    eventually(lambda: len(device.edges()) >= edges + 4)
+    eventually(lambda: device.status()["queue"] >= before["queue"] + 2)
     after = device.status()
     return before["link"] == after["link"] == link and before["losses"] == after["losses"]
 
@@ -151,7 +152,7 @@ def stay_silent(device, seconds):
         asked = time.monotonic()
         device.status()
         took.append(time.monotonic() - asked)
-        time.sleep(0.2)
+        last(0.2)
     end = time.time()
     shown = device.edges()[edges:]
     losses = device.status()["losses"]
