@@ -61,7 +61,7 @@ def test_a_program_that_fails_is_named_with_the_end_of_its_log(tmp_path):
     steps = Steps(tmp_path, "here")
     with pytest.raises(StepFailed, match=r"sh ended with 3;(.|\n)*too bad"):
         steps.run("sh", "-c", "echo too bad; exit 3")
-    with pytest.raises(StepFailed, match=r"took more than 0\.1 s"):
+    with pytest.raises(StepFailed, match=r"took more than 0 s"):
         steps.run("sleep", "5", limit=0)
 
 

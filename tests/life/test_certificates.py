@@ -7,8 +7,9 @@ from issue import Authority, in_der, turn_to_der
 from places import without
 
 from twinkle_host.device_certificate import make_certificate
-from twinkle_host.hub.live import LiveHub, eventually
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
+from twinkle_host.waiting import eventually
 
 WIFI = {"ssid": "home", "password": "a secret of the house"}
 # A Pico W's firmware has the module ssl, a build without a network bundle does not.
