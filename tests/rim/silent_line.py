@@ -94,7 +94,7 @@ class Port(Contract):
         self.longest = max(self.longest, self.world.now - self.fed)
         self.fed = self.world.now
 
-    def reset(self, reason):
+    def reset(self, reason, wanted=True):
         self.resets.append((self.world.now, reason))
         raise SystemExit(3)
 

@@ -70,6 +70,7 @@ def test_the_poison_works():
 OF_ONE = {
     "twinkle.ports.pico": "micropython",
     "twinkle.ports.rpi": "cpython",
+    "twinkle.ports.systemd": "cpython",
     "twinkle.rim.on_micropython": "micropython",
     "twinkle.rim.on_cpython": "cpython",
 }

@@ -4,14 +4,11 @@ Board file: ``gpio`` names gpiozero's back-end: ``lgpio`` (every Pi) or ``rpigpi
 (Pi 1 to 4, through RPi.GPIO); ``led`` {"pin": GPIO number, "pwm": bool, "active"}, ``sensor``
 {"model", "pin", "pulseio": bool}, ``console`` {"socket": path}, ``reset`` {"by": "systemd"}
 to restart the computer, and not only this program, when somebody asks for a restart.
-As a service it is of Type=notify; a WatchdogSec= is served.
+As a service: see systemd.py.
 """
 
 import contextlib
-import os
 import signal
-import socket
-import subprocess
 import sys
 
 from ..core.errors import HardwareError, SetupError
@@ -19,12 +16,11 @@ from .contract import RESET_STATUS
 from .contract import Port as Contract
 from .dht_facts import Rest, check, model_of
 from .socket_console import SocketConsole
+from .systemd import Service
 
 PACKAGES = {"rpigpio": "RPi.GPIO", "lgpio": "lgpio"}
 FACTORIES = {"rpigpio": "RPiGPIOFactory", "lgpio": "LGPIOFactory"}
 PWM_HZ = 100
-ASK_S = 20  # for systemd's answer; the watchdog is not fed meanwhile
-REBOOT_S = 60  # until systemd has ended us
 PATIENCE_MS = 60000  # at the start, with pins that cannot be used yet
 LOOK_MS = 1000
 
@@ -44,10 +40,7 @@ class Port(Contract):
             self._model = model_of(settings["sensor"])
             self._load_sensor()
         self._console = SocketConsole(settings["console"]["socket"]) if "console" in settings else None
-        self._notifier = os.environ.get("NOTIFY_SOCKET")
-        self._watched = "WATCHDOG_USEC" in os.environ
-        self._fed = 0
-        self._starts = ""  # the file in which starts are counted
+        self._service = Service(lambda: self.ticks(), lambda ms: self.sleep(ms))
         # Last: importing Blinka's pulseio sets a handler of its own, which ends with status 1.
         signal.signal(signal.SIGTERM, self._end)
 
@@ -220,49 +213,20 @@ class Port(Contract):
             return None
 
     def count_start(self):
-        """In the service's runtime directory, which lies in memory."""
-        folder = os.environ.get("RUNTIME_DIRECTORY")
-        if not folder:
-            return 1
-        self._starts = os.path.join(folder, "starts")
-        try:
-            with open(self._starts) as file:
-                starts = int(file.read()) + 1
-        except (OSError, ValueError):
-            starts = 1
-        self._write_starts(starts)
-        return starts
+        """In the service's runtime directory; always 1 without one."""
+        return self._service.count_start()
 
     def forget_starts(self):
         """Begin to count anew."""
-        self._write_starts(0)
-
-    def _write_starts(self, number):
-        if not self._starts:
-            return
-        try:
-            with open(self._starts, "w") as file:
-                file.write(str(number))
-        except OSError:
-            self._starts = ""  # without a place to count, it is not counted
+        self._service.forget_starts()
 
     def ready(self):
         """Tell systemd."""
-        self._notify("READY=1")
+        self._service.ready()
 
     def feed(self):
-        """Feed systemd's watchdog, once a second at most."""
-        if self._watched and self.ticks() - self._fed >= 1000:
-            self._fed = self.ticks()
-            self._notify("WATCHDOG=1")
-
-    def _notify(self, text):
-        # sd_notify(3): a datagram to a socket whose name may be abstract.
-        if self._notifier:
-            address = "\0" + self._notifier[1:] if self._notifier[0] == "@" else self._notifier
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-                notify.connect(address)
-                notify.send(text.encode())
+        """Feed systemd's watchdog."""
+        self._service.feed()
 
     def reset(self, reason, wanted=True):
         """Restart the computer through systemd, or the program alone, as the board file says.
@@ -271,30 +235,7 @@ class Port(Contract):
         """
         if not wanted or self.settings.get("reset", {}).get("by") != "systemd":
             sys.exit(RESET_STATUS)
-        # systemd is not told that this stops (STOPPING=1): it would take that for the answer to a SIGTERM
-        # which it then does not send, and wait for the end until its limit.
-        environment = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
-        try:
-            done = subprocess.run(
-                ["systemctl", "--no-ask-password", "reboot"],
-                capture_output=True,
-                text=True,
-                timeout=ASK_S,
-                check=False,
-                env=environment,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise HardwareError("systemd cannot be asked for a restart (%s)" % error) from None
-        if done.returncode:
-            raise HardwareError(
-                "systemd refused to restart the computer (%s)" % " ".join(done.stderr.split()),
-                "allow the service's user org.freedesktop.login1.reboot and reboot-multiple-sessions (polkit)",
-            )
-        end = self.ticks() + REBOOT_S * 1000
-        while self.ticks() < end:
-            self.feed()
-            self.sleep(LOOK_MS)
-        raise HardwareError("systemd was asked to restart the computer, and did not")
+        self._service.reboot()
 
     def close(self):
         """Release the LED's pin and the sensor's line, and close the console."""
