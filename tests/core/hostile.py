@@ -296,7 +296,7 @@ class Life:
         """Nothing has grown beyond its cap."""
         device = self.device
         assert len(device.telemetry) <= CAPACITY
-        assert len(device.tasks) <= MAX_TASKS
+        assert len(device.tasks._running) <= MAX_TASKS
         assert len(device.methods._open) <= MAX_TASKS + 1  # one that the console waits for
         assert len(device.methods._answered) <= REMEMBERED + 1
         assert len(device.twin._callbacks) <= 2

@@ -75,7 +75,7 @@ def test_the_led_obeys_and_refuses_what_it_cannot():
         assert session.type("led brightness " + wrong) == [
             "err 400 led brightness needs a number from 0 to 1"
         ]
-    assert session.type("led") == ["err 400 led takes on, off, blink SECONDS or brightness 0..1"]
+    assert session.type("led") == ["err 400 it is led on | off | blink SECONDS | brightness 0..1"]
 
 
 def test_a_method_gives_here_what_it_gives_the_cloud():

@@ -15,7 +15,7 @@ basement nobody visits does not carry it.
 import json
 
 from .errors import BadRequest
-from .verbs import ALONE, KNOWN, Verbs
+from .verbs import Verbs
 
 LONGEST_LINE = 512  # characters
 MOST_WAITING = 8  # lines that were typed while an earlier one is being answered
@@ -101,12 +101,14 @@ class Console:
         try:
             if len(line) > LONGEST_LINE:
                 raise BadRequest("the line is longer than %d characters" % LONGEST_LINE, 413)
-            # Not by getattr() alone: MicroPython keeps every name that was asked for, for ever.
-            if verb not in KNOWN:
+            if verb in Verbs.WITH_WORDS:
+                result = Verbs.WITH_WORDS[verb](self._verbs, rest.strip(), now)
+            elif verb not in Verbs.ALONE:
                 raise BadRequest("there is no such verb; type help", 404)
-            if verb in ALONE and rest:
+            elif rest:
                 raise BadRequest(verb + " takes no more words")
-            result = getattr(self._verbs, "do_" + verb.replace("-", "_"))(rest.strip(), now)
+            else:
+                result = Verbs.ALONE[verb](self._verbs, now)
         except BadRequest as error:
             self.fail(error.status, error.text)
             return

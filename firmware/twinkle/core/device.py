@@ -92,8 +92,10 @@ class Device:
             )
         self.sensor = Sensor(self.board, self.report, self.say)
         self.sampler = Sampler(app.samples, self.board, self.sensor, self._act, self.telemetry.add, self.say)
+        # What happened and is for one part alone.
         self.on_reading, self.on_reading_failed = self.sampler.on_reading, self.sampler.on_failure
-        self.on_resting = self.sampler.on_resting
+        self.on_resting, self.on_published = self.sampler.on_resting, self.telemetry.acknowledged
+        self.on_network, self.on_heard = self.link.hurry, self.liveness.heard
         self.config = Config(
             records.get("config") or app.config,
             self.twin.report,
@@ -140,18 +142,10 @@ class Device:
         self.telemetry.sending = False
         self.methods.forget()
 
-    def on_heard(self, now):
-        """Bytes came from the hub: it is alive."""
-        self.liveness.heard(now)
-
     def on_message(self, topic, payload, now):
         """A message from the hub; ``payload`` is None when it was too large to take."""
         self.board.utc = self.clock.utc(now)
         self._receiver.on_message(topic, payload, now)
-
-    def on_network(self, now):
-        """The network came back: there is no reason to wait with the next try."""
-        self.link.hurry(now)
 
     def on_stored(self, name, error):
         """A record is on flash, or ``error`` says why not."""
@@ -161,10 +155,6 @@ class Device:
             self.config.on_stored(error, self.twin.desired)
         elif name == "telemetry":
             self.backlog.on_stored(error)
-
-    def on_published(self):
-        """The hub has acknowledged the QoS 1 message."""
-        self.telemetry.acknowledged()
 
     def report(self, patch):
         """Queue members of the reported properties."""
@@ -180,8 +170,10 @@ class Device:
             self.reboot.step(now, self.clock.utc(now))
         if self.link.state in (SYNCING, READY):
             self.twin.step(now, self.link.state == READY)
-        if self.link.state == READY:
-            self._step_telemetry()
+        if self.link.state == READY and len(self.telemetry) and not self.telemetry.sending:
+            self.telemetry.sending = True
+            topic, body = self.telemetry.head()
+            self._act("publish", topic, body, 1)
         actions += self._taken()
         if any([action[0] == "publish" for action in actions]):
             self.liveness.spoke(now)
@@ -277,12 +269,6 @@ class Device:
     def _drop(self, reason, now):
         self._act("disconnect")
         self.on_lost(reason, now)
-
-    def _step_telemetry(self):
-        if len(self.telemetry) and not self.telemetry.sending:
-            self.telemetry.sending = True
-            topic, body = self.telemetry.head()
-            self._act("publish", topic, body, 1)
 
     def complain(self, text):
         """Log what is wrong with what others sent, and report it."""

@@ -15,9 +15,6 @@ class Tasks:
     def __init__(self):
         self._running = []
 
-    def __len__(self):
-        return len(self._running)
-
     def start(self, result, now, answer, key=None):
         """Begin with what a handler gave: a generator to run, or the answer itself.
 

@@ -65,10 +65,6 @@ class Twin:
         if done:
             self._callbacks[who] = done
 
-    def reporting(self):
-        """True while a report waits or is under way."""
-        return bool(self._patch or self._sent)
-
     def step(self, now, synced):
         """Send what is due. Reports wait until the link is ``synced``."""
         if self._get and now >= self._get[1]:

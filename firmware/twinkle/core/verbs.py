@@ -1,9 +1,10 @@
 """What a technician can ask for.
 
-A verb is a method ``do_…(rest of the line, now)``. It answers with pairs of name and
-value (a dict has no order on MicroPython) or with lines; BadRequest refuses; None
-means that the answer comes later. Verbs and direct methods reach the same handlers.
-Nothing here is secret: what the hub may not see is not shown either.
+A verb is a method of ``(rest of the line, now)``, or of ``(now)``; two tables name them
+all. It answers with pairs of name and value (a dict has no order on MicroPython) or
+with lines; BadRequest refuses; None means that the answer comes later. Verbs and direct
+methods reach the same handlers. Nothing here is secret: what the hub may not see is not
+shown either.
 """
 
 import json
@@ -12,11 +13,12 @@ from .clock import iso
 from .errors import BadRequest
 from .link import OFFLINE, READY
 
+LED = "led on | off | blink SECONDS | brightness 0..1"
 HELP = (
     ("help", "this list"),
     ("status", "how the device stands"),
     ("read", "one sample of the sensor"),
-    ("led on | off | blink SECONDS | brightness 0..1", "what the LED shows"),
+    (LED, "what the LED shows"),
     ("config", "the configuration in force, and where the next one is"),
     ("wifi scan | set NETWORK PASSWORD or --open", "the networks in reach; join one and remember it"),
     ("methods", "the methods that can be called"),
@@ -28,9 +30,6 @@ HELP = (
     ("factory-reset", "forget the configuration and the Wi-Fi set here; asks first"),
     ("version", "what runs here"),
 )
-KNOWN = [line[0].split(" ")[0] for line in HELP]
-# These take no words; what follows them is a mistake.
-ALONE = ("help", "version", "status", "read", "config", "methods", "selftest", "hold", "reboot")
 TESTS = ("sensor", "LED", "flash", "network", "DNS", "TLS", "hub")
 ONLINE = TESTS[3:]  # a connection to the hub is the proof of these
 
@@ -43,15 +42,15 @@ class Verbs:
         self._console = console
         self._calls = 0
 
-    def do_help(self, rest, now):
+    def help(self, now):
         return ["%-48s %s" % line for line in HELP]
 
-    def do_version(self, rest, now):
+    def version(self, now):
         from twinkle import __version__
 
         return [("twinkle", __version__), ("model", self._whole().app.model_id)]
 
-    def do_status(self, rest, now):
+    def status(self, now):
         device = self._device
         link, utc = device.link, device.clock.utc(now)
         found = [
@@ -76,10 +75,10 @@ class Verbs:
             ]
         self._console.ask("facts", then=lambda facts: found + facts)
 
-    def do_read(self, rest, now):
+    def read(self, now):
         self._console.ask("read")
 
-    def do_led(self, rest, now):
+    def led(self, rest, now):
         led = self._whole().board.led
         what, _, value = rest.partition(" ")
         if what == "on":
@@ -95,14 +94,14 @@ class Verbs:
                 raise BadRequest(hint)
             led.dim(brightness)
         else:
-            raise BadRequest("led takes on, off, blink SECONDS or brightness 0..1")
+            raise BadRequest("it is " + LED)
         return [("level", led.level)]
 
-    def do_config(self, rest, now):
+    def config(self, now):
         config = self._whole().config
         return [("applied", config.applied), ("state", config.state)]
 
-    def do_wifi(self, rest, now):
+    def wifi(self, rest, now):
         words = _words(rest)
         if words == ["scan"]:
             self._console.ask("scan")
@@ -114,10 +113,10 @@ class Verbs:
                 "digits; or --open)"
             )
 
-    def do_methods(self, rest, now):
+    def methods(self, now):
         return sorted(self._whole().app.methods)
 
-    def do_call(self, rest, now):
+    def call(self, rest, now):
         name, _, payload = rest.partition(" ")
         if not name:
             raise BadRequest("call needs a method's name; type methods")
@@ -134,13 +133,13 @@ class Verbs:
             told = isinstance(payload, dict) and payload.get("error")
             self._console.fail(status, told or body.decode())
 
-    def do_log(self, rest, now):
+    def log(self, rest, now):
         if rest:
             self._console.ask("level", rest)
         else:
             self._console.ask("log")
 
-    def do_selftest(self, rest, now):
+    def selftest(self, now):
         link = self._device.link
         found, left = [], list(TESTS)
 
@@ -160,10 +159,10 @@ class Verbs:
 
         go_on(None)
 
-    def do_hold(self, rest, now):
+    def hold(self, now):
         self._console.ask("hold", then=self._restart)
 
-    def do_factory_reset(self, rest, now):
+    def factory_reset(self, rest, now):
         name = self._device.identity.device_id
         if rest != name:
             text = (
@@ -176,7 +175,7 @@ class Verbs:
         self._console.finish(result)
         self._console.act("reset", "asked for on the console")
 
-    def do_reboot(self, rest, now):
+    def reboot(self, now):
         if hasattr(self._device, "board"):
             self._device.board.reboot()
             return []
@@ -188,6 +187,20 @@ class Verbs:
             reason = self._device.link.reason
             raise BadRequest("the device is being provisioned (%s); try again later" % reason, 503)
         return self._device
+
+    # What follows one of these on its line is a mistake; the others are given it.
+    ALONE = {
+        "help": help,
+        "status": status,
+        "read": read,
+        "config": config,
+        "methods": methods,
+        "selftest": selftest,
+        "hold": hold,
+        "reboot": reboot,
+        "version": version,
+    }
+    WITH_WORDS = {"led": led, "wifi": wifi, "call": call, "log": log, "factory-reset": factory_reset}
 
 
 def _number(text, hint):

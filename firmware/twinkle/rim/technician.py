@@ -80,22 +80,22 @@ class Technician:
     def test(self, name):
         """Try one part: ``ok …`` or ``fail …`` with the remedy."""
         try:
-            return "ok" + (getattr(self, "_test_" + name.lower())() or "")
+            return "ok" + (self.TESTS[name](self) or "")
         except TwinkleError as error:
             return "fail %s" % error
 
-    def _test_sensor(self):
+    def _sensor(self):
         values = self.read()
         return " %s °C, %s %%" % (values[0][1], values[1][1])
 
-    def _test_led(self):
+    def _led(self):
         self._port.led(1.0)
         self._port.sleep(SHOWN_MS)
         board = getattr(self._runner.device, "board", None)
         self._port.led(board.led.level if board else 0.0)
         return " it was lit for a moment; was it?"
 
-    def _test_flash(self):
+    def _flash(self):
         store, record = self._runner.store, {"tried": self._port.ticks()}
         store.save("selftest", record)
         same = store.load("selftest") == record
@@ -103,11 +103,11 @@ class Technician:
         if not same:
             raise HardwareError("what was written to flash came back different", "replace the board")
 
-    def _test_network(self):
+    def _network(self):
         if self._runner.reach.missing:
             raise HardwareError(self._runner.reach.missing, "wifi scan shows what is in reach")
 
-    def _test_dns(self):
+    def _dns(self):
         host = self._runner.device.identity.dial
         try:
             return " %s is %s" % (host, compat.numbers(self._port.look_up(host, 0)[0], host))
@@ -116,6 +116,8 @@ class Technician:
                 "%s cannot be looked up (%s)" % (host, error), "check the host name and the network's DNS"
             ) from None
 
-    def _test_tls(self):
+    def _tls(self):
         identity = self._runner.device.identity
         self._runner.network.probe(identity.dial, identity.port)
+
+    TESTS = {"sensor": _sensor, "LED": _led, "flash": _flash, "network": _network, "DNS": _dns, "TLS": _tls}
