@@ -11,6 +11,8 @@ from .steps import Steps
 
 PREPARE_S = 600.0
 
+# One without it would find itself at its first start, and set its units up anew.
+MACHINE_ID = "b08dfa6083e7567a1921a715000001fb\n"
 HOST = "10.0.2.2"  # this computer, as QEMU's user network shows it to the guest
 HOSTS = f"""\
 127.0.0.1 localhost
@@ -73,7 +75,7 @@ def dress(root: Path, kernel: Path, simulated: Path, wheels: Path, public_key: s
     files = {
         "hostname": "twinklepi\n",
         "hosts": HOSTS,
-        "machine-id": "uninitialized\n",
+        "machine-id": MACHINE_ID,
         "resolv.conf": "nameserver 10.0.2.3\n",
         "systemd/network/20-wired.network": WIRED,
         "udev/rules.d/99-com.rules": UDEV,
@@ -86,6 +88,7 @@ def dress(root: Path, kernel: Path, simulated: Path, wheels: Path, public_key: s
         (etc / name).write_text(text)
     (etc / "sudoers.d/010_pi-nopasswd").chmod(0o440)
     (root / "var/log/journal").mkdir(exist_ok=True)
+    link(root / "var/lib/dbus/machine-id", "/etc/machine-id")
     units = etc / "systemd/system"
     for folder, unit in WANTED.items():
         (units / folder).mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from .world import World
 LISTING = (
     "find etc opt usr/local home root srv var/lib var/spool var/cache var/tmp tmp -xdev \\( "
     "-path var/lib/systemd -o -name 'systemd-private-*' -o -path var/lib/private -o -name .ssh "
+    "-o -path 'tmp/.*-unix' -o -name .sudo_as_admin_successful "
     "\\) -prune -o -printf '%y %m %U:%G %p\\n'"
 )
 
