@@ -100,15 +100,15 @@ class Port(Contract):
         return told(self.directory)
 
 
-def told(directory):
-    """The content of ``sensor.json``, or None."""
+def told(directory, name="sensor.json"):
+    """The content of a file that says what is simulated, or None."""
     try:
-        with open(directory + "/sensor.json") as file:
+        with open(directory + "/" + name) as file:
             return json.load(file)
     except OSError:
         return None
     except ValueError:
-        raise HardwareError("sensor.json is not JSON", "write it whole, then rename it") from None
+        raise HardwareError(name + " is not JSON", "write it whole, then rename it") from None
 
 
 def end_if_told(directory):

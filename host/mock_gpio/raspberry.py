@@ -3,10 +3,16 @@
 Everything above the pins is real: ``twinkle.ports.rpi``, gpiozero on its own mock
 factory, and Adafruit's driver on the waveform of the module ``waveform``. What the
 LED shows is recorded in ``pins.jsonl``, read back from the pin itself.
+
+systemd is a stand-in, since this computer is not to be restarted: the process ends as one that is
+started again, or ``computer.json`` {"refuses": text} says how systemctl(1) refuses.
 """
 
 import json
+import sys
 
+from twinkle.core.errors import HardwareError
+from twinkle.ports.contract import RESET_STATUS
 from twinkle.ports.rpi import Port as RaspberryPi
 
 from .port import end_if_told, told
@@ -43,6 +49,13 @@ class Port(RaspberryPi):
         """Through the driver, whose clock stood still since the last time."""
         self._wire.pass_time(self.ticks() * 1000)
         return super().read_sensor()
+
+    def reset(self, reason, wanted=True):
+        """End the process; whoever runs it starts it again."""
+        refusal = (told(self.directory, "computer.json") or {}).get("refuses")
+        if refusal and wanted and self.settings.get("reset"):
+            raise HardwareError("systemd refused to restart the computer (%s)" % refusal)
+        sys.exit(RESET_STATUS)
 
     def feed(self):
         """Also look whether the process is to end."""

@@ -1,7 +1,6 @@
 """The whole life on each board's own port with simulated pins, as real processes against the local hub."""
 
 import json
-import os
 import queue
 
 import pytest
@@ -356,12 +355,9 @@ def test_a_wrong_board_file_is_one_line_and_status_2(bench, changes, words):
     assert process.wait_for_end() == 2
 
 
-def test_a_reboot_that_systemd_refuses_is_reported_as_such(bench, hub, tmp_path, monkeypatch):
-    file = tmp_path / "systemctl"
-    file.write_text("#!/bin/sh\necho Interactive authentication required. >&2\nexit 1\n")
-    file.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    pi = bench("raspberry_pi", reset={"by": "systemd"})
+def test_a_reboot_that_systemd_refuses_is_reported_as_such(bench, hub):
+    pi = bench("raspberry_pi")
+    pi.tell("computer", refuses="Interactive authentication required.")
     pi.process.start()
     pi.online()
     assert pi.call("rebootDevice").status == 200

@@ -5,8 +5,9 @@ import signal
 import subprocess
 
 import pytest
+from lines import heard
 from places import MPREMOTE, TWINKLE
-from test_pico_path import heard, provision
+from test_pico_path import provision
 
 from twinkle_host.console.line import SerialLine
 from twinkle_host.failure import NOT_ONLINE, Failure
@@ -70,7 +71,7 @@ def waiting(device, command):
     (device.bench / "air.json").write_text(f'{{"dns": {NAME_SERVER_S}}}')
     line = SerialLine(device.port)
     line.write(b"\x03reboot\r")
-    heard(line, "network: can be used", 30)
+    heard(line, "network: can be used")
     line.close()
     asking = device.bench / "asking"
     asking.unlink(missing_ok=True)
