@@ -5,7 +5,7 @@ import stat
 from types import SimpleNamespace
 
 import pytest
-from lines import heard
+from lines import Overheard
 from places import MPREMOTE
 from screen import Screen
 
@@ -94,17 +94,21 @@ def test_a_network_set_on_the_console_is_kept_until_a_factory_reset(command, boa
         TWINKLE_WIFI_PASSWORD=PASSWORD,
     )
     assert done.status == 0, done
-    line = SerialLine(board.port)
-    ask = Dialogue(line).ask
+    line = Overheard(SerialLine(board.port))
+
+    def ask(question):
+        return Dialogue(line).ask(question)
+
     assert ask('wifi set "elsewhere" "another secret"').ok
-    heard(line, "ready: mover")
     assert ask("reboot").ok
-    assert "joining elsewhere" in heard(line, "ready: mover")
+    line.heard("reset: reboot requested")
+    assert "joining elsewhere" in line.heard("ready: mover")
     assert ask("factory-reset").exit_code == 1 and ask("factory-reset mover").ok
-    told = heard(line, "ready: mover")
+    line.heard("reset: asked for on the console")
+    told = line.heard("ready: mover")
     assert "joining home" in told and "another secret" not in told
     assert ask("hold").ok
-    heard(line, ">>> ")
+    line.heard(">>> ")
     line.close()
     kept = command("connect", board.port, "fs", "ls", "state", program=MPREMOTE)
     assert kept.status == 0 and "wifi" not in kept.out, kept
