@@ -32,7 +32,7 @@ OWN = "-O3"
 # With assertions: umqtt.simple tells by them of a hub that breaks the protocol, and an application may, too.
 OTHERS = "-O0"
 ENTRY = "main.py"
-FOR_CPYTHON = FIRMWARE / "twinkle" / "rim" / "on_cpython.py"
+FOR_CPYTHON = FIRMWARE / "twinkle" / "runtime" / "on_cpython.py"
 SETUP = ROOT / "tools" / "setup"
 
 

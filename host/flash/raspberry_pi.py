@@ -40,11 +40,14 @@ READY_S = 180.0  # from the start of the service until the device has its hub
 # What the program ``prepare`` says at its end; a step that "failed for now" is tried again soon.
 PREPARED = "prepare: done"
 CANNOT_PREPARE = re.compile(r"prepare: .* failed\. .*")
+# What prepares the start is stopped first, since it may be about to start the service; and only what is logged
+# after both have ended is heard, since a device that has just become ready may say so while it is stopped.
 START = """
-cursor=$(journalctl --lines 1 --output cat --show-cursor | sed -n 's/^-- cursor: //p')
 systemctl daemon-reload
+systemctl stop twinkle-prepare.service 2>/dev/null || true
 systemctl stop twinkle.service 2>/dev/null || true
-systemctl restart twinkle-prepare.service
+cursor=$(journalctl --lines 1 --output cat --show-cursor | sed -n 's/^-- cursor: //p')
+systemctl start twinkle-prepare.service
 """
 FOLLOW = """
 exec timeout "$1" journalctl --follow --no-tail --output cat ${cursor:+"--after-cursor=$cursor"} \

@@ -91,7 +91,7 @@ class Bridge:
         if action[0] == "publish":
             return [action[0], action[1], binascii.hexlify(action[2]).decode(), action[3]]
         if action[0] == "connect":
-            # The rim asks for the password at this point.
+            # The runtime asks for the password at this point.
             return [action[0], action[1], self.device.identity.password(action[2])]
         return list(action)
 

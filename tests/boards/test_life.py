@@ -4,7 +4,7 @@ import json
 import queue
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess

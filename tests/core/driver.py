@@ -10,7 +10,7 @@ from twinkle.core.errors import HardwareError
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 CONNECTION = "HostName=contoso.azure-devices.net;DeviceId=MyDevice01;SharedAccessKey=" + KEY
-FACTS = [("network", "ok"), ("memory", 1000)]  # what the rim tells the console
+FACTS = [("network", "ok"), ("memory", 1000)]  # what the runtime tells the console
 EPOCH = 1700000000  # 2023-11-14T22:13:20Z
 
 
@@ -120,7 +120,7 @@ class Driver:
 class Session:
     """A console on ``device``, or on a connected one with ``app``.
 
-    ``told`` says what the rim answers to what it is asked for.
+    ``told`` says what the runtime answers to what it is asked for.
     """
 
     def __init__(self, device=None, app=None, **told):

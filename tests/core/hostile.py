@@ -16,10 +16,9 @@ from twinkle.core.connection_string import parse
 from twinkle.core.console import MOST_WAITING, Console
 from twinkle.core.device import Device
 from twinkle.core.errors import BadRequest, HardwareError
+from twinkle.core.handlers import LARGEST, MAX_TASKS, REMEMBERED
 from twinkle.core.link import OFFLINE, READY
-from twinkle.core.methods import LARGEST, REMEMBERED
-from twinkle.core.provision import Onboarding
-from twinkle.core.tasks import MAX_TASKS
+from twinkle.core.provisioning import Onboarding
 from twinkle.core.telemetry import CAPACITY
 
 REGISTRATION = "IdScope=0ne1;RegistrationId=MyDevice01;SharedAccessKey=" + KEY
@@ -53,7 +52,7 @@ LINES = (
     "factory-reset you|help me|call blink 0.5|call echo [[[[[[[[[[[["
 ).split("|")
 LIVES, INPUTS = 80, 80  # so many seeds, so many inputs each
-LONGEST = 1200  # characters of what is long; what a device of little memory must do then is the rim's
+LONGEST = 1200  # characters of what is long; what a device of little memory must do then is the runtime's
 
 
 class Chance:
@@ -185,7 +184,7 @@ class Life:
                 self.step()
                 self.check()
             except MemoryError:
-                # As the rim does: the connection and the console are given up.
+                # As the runtime does: the connection and the console are given up.
                 gc.collect()
                 self.short += 1
                 self.console = Console(self.device)
@@ -235,7 +234,7 @@ class Life:
         assert self.device.due(self.now) >= self.now
 
     def perform(self, what, *rest):
-        """What the rim does with an action, strictly: each must be one that it can perform."""
+        """What the runtime does with an action, strictly: each must be one that it can perform."""
         getattr(self, "_" + what)(*rest)
 
     def _connect(self, username, expiry):

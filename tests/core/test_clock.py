@@ -3,8 +3,8 @@
 from driver import EPOCH, Driver
 
 from twinkle.core.clock import JUMP_S
-from twinkle.core.diagnosis import refusal
-from twinkle.rim import compat
+from twinkle.runtime import compat
+from twinkle.runtime.diagnosis import refusal
 
 DAY = 86400
 KNOWN = {"configId": 1, "sendFrequency": "24h"}

@@ -3,7 +3,7 @@
 from driver import Driver
 
 from twinkle.core import safe_mode
-from twinkle.core.config import seconds
+from twinkle.core.configuration import seconds
 from twinkle.core.errors import BadRequest
 
 FIRST = {"configId": 1, "sendFrequency": "24h"}

@@ -8,7 +8,7 @@ from driver import KEY, Session
 from twinkle import App
 from twinkle.core.connection_string import parse
 from twinkle.core.errors import HardwareError
-from twinkle.core.provision import Onboarding
+from twinkle.core.provisioning import Onboarding
 
 
 def application():

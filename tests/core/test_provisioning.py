@@ -7,7 +7,7 @@ from driver import EPOCH, KEY
 from twinkle import App
 from twinkle.core.connection_string import parse
 from twinkle.core.device import Device
-from twinkle.core.provision import PROVISION_AGAIN, Onboarding, Provisioner
+from twinkle.core.provisioning import PROVISION_AGAIN, Onboarding, Provisioner
 from twinkle.core.telemetry import Telemetry
 
 TEXT = "IdScope=0ne00000000;RegistrationId=MyDevice01;SharedAccessKey=" + KEY

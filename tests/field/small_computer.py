@@ -5,7 +5,8 @@ what is installed "on the computer" lies in a test's folder and nowhere else. Th
 no systemd to ask there, so ``systemctl`` and ``journalctl`` are stand-ins: the one notes
 what it was asked, ends and starts the unit that prepares the start without waiting for it
 (a unit of Type=exec, systemd.service(5)), and in the place of the service writes into the
-journal what ``says`` holds; the other shows that journal from a cursor on, for ever
+journal what ``says`` holds when it is started, and the same when it is stopped, as one does
+that becomes ready at that moment; the other shows that journal from a cursor on, for ever
 (journalctl(1), --after-cursor and --follow).
 """
 
@@ -15,7 +16,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from places import PRIVATE, need
+from support import PRIVATE, need
 
 from twinkle_host.waiting import PATIENCE_S, eventually
 
@@ -24,14 +25,15 @@ OVERLAYS = ("etc", "opt")
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >>{folder}/asked
 case "$*" in
-  "stop twinkle-prepare.service" | "restart twinkle-prepare.service" | "disable --now twinkle-prepare.service"*)
+  "stop twinkle-prepare.service" | "disable --now twinkle-prepare.service"*)
     [ ! -e {folder}/prepares ] || kill -- -"$(cat {folder}/prepares)" 2>/dev/null ;;
 esac
 case "$*" in
-  "restart twinkle-prepare.service")
+  "start twinkle-prepare.service")
     setsid sh -c 'echo $$ >{folder}/prepares; exec /opt/twinkle/prepare persevere' \
       >>{folder}/journal 2>&1 </dev/null & ;;
-  "--no-block start twinkle.service") cat {folder}/says >>{folder}/journal ;;
+  "--no-block start twinkle.service") tee {folder}/runs <{folder}/says >>{folder}/journal ;;
+  "stop twinkle.service") [ ! -e {folder}/runs ] || cat {folder}/runs >>{folder}/journal; rm -f {folder}/runs ;;
 esac
 exit 0
 """

@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from issue import Authority, in_der, turn_to_der
+from authority import Authority, in_der, turn_to_der
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.failure import Failure

@@ -5,8 +5,8 @@ import stat
 import subprocess
 
 import pytest
-from places import ROOT
 from small_computer import READY, SmallComputer
+from support import ROOT
 
 from twinkle_host.waiting import PATIENCE_S
 
@@ -31,8 +31,9 @@ def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed, 
     given = command("provision", *where, limit=5 * PATIENCE_S, TWINKLE_DEVICE_CONNECTION_STRING=CONNECTION)
     assert given.status == 0 and KEY not in repr(given) and "ready: shed-7" in given.out, given
     assert "prepare: importing what the device imports" in given.out and "from before" not in given.out
-    started = ["daemon-reload", "stop twinkle.service", "restart twinkle-prepare.service"]
-    assert shed.asked == [*started, "--no-block start twinkle.service"]
+    prepare, service = "twinkle-prepare.service", "twinkle.service"
+    started = ["daemon-reload", f"stop {prepare}", f"stop {service}", f"start {prepare}"]
+    assert shed.asked == [*started, f"--no-block start {service}"]
     credentials = (shed.etc / "twinkle/credentials.json").stat()
     assert stat.S_IMODE(credentials.st_mode) == 0o600 and credentials.st_uid != 0
     owner = shed.run("stat", "-c", "%U:%G", "/etc/twinkle/credentials.json").stdout.strip()
@@ -49,6 +50,7 @@ def test_installed_provisioned_prepared_upgraded_and_uninstalled(command, shed, 
     again = command("flash", *where, "--json").document
     assert again["copied"] == again["removed"] == [] and again["ready"]
     shed.says = "setup: credentials.json is not JSON that can be used: prepare the device again\n"
+    # The one that ran says that it is ready while it is stopped.
     dead = command("flash", *where)
     assert dead.status == 6 and "it said last: setup: credentials.json is not JSON" in dead.err, dead
     assert command("flash", *where, "--no-wait").status == 0

@@ -7,9 +7,9 @@ gc.threshold(8192)
 gc.collect()
 before = gc.mem_alloc()
 
-import twinkle.rim.boot  # noqa: E402
+import twinkle.runtime.boot  # noqa: E402
 
-runner = twinkle.rim.boot.boot(sys.argv[1])
+runner = twinkle.runtime.boot.boot(sys.argv[1])
 for _ in range(200):
     runner.turn()
     if runner.device.telemetry.sent:

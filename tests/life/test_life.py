@@ -4,7 +4,7 @@ import json
 import queue
 
 import pytest
-from places import HEAP, ROOT, own_address, run_micropython
+from support import HEAP, ROOT, own_address, run_micropython
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import HEAP as PROCESS_HEAP
@@ -374,11 +374,11 @@ def test_the_whole_device_lives_in_128_kib_and_says_what_it_holds(hub, tmp_path,
     loaded = next(line for line in done.stdout.splitlines() if line.startswith("modules ")).split()
     assert "twinkle.core.device" in loaded
     assert not {
-        "rim.boot",
-        "rim.certificates",
+        "runtime.boot",
+        "runtime.certificates",
         "core.connection_string",
-        "core.provision",
-        "core.diagnosis",
+        "core.provisioning",
+        "runtime.diagnosis",
         "core.console",
     } & {name.removeprefix("twinkle.") for name in loaded}
     assert json.loads((process.folder / "board.json").read_text())["name"] == "desktop"

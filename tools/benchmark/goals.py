@@ -35,7 +35,7 @@ GOALS = (
     Goal("P2", "CPU for 1,000 telemetry messages", 0.25, f"× {AZURE}"),
     Goal("P2", "resident memory, connected and idle", 0.6, f"× {AZURE}"),
     Goal("P3", "process start to first telemetry acknowledged", 0.5, f"× {AZURE}"),
-    Goal("P4", "retained heap on MicroPython: core, rim, umqtt and default application", 40, "KB"),
+    Goal("P4", "retained heap on MicroPython: core, runtime, umqtt and default application", 40, "KB"),
     Goal("P4", ".mpy files on a Pico W", 60, "KB"),
     Goal("P5", "growth of the retained heap in an idle hour", 0, "bytes"),
     Goal("P5", "flash writes in an idle day", 0, "writes"),

@@ -1,11 +1,97 @@
-"""The board as an application's handlers see it.
+"""The LED as the application sees it: on, off, dimmed, blinking.
+
+It holds what the LED should show and says so when that changes; the runtime's port
+lights the real one.
+
+The board as an application's handlers see it.
 
 Handlers never touch hardware: what they ask for here becomes actions that the
-rim performs, which is why they can be tested without any.
+runtime performs, which is why they can be tested without any.
+
+
+A restart asked for by the hub: answer, store, reset, and report afterwards.
+
+The method is answered first, since nobody could after the reset. The request
+then goes to flash, the device resets, and once it is back and has read its twin
+it reports ``rebootTime``, the moment it started, in UTC (ISO 8601). Only when the
+hub has acknowledged that is the record removed, so the report survives another
+power cut. Where the runtime could restart only the program it has made the record
+{"refused": why}, which is reported as ``lastError``: there is no ``rebootTime``.
 """
 
+from .clock import iso
 from .errors import BadRequest
-from .led import Led
+
+SHORTEST_BLINK_S = 0.1
+LONGEST_BLINK_S = 3600
+
+
+class Led:
+    """One LED. ``level`` is the light now, 0.0 to 1.0; ``dims``: whether it can show what lies between."""
+
+    dims = True
+
+    def __init__(self, show):
+        self._show = show
+        self.level = 0.0
+        self.brightness = 1.0
+        self.period = None
+        self._due = None
+
+    def on(self):
+        """Light it, at the set brightness."""
+        self.period = self._due = None
+        self._light(self.brightness)
+
+    def off(self):
+        """Put it out."""
+        self.period = self._due = None
+        self._light(0.0)
+
+    def dim(self, brightness):
+        """Set the brightness (0.0 to 1.0) used whenever it is lit, now included.
+
+        BadRequest for one that this LED cannot show.
+        """
+        brightness = min(1.0, max(0.0, brightness))
+        if 0 < brightness < 1 and not self.dims:
+            raise BadRequest("this LED cannot be dimmed")
+        self.brightness = brightness
+        if self.level:
+            self._light(self.brightness)
+
+    def blink(self, period):
+        """Blink: half of ``period`` (seconds) lit, half dark, until on() or off()."""
+        if isinstance(period, bool) or not isinstance(period, (int, float)):
+            raise BadRequest("the blink interval must be a number of seconds")
+        if not SHORTEST_BLINK_S <= period <= LONGEST_BLINK_S:
+            raise BadRequest(
+                "the blink interval must be %s to %d seconds" % (SHORTEST_BLINK_S, LONGEST_BLINK_S)
+            )
+        self.period = period
+        self._due = None
+        self._light(self.brightness)
+
+    def step(self, now):
+        """Blink on, if it is time."""
+        if self.period is None:
+            return
+        if self._due is None:
+            self._due = now + int(self.period * 500)
+        elif self._due <= now:
+            self._light(0.0 if self.level else self.brightness)
+            # From the due time, not from now: a late step must not slow the blinking
+            # down. After a long stall the missed blinks are left out.
+            self._due = max(self._due + int(self.period * 500), now)
+
+    def due(self):
+        """When the next blink is due (milliseconds), or None."""
+        return self._due
+
+    def _light(self, level):
+        if level != self.level:
+            self.level = level
+            self._show(level)
 
 
 class Board:
@@ -47,3 +133,39 @@ class Board:
         if self.rebooting:
             raise BadRequest("a reboot is already under way", 409)
         self.rebooting = True
+
+
+GRACE_MS = 500  # for the answer to leave the device
+
+
+class Reboot:
+    """The request, from the method to the report. ``act`` takes an action."""
+
+    def __init__(self, record, started, act):
+        self._record = record
+        self._started = started
+        self._act = act
+        self.due = None
+
+    def step(self, now, utc):
+        """A reboot has been asked for: take the next step towards it."""
+        if self.due is None:
+            self._act("store", "reboot", {"requested": None if utc is None else iso(utc)})
+            self.due = now + GRACE_MS
+        elif now >= self.due:
+            self._act("disconnect")
+            self._act("reset", "reboot requested")
+
+    def owed(self, utc, now):
+        """What is to be reported after a reboot, as a patch; empty when there was none."""
+        if self._record is None or utc is None:
+            return {}
+        if "refused" in self._record:
+            return {"lastError": "only the program restarted: " + self._record["refused"]}
+        return {"rebootTime": iso(utc - (now - self._started) // 1000)}
+
+    def reported(self):
+        """The hub has it."""
+        if self._record is not None:
+            self._record = None
+            self._act("store", "reboot", None)

@@ -1,6 +1,6 @@
 """The device: what happened goes in, actions come out.
 
-The rim tells what happened (on_connected, on_lost, on_message, on_reading,
+The runtime tells what happened (on_connected, on_lost, on_message, on_reading,
 on_stored, on_published, on_time), calls step(now), performs the actions it
 answers with, and tells the outcome. ``now`` is monotonic milliseconds. Nothing
 here blocks, sleeps, opens or imports hardware. The actions are tuples: those
@@ -21,7 +21,7 @@ and those for the board, at once:
     ("store", name, record)            write a record (None deletes it), then on_stored
     ("say", level, text)               a line for the log
 
-An action for the line may take a minute. Until its outcome is told the rim calls
+An action for the line may take a minute. Until its outcome is told the runtime calls
 go_on(now) in the place of step(now): handlers, LED and sampling go on, and link, twin
 and telemetry's queue, whose state is about to change, ask for nothing. A handler's
 answer is performed after what waits for the line already.
@@ -30,24 +30,17 @@ Two orders are promises: a configuration is stored before it is reported as
 applied, and a method is answered before the device resets.
 """
 
-from . import hub
-from .board import Board
+from . import topics
+from .board import Board, Reboot
 from .clock import JUMP_S, WallClock
-from .config import Config
-from .handlers import Handlers
-from .link import CONNECTING, OFFLINE, READY, SYNCING, TOKEN_S, Link
-from .liveness import QUIET, SILENT, Liveness
-from .methods import Methods
-from .reboot import Reboot
-from .receiver import Receiver
-from .sensor import Sensor
-from .tasks import Tasks
-from .telemetry import CAPACITY, Sampler, Telemetry
-from .twin import Twin
-from .writable import Writables
+from .configuration import Config
+from .handlers import Handlers, Methods, Tasks, Writables
+from .link import CONNECTING, OFFLINE, QUIET, READY, SILENT, SYNCING, TOKEN_S, Link, Liveness
+from .telemetry import CAPACITY, Sampler, Sensor, Telemetry
+from .twin import Receiver, Twin
 
 CLOCK_MS = 1000  # while the time is unknown, look again this often
-IDLE_MS = 60000  # nothing is due: the rim is at work
+IDLE_MS = 60000  # nothing is due: the runtime is at work
 NO_CLOCK = "waiting for the clock"
 
 
@@ -70,9 +63,9 @@ class Device:
         self.app = app
         self.safe = safe
         self.identity = identity
-        self.subscriptions = hub.SUBSCRIPTIONS
+        self.subscriptions = topics.SUBSCRIPTIONS
         if app.on_message:
-            self.subscriptions += (hub.devicebound(identity.device_id),)
+            self.subscriptions += (topics.devicebound(identity.device_id),)
         self.actions = []
         self.clock = WallClock()
         self.link = Link(random, not identity.certified)
@@ -280,7 +273,7 @@ class Device:
         self._act("publish", topic, payload, 0)
 
     def _answer(self, rid, status, body):
-        self._act("publish", hub.method_answer(status, rid), body, 0)
+        self._act("publish", topics.method_answer(status, rid), body, 0)
 
     def _act(self, *action):
         self.actions.append(action)

@@ -3,7 +3,7 @@
 The device is in one of four states:
 
     OFFLINE     not connected; ``due`` says when to try next
-    CONNECTING  the rim has been asked to connect and subscribe
+    CONNECTING  the runtime has been asked to connect and subscribe
     SYNCING     connected and subscribed; the twin is being read
     READY       the twin is read and reconciled; telemetry flows
 
@@ -19,7 +19,7 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
   The count begins anew only after the link held for a while: a hub
   that accepts and drops at once must not be hammered.
 * A hub that could not be reached at all is looked for meanwhile, with a bare TCP
-  connection every few seconds (the rim's module reach), and then hurried to: back-off
+  connection every few seconds (the runtime's module reachability), and then hurried to: back-off
   spares a hub that is there, and a device is back soon after a long outage.
 * A device that has had no hub for RESET_MS restarts (on a Raspberry Pi: the program), since by then
   everything gentler has been tried: another socket and name look-up with each try,
@@ -33,6 +33,13 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
   then: a token may have been made by a clock that was wrong. After that they wait
   as long as the longest back-off: trying faster cannot help, and never trying again
   would need a visit when the account is enabled later.
+
+Is the hub still there? Judged by bytes, never by a link flag.
+
+MQTT has the client send something within every keep-alive interval and lets
+the hub cut the line after 1.5 of them (MQTT 3.1.1 section 3.1.2.10). A ping goes
+out when either side has been quiet for half the interval, so that one lost
+ping is no lost link; an answer is owed within ten seconds.
 """
 
 OFFLINE = "offline"
@@ -147,3 +154,48 @@ class Link:
         if self.attempts == 0:
             return int(self._random() * FIRST_MS)
         return min(LONGEST_MS, BASE_MS << min(self.attempts - 1, 10)) + int(self._random() * JITTER_MS)
+
+
+ANSWER_MS = 10000
+
+QUIET = "quiet"
+SILENT = "silent"
+
+
+class Liveness:
+    """When each side was last heard, in milliseconds."""
+
+    def __init__(self, keep_alive):
+        self._patience = keep_alive * 500
+        self._heard = self._spoke = 0
+        self._asked = None
+
+    def begin(self, now):
+        """A new connection."""
+        self._heard = self._spoke = now
+        self._asked = None
+
+    def heard(self, now):
+        """Bytes came from the hub."""
+        self._heard = now
+        self._asked = None
+
+    def spoke(self, now):
+        """Bytes went to the hub."""
+        self._spoke = now
+
+    def asked(self, now):
+        """A ping went out."""
+        self._asked = self._spoke = now
+
+    def verdict(self, now):
+        """QUIET when it is time for a ping, SILENT when one went unanswered, else None."""
+        if self._asked is not None:
+            return SILENT if now - self._asked >= ANSWER_MS else None
+        return QUIET if now - min(self._heard, self._spoke) >= self._patience else None
+
+    def due(self):
+        """When the verdict can next change."""
+        if self._asked is not None:
+            return self._asked + ANSWER_MS
+        return min(self._heard, self._spoke) + self._patience

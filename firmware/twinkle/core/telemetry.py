@@ -2,7 +2,7 @@
 
 The first sample is taken at the start, the next ones every applied period, with a link
 to the hub or without, and whether the time is known or not. Reading the sensor is the
-rim's work: the sampler asks for it, and when the answer is here the application makes
+runtime's work: the sampler asks for it, and when the answer is here the application makes
 a message of it. A DHT sensor fails now and then for no reason, so a sample is tried
 again, at the earliest when the sensor has rested; when all tries failed it leaves no
 values behind, so nothing old or made up is sent. A sensor that still rests when a sample
@@ -14,19 +14,29 @@ milliseconds, and carries it as a time when it leaves: so it may come late, and 
 older than the time is known. When the queue is full the oldest message is dropped and
 counted, since in the field the newest reading is worth the most; the hub is told how
 many. The one that is under way is not dropped: its acknowledgement may be, too.
+
+Whether the sensor answers, and what is reported of it.
+
+The log has a line and the reported property ``sensor`` is written when there is something to say:
+when a sample fails that did not fail before, then at the 2nd, 4th, 8th … failure
+in a row, and when the sensor answers again:
+
+    {"status": "failing", "reason": text, "failures": in a row, "errors": since the
+     start, "lastGood": time of the last good sample or null, "age": seconds since}
+    {"status": "ok", "errors": since the start}
 """
 
 import json
 
-from . import hub
+from . import topics
 from .clock import iso
 
 CAPACITY = 32  # messages that wait at most, unless the board file says otherwise
 LARGEST = 4096  # bytes of one message's body
 
 # With these two the hub can route by the body ("Create and read IoT Hub messages").
-JSON_UTF8 = hub.build_bag({"$.ct": "application/json", "$.ce": "utf-8"})
-CREATED = "&" + hub.quote("$.ctime") + "="
+JSON_UTF8 = topics.build_bag({"$.ct": "application/json", "$.ce": "utf-8"})
+CREATED = "&" + topics.quote("$.ctime") + "="
 TRIES = 3  # readings for one sample
 REST_MS = 2000  # what a DHT22 needs between two readings (its data sheet)
 
@@ -67,11 +77,11 @@ class Telemetry:
         component, moment, body = self.queue[0]
         bag = JSON_UTF8
         if component:
-            bag += "&" + hub.build_bag({"$.sub": component})
+            bag += "&" + topics.build_bag({"$.sub": component})
         utc = None if moment is None else self._clock.utc(moment)
         if utc is not None:
             bag += CREATED + iso(utc).replace(":", "%3A")
-        return hub.telemetry(self._device_id, bag), body
+        return topics.telemetry(self._device_id, bag), body
 
     def acknowledged(self):
         """The hub has the head of the queue."""
@@ -180,3 +190,61 @@ class Sampler:
                 continue
             if values:
                 self._add(values, component, self._now)
+
+
+class Sensor:
+    """The sensor's record. ``report(patch)`` writes reported properties."""
+
+    def __init__(self, board, report, say):
+        self.failures = 0  # in a row
+        self.errors = 0
+        self._board = board
+        self._report = report
+        self._say = say
+        self._good = None  # when the last good sample was taken: (milliseconds, UTC or None)
+        self._told = None  # the status the hub knows
+
+    def reconcile(self, reported):
+        """The hub's copy was read: an old complaint must not stay there."""
+        known = reported.get("sensor")
+        self._told = known.get("status") if isinstance(known, dict) else None
+        if self._good and not self.failures:
+            self._tell_good()
+
+    def on_good(self, now):
+        """A sample was taken."""
+        if self.failures:
+            self._say("info", "the sensor answers again after %d failed samples" % self.failures)
+        self.failures = 0
+        self._good = now, self._board.utc
+        self._tell_good()
+
+    def on_failed(self, reason, now):
+        """A sample failed, retries included."""
+        self.failures += 1
+        self.errors += 1
+        if self.failures & (self.failures - 1):
+            return
+        age = (now - self._good[0]) // 1000 if self._good else None
+        known = "never one" if age is None else "%d s ago" % age
+        self._say("error", "sensor: %s; last good sample: %s; failures: %d" % (reason, known, self.failures))
+        utc = self._good[1] if self._good else None
+        self._told = "failing"
+        self._report(
+            {
+                "sensor": {
+                    "status": "failing",
+                    "reason": reason,
+                    "failures": self.failures,
+                    "errors": self.errors,
+                    "lastGood": None if utc is None else iso(utc),
+                    "age": age,
+                }
+            }
+        )
+
+    def _tell_good(self):
+        if self._told == "failing":
+            self._told = "ok"
+            gone = {"reason": None, "failures": None, "lastGood": None, "age": None}
+            self._report({"sensor": dict(gone, status="ok", errors=self.errors)})

@@ -14,12 +14,15 @@ final: the patch is dropped, counted and said.
 
 Each request has its own id; an answer to an id that is no longer awaited is
 ignored. Source: "Understand and use device twins in IoT Hub".
+
+What comes from the hub, to the part of the device it is for.
 """
 
 import json
 
-from . import hub
-from .document import combine, difference, merge
+from . import topics
+from .document import check, combine, decode, difference, merge, missing
+from .errors import BadRequest
 
 ANSWER_MS = 10000  # for the answer to a request; then it is made again
 RETRY_MS = 1000  # after a busy hub; doubles up to
@@ -80,7 +83,7 @@ class Twin:
             self._want_get = False
             self._newest = 0
             self._get = (self._next_rid(), now + ANSWER_MS)
-            self._send(hub.twin_get(self._get[0]), b"")
+            self._send(topics.twin_get(self._get[0]), b"")
         if synced and self._patch and not self._sent:
             self._publish(now)
 
@@ -167,7 +170,7 @@ class Twin:
             self._say("error", "a report of %d bytes is over the hub's limit; it is dropped" % len(payload))
             return
         self._sent = (self._next_rid(), now + ANSWER_MS, patch, callbacks)
-        self._send(hub.twin_report(self._sent[0]), payload)
+        self._send(topics.twin_report(self._sent[0]), payload)
 
     def _put_back(self):
         if self._sent:
@@ -186,3 +189,98 @@ class Twin:
     def _next_rid(self):
         self._rid = self._rid % 65535 + 1
         return str(self._rid)
+
+
+def _read_twin(payload):
+    # Both sections as objects, and a version that can be compared.
+    twin = check(decode(payload), 1)
+    for name in ("desired", "reported"):
+        if not isinstance(twin.setdefault(name, {}), dict):
+            raise BadRequest("its %s is not a JSON object" % name)
+    version = twin["desired"].get("$version", 0)
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise BadRequest("its $version is not a whole number")
+    return twin
+
+
+class Receiver:
+    """Reads topics and bodies for ``device``, a Device."""
+
+    def __init__(self, device):
+        self._device = device
+
+    def on_message(self, topic, payload, now):
+        """One message; see Device.on_message."""
+        device = self._device
+        try:
+            about = topics.classify(topic)
+        except ValueError:
+            about = None
+        if about is None:
+            device.complain("a message on a topic that is not this device's: ignored")
+        elif about[0] == "method":
+            if about[2]:
+                device.methods.call(about[1], about[2], payload, now)
+            else:
+                device.complain("a method call without a request id that can be answered: ignored")
+        elif about[0] == "twin":
+            self._on_twin(about, payload, now)
+        elif about[0] == "desired":
+            self._on_desired(about[1], payload, now)
+        elif about[0] == "message" and device.app.on_message:
+            device.handlers.on_message(device.app.on_message, about[1], payload)
+
+    def _on_twin(self, about, payload, now):
+        device = self._device
+        status, rid, body = about[1], about[2], None
+        if status == 200:
+            try:
+                body = _read_twin(payload)
+            except BadRequest as error:
+                if device.twin.on_unusable(rid):
+                    device.complain("the twin cannot be used, the last one known stays: " + error.text)
+                    self._tell({}, now)
+                return
+        answer = device.twin.on_answer(status, rid, body, now)
+        if answer:
+            self._tell(answer[1], now)
+            device.handlers.on_change(answer[0], device.twin.desired)
+            device.writables.on_twin(device.twin.desired, answer[1], device.twin.version, now)
+            if not device.safe:
+                device.config.on_desired(device.twin.desired)
+
+    def _tell(self, reported, now):
+        device = self._device
+        # What the hub does not know yet; with an empty ``reported`` that is all of it.
+        if device.link.fire("synced", now, "ready"):
+            device.say("info", "ready: %s on %s" % (device.identity.device_id, device.identity.host))
+        if not device.safe:
+            device.config.reconcile(reported)
+        device.sensor.reconcile(reported)
+        patch = missing(device.app.properties(device.board), reported) if device.app.properties else {}
+        patch.update(device.reboot.owed(device.clock.utc(now), now))
+        if device.telemetry.dropped and reported.get("droppedMessages") != device.telemetry.dropped:
+            patch["droppedMessages"] = device.telemetry.dropped
+        if "safeMode" in reported and not device.safe:
+            patch["safeMode"] = None
+        if device.problem:
+            patch["lastError"], device.problem = device.problem, None
+        if patch:
+            device.twin.report(patch, device.reboot.reported, "reboot")
+
+    def _on_desired(self, version, payload, now):
+        device = self._device
+        try:
+            if version is None:
+                raise BadRequest("it has no $version")
+            patch = check(decode(payload))
+        except BadRequest as error:
+            # What it said is still in the twin, unless it is as bad there.
+            device.complain("a desired change cannot be used: " + error.text)
+            return
+        patch = device.twin.on_desired(version, patch)
+        if patch:
+            device.handlers.on_change(patch, device.twin.desired)
+            device.writables.on_patch(patch, device.twin.version, now)
+            if not device.safe:
+                device.config.on_desired(device.twin.desired)

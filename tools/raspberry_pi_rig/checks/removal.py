@@ -3,10 +3,12 @@
 from ..judge import expect
 from .world import World
 
-# Where a product could leave something, with mode and owner; what a system's own start makes is not looked at.
+# Where a product could leave something, with mode and owner; what a system's own start makes is not looked at
+# (systemd-update-done.service(8) writes .updated, and systemd's ldconfig.service its cache).
 LISTING = (
     "find etc opt usr/local home root srv var/lib var/spool var/cache var/tmp tmp -xdev \\( "
     "-path var/lib/systemd -o -name 'systemd-private-*' -o -path var/lib/private -o -name .ssh "
+    "-o -path etc/.updated -o -path var/.updated -o -path var/cache/ldconfig "
     "-o -path 'tmp/.*-unix' -o -name .sudo_as_admin_successful "
     "\\) -prune -o -printf '%y %m %U:%G %p\\n'"
 )
