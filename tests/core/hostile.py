@@ -9,15 +9,15 @@ import gc
 import json
 import random
 
-from driver import CONNECTION, EPOCH, FACTS, KEY
+from driver import CONNECTION, EPOCH, FACTS, KEY, Outcomes
 
 from twinkle import App
 from twinkle.core.connection_string import parse
 from twinkle.core.console import MOST_WAITING, Console
 from twinkle.core.device import Device
-from twinkle.core.errors import BadRequest, HardwareError
+from twinkle.core.errors import BadRequest, HardwareError, HubError
 from twinkle.core.handlers import LARGEST, MAX_TASKS, REMEMBERED
-from twinkle.core.link import OFFLINE, READY
+from twinkle.core.link import OFFLINE
 from twinkle.core.provisioning import Onboarding
 from twinkle.core.telemetry import CAPACITY
 
@@ -158,7 +158,10 @@ def topic(chance, device, asked):
     return chance.text(TOPICS)
 
 
-class Life:
+MOST_REPORTERS = 5  # config, reboot, sensor, app, device
+
+
+class Life(Outcomes):
     """A device among the hostile, in virtual time; what it does is checked as it does it."""
 
     def __init__(self, seed):
@@ -188,7 +191,7 @@ class Life:
                 gc.collect()
                 self.short += 1
                 self.console = Console(self.device)
-                self.device.on_lost("out of memory", self.now)
+                self.lost("out of memory")
             except Exception as error:
                 print("seed %d, input %d" % (self.seed, self.inputs))
                 raise error
@@ -205,7 +208,7 @@ class Life:
         elif kind == 11:
             self.answer_twin()
         elif kind == 12:
-            device.on_lost("the line was cut", self.now, not chance.below(4), not chance.below(4))
+            self.lost("the line was cut" if chance.below(4) else HubError("no", code=5))
         elif kind == 13:
             self.now += chance.below(70000)
         elif kind == 14:
@@ -239,7 +242,7 @@ class Life:
 
     def _connect(self, username, expiry):
         self.asked = []
-        self.device.on_connected(self.now)
+        self.connected()
 
     def _publish(self, topic, payload, qos):
         assert len(topic) == len(topic.encode()) < 65536, topic[:80]
@@ -250,20 +253,20 @@ class Life:
             for word in ("NaN", "Infinity", "inf", "nan"):
                 assert word not in text, text[:80]
         if qos:
-            self.device.on_published()
+            self.sent()
         elif "$rid=" in topic:
             self.asked.append(topic.split("$rid=")[1].split("&")[0])
             self.asked = self.asked[-3:]
 
     def _store(self, name, record):
         json.dumps(record)
-        self.device.on_stored(name, None if self.chance.below(4) else "flash is full")
+        self.stored(name, None if self.chance.below(4) else "flash is full")
 
     def _read(self):
         if self.chance.below(3):
-            self.device.on_reading({"temperature": 21.5, "humidity": 40.0, "memory": 1})
+            self.reading({"temperature": 21.5, "humidity": 40.0, "memory": 1})
         else:
-            self.device.on_reading_failed("the sensor did not answer", {})
+            self.reading({"failed": "the sensor did not answer"})
 
     def _led(self, level):
         assert 0 <= level <= 1
@@ -298,10 +301,8 @@ class Life:
         assert len(device.tasks._running) <= MAX_TASKS
         assert len(device.methods._open) <= MAX_TASKS + 1  # one that the console waits for
         assert len(device.methods._answered) <= REMEMBERED + 1
-        assert len(device.twin._callbacks) <= 2
+        assert len(device.context.reports) <= MOST_REPORTERS
         assert len(self.console._waiting) <= MOST_WAITING
-        if device.link.state == READY:
-            device.telemetry.head()
 
 
 class Newcomer(Life):

@@ -3,6 +3,7 @@
 from driver import EPOCH, Driver
 
 from twinkle.core.clock import JUMP_S
+from twinkle.core.errors import HubError
 from twinkle.runtime import compat
 from twinkle.runtime.diagnosis import refusal
 
@@ -33,9 +34,9 @@ def test_a_clock_that_was_years_slow_is_made_up_for_at_once_when_it_is_set():
     d = Driver(epoch=EPOCH - 2 * 365 * DAY)
     d.step()
     for _ in range(3):
-        d.device.on_lost("the hub refused the credentials", d.now, True)
+        d.lost(HubError("the hub refused the credentials", code=5))
         d.step(100000)
-    d.device.on_lost("the hub refused the credentials", d.now, True)
+    d.lost(HubError("the hub refused the credentials", code=5))
     d.device.on_time(EPOCH, d.now)
     d.wait(1000)
     assert expiries(d)[-1] >= EPOCH + 3600
@@ -45,8 +46,8 @@ def test_a_clock_that_was_years_slow_is_made_up_for_at_once_when_it_is_set():
 def test_a_clock_that_was_years_fast_is_made_up_for_at_once_when_it_is_set():
     d = Driver(epoch=EPOCH + 2 * 365 * DAY)
     d.step()
-    d.device.on_lost("the hub's certificate is not valid at this device's time: set the clock", d.now)
-    d.device.on_lost("again", d.now)
+    d.lost("the hub's certificate is not valid at this device's time: set the clock")
+    d.lost("again")
     d.device.on_time(EPOCH, d.now)
     d.wait(1000)
     assert EPOCH + 3600 <= expiries(d)[-1] <= EPOCH + 3602
@@ -61,7 +62,7 @@ def test_a_token_of_a_slow_clock_is_renewed_when_the_clock_is_set():
     d.device.on_time(EPOCH + 3000, d.now)
     d.wait(481000)
     assert len(expiries(d)) == 2
-    d.device.on_connected(d.now)
+    d.connected()
     d.answer_twin(reported=KNOWN)
     # An hour and more: at once.
     d.device.on_time(EPOCH + 20000, d.now)

@@ -47,8 +47,8 @@ def test_status_tells_the_link_and_the_configuration_and_no_secret():
 
 def test_status_works_without_a_connection_and_tells_the_next_try():
     session = Session(app=application())
-    session.driver.device.on_lost("the line was cut", session.driver.now)
-    session.driver.device.say("error", "the sensor is gone")
+    session.driver.lost("the line was cut")
+    session.driver.device.context.say("error", "the sensor is gone")
     lines = session.type("status", now=session.driver.now)
     assert "link: offline" in lines and "reason: the line was cut" in lines and "nextTry: 0" in lines
     assert "lastError: the sensor is gone" in lines
@@ -94,7 +94,7 @@ def test_a_method_that_takes_its_time_answers_when_it_is_done_and_survives_a_los
     d = session.driver
     assert session.type("call slow", "version", now=d.now) == []
     d.step()
-    d.device.on_lost("the line was cut", d.now)
+    d.lost("the line was cut")
     d.now += 5000
     d.step()
     lines = session.listen(d.now)
@@ -176,7 +176,7 @@ def test_a_self_test_without_a_connection_tries_the_way_to_the_hub():
         "TLS": "fail no answer",
     }
     session = Session(app=application(), test=found)
-    session.driver.device.on_lost("the line was cut", session.driver.now)
+    session.driver.lost("the line was cut")
     lines = session.type("selftest")
     assert lines[5:] == ["TLS: fail no answer", "hub: fail the line was cut", "err 500 failed: TLS, hub"]
 

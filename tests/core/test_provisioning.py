@@ -5,6 +5,7 @@ import json
 from driver import EPOCH, KEY
 
 from twinkle import App
+from twinkle.core import actions
 from twinkle.core.connection_string import parse
 from twinkle.core.device import Device
 from twinkle.core.provisioning import PROVISION_AGAIN, Onboarding, Provisioner
@@ -38,7 +39,7 @@ class Service:
 
     def connect(self):
         self.step()
-        self.provisioner.on_connected(self.now)
+        self.provisioner.on_done(actions.connect("", 0), None, self.now)
         return self.step()
 
     def answer(self, status, body, more=""):
@@ -146,12 +147,12 @@ def test_once_assigned_the_device_takes_over_with_the_same_key_and_remembers():
     device = Onboarding(who, None, make, None, lambda: 0.5)
     device.on_time(EPOCH, 0)
     device.step(0)
-    device.on_connected(0)
+    device.on_done(actions.connect("", 0), None, 0)
     device.step(0)
     device.on_message("$dps/registrations/res/200/?$rid=1", json.dumps(ASSIGNED).encode(), 0)
-    actions = device.step(0)
+    asked = device.step(0)
     record = {"hub": "contoso.azure-devices.net", "deviceId": "dev7"}
-    assert ("store", "assigned", record) in actions
+    assert actions.store("assigned", record) in asked
     assert (device.identity.host, device.identity.device_id) == ("contoso.azure-devices.net", "dev7")
     assert (device.identity.dial, device.identity.port) == ("10.0.0.9", 9883)
     assert device.clock.utc(0) == EPOCH
@@ -193,7 +194,7 @@ def test_what_waits_is_kept_whatever_the_service_answers():
         device = assigned_before()
         unreachable(device, PROVISION_AGAIN)
         device.step(0)
-        device.on_connected(0)
+        device.on_done(actions.connect("", 0), None, 0)
         device.step(0)
         assigned = {"status": "assigned", "registrationState": {"assignedHub": hub, "deviceId": "dev7"}}
         device.on_message("$dps/registrations/res/200/?$rid=1", json.dumps(assigned).encode(), 0)
@@ -226,7 +227,7 @@ def test_a_program_that_ends_while_it_is_provisioned_again_keeps_what_waits():
     assert device.identity.device_id == "MyDevice01"
     ((_, name, kept),) = device.keep()
     assert (name, kept) == ("telemetry", {"messages": [(None, EPOCH, {"n": 1})]})
-    device.on_stored(name, None)
+    device.on_done(actions.store(name, kept), None, 0)
 
 
 def test_what_is_on_disk_too_moves_to_another_hub_once():
@@ -239,7 +240,7 @@ def test_what_is_on_disk_too_moves_to_another_hub_once():
     device.on_time(EPOCH, 0)
     unreachable(device, PROVISION_AGAIN)
     device.step(0)
-    device.on_connected(0)
+    device.on_done(actions.connect("", 0), None, 0)
     device.step(0)
     state = {"assignedHub": "fabrikam.azure-devices.net", "deviceId": "dev7"}
     assigned = {"status": "assigned", "registrationState": state}

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from twinkle_host.waiting import PATIENCE_S
 
+REPORT = "$iothub/twin/PATCH/properties/reported/"  # how the topic of one begins
+
 
 class Authority:
     """A certificate authority of the test's own. ``pem`` is what a device trusts."""
@@ -116,22 +118,29 @@ class Peer:
             self.say(b"\x90\x03" + body[:2] + b"\x01")
 
     def overhear(self, heard):
-        """Put every PUBLISH into the queue ``heard``, until the device leaves."""
+        """Put every PUBLISH into the queue ``heard``, until the device leaves; reports are answered."""
         while True:
-            heard.put(self.expect(3))
+            body = self.expect(3)
+            self._answer_report(parse(body)[0])
+            heard.put(body)
+
+    def _answer_report(self, topic):
+        if topic.startswith(REPORT):
+            self.publish("$iothub/twin/res/204/?$rid=" + topic.split("$rid=")[1] + "&$version=2", b"")
 
     def publish(self, topic, payload):
         """A whole PUBLISH at QoS 0."""
         self.say(publish(topic, payload))
 
     def settle(self):
-        """Take what a device that is ready says at once: its report, and telemetry, which is acknowledged."""
-        awaited = {"$iothub/twin/PATCH/properties/reported/", "devices/"}
+        """Take what a device that is ready says at once: its report, and telemetry; both are acknowledged."""
+        awaited = {REPORT, "devices/"}
         while awaited:
             first, body = self.packet()
             if first >> 4 == 3:
                 topic, rest = parse(body)
                 awaited -= {start for start in awaited if topic.startswith(start)}
+                self._answer_report(topic)
                 if first & 0x06:
                     self.say(b"\x40\x02" + rest[:2])
 

@@ -4,6 +4,7 @@ import re
 
 from support import ROOT
 
+from twinkle.core import actions
 from twinkle.core.connection_string import parse
 from twinkle.core.device import Device
 
@@ -19,16 +20,19 @@ def test_the_application_of_the_readme_runs():
     device = Device(app, who, {}, lambda: 0.5)
     device.on_time(1700000000, 0)
     device.step(0)
-    device.on_connected(0)
+    device.on_done(actions.connect("", 0), None, 0)
     device.step(0)
     device.on_message(
-        "$iothub/twin/res/200/?$rid=1", b'{"desired":{"brightness":2,"$version":4},"reported":{}}', 0
+        "$iothub/twin/res/200/?$rid=g1", b'{"desired":{"brightness":2,"$version":4},"reported":{}}', 0
     )
     device.on_message("$iothub/methods/POST/beep/?$rid=7", b"null", 0)
-    actions = device.step(0)
-    assert ("led", 2 / 3) in actions
-    assert ("publish", "$iothub/methods/res/202/?$rid=7", b"null", 0) in actions
-    report = next(action[2] for action in actions if "reported" in str(action[1]))
+    asked = device.step(0)
+    assert ("led", 2 / 3) in asked
+    assert ("publish", "$iothub/methods/res/202/?$rid=7", b"null", 0) in asked
+    # The device's own report is answered first.
+    device.on_message("$iothub/twin/res/204/?$rid=r1", b"", 0)
+    asked = device.step(0)
+    report = next(action[2] for action in asked if "reported" in str(action[1]))
     assert b'"brightness": {"value": 2, "ac": 200, "av": 4' in report
     assert ("led", 0.0) in device.step(500)
 

@@ -1,24 +1,17 @@
-"""The LED as the application sees it: on, off, dimmed, blinking.
+"""The board as an application's handlers see it: LED, readings, restart.
 
-It holds what the LED should show and says so when that changes; the runtime's port
-lights the real one.
+Handlers never touch hardware: what they ask for here becomes actions that the runtime
+performs, which is why they can be tested without any.
 
-The board as an application's handlers see it.
-
-Handlers never touch hardware: what they ask for here becomes actions that the
-runtime performs, which is why they can be tested without any.
-
-
-A restart asked for by the hub: answer, store, reset, and report afterwards.
-
-The method is answered first, since nobody could after the reset. The request
-then goes to flash, the device resets, and once it is back and has read its twin
-it reports ``rebootTime``, the moment it started, in UTC (ISO 8601). Only when the
-hub has acknowledged that is the record removed, so the report survives another
-power cut. Where the runtime could restart only the program it has made the record
-{"refused": why}, which is reported as ``lastError``: there is no ``rebootTime``.
+A restart. The method that asks for it is answered first, since nobody could after the
+reset. The request then goes to flash, the device resets, and once it is back and has
+read its twin it reports ``rebootTime``, the moment it started, in UTC (ISO 8601). Only
+when the hub has acknowledged that is the record removed, so the report survives another
+power cut. Where only the program could be restarted the record is {"refused": why},
+which is reported as ``lastError``: there is no ``rebootTime``.
 """
 
+from . import actions
 from .clock import iso
 from .errors import BadRequest
 
@@ -31,8 +24,8 @@ class Led:
 
     dims = True
 
-    def __init__(self, show):
-        self._show = show
+    def __init__(self, context):
+        self._context = context
         self.level = 0.0
         self.brightness = 1.0
         self.period = None
@@ -91,7 +84,7 @@ class Led:
     def _light(self, level):
         if level != self.level:
             self.level = level
-            self._show(level)
+            self._context.act(actions.led(level))
 
 
 class Board:
@@ -104,14 +97,17 @@ class Board:
     while it is not known; ``information`` what the board file says of the board.
     """
 
-    def __init__(self, show, report, say, information=None):
-        self.led = Led(show)
+    def __init__(self, context, information=None):
+        self.led = Led(context)
         self.temperature = self.humidity = self.own_temperature = self.memory = None
-        self.utc = None
         self.information = information or {}
         self.rebooting = False
-        self._report = report
-        self._say = say
+        self._context = context
+
+    @property
+    def utc(self):
+        """Seconds since 1970, UTC, or None while the time is not known."""
+        return self._context.utc
 
     def take(self, reading):
         """Remember a reading; what it lacks is not known any more."""
@@ -122,11 +118,11 @@ class Board:
 
     def report(self, patch):
         """Write members of the reported properties; None deletes a member."""
-        self._report(patch)
+        self._context.report("app", patch)
 
     def log(self, text):
         """Write a line to the device's log."""
-        self._say("info", text)
+        self._context.say("info", text)
 
     def reboot(self):
         """Restart the device once this handler has answered; refused while one is under way."""
@@ -136,36 +132,51 @@ class Board:
 
 
 GRACE_MS = 500  # for the answer to leave the device
+AGAIN_MS = 60000  # a reset that has not come is asked for again
 
 
 class Reboot:
-    """The request, from the method to the report. ``act`` takes an action."""
+    """The request, from the method to the report. ``record`` is what the store holds of one."""
 
-    def __init__(self, record, started, act):
+    def __init__(self, record, started, context):
         self._record = record
         self._started = started
-        self._act = act
+        self._context = context
         self.due = None
 
-    def step(self, now, utc):
+    def step(self, now):
         """A reboot has been asked for: take the next step towards it."""
         if self.due is None:
-            self._act("store", "reboot", {"requested": None if utc is None else iso(utc)})
+            utc = self._context.utc
+            self._store({"requested": None if utc is None else iso(utc)})
             self.due = now + GRACE_MS
         elif now >= self.due:
-            self._act("disconnect")
-            self._act("reset", "reboot requested")
+            self.due = now + AGAIN_MS
+            self._context.act(actions.disconnect())
+            self._context.act(actions.reset("reboot requested"))
 
-    def owed(self, utc, now):
-        """What is to be reported after a reboot, as a patch; empty when there was none."""
+    def on_refused(self, reason):
+        """The board could not be restarted. The program always can."""
+        self._context.say("error", reason + "; only the program starts again")
+        self._store({"refused": reason})
+        self._context.act(actions.reset(reason, False))
+
+    def report(self, now):
+        """The twin was read: report what is owed after a reboot."""
+        utc = self._context.utc
         if self._record is None or utc is None:
-            return {}
+            return
         if "refused" in self._record:
-            return {"lastError": "only the program restarted: " + self._record["refused"]}
-        return {"rebootTime": iso(utc - (now - self._started) // 1000)}
+            patch = {"lastError": "only the program restarted: %s" % self._record["refused"]}
+        else:
+            patch = {"rebootTime": iso(utc - (now - self._started) // 1000)}
+        self._context.report("reboot", patch)
 
-    def reported(self):
+    def on_reported(self):
         """The hub has it."""
         if self._record is not None:
             self._record = None
-            self._act("store", "reboot", None)
+            self._store(None)
+
+    def _store(self, record):
+        self._context.act(actions.store("reboot", record))

@@ -19,6 +19,7 @@ Nothing is reported as applied that is not on flash: a power cut at any moment
 leaves the old or the new configuration, and the report says which.
 """
 
+from . import actions
 from .document import missing
 from .errors import BadRequest
 
@@ -28,19 +29,7 @@ STORING = "storing"
 
 UNITS = {"s": 1, "m": 60, "h": 3600}
 LONGEST_S = 7 * 24 * 3600
-
-# (state, event) -> (state, effect): effects are methods of Config.
-TABLE = {
-    (IDLE, "offer"): (PENDING, "_tell_pending"),
-    (PENDING, "offer"): (PENDING, "_tell_pending"),
-    (PENDING, "withdraw"): (IDLE, "_tell_outcome"),
-    (PENDING, "reject"): (IDLE, "_tell_outcome"),
-    (IDLE, "reject"): (IDLE, "_tell_outcome"),
-    (IDLE, "withdraw"): (IDLE, "_tell_outcome"),
-    (PENDING, "acknowledged"): (STORING, "_store"),
-    (STORING, "stored"): (IDLE, "_apply"),
-    (STORING, "failed"): (IDLE, "_tell_outcome"),
-}
+LONGEST_ID = 256  # characters
 
 
 def seconds(frequency):
@@ -60,30 +49,24 @@ def read(config_id, frequency):
     """The configuration of these two; BadRequest says what is wrong with them."""
     if isinstance(config_id, bool) or not isinstance(config_id, (int, str)):
         raise BadRequest("configId must be a whole number or a text")
+    if isinstance(config_id, str) and len(config_id) > LONGEST_ID:
+        raise BadRequest("configId is longer than %d characters" % LONGEST_ID)
     seconds(frequency)
     return {"configId": config_id, "sendFrequency": frequency}
 
 
-class Config:
-    """The applied configuration and the one on its way.
+class Configuration:
+    """The applied configuration and the one on its way; ``applied`` is what is in force at the start."""
 
-    ``report(patch, done, who)`` writes reported properties, ``store(record)`` asks for
-    flash (the answer comes to on_stored), ``apply(period_s)`` puts it in force,
-    ``say(level, text)`` logs.
-    """
-
-    def __init__(self, applied, report, store, apply, say):
+    def __init__(self, applied, context):
         self.state = IDLE
         self.applied = applied
-        self._candidate = None
+        self.period_s = seconds(applied["sendFrequency"])
+        self._candidate = None  # what is to be applied
         self._rejected = None
         self._status = None  # of the last offer; None before the first
         self._reason = self._told_reason = None
-        self._report = report
-        self._store_record = store
-        self._apply_period = apply
-        self._say = say
-        apply(seconds(applied["sendFrequency"]))
+        self._context = context
 
     def on_desired(self, desired):
         """Look at the whole desired document and begin what it asks for."""
@@ -103,13 +86,17 @@ class Config:
         except BadRequest as error:
             self._settle("Rejected", error.text)
             self._rejected = offer
-            self._say("error", "configuration %s is rejected: %s" % (config_id, error.text))
+            self._context.say("error", "configuration %s is rejected: %s" % (config_id, error.text))
             self._fire("reject")
             return
         if self.state == IDLE or candidate != self._candidate:
             if self.state != STORING:
                 self._candidate = candidate
             self._fire("offer")
+
+    def on_reported(self):
+        """The hub has answered all that this reported."""
+        self._fire("acknowledged")
 
     def on_stored(self, error, desired):
         """Flash has taken the record (``error`` None) or not; then look at ``desired`` again."""
@@ -130,13 +117,13 @@ class Config:
         wanted.setdefault("reason", None)
         patch = missing(wanted, reported)
         if patch:
-            self._report(patch, None)
+            self._context.report("config", patch)
 
     def _fire(self, event):
-        step = TABLE.get((self.state, event))
+        step = self.TABLE.get((self.state, event))
         if step:
-            self.state = step[0]
-            getattr(self, step[1])()
+            self.state, effect = step
+            effect(self)
 
     def _settle(self, status, reason):
         self._status = status
@@ -155,15 +142,8 @@ class Config:
         return outcome
 
     def _tell_pending(self):
-        candidate = self._candidate
-        self._say("info", "configuration %s is pending" % candidate["configId"])
-
-        def acknowledged():
-            # The acknowledgement may be of an offer that a later one has replaced.
-            if candidate is self._candidate:
-                self._fire("acknowledged")
-
-        self._report(self._pending(), acknowledged, "config")
+        self._context.say("info", "configuration %s is pending" % self._candidate["configId"])
+        self._context.report("config", self._pending())
 
     def _tell_outcome(self):
         self._candidate = None
@@ -172,14 +152,27 @@ class Config:
         if self._reason or self._told_reason:
             outcome["reason"] = self._reason
         self._told_reason = self._reason
-        self._report(outcome, None)
+        self._context.report("config", outcome)
 
     def _store(self):
-        self._store_record(self._candidate)
+        self._context.act(actions.store("config", self._candidate))
 
     def _apply(self):
         self.applied = self._candidate
-        self._apply_period(seconds(self.applied["sendFrequency"]))
+        self.period_s = seconds(self.applied["sendFrequency"])
         self._settle("Success", None)
-        self._say("info", "applied configuration %s" % self.applied["configId"])
+        self._context.say("info", "applied configuration %s" % self.applied["configId"])
         self._tell_outcome()
+
+    # (state, event) -> (state, effect)
+    TABLE = {
+        (IDLE, "offer"): (PENDING, _tell_pending),
+        (PENDING, "offer"): (PENDING, _tell_pending),
+        (PENDING, "withdraw"): (IDLE, _tell_outcome),
+        (PENDING, "reject"): (IDLE, _tell_outcome),
+        (IDLE, "reject"): (IDLE, _tell_outcome),
+        (IDLE, "withdraw"): (IDLE, _tell_outcome),
+        (PENDING, "acknowledged"): (STORING, _store),
+        (STORING, "stored"): (IDLE, _apply),
+        (STORING, "failed"): (IDLE, _tell_outcome),
+    }

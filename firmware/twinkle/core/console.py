@@ -189,11 +189,11 @@ class Verbs:
             ("clock", None if utc is None else iso(utc)),
             ("uptime", now // 1000),
         ]
-        if hasattr(device, "config"):
+        if hasattr(device, "configuration"):
             found += [
-                ("lastError", device.last_error),
-                ("configId", device.config.applied["configId"]),
-                ("sendFrequency", device.config.applied["sendFrequency"]),
+                ("lastError", device.context.last_error),
+                ("configId", device.configuration.applied["configId"]),
+                ("sendFrequency", device.configuration.applied["sendFrequency"]),
                 ("sensorFailures", device.sensor.failures),
                 ("sensorErrors", device.sensor.errors),
                 ("queue", len(device.telemetry)),
@@ -224,7 +224,7 @@ class Verbs:
         return [("level", led.level)]
 
     def config(self, now):
-        config = self._whole().config
+        config = self._whole().configuration
         return [("applied", config.applied), ("state", config.state)]
 
     def wifi(self, rest, now):
@@ -249,9 +249,10 @@ class Verbs:
         self._calls += 1
         # An id that no hub can send, and of its own: an earlier call may still be going on.
         rid = ("console", self._calls)
-        self._whole().methods.call(name, rid, payload.strip().encode(), now, self._answer)
+        self._whole().methods.call(name, rid, payload.strip().encode(), now, self)
 
-    def _answer(self, rid, status, body):
+    def on_answered(self, status, body):
+        """The method that was called has answered; see Methods.call."""
         payload = json.loads(body)
         if status < 400:
             self._console.finish([("status", status), ("payload", payload)])
@@ -309,7 +310,7 @@ class Verbs:
 
     def _whole(self):
         """The device, unless it is one that has no hub yet."""
-        if not hasattr(self._device, "config"):
+        if not hasattr(self._device, "configuration"):
             reason = self._device.link.reason
             raise BadRequest("the device is being provisioned (%s); try again later" % reason, 503)
         return self._device

@@ -59,15 +59,17 @@ def merge(target, patch):
 
 
 def combine(first, second):
-    """One patch, in place of ``first``, that does what first and then second would do.
+    """Make of the patch ``first`` one that does what first and then ``second`` would do; answers it.
 
-    Unlike merge() it keeps deletions, because the document they act on is elsewhere.
+    Unlike merge() it keeps deletions, because the document they act on is elsewhere. Objects are
+    copied: whoever reported one may go on changing it.
     """
     for key, value in second.items():
-        if isinstance(value, dict) and isinstance(first.get(key), dict):
-            combine(first[key], value)
-        else:
-            first[key] = value
+        if isinstance(value, dict):
+            before = first.get(key)
+            value = combine(before if isinstance(before, dict) else {}, value)
+        first[key] = value
+    return first
 
 
 def difference(old, new):

@@ -16,11 +16,11 @@ and repeat the step. Source: "Communicate with DPS using the MQTT protocol".
 
 import json
 
-from . import link
+from . import actions, link
 from .clock import JUMP_S, WallClock
 from .connection_string import check_host, check_id
 from .document import check, decode
-from .errors import BadRequest, SetupError
+from .errors import BadRequest, HubError, SetupError
 from .identity import Identity
 from .link import CONNECTING, OFFLINE, SYNCING, Link
 from .topics import number, parse_bag, plain, quote
@@ -95,14 +95,25 @@ class Provisioner:
         """The network came back."""
         self.link.hurry(now)
 
-    def on_connected(self, now):
-        """Connected and subscribed: register."""
-        if self.link.fire("connected", now, "being provisioned"):
+    def on_done(self, action, result, now):
+        """An action has been performed; see Device."""
+        if action[0] == "connect" and self.link.fire("connected", now, "being provisioned"):
+            # Connected and subscribed: register.
             self._operation = None
             self._next = now
 
-    def on_lost(self, reason, now, hopeless=False, problem=False):
-        """The connection could not be made or was lost."""
+    def on_failed(self, action, error, now):
+        """An action has not been performed; see Device."""
+        if action[0] in ("connect", "publish") and error:
+            self.on_lost(error, now)
+        elif action[0] == "reset":
+            self._act(actions.reset(str(error), False))
+
+    def on_lost(self, error, now):
+        """The connection could not be made or was lost; see Device."""
+        self._lose(str(error) or "out of memory", now, isinstance(error, HubError) and error.code in (4, 5))
+
+    def _lose(self, reason, now, hopeless):
         if self.link.fire("lost", now, reason, hopeless):
             wait = (self.link.due - now) / 1000
             self._say("warning", "not provisioned: %s; next try in %.1f s" % (reason, wait))
@@ -135,15 +146,15 @@ class Provisioner:
             self._next = now + self._wait(bag.get("retry-after"))
         elif status == 200 and body.get("status") == "assigned" and self._assign(body):
             self._say("info", "assigned to %s as %s" % self.assigned)
-            self._act("disconnect")
+            self._act(actions.disconnect())
         else:
             reason = "%s %s" % (body.get("status") or status, body.get("message") or "")
             text = (
                 "the provisioning service refused (%s); check id scope, registration id and key"
                 % reason.strip()
             )
-            self._act("disconnect")
-            self.on_lost(text, now, True)
+            self._act(actions.disconnect())
+            self._lose(text, now, True)
 
     def step(self, now):
         """Everything that is due at ``now``; answers the actions."""
@@ -151,15 +162,15 @@ class Provisioner:
         if state == OFFLINE:
             utc = self.clock.utc(now)
             if utc is not None and now >= self.link.due and self.link.fire("due", now, "connecting"):
-                self._act("connect", self.identity.username(), int(utc) + TOKEN_S)
+                self._act(actions.connect(self.identity.username(), int(utc) + TOKEN_S))
         elif self.link.overdue(now):
-            self._act("disconnect")
+            self._act(actions.disconnect())
             self.on_lost("the provisioning service did not finish in time", now)
         elif state == SYNCING and self._next is not None and now >= self._next:
             self._next = None
             self._ask()
-        actions, self._actions = self._actions, []
-        return actions
+        taken, self._actions = self._actions, []
+        return taken
 
     def go_on(self, now):
         """As Device.go_on: there is nothing but the line here."""
@@ -189,21 +200,21 @@ class Provisioner:
     def _ask(self):
         self._rid += 1
         if self._operation:
-            self._act("publish", STATUS % (self._rid, self._operation), b"", 0)
+            self._act(actions.publish(STATUS % (self._rid, self._operation), b""))
             return
         body = {"registrationId": self.identity.device_id}
         if self._model_id:
             body["payload"] = {"modelId": self._model_id}
-        self._act("publish", REGISTER % self._rid, json.dumps(body).encode(), 0)
+        self._act(actions.publish(REGISTER % self._rid, json.dumps(body).encode()))
 
     def _wait(self, text):
         seconds = number(text)
         return min(WAIT_S if seconds is None else seconds, LONGEST_WAIT_S) * 1000
 
     def _say(self, level, text):
-        self._act("say", level, text)
+        self._act(actions.say(level, text))
 
-    def _act(self, *action):
+    def _act(self, action):
         self._actions.append(action)
 
 
@@ -238,26 +249,32 @@ class Onboarding:
                 self._hand_over(self._provisioner(), now)
                 # Before the device acts: what it asks the runtime for would be answered to the other.
                 return [
-                    ("say", "warning", "the hub cannot be reached; asking the provisioning service again")
+                    actions.say("warning", "the hub cannot be reached; asking the provisioning service again")
                 ]
             return turn.step(now)
-        actions = turn.step(now)
+        asked = turn.step(now)
         if turn.assigned:
             hub, device_id = turn.assigned
-            actions.append(("store", "assigned", {"hub": hub, "deviceId": device_id}))
+            asked.append(actions.store("assigned", {"hub": hub, "deviceId": device_id}))
             self._move(self._identity(hub, device_id), now)
         elif turn.link.losses and self._device:
             self._hand_over(self._device, now)
-        return actions
+        return asked
 
     def keep(self):
         """As Device.keep."""
         return self._device.keep() if self._device else []
 
-    def on_stored(self, name, error):
-        """As Device.on_stored: what is kept is the device's, whoever's turn it is."""
-        if self._device:
-            self._device.on_stored(name, error)
+    def on_done(self, action, result, now):
+        """As Device.on_done: what the board has done is the device's, whoever's turn it is."""
+        turn = self._turn if action[0] in actions.LINE else self._device
+        if turn:
+            turn.on_done(action, result, now)
+
+    def on_failed(self, action, error, now):
+        """As Device.on_failed."""
+        turn = self._turn if action[0] in actions.LINE else self._device or self._turn
+        turn.on_failed(action, error, now)
 
     def _move(self, identity, now):
         """The device belongs to this hub, from now on or as before."""
@@ -267,7 +284,7 @@ class Onboarding:
         else:
             self._device = self._make(identity, now)
             if before:
-                self._device.telemetry.queue[:] = before.telemetry.queue
+                self._device.telemetry.put_before(before.telemetry.waiting())
                 if self._device.backlog:
                     self._device.backlog.skip()
         self._again = PROVISION_AGAIN

@@ -1,21 +1,22 @@
-"""The one loop: asks the core what to do, does it, and tells how it went.
+"""The one loop: asks the core what to do, does it, and tells what came of it.
 
     step ─▶ actions: the board's at once, the line's in order ─▶ wait for the hub or a moment ─▶ step
-                                           └─ it waits: go_on, console ─┘
+                 └─▶ each one's outcome      └─ it waits: go_on, console ─┘
 
-umqtt.simple is the only thing that talks MQTT. Its callback only puts messages into
-the inbox; the core sees them afterwards. Whatever goes wrong on the line, in whichever
-way umqtt.simple says it, ends the connection and becomes one on_lost().
+Whatever performing an action raises is its outcome (see core.actions). umqtt.simple is the only
+thing that talks MQTT. Its callback only puts messages into the inbox; the core sees them
+afterwards. Whatever goes wrong on the line, in whichever way umqtt.simple says it, ends the
+connection.
 
-While umqtt.simple waits, the stream calls _meanwhile() every compat.SLICE_MS. What is
-asked for then is performed if it is the board's, and is put into ``line`` if it is the
-line's: so umqtt.simple is never called while it is at work.
+While umqtt.simple waits, the stream calls _meanwhile() every compat.SLICE_MS. What is asked for
+then is performed if it is the board's, and waits in ``line`` if it is the line's: so umqtt.simple
+is never called while it is at work.
 """
 
 import gc
 
-from ..core import safe_mode
-from ..core.errors import HardwareError, TwinkleError, WireError
+from ..core import actions, safe_mode
+from ..core.errors import HardwareError, ProtocolError, TwinkleError
 from ..ports.contract import RESET_STATUS
 from . import compat
 from .console_session import ConsoleSession
@@ -23,6 +24,7 @@ from .reachability import Reachability
 from .stream import Network
 
 CLOCK_MS = 60000  # how often the core is told the time
+MOST_FAILURES = 20  # rounds in a row for which there is no memory; then the program starts anew
 INBOX = 32  # messages taken in before the core sees them
 LAST_PACKET_ID = 60000  # umqtt.simple counts on past 65,535, where MQTT ends
 
@@ -45,9 +47,11 @@ class Runner:
         self._session = ConsoleSession(self)
         self._client = None
         self._inbox = []
-        self._actions = []  # to be performed; an error leaves the rest for the next time
+        self._board = []  # actions for the board, to be performed
         self.line = []  # actions that wait for the line
+        self._untold = []  # outcomes that the core has not been told: (action, done, result or error)
         self._trouble = []  # the last error that _meanwhile() has met
+        self._failures = 0  # rounds in a row that ended for want of memory
         self._heard = 0
         self._settled = False  # it has run well
         self._time_due = 0
@@ -64,28 +68,37 @@ class Runner:
         finally:
             self.line = []  # what was interrupted is not taken up again
             self._perform(self.device.keep())
-            self._disconnect()
+            self._leave()
             self.terminal.drain()
             self.port.close()
 
     def turn(self):
         """One round of the loop."""
         now = self.port.ticks()
-        if self._client is None:
-            self.reachability.step(now)
-        if now >= self._time_due or self._client is None:
-            utc = self.port.utc()
-            if utc is not None:
-                self.device.on_time(utc, now)
-                self._time_due = now + CLOCK_MS
         try:
+            if self._client is None:
+                self.reachability.step(now)
+            if now >= self._time_due or self._client is None:
+                utc = self.port.utc()
+                if utc is not None:
+                    self.device.on_time(utc, now)
+                    self._time_due = now + CLOCK_MS
             self._session.step(now)
             self._perform(self.device.step(now))
             self._wait()
             if self._trouble:
                 raise self._trouble.pop()
-        except MemoryError as error:
-            self._fail(error)
+        except MemoryError:
+            # All that was asked for is still here, and is done in the next round. This one is no
+            # progress, so the watchdog is not fed.
+            gc.collect()
+            self._failures += 1
+            if self._failures > MOST_FAILURES:
+                raise
+            self.log.say("error", "out of memory")
+            self.port.sleep(compat.SLICE_MS)
+            return
+        self._failures = 0
         self.port.feed()
         if not self._settled and safe_mode.ran_well(self.device, now):
             self._settled = True
@@ -102,19 +115,36 @@ class Runner:
         except Exception as error:
             self._trouble = [error]
 
-    def _perform(self, actions, line=True):
-        self._actions += actions
-        while self._actions:
-            action = self._actions.pop(0)
-            if action[0] in self.BOARD:
-                self.BOARD[action[0]](self, *action[1:])
-            else:
-                self.line.append(action)
+    # --- actions and their outcomes
+
+    def _perform(self, asked, line=True):
+        for action in asked:
+            (self._board if action[0] in self.BOARD else self.line).append(action)
+        self._tell()
+        while self._board:
+            action = self._board.pop(0)
+            self._do(action, self.BOARD[action[0]])
         while line and self.line:
             action = self.line.pop(0)
-            self.LINE[action[0]](self, *action[1:])
+            self._do(action, self.LINE[action[0]])
 
-    # --- the actions
+    def _do(self, action, function):
+        if self._client is None and action[0] in ("publish", "ping"):
+            self._untold.append((action, False, None))
+            return
+        try:
+            outcome = action, True, function(self, *action[1:])
+        except Exception as error:
+            gc.collect()  # it may be for want of memory
+            outcome = action, False, self._cut(error) if action[0] in actions.LINE else error
+        self._untold.append(outcome)
+        self._tell()
+
+    def _tell(self):
+        while self._untold:
+            action, done, value = self._untold[0]
+            (self.device.on_done if done else self.device.on_failed)(action, value, self.port.ticks())
+            self._untold.pop(0)
 
     def _connect(self, username, expiry):
         identity = self.device.identity
@@ -130,32 +160,32 @@ class Runner:
             # Not clean: the hub keeps what is queued for this device while it is away.
             client.connect(False)
         except Exception as error:
-            self._fail(error)
             self.reachability.on_try(error)
-            return
+            raise
         self._client = client
         self.reachability.on_try()
         for topic in self.device.subscriptions:
-            if not self._exchange(client.subscribe, topic, 1):
-                return
-        self.device.on_connected(self.port.ticks())
+            self._exchange(client.subscribe, topic, 1)
 
     def _publish(self, topic, payload, qos):
-        if self._client and self._exchange(self._client.publish, topic, payload, False, qos):
-            if qos:
-                self.device.on_published()
-            if self._client.pid > LAST_PACKET_ID:
-                self._client.pid = 0
+        self._exchange(self._client.publish, topic, payload, False, qos)
+        if self._client.pid > LAST_PACKET_ID:
+            self._client.pid = 0
 
     def _ping(self):
-        if self._client:
-            self._exchange(self._client.ping)
+        self._exchange(self._client.ping)
 
-    def _disconnect(self):
+    def _exchange(self, function, *arguments):
+        # Have umqtt.simple do this.
+        stream = self.network.stream
+        stream.begin()
+        function(*arguments)
+        stream.flush()
+
+    def _leave(self):
         if self._client:
             try:
-                self.network.stream.begin()
-                self._client.disconnect()
+                self._exchange(self._client.disconnect)
             except Exception as error:
                 self.log.say("debug", "leaving: %s" % error)
         self._close()
@@ -163,90 +193,80 @@ class Runner:
     def _read(self):
         rest = self.port.resting()
         if rest:
-            self.device.on_resting(rest)
-            return
+            return {"rest": rest}
         reading = {"memory": self.port.memory()}
         try:
             reading["ownTemperature"] = self.port.own_temperature()
             reading["temperature"], reading["humidity"] = self.port.read_sensor()
-        except (HardwareError, MemoryError) as error:
-            self.device.on_reading_failed(str(error) or "out of memory", reading)
-        else:
-            self.device.on_reading(reading)
-
-    def _led(self, level):
-        try:
-            self.port.led(level)
         except HardwareError as error:
-            self.log.say("error", "LED: %s" % error)
+            reading["failed"] = str(error)
+        return reading
 
-    def _store(self, name, record):
-        try:
-            self.store.save(name, record)
-        except (HardwareError, MemoryError) as error:
-            self.device.on_stored(name, str(error) or "out of memory")
-        else:
-            self.device.on_stored(name, None)
-
-    def reset(self, reason, wanted=True):
-        """Restart the device; ``wanted`` as for the port."""
+    def _reset(self, reason, wanted=True):
         self.log.say("info", "reset: " + reason)
-        self._perform(self.device.keep())
+        self._perform(self.device.keep(), False)
         self.terminal.drain()
         self.port.forget_starts()
         try:
             self.port.reset(reason, wanted)
-        except HardwareError as error:
-            # The program can always start again, even where the board cannot.
-            self.log.say("error", "%s; only the program starts again" % error)
-            self._store("reboot", {"refused": error.text})
-            raise SystemExit(RESET_STATUS) from None
+        except HardwareError:
+            if not wanted:
+                raise SystemExit(RESET_STATUS) from None  # the program can always start again
+            raise
 
-    BOARD = {"read": _read, "led": _led, "store": _store, "say": lambda self, *line: self.log.say(*line)}
-    LINE = {"connect": _connect, "publish": _publish, "ping": _ping, "disconnect": _disconnect}
-    # The latter is the console's.
-    LINE.update({"reset": reset, "do": lambda self, *what: self._session.do(*what)})
-
-    def _exchange(self, function, *arguments):
-        # Have umqtt.simple do this. Answers whether it could; if not, the connection has ended.
-        stream = self.network.stream
-        try:
-            stream.begin()
-            function(*arguments)
-            stream.flush()
-        except Exception as error:
-            self._fail(error)
-            return False
-        return True
+    BOARD = {
+        "read": _read,
+        "led": lambda self, level: self.port.led(level),
+        "store": lambda self, name, record: self.store.save(name, record),
+        "say": lambda self, level, text: self.log.say(level, text),
+    }
+    LINE = {
+        "connect": _connect,
+        "publish": _publish,
+        "ping": _ping,
+        "disconnect": _leave,
+        "reset": _reset,
+        "do": lambda self, *what: self._session.do(*what),  # the console's
+    }
 
     # --- listening
 
     def _wait(self):
         now = self.port.ticks()
         ms = min(self.device.due(now) - now, self.port.longest_wait)
-        if self._session.due() or self._inbox:  # messages may have come while a PUBACK was waited for
+        if (
+            self._session.due() or self._inbox or self._untold
+        ):  # messages may have come while a PUBACK was waited for
             ms = 0
         if self._client is None:
             if ms > 0:
                 self.port.sleep(ms)
             return
         stream = self.network.stream
-        if not self._exchange(self._listen, stream, ms):
+        try:
+            self._exchange(self._listen, stream, ms)
+        except Exception as error:
+            gc.collect()
+            self.device.on_lost(self._cut(error), self.port.ticks())
             return
         now = self.port.ticks()
         if stream.heard != self._heard:
             self._heard = stream.heard
             self.device.on_heard(now)
-        inbox, self._inbox = self._inbox, []
-        for message in inbox:
-            self.device.on_message(*message, now)
+        while self._inbox:
+            message = self._inbox.pop(0)
+            try:
+                self.device.on_message(*message, now)
+            except MemoryError:
+                gc.collect()
+                self.device.on_message(*message, now)
 
     def _listen(self, stream, ms):
         operation = self._client.check_msg() if stream.wait(ms) else None
         if operation is None or operation & 0xF0 == PUBLISH:
             return
         if operation & 0xF0 not in (PUBACK, SUBACK):
-            raise WireError("the hub broke the protocol (a packet of type %d)" % (operation >> 4))
+            raise ProtocolError("the hub broke the protocol (a packet of type %d)" % (operation >> 4))
         # One that nobody waits for any more: umqtt.simple has left its rest unread.
         stream.read(stream.read(1)[0])
 
@@ -256,7 +276,7 @@ class Runner:
             stream.skipped = False
             payload = None
         if len(self._inbox) >= INBOX:
-            raise WireError("more messages at once than this device takes in")
+            raise ProtocolError("more messages at once than this device takes in")
         try:
             self._inbox.append((str(topic, "utf-8"), payload))
         except ValueError:
@@ -267,28 +287,20 @@ class Runner:
     def leave(self, reason):
         """End the connection in good order, and begin another."""
         if self._client:
-            self._disconnect()
+            self._leave()
             self.device.on_lost(reason, self.port.ticks())
 
-    def _fail(self, error):
-        hopeless, problem = False, True
-        if isinstance(error, MemoryError):
-            gc.collect()
-            text = "out of memory"
-        elif isinstance(error, self._umqtt.MQTTException):
+    def _cut(self, error):
+        """End the connection because of ``error``; what it means, as an error of ours or a MemoryError."""
+        if isinstance(error, self._umqtt.MQTTException):
             from . import diagnosis
 
             error = diagnosis.refusal(error.args[0])
             compat.unload(diagnosis.__name__)
-            text, hopeless, problem = str(error), error.code in (4, 5), False
-        elif isinstance(error, TwinkleError):
-            text, problem = str(error), "middle" in error.text
-        else:
-            text = "the hub broke the protocol (%s: %s)" % (type(error).__name__, error)
+        elif not isinstance(error, (TwinkleError, MemoryError)):
+            error = ProtocolError("the hub broke the protocol (%s: %s)" % (type(error).__name__, error))
         self._close()
-        # What else was to be done with this connection is lost with it.
-        self.line = [action for action in self.line if action[0] in ("reset", "do")]
-        self.device.on_lost(text, self.port.ticks(), hopeless, problem)
+        return error
 
     def _close(self):
         self._client = None

@@ -10,7 +10,7 @@ This works for the releases with ``ssl_params`` (1.3.4) and for those that take
 a TLS context alike, since neither is asked to do TLS.
 """
 
-from ..core.errors import Unreachable, WireError
+from ..core.errors import ProtocolError, Unreachable, WireError
 from . import compat
 
 CONNECT_MS = 10000
@@ -130,7 +130,7 @@ class Stream:
             return b""
         self._singles = self._singles + 1 if size == 1 else 0
         if size < 0 or self._singles > LENGTH_BYTES:
-            raise WireError("the hub broke the protocol (a packet's length is wrong)")
+            raise ProtocolError("the hub broke the protocol (a packet's length is wrong)")
         if size > self._largest:
             return self._skip(size)
         data = None
@@ -268,5 +268,5 @@ class Stream:
 
     def _closed(self):
         if self._blocking:
-            raise WireError("the hub closed the connection in the middle of an exchange")
+            raise ProtocolError("the hub closed the connection in the middle of an exchange")
         raise WireError("the hub closed the connection")
