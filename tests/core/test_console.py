@@ -63,6 +63,21 @@ def test_json_is_one_line():
     assert answer["ok"] is False and answer["code"] == 400
 
 
+def test_a_value_that_is_no_json_is_named_and_the_others_are_shown():
+    read = [("temperature", float("nan")), ("humidity", {40}), ("name", b"K"), ("ownTemperature", 20)]
+    session = Session(app=application(), read=read)
+    lines = [
+        "temperature: value is not finite",
+        "humidity: value is of type set",
+        "name: value is of type bytes",
+        "ownTemperature: 20",
+    ]
+    assert session.type("read") == lines + ["ok"]
+    (line,) = session.type("read --json")
+    result = json.loads(line)["result"]
+    assert sorted(["%s: %s" % pair for pair in result.items()]) == sorted(lines)
+
+
 def test_the_led_obeys_and_refuses_what_it_cannot():
     session = Session(app=application())
     assert session.type("led on") == ["level: 1.0", "ok"]

@@ -182,7 +182,7 @@ def test_unusable_desired_changes_are_reported_and_change_nothing():
     for payload, words in (
         ("not json", "not JSON"),
         ("[1, 2]", "not a JSON object"),
-        (json.dumps(deep), "deeper than 10"),
+        (json.dumps(deep), "nested too deep"),
         ('{"b": [1e999]}', "not finite"),
         ("{1: 2}", "not JSON"),
         (None, "too large"),

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from twinkle.core import document, topics
 from twinkle.core.errors import BadRequest
+from twinkle_host.hub.core import limits
 from twinkle_host.hub.core import merge as hub_merge
 from twinkle_host.hub.core import topics as hub_topics
 from twinkle_host.hub.core.cloud_to_device import _topic
+from twinkle_host.hub.core.errors import HubError
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 names = text.filter(bool)
@@ -106,3 +108,37 @@ def test_a_section_that_is_checked_is_an_object(value):
     else:
         with pytest.raises(BadRequest):
             document.check(value)
+
+
+anything = st.text(max_size=3) | st.text(" .$a_\x00\x1f\x7f\x80\x9f\xa0\ud7ff\ud800\ue000", max_size=2)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.sampled_from([-(2**52) - 1, -(2**52), 2**52 - 1, 2**52, "x" * 4096, "x" * 4097, (), b"", {1}])
+    | anything,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(anything | st.just("k" * 1025), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(anything | st.just("k" * 1024), values)
+def test_a_report_is_refused_on_the_device_if_and_only_if_the_hub_would(name, value):
+    try:
+        limits.check_members({name: value}, "reported")
+    except HubError:
+        assert document.refused(name, value)
+    else:
+        assert document.refused(name, value) is None
+
+
+@given(values)
+def test_what_can_be_written_is_json_of_the_same_value(value):
+    try:
+        written = document.encode(value)
+    except BadRequest:
+        return
+    assert json.loads(written.decode()) == document.decode(written) == value

@@ -14,6 +14,7 @@ It is loaded when somebody types: a device in a basement nobody visits does not 
 import json
 
 from .clock import iso
+from .document import encode
 from .errors import BadRequest
 from .link import OFFLINE, READY
 
@@ -46,19 +47,14 @@ class Console:
         """The runtime has done what it was asked for, or could not, for the reason ``error`` (a TwinkleError)."""
         if error:
             self.fail(getattr(error, "status", 500), str(error))
-            return
-        try:
-            result = self._then(result)
-        except BadRequest as refused:
-            self.fail(refused.status, refused.text)
-            return
-        if result is not None:
-            self.finish(result)
+        else:
+            self._go_on(self._then, result)
 
     def step(self, now):
         """Answer what can be answered; the actions."""
         while self._waiting and not self._busy:
-            self._run(self._waiting.pop(0), now)
+            self._busy = True
+            self._go_on(self._run, self._waiting.pop(0), now)
         actions, self._actions = self._actions, []
         return actions
 
@@ -81,8 +77,10 @@ class Console:
         """The line under way is answered: a list of lines, or of pairs of name and value."""
         self._busy = False
         pairs = bool(result) and isinstance(result[0], tuple)
+        if pairs:
+            result = [(name, _written(value)) for name, value in result]
         if self._json:
-            self._print_json({"ok": True, "result": dict(result) if pairs else result})
+            self.act("print", json.dumps({"ok": True, "result": dict(result) if pairs else result}))
         else:
             self._show(result)
             self.act("print", "ok")
@@ -92,35 +90,34 @@ class Console:
         self._busy = False
         self._refuse(status, text, self._json, result)
 
-    # --- the rest
-
-    def _run(self, line, now):
-        self._json = line.endswith("--json")
-        verb, _, rest = (line[:-6] if self._json else line).strip().partition(" ")
-        self._busy = True
+    def _go_on(self, what, *arguments):
         try:
-            if len(line) > LONGEST_LINE:
-                raise BadRequest("the line is longer than %d characters" % LONGEST_LINE, 413)
-            if verb in Verbs.WITH_WORDS:
-                result = Verbs.WITH_WORDS[verb](self._verbs, rest.strip(), now)
-            elif verb not in Verbs.ALONE:
-                raise BadRequest("there is no such verb; type help", 404)
-            elif rest:
-                raise BadRequest(verb + " takes no more words")
-            else:
-                result = Verbs.ALONE[verb](self._verbs, now)
+            result = what(*arguments)
         except BadRequest as error:
             self.fail(error.status, error.text)
             return
         if result is not None:
             self.finish(result)
 
+    def _run(self, line, now):
+        self._json = line.endswith("--json")
+        verb, _, rest = (line[:-6] if self._json else line).strip().partition(" ")
+        if len(line) > LONGEST_LINE:
+            raise BadRequest("the line is longer than %d characters" % LONGEST_LINE, 413)
+        if verb in Verbs.WITH_WORDS:
+            return Verbs.WITH_WORDS[verb](self._verbs, rest.strip(), now)
+        if verb not in Verbs.ALONE:
+            raise BadRequest("there is no such verb; type help", 404)
+        if rest:
+            raise BadRequest(verb + " takes no more words")
+        return Verbs.ALONE[verb](self._verbs, now)
+
     def _refuse(self, status, text, as_json, result=None):
         if as_json:
             answer = {"ok": False, "code": status, "error": text}
             if result:
                 answer["result"] = dict(result)
-            self._print_json(answer)
+            self.act("print", json.dumps(answer))
         else:
             self._show(result or [])
             self.act("print", "err %d %s" % (status, text))
@@ -130,9 +127,6 @@ class Console:
             if isinstance(line, tuple):
                 line = "%s: %s" % (line[0], line[1] if isinstance(line[1], str) else json.dumps(line[1]))
             self.act("print", line)
-
-    def _print_json(self, answer):
-        self.act("print", json.dumps(answer))
 
 
 LED = "led on | off | blink SECONDS | brightness 0..1"
@@ -292,10 +286,8 @@ class Verbs:
     def factory_reset(self, rest, now):
         name = self._device.identity.device_id
         if rest != name:
-            text = (
-                "this forgets the configuration and the Wi-Fi set here; to go on, type: factory-reset " + name
-            )
-            raise BadRequest(text, 428)
+            text = "this forgets the configuration and the Wi-Fi set here; to go on, type: factory-reset "
+            raise BadRequest(text + name, 428)
         self._console.ask("forget", then=self._restart)
 
     def _restart(self, result):
@@ -319,6 +311,15 @@ class Verbs:
     ALONE = {"help": help, "status": status, "read": read, "config": config, "methods": methods}
     ALONE.update({"selftest": selftest, "hold": hold, "reboot": reboot, "version": version})
     WITH_WORDS = {"led": led, "wifi": wifi, "call": call, "log": log, "factory-reset": factory_reset}
+
+
+def _written(value):
+    # What an application made may be no JSON; then it is said what is wrong with it.
+    try:
+        encode(value)
+    except BadRequest as error:
+        return error.text
+    return value
 
 
 def _number(text, hint):
