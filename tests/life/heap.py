@@ -17,4 +17,4 @@ for _ in range(200):
 gc.collect()
 print("heap", runner.device.link.state, runner.device.telemetry.sent, gc.mem_alloc() - before, gc.mem_free())
 print("modules", *sys.modules)
-runner._disconnect()
+runner.leave("measured")

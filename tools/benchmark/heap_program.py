@@ -90,4 +90,4 @@ for name in held:
 print("total", total)
 print("free", free)
 micropython.mem_info()
-runner._disconnect()
+runner.leave("measured")

@@ -99,7 +99,9 @@ class Context:
         for name, value in patch.items():
             if isinstance(value, dict) and value.get("__t") == "c":
                 # A component's members, each by itself.
-                good[name] = {inner: value[inner] for inner in value if self._may(name, {inner: value[inner]})}
+                good[name] = {
+                    inner: value[inner] for inner in value if self._may(name, {inner: value[inner]})
+                }
             elif self._may(name, value):
                 good[name] = value
         for entry in self.reports:

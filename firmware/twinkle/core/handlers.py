@@ -36,7 +36,7 @@ acknowledged.
 import json
 
 from . import actions, topics
-from .document import decode, find, wrap
+from .document import decode, encode, find, wrap
 from .errors import BadRequest
 
 MAX_TASKS = 8  # handlers under way at once; more are refused, not queued
@@ -172,9 +172,9 @@ class Methods:
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], int):
             status, payload = value
         try:
-            body = json.dumps(payload).encode()
-        except (TypeError, ValueError) as error:
-            self._fail(rid, 500, "the answer is not JSON: %s" % error)
+            body = encode(payload)
+        except BadRequest as error:
+            self._fail(rid, 500, "the answer is not JSON: " + error.text)
             return
         if len(body) > LARGEST:
             self._fail(rid, 500, "the answer of %d bytes is over the hub's limit" % len(body))

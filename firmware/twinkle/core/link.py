@@ -66,6 +66,8 @@ BASE_MS = 1000
 LONGEST_MS = 100000
 JITTER_MS = 5000
 STEADY_MS = 30000  # a link that held this long starts the count anew
+GOOD_MS = 60000  # with a link to the hub for this long, the program runs well …
+LONG_MS = 900000  # … and without one, after this
 RESET_MS = 6 * 3600 * 1000
 UNTIL_READY_MS = 60000  # connected but not ready for this long counts as lost
 
@@ -127,6 +129,10 @@ class Link:
         self.hurry(now)
         if ms > 0:
             self._signed -= ms
+
+    def ran_well(self, now):
+        """Whether a program that has come so far runs well, and this start counts as a good one."""
+        return now >= (self.since + GOOD_MS if self.state == READY else LONG_MS)
 
     def overdue(self, now):
         """True when a connected link should have become ready by now."""

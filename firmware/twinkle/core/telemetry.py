@@ -24,10 +24,9 @@ and when it answers again:
     {"status": "ok", "errors": since the start}
 """
 
-import json
-
 from . import actions, topics
 from .clock import iso
+from .document import encode
 
 CAPACITY = 32  # messages that wait at most, unless the board file says otherwise
 BYTES = 8192  # of their bodies, likewise
@@ -58,8 +57,8 @@ class Telemetry:
         self._most = most
 
     def add(self, values, component, now):
-        """Queue one message, of a component if that is not None."""
-        body = json.dumps(values).encode()
+        """Queue one message, of a component if that is not None; BadRequest for what is no JSON."""
+        body = encode(values)
         if len(body) > LARGEST:
             self.dropped += 1
             self._context.say(

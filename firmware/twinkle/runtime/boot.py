@@ -26,7 +26,7 @@ from .store import LARGEST, Store
 from .terminal import Terminal
 
 # Nobody needs them once the device is built; a Pico W has better use for what they take.
-FOR_THE_START = (__name__, certificates.__name__, "twinkle.core.connection_string")
+FOR_THE_START = (__name__, certificates.__name__, safe_mode.__name__, "twinkle.core.connection_string")
 # What is read here; the rest is the port's.
 BOARD = (
     ("port", str),

@@ -15,7 +15,7 @@ is never called while it is at work.
 
 import gc
 
-from ..core import actions, safe_mode
+from ..core import actions
 from ..core.errors import HardwareError, ProtocolError, TwinkleError
 from ..ports.contract import RESET_STATUS
 from . import compat
@@ -100,9 +100,10 @@ class Runner:
             return
         self._failures = 0
         self.port.feed()
-        if not self._settled and safe_mode.ran_well(self.device, now):
+        if not self._settled and self.device.link.ran_well(now):
             self._settled = True
-            self.port.forget_starts()
+            if not getattr(self.device, "safe", False):
+                self.port.forget_starts()
 
     def _meanwhile(self):
         # What is not the line goes on. Its errors are not the line's: they are raised after the wait.
