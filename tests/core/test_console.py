@@ -29,7 +29,7 @@ def application():
 def test_help_names_every_verb_and_each_is_there():
     lines = Session(app=application()).type("help")
     assert lines[-1] == "ok"
-    verbs = [line.split(" ")[0] for line in lines[:-1]]
+    verbs = [line.split(" ")[1] for line in lines[:-1]]
     assert "status" in verbs and "call" in verbs and "factory-reset" in verbs
     for verb in verbs:
         session = Session(app=application(), test={name: "ok" for name in ("sensor", "LED", "flash")})
@@ -121,7 +121,7 @@ def test_a_method_that_is_not_there_is_404():
     session = Session(app=application())
     assert session.type("call nothing")[0].startswith("err 404 no method nothing")
     assert session.type("call") == ["err 400 call needs a method's name; type methods"]
-    assert session.type("methods") == ["add", "slow", "ok"]
+    assert session.type("methods") == ["- add", "- slow", "ok"]
 
 
 def test_read_shows_what_the_rim_has_read():
@@ -133,7 +133,7 @@ def test_read_shows_what_the_rim_has_read():
 
 def test_wifi_is_scanned_and_changed_and_the_password_is_not_repeated():
     session = Session(app=application(), scan=[" -55 dBm  home"])
-    assert session.type("wifi scan") == [" -55 dBm  home", "ok"]
+    assert session.type("wifi scan") == ["-  -55 dBm  home", "ok"]
     assert session.type('wifi set "my home" "a secret"', "wifi set café --open") == ["ok", "ok"]
     assert session.asked[1:] == [("join", "my home", "a secret"), ("join", "café", "")]
     for wrong in ("wifi", "wifi set", "wifi on", 'wifi set "half', "wifi set a b c"):

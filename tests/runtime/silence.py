@@ -114,7 +114,7 @@ def test_what_needs_the_line_is_done_after_the_wait_and_so_is_all_that_was_typed
         world.run(8500)
         assert [text for moment, text in port.answers if moment < asked + 5000] == []
         shown = [text for _, text in port.answers]
-        assert shown == ["-50 dBm  home", "ok", "twinkle: " + __version__, "model: null", "ok"], shown
+        assert shown == ["-  -50 dBm  home", "ok", "twinkle: " + __version__, "model: null", "ok"], shown
 
 
 def test_a_restart_asked_for_in_a_wait_is_answered_at_once_and_comes_when_the_wait_is_over():

@@ -2,6 +2,7 @@
 
 import functools
 
+import echo
 import pytest
 import radio
 import silence
@@ -9,7 +10,9 @@ from support import ROOT, run_micropython
 
 CORE = ROOT / "tests" / "core"
 HEAP = "512k"  # for the device, compiled here, and for a world that remembers everything
-STORIES = [(module, name) for module in (radio, silence) for name in dir(module) if name.startswith("test_")]
+STORIES = [
+    (module, name) for module in (echo, radio, silence) for name in dir(module) if name.startswith("test_")
+]
 
 
 @functools.cache

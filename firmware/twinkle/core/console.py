@@ -1,7 +1,7 @@
 """The technician's console: a verb a line, while twin and methods go on.
 
-Lines are answered in their order: with lines ``name: value`` and ``ok``, or with ``err CODE
-what to do``; the codes are those of direct methods. A line that ends in ``--json`` is answered by
+Lines are answered in their order: with lines ``name: value`` or ``- text`` and ``ok``, or with ``err
+CODE what to do``; the codes are those of direct methods. A line that ends in ``--json`` is answered by
 ``{"ok": true, "result": …}`` or ``{"ok": false, "code": …, "error": …}``. Verbs and direct methods
 reach the same handlers, and nothing secret is shown.
 
@@ -124,9 +124,10 @@ class Console:
 
     def _show(self, result):
         for line in result:
-            if isinstance(line, tuple):
-                line = "%s: %s" % (line[0], line[1] if isinstance(line[1], str) else json.dumps(line[1]))
-            self.act("print", line)
+            name, value = line if isinstance(line, tuple) else (None, line)
+            text = value if isinstance(value, str) else json.dumps(value)
+            # Some terminals give back what they show: none of it is a verb.
+            self.act("print", "%s: %s" % (name, text) if name else "- " + text)
 
 
 LED = "led on | off | blink SECONDS | brightness 0..1"
@@ -139,9 +140,9 @@ HELP = (
     ("wifi scan | set NETWORK PASSWORD or --open", "the networks in reach; join one and remember it"),
     ("methods", "the methods that can be called"),
     ("call NAME [JSON]", "call one, as the cloud would"),
-    ("log [debug | info | warning | error]", "the log's last lines; or how much it tells from now on"),
+    ("log [debug | info | warning | error]", "the log's last lines, or how much it tells"),
     ("selftest", "try sensor, LED, flash, network, DNS, TLS and hub"),
-    ("hold", "restart into the interpreter's prompt, for tools; once"),
+    ("hold", "restart once into the interpreter's prompt"),
     ("reboot", "restart the device"),
     ("factory-reset", "forget the configuration and the Wi-Fi set here; asks first"),
     ("version", "what runs here"),
@@ -255,10 +256,7 @@ class Verbs:
             self._console.fail(status, told or body.decode())
 
     def log(self, rest, now):
-        if rest:
-            self._console.ask("level", rest)
-        else:
-            self._console.ask("log")
+        self._console.ask(*(("level", rest) if rest else ("log",)))
 
     def selftest(self, now):
         link = self._device.link

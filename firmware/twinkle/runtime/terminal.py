@@ -32,9 +32,10 @@ class Terminal:
         self.more = len(typed) >= MUCH
         for byte in typed:
             if byte in b"\r\n":
-                if self._line:
+                # A terminal that gives back what it is shown would be answered for ever.
+                if self._line and self._line[:4] != b"err ":
                     found.append(str(self._line, "ascii"))
-                    self._line = bytearray()
+                self._line = bytearray()
             elif byte == 8 or byte == 127:
                 self._line = self._line[:-1]
             elif byte == 3:
