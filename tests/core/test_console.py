@@ -80,17 +80,18 @@ def test_a_value_that_is_no_json_is_named_and_the_others_are_shown():
 
 def test_the_led_obeys_and_refuses_what_it_cannot():
     session = Session(app=application())
+    hint = "err 400 it is led on | off | blink SECONDS | brightness 0..1"
     assert session.type("led on") == ["level: 1.0", "ok"]
     assert session.type("led brightness 0.5") == ["level: 0.5", "ok"]
     assert session.type("led off") == ["level: 0.0", "ok"]
     assert session.type("led blink 2") == ["level: 0.5", "ok"]
-    assert session.type("led blink") == ["err 400 led blink needs seconds, such as led blink 2"]
+    assert session.type("led blink") == [hint]
     assert session.type("led blink 9999")[0].startswith("err 400 the blink interval must be")
     for wrong in ("5", "-1", "nan", "", "bright"):
-        assert session.type("led brightness " + wrong) == [
-            "err 400 led brightness needs a number from 0 to 1"
-        ]
-    assert session.type("led") == ["err 400 it is led on | off | blink SECONDS | brightness 0..1"]
+        assert session.type("led brightness " + wrong) == [hint]
+    for wrong in ("led", "led on | off", "led off now"):
+        assert session.type(wrong) == [hint]
+    assert session.driver.device.board.led.level == 0.5
 
 
 def test_a_method_gives_here_what_it_gives_the_cloud():
@@ -155,6 +156,7 @@ def test_a_network_that_cannot_be_is_not_joined_and_an_open_one_is_called_so():
         '"" "a secret"',
         "n" * 33 + " 12345678",
         "ü" * 17 + " 12345678",
+        "home " + "ü" * 32,
     ):
         (line,) = session.type("wifi set " + wrong)
         assert line.startswith("err 400 wifi takes scan, or set") and "secret" not in line, line
@@ -238,7 +240,24 @@ def test_what_is_no_verb_is_refused_and_nothing_is_no_line():
         lines = session.type(line)
         assert len(lines) == 1 and lines[0].startswith("err 404 there is no such verb"), (line, lines)
     assert session.type("", "   ") == []
-    assert session.type("x" * 1000) == ["err 413 the line is longer than 512 characters"]
+    assert session.type("x" * 1000) == ["err 413 the line is longer than 512 bytes"]
+    assert session.type("\u65e5" * 200)[0].startswith("err 413")
+
+
+def test_a_line_that_is_no_text_does_nothing():
+    session = Session(app=application())
+    for line in (
+        'wifi set "K\ufffdche" 12345678',
+        "wifi set home secret\ufffd\ufffd",
+        "\ufffd",
+        "led on\ufffd",
+    ):
+        assert session.type(line) == ["err 400 the line is not UTF-8, or has a control character"]
+    (line,) = session.type("wifi set K\ufffd secret123 --json")
+    assert json.loads(line)["code"] == 400
+    assert session.asked == [] and session.driver.device.board.led.level == 0
+    assert session.type('wifi set "K\u00fcche" "Schl\u00fcssel"') == ["ok"]
+    assert session.asked == [("join", "K\u00fcche", "Schl\u00fcssel")]
 
 
 def test_lines_that_come_faster_than_they_are_answered_are_refused():

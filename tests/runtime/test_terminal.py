@@ -1,6 +1,5 @@
 """The technician's line: whole lines in, slices out, and a bound on what waits."""
 
-from twinkle.runtime.log import Log, plain
 from twinkle.runtime.terminal import LOG_QUEUE, LONGEST, QUEUE, Terminal
 
 
@@ -37,23 +36,13 @@ def test_a_line_may_come_in_pieces_and_be_corrected():
     assert terminal.lines() == ["status", "help", "version"]
 
 
-def test_what_is_no_text_can_do_no_harm_and_a_long_line_is_cut():
-    assert Terminal(Port(b"a\x1b[2J\xff\r")).lines() == ["a?[2J?"]
+def test_a_long_line_is_cut():
     port = Port(b"x" * 5000 + b"\r")
     terminal, lines = Terminal(port), []
     while not lines:
         lines = terminal.lines()
         assert terminal.more or not port.keys
     assert lines == ["x" * LONGEST]
-
-
-def test_what_a_screen_cannot_take_is_shown_as_a_question_mark():
-    assert plain("21.5 °C é ok") == "21.5 °C é ok"
-    assert plain("a\r\nok\x1b[2J\ud800\x7f\x9b") == "a??ok?[2J???"
-    shown = []
-    log = Log(shown.append, lambda: 0)
-    log.say("info", "configuration \ud800\r is pending")
-    assert shown == ["0.000 info configuration ?? is pending"]
 
 
 def test_a_screen_is_served_in_slices():

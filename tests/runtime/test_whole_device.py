@@ -3,6 +3,7 @@
 import functools
 
 import echo
+import keys
 import pytest
 import radio
 import silence
@@ -11,7 +12,10 @@ from support import ROOT, run_micropython
 CORE = ROOT / "tests" / "core"
 HEAP = "512k"  # for the device, compiled here, and for a world that remembers everything
 STORIES = [
-    (module, name) for module in (echo, radio, silence) for name in dir(module) if name.startswith("test_")
+    (module, name)
+    for module in (echo, keys, radio, silence)
+    for name in dir(module)
+    if name.startswith("test_")
 ]
 
 

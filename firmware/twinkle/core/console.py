@@ -18,7 +18,7 @@ from .document import encode
 from .errors import BadRequest
 from .link import OFFLINE, READY
 
-LONGEST_LINE = 512  # characters
+LONGEST_LINE = 512  # bytes
 MOST_WAITING = 8  # lines that were typed while an earlier one is being answered
 
 
@@ -102,8 +102,10 @@ class Console:
     def _run(self, line, now):
         self._json = line.endswith("--json")
         verb, _, rest = (line[:-6] if self._json else line).strip().partition(" ")
-        if len(line) > LONGEST_LINE:
-            raise BadRequest("the line is longer than %d characters" % LONGEST_LINE, 413)
+        if len(line.encode()) > LONGEST_LINE:
+            raise BadRequest("the line is longer than %d bytes" % LONGEST_LINE, 413)
+        if "\ufffd" in line:
+            raise BadRequest("the line is not UTF-8, or has a control character")
         if verb in Verbs.WITH_WORDS:
             return Verbs.WITH_WORDS[verb](self._verbs, rest.strip(), now)
         if verb not in Verbs.ALONE:
@@ -202,20 +204,19 @@ class Verbs:
     def led(self, rest, now):
         led = self._whole().board.led
         what, _, value = rest.partition(" ")
-        if what == "on":
-            led.on()
-        elif what == "off":
-            led.off()
-        elif what == "blink":
-            led.blink(_number(value, "led blink needs seconds, such as led blink 2"))
-        elif what == "brightness":
-            hint = "led brightness needs a number from 0 to 1"
-            brightness = _number(value, hint)
-            if not 0 <= brightness <= 1:
-                raise BadRequest(hint)
-            led.dim(brightness)
-        else:
-            raise BadRequest("it is " + LED)
+        try:
+            if rest == "on":
+                led.on()
+            elif rest == "off":
+                led.off()
+            elif what == "blink":
+                led.blink(float(value))
+            elif what == "brightness" and 0 <= float(value) <= 1:
+                led.dim(float(value))
+            else:
+                raise ValueError
+        except ValueError:
+            raise BadRequest("it is " + LED) from None
         return [("level", led.level)]
 
     def config(self, now):
@@ -320,16 +321,9 @@ def _written(value):
     return value
 
 
-def _number(text, hint):
-    try:
-        return float(text)
-    except ValueError:
-        raise BadRequest(hint) from None
-
-
 def _possible(network, word):
-    # What IEEE 802.11 allows: octets of a network's name, characters of a WPA2 passphrase, the key itself.
-    size = len(word)
+    # What IEEE 802.11 allows: octets of a network's name, and of a WPA2 passphrase, or the key itself.
+    size = len(word.encode())
     secret = 8 <= size <= 63 or (size == 64 and not word.strip("0123456789abcdefABCDEF"))
     return 0 < len(network.encode()) <= 32 and (secret or word == "--open")
 

@@ -172,7 +172,9 @@ def _fault(value, depth, twin):
             return " is nested too deep"
         named = isinstance(value, dict)
         for place, inner in value.items() if named else enumerate(value):
-            fault = _name_fault(place, twin) if named else " is null" if twin and inner is None else None
+            fault = " is null" if twin and inner is None and not named else None
+            if named:
+                fault = _text_fault(place, twin and LONGEST_NAME)
             fault = fault or _fault(inner, depth - 1, twin)
             if fault:
                 return "[%s]%s" % (repr(place)[:SHOWN], fault)
@@ -186,23 +188,20 @@ def _fault(value, depth, twin):
     return None
 
 
-def _name_fault(name, twin):
-    if not isinstance(name, str):
-        return " is not JSON: a name is a text"
-    fault = _text_fault(name, twin and LONGEST_NAME)
-    if twin and not fault and (not name or NO_NAME.search(name.encode())):
-        fault = " is no name: it is empty or has a space, a control character, . or $"
-    return fault
-
-
 def _text_fault(text, longest):
+    if not isinstance(text, str):
+        return " is not JSON"
     try:
         data = text.encode()
     except UnicodeError:
         data = b"\xff"
     if NO_UTF8.search(data):
         return " holds what is no character"
-    return " is over %d bytes" % longest if longest and len(data) > longest else None
+    if longest and len(data) > longest:
+        return " is over %d bytes" % longest
+    if longest == LONGEST_NAME and (not data or NO_NAME.search(data)):
+        return " is no name: empty, or with space, control, . or $"
+    return None
 
 
 def wrap(component, members):

@@ -20,7 +20,7 @@ from ..core.device import Device
 from ..core.document import decode
 from ..core.errors import BadRequest, HardwareError, Held, SetupError
 from . import certificates, compat
-from .log import LEVELS, Log, plain
+from .log import LEVELS, Log
 from .runner import Runner
 from .store import LARGEST, Store
 from .terminal import Terminal
@@ -181,5 +181,5 @@ def _load(settings, key, what):
         return getattr(module, what)
     except Exception as error:
         # A file of somebody else's may fail in any way.
-        text = plain("%s %s cannot be loaded (%s: %s)" % (key, name, type(error).__name__, error))
+        text = "%s %s cannot be loaded (%s: %s)" % (key, name, type(error).__name__, error)
         raise SetupError(text, "check board.json") from None

@@ -4,17 +4,21 @@ Secrets that are known to the process are named once with hide(); whatever
 happens to contain one is written without it.
 """
 
+import re
+
 LEVELS = ("debug", "info", "warning", "error")
 RING = 40  # lines kept for a technician who comes later
+# In UTF-8: C0, delete, C1, what writes from right to left (Unicode Standard Annex 9, table 4), separators of
+# lines, the byte order mark and halves of surrogate pairs.
+NOT_SHOWN = (
+    b"[^ -~\x80-\xff]|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+    b"|\xef\xbb\xbf|\xed[\xa0-\xbf]."
+)
 
 
 def plain(text):
-    """One line that every screen takes: a control character or half a surrogate pair is shown as ``?``."""
-    return "".join([sign if _harmless(sign) else "?" for sign in text])
-
-
-def _harmless(sign):
-    return " " <= sign <= "~" or (sign >= "\xa0" and not "\ud800" <= sign <= "\udfff")
+    """One line that every screen takes as it is read: what is no character, or moves others, is shown as ``?``."""
+    return str(re.sub(NOT_SHOWN, b"?", text.encode("utf-8", "surrogatepass")), "utf-8")
 
 
 class Log:

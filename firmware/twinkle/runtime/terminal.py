@@ -5,6 +5,8 @@ waits in a queue and goes out in small pieces, as fast as the port takes them. A
 queue drops lines and says later how many.
 """
 
+from ..core.document import NO_UTF8
+
 LONGEST = 1024  # bytes of a line; what is longer is cut there, and refused by the console
 MUCH = 512  # bytes typed at once: a paste, or a tool
 QUEUE = 8192  # bytes that wait to be shown
@@ -26,7 +28,7 @@ class Terminal:
         self._unsaid = 0
 
     def lines(self):
-        """The lines that have been completed. What is no text is shown as ``?`` and so cannot do harm."""
+        """The lines that have been completed; one that is no text is U+FFFD, with its ``--json``."""
         found = []
         typed = self._port.typed()
         self.more = len(typed) >= MUCH
@@ -34,26 +36,33 @@ class Terminal:
             if byte in b"\r\n":
                 # A terminal that gives back what it is shown would be answered for ever.
                 if self._line and self._line[:4] != b"err ":
-                    found.append(str(self._line, "ascii"))
+                    line = bytes(self._line)
+                    try:
+                        found.append(str(NO_UTF8.sub(b"\xff", line), "utf-8"))
+                    except UnicodeError:
+                        found.append("\ufffd --json" if line[-6:] == b"--json" else "\ufffd")
                 self._line = bytearray()
             elif byte == 8 or byte == 127:
-                self._line = self._line[:-1]
+                end = len(self._line) - 1
+                while end > 0 and self._line[end] & 0xC0 == 0x80:
+                    end -= 1  # the rest of a character of several bytes
+                self._line = self._line[:end]
             elif byte == 3:
                 self._line = bytearray()  # Ctrl-C: never mind
             elif len(self._line) < LONGEST:
-                self._line.append(byte if 32 <= byte < 127 else ord("?"))
+                self._line.append(byte if byte >= 32 else 255)
         return found
 
     def show(self, text):
         """Show a line, in its turn."""
-        if self._size + len(text) > QUEUE:
+        data = (text + "\r\n").encode()
+        if self._size + len(data) > QUEUE:
             self.lost += 1
             self._unsaid += 1
             return
         if self._unsaid:
-            text = "(%d lines were lost)\r\n%s" % (self._unsaid, text)
+            data = b"(%d lines were lost)\r\n" % self._unsaid + data
             self._unsaid = 0
-        data = (text + "\r\n").encode()
         self._queue.append(data)
         self._size += len(data)
 
