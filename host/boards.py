@@ -70,7 +70,7 @@ def load(board: str) -> dict[str, Any]:
     """The content of a board file that has no mistake; Failure names the first one."""
     path = find(board)
     try:
-        settings = json.loads(path.read_text())
+        settings = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the board file {path} cannot be read: {error}") from None
     wrong = problems(settings)
@@ -159,7 +159,7 @@ def boards() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def list_boards(as_json: bool) -> None:
     """List the boards that come with Twinkle."""
-    known = [json.loads(path.read_text()) for path in sorted(BOARDS.glob("*.json"))]
+    known = [json.loads(path.read_bytes()) for path in sorted(BOARDS.glob("*.json"))]
     if as_json:
         click.echo(json.dumps([{key: board[key] for key in ("name", "description")} for board in known]))
     else:
@@ -173,7 +173,7 @@ def check(board: str, as_json: bool) -> None:
     """Check a board file, by name or path: its members and its pins."""
     path = find(board)
     try:
-        wrong = problems(json.loads(path.read_text()))
+        wrong = problems(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         wrong = [f"it cannot be read: {error}"]
     if as_json:

