@@ -70,6 +70,7 @@ def test_the_poison_works():
 OF_ONE = {
     "twinkle.ports.pico": "micropython",
     "twinkle.ports.rpi": "cpython",
+    "twinkle.ports.socket_console": "cpython",
     "twinkle.ports.systemd": "cpython",
     "twinkle.runtime.on_micropython": "micropython",
     "twinkle.runtime.on_cpython": "cpython",
