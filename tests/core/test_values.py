@@ -132,12 +132,13 @@ UNWRITTEN = (
     ({"a": Thing()}, "value['a'] is of type Thing"),
     ({"a": 1j}, "value['a'] is of type complex"),
     ({"a": range(3)}, "value['a'] is of type range"),
-    ({"a": {1: 2}}, "value['a'][1] is not JSON"),
-    ({None: 2}, "value[None] is not JSON"),
+    ({"a": {1: 2}}, "value['a'] has a name that is not JSON"),
+    ({None: 2}, "value has a name that is not JSON"),
+    ({10**5000: 2}, "value has a name that is not JSON"),
     (2**64, "value is too large"),
     (10**5000, "value is too large"),
-    ({"a": "x" + HALF}, "value['a'] holds what is no character"),
-    ({HALF: 1}, "holds what is no character"),
+    ({"a": "x" + HALF}, "value['a'] is not UTF-8"),
+    ({HALF: 1}, "is not UTF-8"),
     (nested(41), "['x'] is nested too deep"),
     (nested(41, 1, lambda value: [value]), "[0] is nested too deep"),
 )
@@ -239,7 +240,7 @@ def test_what_is_written_is_utf_8():
             text = raw.decode()
         except UnicodeError:
             continue
-        assert refused("a", text) == "reported['a'] holds what is no character", raw
+        assert refused("a", text) == "reported['a'] is not UTF-8", raw
     for sign in (
         "\x7f",
         "\x80",

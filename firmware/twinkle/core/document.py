@@ -172,9 +172,13 @@ def _fault(value, depth, twin):
             return " is nested too deep"
         named = isinstance(value, dict)
         for place, inner in value.items() if named else enumerate(value):
-            fault = " is null" if twin and inner is None and not named else None
+            fault = None
             if named:
+                if not isinstance(place, str):
+                    return " has a name that is not JSON"
                 fault = _text_fault(place, twin and LONGEST_NAME)
+            elif twin and inner is None:
+                fault = " is null"
             fault = fault or _fault(inner, depth - 1, twin)
             if fault:
                 return "[%s]%s" % (repr(place)[:SHOWN], fault)
@@ -189,14 +193,12 @@ def _fault(value, depth, twin):
 
 
 def _text_fault(text, longest):
-    if not isinstance(text, str):
-        return " is not JSON"
     try:
         data = text.encode()
     except UnicodeError:
         data = b"\xff"
     if NO_UTF8.search(data):
-        return " holds what is no character"
+        return " is not UTF-8"
     if longest and len(data) > longest:
         return " is over %d bytes" % longest
     if longest == LONGEST_NAME and (not data or NO_NAME.search(data)):
