@@ -49,15 +49,15 @@ class Outcomes:
 class Driver(Outcomes):
     """A device, a hub's voice and a clock, for stories without a network."""
 
-    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH, waiting=None):
+    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH, waiting=None, now=0):
         self.app = app or App(config={"configId": 1, "sendFrequency": "24h"})
         who = parse(CONNECTION)
-        self.device = Device(self.app, who, records or {}, lambda: 0.5, keep_alive, waiting=waiting)
-        self.now = 0
+        self.device = Device(self.app, who, records or {}, lambda: 0.5, keep_alive, now, waiting=waiting)
+        self.now = now
         self.done = []
         self.flash_error = None
         if epoch is not None:
-            self.device.on_time(epoch, 0)
+            self.device.on_time(epoch, now)
 
     def step(self, ms=0):
         """Let ``ms`` pass; answers the actions of this step alone."""

@@ -311,11 +311,11 @@ class Newcomer(Life):
     def make(self):
         registration = parse(REGISTRATION)
         build = lambda who, now: Device(application(self.chance), who, {}, lambda: 0.5, now=now)  # noqa: E731
-        return Onboarding(registration, None, build, "dtmi:twinkle:Echo;1", lambda: 0.5)
+        return Onboarding(registration, None, build, "dtmi:twinkle:Echo;1", lambda: 0.5, 0)
 
     def topic(self):
         chance = self.chance
-        if not hasattr(self.device, "assigned"):
+        if self.device.identity.assigned:
             return super().topic()
         rid = self.asked[-1] if self.asked and chance.below(4) else chance.text(RIDS)
         status = chance.one(("200", "202", "202", "401", "429", "500", "\u00b2", "9" * 20, ""))
@@ -323,7 +323,7 @@ class Newcomer(Life):
         return "$dps/registrations/res/%s/?$rid=%s%s" % (status, rid, after)
 
     def answer_twin(self):
-        if not hasattr(self.device, "assigned"):
+        if self.device.identity.assigned:
             super().answer_twin()
         elif self.asked:
             state = '{"assignedHub":%s,"deviceId":%s}' % (self.chance.one(HUBS), self.chance.one(HUBS))
@@ -333,5 +333,5 @@ class Newcomer(Life):
             self.device.on_message(topic, body.encode(), self.now)
 
     def check(self):
-        if not hasattr(self.device, "assigned"):
+        if hasattr(self.device, "configuration"):
             super().check()

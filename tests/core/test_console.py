@@ -271,7 +271,7 @@ def test_lines_that_come_faster_than_they_are_answered_are_refused():
 
 def test_a_device_that_is_being_provisioned_has_a_console_too():
     who = parse("IdScope=0ne1;RegistrationId=shed-7;SharedAccessKey=" + KEY)
-    device = Onboarding(who, None, None, None, lambda: 0.5)
+    device = Onboarding(who, None, None, None, lambda: 0.5, 0)
     session = Session(device)
     lines = session.type("status")
     assert "device: shed-7" in lines and "link: offline" in lines and lines[-1] == "ok"

@@ -17,7 +17,7 @@ def test_nothing_is_tried_before_the_clock_is_known():
 
 
 def test_the_back_off_grows_to_its_limit_and_jitters():
-    link = Link(lambda: 0.0)
+    link = Link(lambda: 0.0, 0)
     waits = []
     now = 0
     for _ in range(10):
@@ -26,7 +26,7 @@ def test_the_back_off_grows_to_its_limit_and_jitters():
         waits.append(link.due - now)
         now = link.due
     assert waits == [0, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 100000, 100000]
-    link = Link(lambda: 1.0)
+    link = Link(lambda: 1.0, 0)
     link.fire("due", 0)
     link.fire("lost", 0)
     assert link.due == 1000
@@ -36,7 +36,7 @@ def test_the_back_off_grows_to_its_limit_and_jitters():
 
 
 def test_a_link_that_held_starts_the_count_anew_and_one_that_did_not_goes_on():
-    link = Link(lambda: 0.0)
+    link = Link(lambda: 0.0, 0)
     for _ in range(5):
         link.fire("due", 0)
         link.fire("lost", 0)
@@ -51,7 +51,7 @@ def test_a_link_that_held_starts_the_count_anew_and_one_that_did_not_goes_on():
 
 
 def test_a_device_with_a_certificate_has_no_token_to_renew():
-    link, other = Link(lambda: 0.0, tokens=False), Link(lambda: 0.0)
+    link, other = Link(lambda: 0.0, 0, tokens=False), Link(lambda: 0.0, 0)
     for each in (link, other):
         for event in ("due", "connected", "synced"):
             each.fire(event, 0)
@@ -76,7 +76,7 @@ def test_refused_credentials_are_tried_once_more_with_a_new_token_and_then_wait_
 
 
 def test_after_hours_without_a_hub_the_board_restarts_and_not_sooner():
-    link = Link(lambda: 0.5)
+    link = Link(lambda: 0.5, 0)
     for event in ("due", "connected", "synced"):
         link.fire(event, 0)
     link.fire("lost", 1000000)
@@ -92,7 +92,7 @@ def test_after_hours_without_a_hub_the_board_restarts_and_not_sooner():
 
 
 def test_events_out_of_place_change_nothing():
-    link = Link(lambda: 0.0)
+    link = Link(lambda: 0.0, 0)
     assert not link.fire("connected", 0)
     assert not link.fire("synced", 0)
     assert not link.fire("lost", 0)

@@ -17,7 +17,7 @@ class Bench:
 
     def __init__(self, chance):
         self.now, self.looks = 0, []
-        self.link = Link(lambda: chance)
+        self.link = Link(lambda: chance, 0)
         self.link.due = 10 * LONGEST_MS
         self.identity = SimpleNamespace(dial="hub", port=8883)
         port = SimpleNamespace(

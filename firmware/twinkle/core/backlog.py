@@ -50,10 +50,6 @@ class Backlog:
             return
         self._telemetry.put_before(entries)
 
-    def skip(self):
-        """What was kept waits already: it is not to be restored."""
-        self._record = None
-
     def step(self, now, sending):
         """Take the next step; ``sending``: messages get through."""
         if not len(self._telemetry):

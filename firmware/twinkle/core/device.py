@@ -46,12 +46,8 @@ class Device:
         waiting = waiting or {}
         self.app = app
         self.safe = safe
-        self.identity = identity
-        self.subscriptions = topics.SUBSCRIPTIONS
-        if app.on_message:
-            self.subscriptions += (topics.devicebound(identity.device_id),)
         self.clock = WallClock()
-        self.link = Link(random, not identity.certified)
+        self.link = Link(random, now, not identity.certified)
         self.liveness = Liveness(keep_alive)
         self.twin = Twin(context)
         self.reports = Reports(context)
@@ -63,7 +59,6 @@ class Device:
         self.observers = Observers(app.desired_handlers, self.board, context)
         self.writables = Writables(app.writables, self.board, self.tasks, context)
         self.telemetry = Telemetry(
-            identity.device_id,
             self.clock,
             context,
             *[waiting[name] for name in ("capacity", "bytes") if name in waiting],
@@ -72,6 +67,7 @@ class Device:
         self.sampler = Sampler(
             app.samples, self.board, self.sensor, self.telemetry, self.configuration, context
         )
+        self.move(identity)
         if "disk" in waiting:
             # Most boards have no room for what they do not use.
             from .backlog import Backlog
@@ -80,6 +76,14 @@ class Device:
                 self.telemetry, self.clock, records.get("telemetry"), waiting["disk"], context
             )
         self.problem = None  # of the last connection, to be reported on the next
+
+    def move(self, identity):
+        """Be this device of this hub from now on, with all that it holds. There is no connection."""
+        self.identity = identity
+        self.telemetry.device_id = identity.device_id
+        self.subscriptions = topics.SUBSCRIPTIONS
+        if self.app.on_message:
+            self.subscriptions += (topics.devicebound(identity.device_id),)
 
     # --- what happened
 

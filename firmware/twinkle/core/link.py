@@ -75,18 +75,17 @@ UNTIL_READY_MS = 60000  # connected but not ready for this long counts as lost
 class Link:
     """Where the connection stands, why, and when to act next (milliseconds).
 
-    ``tokens``: it was made with a token, which ends.
+    ``now`` is when it begins; ``tokens``: it was made with a token, which ends.
     """
 
-    def __init__(self, random, tokens=True):
+    def __init__(self, random, now, tokens=True):
         self.state = OFFLINE
         self.reason = "starting"
-        self.due = 0
-        self.since = 0
+        self.due = self.since = now
         self.attempts = 0
         self.losses = 0
-        self._signed = 0  # when the token was made, by the clock as it is now
-        self._alone = 0  # since when there has been no hub
+        self._signed = now  # when the token was made, by the clock as it is now
+        self._alone = now  # since when there has been no hub
         self._refused = False  # the last time, too
         self._random = random
         self._tokens = tokens

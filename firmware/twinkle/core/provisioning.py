@@ -3,11 +3,13 @@
     connect ─▶ register ─▶ 202, wait, poll ─▶ 202 … ─▶ 200 assigned
 
 The answer is a hub's name and a device id; the key stays what it was. It goes to
-flash, and from then on the device connects to that hub without asking again. It
-asks again after every PROVISION_AGAIN hub connections in a row that failed, since the
-device may have been moved to another hub. It asks once; without an answer the device
-goes on as it was, with all that it holds, and what waits to be sent also moves with it
-to another hub.
+flash, and from then on the device connects to that hub without asking again.
+
+It may have been moved to another hub since. So once PROVISION_AGAIN tries in a row have
+failed the next one has a question to the service before it: one, whatever comes of it, and
+not sooner than the service's own back-off allows. Then the hub is tried, the one that was
+named or the one it was, and the count begins anew. For all but the line the device knows
+of none of this: to it the try takes longer, and what it samples and queues goes on.
 
 401 and every other refusal below 429 wait as long as the longest back-off: the
 same credentials cannot do better soon. 429 and server errors wait ``retry-after``
@@ -70,21 +72,26 @@ class Registration(Identity):
 class Provisioner:
     """Asks the provisioning service; speaks with the runtime as Device does.
 
-    When it has been answered, ``assigned`` is ``(hub, device id)``.
+    ``asking`` lasts from begin() until there is an answer, or there is none to be had;
+    then ``assigned`` is ``(hub, device id)``, or None.
     """
 
     subscriptions = (RESPONSES,)
 
-    def __init__(self, registration, model_id, random):
+    def __init__(self, registration, model_id, random, now):
         self.identity = registration
-        self.assigned = None
         self.clock = WallClock()
-        self.link = Link(random)
+        self.link = Link(random, now)
         self._model_id = model_id
         self._actions = []
         self._rid = 0
         self._operation = None
         self._next = None  # when to ask (again)
+        self.begin()
+
+    def begin(self):
+        """Ask, once the link's back-off is over."""
+        self.asking, self.assigned = True, None
 
     def on_time(self, utc, now):
         """The time is known."""
@@ -115,11 +122,9 @@ class Provisioner:
 
     def _lose(self, reason, now, hopeless):
         if self.link.fire("lost", now, reason, hopeless):
+            self.asking = False
             wait = (self.link.due - now) / 1000
             self._say("warning", "not provisioned: %s; next try in %.1f s" % (reason, wait))
-
-    def on_heard(self, now):
-        """Bytes came; the time limit of the whole is limit enough."""
 
     def on_message(self, topic, payload, now):
         """An answer to the last request."""
@@ -147,6 +152,8 @@ class Provisioner:
         elif status == 200 and body.get("status") == "assigned" and self._assign(body):
             self._say("info", "assigned to %s as %s" % self.assigned)
             self._act(actions.disconnect())
+            self.link.fire("lost", now, "assigned")
+            self.asking = False
         else:
             reason = "%s %s" % (body.get("status") or status, body.get("message") or "")
             text = (
@@ -161,8 +168,9 @@ class Provisioner:
         state = self.link.state
         if state == OFFLINE:
             utc = self.clock.utc(now)
-            if utc is not None and now >= self.link.due and self.link.fire("due", now, "connecting"):
-                self._act(actions.connect(self.identity.username(), int(utc) + TOKEN_S))
+            if self.asking and utc is not None and now >= self.link.due:
+                self._act(actions.connect(self.identity.username(), utc + TOKEN_S))
+                self.link.fire("due", now, "connecting")
         elif self.link.overdue(now):
             self._act(actions.disconnect())
             self.on_lost("the provisioning service did not finish in time", now)
@@ -172,9 +180,11 @@ class Provisioner:
         taken, self._actions = self._actions, []
         return taken
 
-    def go_on(self, now):
-        """As Device.go_on: there is nothing but the line here."""
+    def go_on(self, *_):
+        """As Device has it: there is nothing but the line here, and its time limit is limit enough."""
         return []
+
+    keep = on_heard = go_on
 
     def due(self, now):
         """The moment by which step() must be called again."""
@@ -218,86 +228,96 @@ class Provisioner:
         self._actions.append(action)
 
 
+# What is asked of whoever has the line; all else, of the device.
+LINE = ("identity", "subscriptions", "link", "on_lost", "on_message")
+
+
 class Onboarding:
-    """A device that is provisioned first: plays the Provisioner, then the Device.
+    """A device that is provisioned: has the line used by the Provisioner, or by the Device.
 
     ``record`` is what the store holds of an earlier assignment; ``make(identity, now)``
-    builds the Device. Everything the runtime asks of a device is asked of the one whose
-    turn it is.
+    builds the Device. Until that has been made, everything is asked of the Provisioner.
     """
 
-    def __init__(self, registration, record, make, model_id, random):
-        self._registration = registration
+    def __init__(self, registration, record, make, model_id, random, now):
         self._make = make
         self._model_id = model_id
-        self._random = random
-        self._device = make(self._identity(record["hub"], record["deviceId"]), 0) if record else None
-        self._again = PROVISION_AGAIN  # so many failed connections, and it is asked again
-        self._turn = self._device or self._provisioner()
+        self._service = Provisioner(registration, model_id, random, now)
+        self._device = make(registration.identity(record["hub"], record["deviceId"]), now) if record else None
+        self._turn = self._device or self._service
+        self._asked = 0  # losses of the device's link when the service was asked
+        self._expiry = None  # of the token that the device is about to connect with
 
     def __getattr__(self, name):
-        return getattr(self._turn, name)
+        return getattr(self._turn if name in LINE else self._device or self._service, name)
+
+    def on_time(self, utc, now):
+        """As Device.on_time."""
+        self._service.on_time(utc, now)
+        if self._device:
+            self._device.on_time(utc, now)
+
+    def on_network(self, now):
+        """As Device.on_network."""
+        self._service.on_network(now)
+        if self._device:
+            self._device.on_network(now)
 
     def step(self, now):
-        """As Device.step; changes turns when it is time."""
-        turn = self._turn
-        if turn is self._device:
-            if turn.link.state != OFFLINE:
-                self._again = PROVISION_AGAIN
-            elif turn.link.attempts >= self._again:
-                self._again += PROVISION_AGAIN
-                self._hand_over(self._provisioner(), now)
-                # Before the device acts: what it asks the runtime for would be answered to the other.
-                return [
-                    actions.say("warning", "the hub cannot be reached; asking the provisioning service again")
-                ]
-            return turn.step(now)
-        asked = turn.step(now)
-        if turn.assigned:
-            hub, device_id = turn.assigned
-            asked.append(actions.store("assigned", {"hub": hub, "deviceId": device_id}))
-            self._move(self._identity(hub, device_id), now)
-        elif turn.link.losses and self._device:
-            self._hand_over(self._device, now)
+        """As Device.step; the device's connection may have to wait for the service's answer."""
+        device, service = self._device, self._service
+        asked = device.step(now) if device else []
+        if self._turn is device:
+            wanted = [action for action in asked if action[0] == "connect"]
+            if not wanted or not self._lost(now):
+                return asked
+            asked.remove(wanted[0])
+            asked.append(actions.say("warning", "the hub cannot be reached; asking the provisioning service"))
+            self._expiry = wanted[0][2]
+            self._asked = device.link.losses
+            service.begin()
+            self._turn = service
+        asked += service.step(now)
+        if service.asking:
+            return asked
+        if service.assigned:
+            self._assign(*service.assigned, asked, now)
+        if device:
+            asked.append(actions.connect(device.identity.username(self._model_id), self._expiry))
+        else:
+            service.begin()
+        self._turn = self._device or service
         return asked
 
-    def keep(self):
-        """As Device.keep."""
-        return self._device.keep() if self._device else []
+    def due(self, now):
+        """As Device.due."""
+        due = self._turn.due(now)
+        return min(due, self._device.due(now)) if self._device else due
 
     def on_done(self, action, result, now):
-        """As Device.on_done: what the board has done is the device's, whoever's turn it is."""
+        """As Device.on_done: the line's for whoever has it, the board's for the device."""
         turn = self._turn if action[0] in actions.LINE else self._device
         if turn:
             turn.on_done(action, result, now)
 
     def on_failed(self, action, error, now):
         """As Device.on_failed."""
-        turn = self._turn if action[0] in actions.LINE else self._device or self._turn
+        turn = self._turn if action[0] in actions.LINE else self._device or self._service
         turn.on_failed(action, error, now)
 
-    def _move(self, identity, now):
-        """The device belongs to this hub, from now on or as before."""
-        before = self._device
-        if before and before.identity.username() == identity.username():
-            before.link.hurry(now)
+    def _lost(self, now):
+        link = self._device.link
+        failed = min(link.attempts, link.losses - self._asked)
+        return failed >= PROVISION_AGAIN and now >= self._service.link.due
+
+    def _assign(self, hub, device_id, asked, now):
+        device, service = self._device, self._service
+        identity = service.identity.identity(hub, device_id)
+        if device and device.identity.username() == identity.username():
+            return
+        asked.append(actions.store("assigned", {"hub": hub, "deviceId": device_id}))
+        if device:
+            device.move(identity)
         else:
             self._device = self._make(identity, now)
-            if before:
-                self._device.telemetry.put_before(before.telemetry.waiting())
-                if self._device.backlog:
-                    self._device.backlog.skip()
-        self._again = PROVISION_AGAIN
-        self._hand_over(self._device, now)
-
-    def _hand_over(self, turn, now):
-        utc = self._turn.clock.utc(now)
-        if utc is not None:
-            turn.on_time(utc, now)
-        self._turn = turn
-
-    def _provisioner(self):
-        return Provisioner(self._registration, self._model_id, self._random)
-
-    def _identity(self, hub, device_id):
-        return self._registration.identity(hub, device_id)
+            self._device.on_time(service.clock.utc(now), now)

@@ -42,15 +42,15 @@ REST_MS = 2000  # what a DHT22 needs between two readings (its data sheet)
 class Telemetry:
     """The queue of ``(component, moment, body)``, oldest first. ``clock`` is a WallClock.
 
-    ``capacity`` is in messages, ``most`` in bytes of their bodies.
+    ``capacity`` is in messages, ``most`` in bytes of their bodies; ``device_id``: who sends them.
     """
 
-    def __init__(self, device_id, clock, context, capacity=CAPACITY, most=BYTES):
+    def __init__(self, clock, context, capacity=CAPACITY, most=BYTES):
         self.queue = []
         self.under_way = None  # the message that is being sent; it is not in the queue
         self.dropped = 0
         self.sent = 0
-        self._device_id = device_id
+        self.device_id = None
         self._clock = clock
         self._context = context
         self._capacity = capacity
@@ -88,7 +88,7 @@ class Telemetry:
         utc = None if moment is None else self._clock.utc(moment)
         if utc is not None:
             bag += CREATED + iso(utc).replace(":", "%3A")
-        self._context.act(actions.publish(topics.telemetry(self._device_id, bag), body, 1))
+        self._context.act(actions.publish(topics.telemetry(self.device_id, bag), body, 1))
         self.under_way = self.queue.pop(0)
 
     def on_published(self):

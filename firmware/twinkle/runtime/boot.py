@@ -127,7 +127,7 @@ def boot(directory, state=None):
         assigned = store.load(
             "assigned", lambda record: (check_host(record["hub"]), check_id(record["deviceId"]))
         )
-        device = Onboarding(who, assigned, make, app.model_id, port.random)
+        device = Onboarding(who, assigned, make, app.model_id, port.random, port.ticks())
     else:
         device = make(who, port.ticks())
     compat.unload(*FOR_THE_START)
