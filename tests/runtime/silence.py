@@ -80,6 +80,23 @@ def test_a_handshake_that_stalls_for_30_s_is_not_seen_either():
         all_arrived(world)
 
 
+def test_what_the_hub_sends_with_qos_1_is_acknowledged_at_once_whatever_the_device_is_at():
+    # umqtt.simple writes the PUBACK when it has called back, and the stream gathers what is written.
+    with World("20s") as world:
+        world.until(world.ready)
+        world.run(1000)
+        moments = [world.now + 500 + 9000 * number for number in range(5)]
+        for number, moment in enumerate(moments):
+            world.at(moment, lambda number=number: world.notify(number + 1))
+        world.at(moments[3] - 1000, lambda: setattr(world, "mute", True))  # a publish is waited for
+        world.at(moments[4] + 1000, world.acknowledge)
+        world.run(moments[-1] + 2000 - world.now)
+        assert [number for _, number in world.acknowledged] == [1, 2, 3, 4, 5], world.acknowledged
+        for (done, number), moment in zip(world.acknowledged, moments):  # noqa: B905
+            assert done - moment <= EDGE_MS, (number, done - moment)
+        assert not world.said("link lost")
+
+
 def test_what_is_typed_is_obeyed_while_the_line_is_waited_for():
     with World() as world:
         world.until(world.ready)

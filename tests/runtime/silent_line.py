@@ -21,8 +21,9 @@ from twinkle.runtime.runner import Runner
 
 TWIN = b'{"desired":{"$version":1},"reported":{"$version":1}}'
 REPLACED = ("socket", "select", "own", "look_up")
+NO_ADDRESS, REFUSED = -2, 111
 LATE_MS = (1, 4, 2, 7, 1, 3)  # how much later than it was told a wait ends
-IN, OUT = 1, 4  # of poll(), on both interpreters
+IN, OUT, ERROR, HANG_UP = 1, 4, 8, 16  # of poll(), on both interpreters; the last two are always told
 
 
 class Port(Contract):
@@ -122,13 +123,18 @@ class World:
         self.mute = False  # the hub takes everything and acknowledges no message
         self._later = []
         self.polls = 0
+        self.address = "127.0.0.1"  # the hub's
+        self.name_server = 0  # how many milliseconds a look-up takes to fail; 0: it succeeds
+        self.look_ups = []  # (milliseconds, how many it took)
+        self.unclosed = None  # what closing a connection raises
         self.heard = []
         self.unacknowledged = []
+        self.acknowledged = []  # (milliseconds, packet id) of what the device has acknowledged
         self._late = 0
         self._before = [(name, getattr(compat, name)) for name in REPLACED]
         compat.own = Own(self, compat.own)
         compat.socket = compat.select = self
-        compat.look_up = lambda host, port: [(2, 1, 0, "", ("127.0.0.1", port))]
+        compat.look_up = self.look_up
         self.port = Port(self)
         self.lines = []
         self.log = log.Log(self.lines.append, self.ticks)
@@ -190,9 +196,25 @@ class World:
         for acknowledgement in self.unacknowledged:
             self.connection.hear(acknowledgement)
 
+    def notify(self, number):
+        """The hub sends a message of QoS 1 that the device has nothing to say to."""
+        topic = text("$iothub/twin/PATCH/properties/desired/?$version=1")
+        self.connection.hear(packet(0x32, topic + struct.pack("!H", number) + b"{}"))
+
     def call(self, name):
         """The hub calls a method."""
         self.connection.hear(packet(0x30, text("$iothub/methods/POST/" + name + "/?$rid=1") + b"null"))
+
+    # --- the names
+
+    def look_up(self, host, port):
+        """As the system's resolver: without a name server it blocks, for 14 s in lwIP (MEMP timers of
+        dns.c: four tries of each of two servers), for 10 s in glibc (resolv.conf(5): two tries of 5 s)."""
+        self.look_ups.append((self.now, self.name_server))
+        self.now += self.name_server
+        if self.name_server:
+            raise OSError(NO_ADDRESS)
+        return [(2, 1, 0, "", (self.address, port))]
 
     # --- the time
 
@@ -215,13 +237,14 @@ class World:
     # --- in the place of the modules socket and select, of a TLS context and of poll()
 
     SOCK_STREAM = 1
-    POLLIN, POLLOUT, POLLERR, POLLHUP = IN, OUT, 8, 16
+    POLLIN, POLLOUT, POLLERR, POLLHUP = IN, OUT, ERROR, HANG_UP
 
     def socket(self, *_):
         self.connection = Socket(self)
         return self.connection
 
     def wrap_socket(self, plain, server_hostname, do_handshake_on_connect):
+        plain.name = server_hostname
         return plain
 
     def poll(self):
@@ -242,7 +265,7 @@ class Poll:
 
     def poll(self, ms):
         self.world.polls += 1
-        ready = self.world.wait(ms, lambda: self.events & self.socket.ready())
+        ready = self.world.wait(ms, lambda: (self.events | ERROR | HANG_UP) & self.socket.ready())
         return [(self.socket, ready)] if ready else []
 
 
@@ -281,12 +304,19 @@ class Socket:
         pass
 
     def connect(self, address):
+        self.address = address
         raise OSError(115)
 
+    def recv(self, size):
+        raise OSError(REFUSED)
+
     def close(self):
-        pass
+        if self.world.unclosed:
+            raise self.world.unclosed
 
     def ready(self):
+        if self.address[0] != self.world.address:
+            return OUT | HANG_UP  # nobody listens there
         if self.world.line == "hole" and not self.greeted:
             return 0  # nobody has accepted yet
         return OUT | IN if self._due and self.world.line == "good" else OUT
@@ -328,6 +358,8 @@ class Socket:
             self.hear(b"\x20\x02\x00\x00")
         elif first == 0x82:
             self.hear(b"\x90\x03" + body[:2] + b"\x01")
+        elif first == 0x40:
+            self.world.acknowledged.append((self.world.now, struct.unpack("!H", body)[0]))
         elif first == 0xC0:
             self.hear(b"\xd0\x00")
         elif first & 0xF0 == 0x30:

@@ -1,9 +1,11 @@
 """What a wait for a peer on a real socket leaves room for, and what it costs: see silent_peer.py."""
 
+import contextlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 from support import PRIVATE, ROOT, run_micropython
@@ -49,6 +51,30 @@ def test_a_handshake_that_nobody_answers_lets_others_go_on_and_does_not_keep_the
     assert "did not answer in time" in found
     assert ms >= WAIT_MS and idles >= LEAST_IDLES
     assert tries <= MOST_TRIES, f"TLS was tried {tries} times"
+
+
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_nor_does_one_whose_answer_comes_byte_by_byte(interpreter, wait):
+    ended, sent = threading.Event(), []
+
+    def trickle(listener):
+        peer = listener.accept()[0]
+        with peer, contextlib.suppress(OSError):  # the device leaves first
+            peer.sendall(b"\x16\x03\x03\x3f\xff")  # of the longest record (RFC 8446, 5.1); its body follows
+            while not ended.wait(0.02):
+                peer.sendall(b"\x02")
+                sent.append(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,))
+        thread.start()
+        try:
+            _, idles, tries, found = wait(listener.getsockname()[1], "handshake")
+        finally:
+            ended.set()
+            thread.join(PATIENCE_S)
+    assert "did not answer in time" in found and idles >= LEAST_IDLES
+    assert 10 < tries <= len(sent) + MOST_TRIES, f"TLS was tried {tries} times for {len(sent)} bytes"
 
 
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
