@@ -236,88 +236,88 @@ class Onboarding:
     """A device that is provisioned: has the line used by the Provisioner, or by the Device.
 
     ``record`` is what the store holds of an earlier assignment; ``make(identity, now)``
-    builds the Device. Until that has been made, everything is asked of the Provisioner.
+    builds the Device. Until that has been made, the Provisioner stands in its place.
     """
 
     def __init__(self, registration, record, make, model_id, random, now):
         self._make = make
         self._model_id = model_id
-        self._service = Provisioner(registration, model_id, random, now)
-        self._device = make(registration.identity(record["hub"], record["deviceId"]), now) if record else None
-        self._turn = self._device or self._service
+        self._service = self._device = Provisioner(registration, model_id, random, now)
+        if record:
+            self._device = make(registration.identity(record["hub"], record["deviceId"]), now)
+        self._turn = self._device
         self._asked = 0  # losses of the device's link when the service was asked
         self._expiry = None  # of the token that the device is about to connect with
 
     def __getattr__(self, name):
-        return getattr(self._turn if name in LINE else self._device or self._service, name)
+        return getattr(self._turn if name in LINE else self._device, name)
 
     def on_time(self, utc, now):
         """As Device.on_time."""
         self._service.on_time(utc, now)
-        if self._device:
-            self._device.on_time(utc, now)
+        self._device.on_time(utc, now)
 
     def on_network(self, now):
         """As Device.on_network."""
         self._service.on_network(now)
-        if self._device:
-            self._device.on_network(now)
+        self._device.on_network(now)
 
     def step(self, now):
         """As Device.step; the device's connection may have to wait for the service's answer."""
         device, service = self._device, self._service
-        asked = device.step(now) if device else []
-        if self._turn is device:
-            wanted = [action for action in asked if action[0] == "connect"]
-            if not wanted or not self._lost(now):
-                return asked
-            asked.remove(wanted[0])
-            asked.append(actions.say("warning", "the hub cannot be reached; asking the provisioning service"))
-            self._expiry = wanted[0][2]
-            self._asked = device.link.losses
-            service.begin()
-            self._turn = service
-        asked += service.step(now)
+        asked = device.step(now)
+        if device is not service:
+            if self._turn is device:
+                wanted = [action for action in asked if action[0] == "connect"]
+                if not wanted or not self._in_doubt(now):
+                    return asked
+                asked.remove(wanted[0])
+                asked.append(
+                    actions.say("warning", "the hub cannot be reached; asking the provisioning service")
+                )
+                self._expiry = wanted[0][2]
+                self._asked = device.link.losses
+                self._turn = service
+                service.begin()
+            asked += service.step(now)
         if service.asking:
             return asked
         if service.assigned:
-            self._assign(*service.assigned, asked, now)
-        if device:
-            asked.append(actions.connect(device.identity.username(self._model_id), self._expiry))
-        else:
+            self._assign(asked, now)
+        if device is service:
             service.begin()
-        self._turn = self._device or service
+        else:
+            asked.append(actions.connect(device.identity.username(self._model_id), self._expiry))
+        self._turn = self._device
         return asked
 
     def due(self, now):
         """As Device.due."""
-        due = self._turn.due(now)
-        return min(due, self._device.due(now)) if self._device else due
+        return min(self._turn.due(now), self._device.due(now))
 
     def on_done(self, action, result, now):
         """As Device.on_done: the line's for whoever has it, the board's for the device."""
-        turn = self._turn if action[0] in actions.LINE else self._device
-        if turn:
-            turn.on_done(action, result, now)
+        (self._turn if action[0] in actions.LINE else self._device).on_done(action, result, now)
 
     def on_failed(self, action, error, now):
         """As Device.on_failed."""
-        turn = self._turn if action[0] in actions.LINE else self._device or self._service
-        turn.on_failed(action, error, now)
+        (self._turn if action[0] in actions.LINE else self._device).on_failed(action, error, now)
 
-    def _lost(self, now):
+    def _in_doubt(self, now):
+        # Whether the device may belong to another hub, and the service can be asked.
         link = self._device.link
         failed = min(link.attempts, link.losses - self._asked)
         return failed >= PROVISION_AGAIN and now >= self._service.link.due
 
-    def _assign(self, hub, device_id, asked, now):
+    def _assign(self, asked, now):
         device, service = self._device, self._service
+        hub, device_id = service.assigned
         identity = service.identity.identity(hub, device_id)
-        if device and device.identity.username() == identity.username():
+        if device.identity.username() == identity.username():
             return
         asked.append(actions.store("assigned", {"hub": hub, "deviceId": device_id}))
-        if device:
-            device.move(identity)
-        else:
+        if device is service:
             self._device = self._make(identity, now)
             self._device.on_time(service.clock.utc(now), now)
+        else:
+            device.move(identity)
