@@ -29,9 +29,6 @@ def test_the_application_of_the_readme_runs():
     asked = device.step(0)
     assert ("led", 2 / 3) in asked
     assert ("publish", "$iothub/methods/res/202/?$rid=7", b"null", 0) in asked
-    # The device's own report is answered first.
-    device.on_message("$iothub/twin/res/204/?$rid=r1", b"", 0)
-    asked = device.step(0)
     report = next(action[2] for action in asked if "reported" in str(action[1]))
     assert b'"brightness": {"value": 2, "ac": 200, "av": 4' in report
     assert ("led", 0.0) in device.step(500)

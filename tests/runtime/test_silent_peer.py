@@ -17,6 +17,8 @@ WAIT_MS = 1500
 MOST_TRIES = 2 * WAIT_MS // 50  # one for each slice; a loop that does not wait makes thousands
 LEAST_IDLES = 5  # of thirty, on a computer that does nothing else
 
+PACE_S = 0.02  # between two bytes of a peer that is slow; nothing is to be over by then
+
 
 @pytest.fixture
 def wait(tmp_path, some_authority, interpreter):
@@ -61,7 +63,7 @@ def test_nor_does_one_whose_answer_comes_byte_by_byte(interpreter, wait):
         peer = listener.accept()[0]
         with peer, contextlib.suppress(OSError):  # the device leaves first
             peer.sendall(b"\x16\x03\x03\x3f\xff")  # of the longest record (RFC 8446, 5.1); its body follows
-            while not ended.wait(0.02):
+            while not ended.wait(PACE_S):
                 peer.sendall(b"\x02")
                 sent.append(1)
 

@@ -44,9 +44,7 @@ class Backlog:
         try:
             entries = [_entry(item, self._clock, now) for item in record["messages"]]
         except (KeyError, TypeError, ValueError):
-            self._context.say(
-                "error", "the telemetry that was kept is not as this program writes it; it is dropped"
-            )
+            self._context.say("error", "the telemetry that was kept cannot be read; it is dropped")
             return
         self._telemetry.put_before(entries)
 

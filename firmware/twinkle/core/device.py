@@ -123,7 +123,7 @@ class Device:
         except ValueError:
             about = None
         if about is None:
-            self.context.complain("a message on a topic that is not this device's: ignored")
+            self.context.complain("ignored a message on a topic of somebody else")
         else:
             try:
                 self.MESSAGES[about[0]](self, payload, now, *about[1:])
@@ -151,10 +151,9 @@ class Device:
         """An action has not been performed; see actions for ``error``."""
         name = action[0]
         text = str(error) or "out of memory"
-        if name == "publish" and action[3]:
-            self.telemetry.on_failed()
         if name in actions.LINE:
-            if error and name != "disconnect":
+            self.telemetry.on_failed()
+            if error:
                 self.on_lost(error, now)
         elif name == "read":
             self.sampler.on_reading({"failed": text}, now)

@@ -69,9 +69,10 @@ class Tasks:
         if self._advance(task, now):
             self._running.append(task)
 
-    def full(self):
-        """True when no further handler may begin."""
-        return len(self._running) >= MAX_TASKS
+    def admit(self):
+        """BadRequest when no further handler may begin."""
+        if len(self._running) >= MAX_TASKS:
+            raise BadRequest("too much is under way; try again later", 429)
 
     def stop(self, key):
         """End every task that was started under ``key``, unanswered."""
@@ -139,8 +140,7 @@ class Methods:
             if handler is None:
                 known = ", ".join(sorted(self._handlers))
                 raise BadRequest("no method %s; there are: %s" % (name, known), 404)
-            if self._tasks.full():
-                raise BadRequest("too many methods are under way; try again later", 429)
+            self._tasks.admit()
             self._tasks.start(handler(self._board, _payload(body)), now, self, rid)
         except Exception as error:
             self.on_answer(rid, None, error, True)
@@ -303,8 +303,7 @@ class Writables:
             value = value["value"]  # a form that IoT Central uses
         self._asked[key] = value, version
         try:
-            if self._tasks.full():
-                raise BadRequest("too much is under way; try again later", 429)
+            self._tasks.admit()
             self._tasks.start(self._handlers[key][0](self._board, value), now, self, key)
         except Exception as error:
             self.on_answer(key, None, error, True)

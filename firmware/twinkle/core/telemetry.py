@@ -111,7 +111,7 @@ class Telemetry:
             # Not each time: a long outage would leave nothing else in the log.
             if not self.dropped & (self.dropped - 1):
                 self._context.say(
-                    "warning", "telemetry queue full; %d messages dropped, the oldest first" % self.dropped
+                    "warning", "telemetry queue full; %d dropped, the oldest first" % self.dropped
                 )
 
     def __len__(self):
