@@ -4,6 +4,7 @@ import functools
 
 import echo
 import keys
+import outages
 import pytest
 import radio
 import silence
@@ -13,7 +14,7 @@ CORE = ROOT / "tests" / "core"
 HEAP = "512k"  # for the device, compiled here, and for a world that remembers everything
 STORIES = [
     (module, name)
-    for module in (echo, keys, radio, silence)
+    for module in (echo, keys, outages, radio, silence)
     for name in dir(module)
     if name.startswith("test_")
 ]

@@ -68,10 +68,18 @@ def numbers(address, host):
 def answers(host, port, ms, look_up, idle):
     """Whether somebody accepts TCP connections there, found out within ``ms`` and the time of a look-up."""
     try:
-        _connect(look_up(host, port)[0], ms, idle).close()
+        close(_connect(look_up(host, port)[0], ms, idle))
     except OSError:
         return False
     return True
+
+
+def close(sock):
+    """Let go of a socket. Raises nothing: answers the error that was met, or None."""
+    try:
+        sock.close()
+    except Exception as error:
+        return error
 
 
 class Ticks:
@@ -109,7 +117,7 @@ class Connection:
             # The handshake is done by the first write, bit by bit, without blocking.
             self._sock = context.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
         except SOCKET_ERRORS:
-            plain.close()
+            close(plain)
             raise
         self._poll = select.poll()
         self._poll.register(self._sock, select.POLLIN)
@@ -134,8 +142,8 @@ class Connection:
         return bool(self._poll.poll(ms))
 
     def close(self):
-        """Let go of it."""
-        self._sock.close()
+        """Let go of it; see close()."""
+        return close(self._sock)
 
 
 def _connect(address, ms, idle):
@@ -160,7 +168,7 @@ def _connect(address, ms, idle):
             raise OSError(103, "connection lost")
         return plain
     except OSError:
-        plain.close()
+        close(plain)
         raise
 
 

@@ -309,3 +309,5 @@ class Runner:
         stream, self.network.stream = self.network.stream, None
         if stream:
             stream.close()
+            if stream.unclosed:
+                self.log.say("debug", "closing: %s" % stream.unclosed)

@@ -87,6 +87,7 @@ class Stream:
         self._singles = 0  # bytes read one by one since a packet began
         self.skipped = False  # the last read was larger than allowed and thrown away
         self.heard = 0  # bytes received so far
+        self.unclosed = None
 
     def connect(self, address):
         """Open TCP; the TLS handshake follows with the first bytes that are sent."""
@@ -185,14 +186,18 @@ class Stream:
         return self._connection.wait(ms)
 
     def close(self):
-        """Send the rest, as far as that is possible, and close."""
+        """Send the rest, as far as that is possible, and close.
+
+        Raises nothing, since whoever closes has done with it: ``unclosed`` is the error that was met.
+        """
         connection, self._connection = self._connection, None
         if connection:
             try:
                 if self._gathered:
                     connection.transmit(self._gathered)
-            finally:
-                connection.close()
+            except Exception as error:
+                self.unclosed = error
+            self.unclosed = connection.close() or self.unclosed
 
     def _send(self, data):
         rest = memoryview(data)
