@@ -170,7 +170,7 @@ class Hostile:
         self.line = None
         self.turns = 0
         compat.Connection = self.connect
-        compat.answers = lambda host, port, ms, look_up, idle: bool(chance.below(2))
+        compat.answers = lambda address, ms, idle: bool(chance.below(2))
         compat.look_up = lambda host, port: [(2, 1, 0, "", ("127.0.0.1", port))]
         self.log = log.Log(lambda line: self.terminal.note(line), self.port.ticks)
         self.terminal = terminal.Terminal(self.port)

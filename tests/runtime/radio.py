@@ -7,7 +7,7 @@ from twinkle.ports.contract import Port
 from twinkle.ports.wifi import Wifi
 from twinkle.runtime import compat, runner
 from twinkle.runtime.log import Log
-from twinkle.runtime.stream import Stream
+from twinkle.runtime.stream import Network
 from twinkle.runtime.terminal import Terminal
 
 ASKING_MS = 14000  # how long lwIP asks when no name server answers
@@ -228,7 +228,7 @@ def test_a_port_that_nobody_listens_on_is_an_answer_and_a_name_that_nobody_knows
 
     for look_up, answered in ((compat.look_up, True), (nobody, False)):
         try:
-            Stream(None, lambda: 0, lambda: None, look_up, 0).connect(("127.0.0.1", 1))
+            Network(None, lambda: 0, lambda: None, look_up).socket().connect(("127.0.0.1", 1))
         except Unreachable as error:
             assert error.answered == answered, error
         else:

@@ -27,7 +27,7 @@ def idle():
 compat.own.transmit = counted
 begun = ticks()
 if what == "connect":
-    found = compat.answers(HOST, int(port), WAIT_MS, compat.look_up, idle)
+    found = compat.answers(compat.look_up(HOST, int(port))[0], WAIT_MS, idle)
 else:
     stream.HANDSHAKE_MS = WAIT_MS
     network = stream.Network(certificates.load(folder, False), ticks, idle, compat.look_up)

@@ -35,7 +35,8 @@ def line(monkeypatch):
     def make(data=b"\x50"):
         endless = Endless(data)
         monkeypatch.setattr(compat, "Connection", lambda *_: endless)
-        made = stream.Stream(None, endless.ticks, endless.idle, lambda host, port: [], 65536)
+        network = stream.Network(None, endless.ticks, endless.idle, lambda host, port: [(2, 1, 0, "", None)])
+        made = network.socket()
         made.connect(("hub", 8883))
         return endless, made
 

@@ -19,10 +19,10 @@ changes nothing, so a late "lost" after a "lost" is harmless. The reasons:
   The count begins anew only after the link held for a while: a hub
   that accepts and drops at once must not be hammered.
 * A hub that could not be reached at all is looked for meanwhile, with a bare TCP
-  connection every few seconds (the runtime's module reachability), and then hurried to: back-off
-  spares a hub that is there, and a device is back soon after a long outage.
+  connection once or twice a second (the runtime's module reachability), and then hurried to: back-off
+  spares a hub that is there, and a device is back soon after an outage, however long, or the second at once.
 * A device that has had no hub for RESET_MS restarts (on a Raspberry Pi: the program), since by then
-  everything gentler has been tried: another socket and name look-up with each try,
+  everything gentler has been tried: another socket with each try, the name looked up again,
   the radio off and on after three that nobody answered, provisioning again after ten. It costs what waits
   in the queue, and cures what nobody thought of.
 * ``renew`` is a planned reconnection with a fresh token before the old one

@@ -65,10 +65,10 @@ def numbers(address, host):
     return address[-1][0] if isinstance(address[-1], tuple) else host
 
 
-def answers(host, port, ms, look_up, idle):
-    """Whether somebody accepts TCP connections there, found out within ``ms`` and the time of a look-up."""
+def answers(address, ms, idle):
+    """Whether somebody accepts TCP connections at one of getaddrinfo's addresses, found out within ``ms``."""
     try:
-        close(_connect(look_up(host, port)[0], ms, idle))
+        close(_connect(address, ms, idle))
     except OSError:
         return False
     return True
@@ -102,12 +102,17 @@ class Connection:
     """A TLS connection that never blocks: what cannot be done now answers None."""
 
     def __init__(self, addresses, context, name, ms, idle):
-        """Connect to the first of ``addresses`` that answers within ``ms``; ``idle()`` is called meanwhile."""
+        """Connect to the first of ``addresses`` that answers within ``ms``; ``idle()`` is called meanwhile.
+
+        That one becomes the first.
+        """
         failure = None
-        for address in addresses:
+        for address in list(addresses):
             try:
                 idle()
                 plain = _connect(address, ms, idle)
+                addresses.remove(address)
+                addresses.insert(0, address)
                 break
             except OSError as error:
                 failure = error

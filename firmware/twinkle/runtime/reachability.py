@@ -1,8 +1,11 @@
 """Whether the hub can be got at: the network, and a look now and then at a hub that was not there.
 
-A connection costs the hub a TLS handshake, so tries become rare; a bare TCP
-connection costs it nothing, and tells that an outage is over. Either news has the
-device hurry.
+A connection costs the hub a TLS handshake, so tries become rare; a bare TCP connection, to
+the address at which it was found last, costs it next to nothing, and tells that an outage is
+over. Either news has the device hurry. It is looked for
+
+    after a loss                  once; is it there, its back-off is to be kept to
+    when it could not be reached  every PERIOD_MS, until somebody answers
 
 What a radio says of itself proves nothing, so the port is told how many tries in a
 row nobody answered, and takes its radio down and up again after a few:
@@ -17,25 +20,26 @@ row nobody answered, and takes its radio down and up again after a few:
 """
 
 from ..core.errors import HardwareError, Unreachable
-from . import compat
 
-PERIOD_MS = 3000
+PERIOD_MS = 750  # at most, and half of it at least
+LOST = 0
 PATIENCE_MS = 500  # an answer that takes longer will be found by the next look
 
 
 class Reachability:
     """Looks after it for ``device`` on ``port``. ``missing`` is what the network waits for, or None.
 
-    ``idle()`` is called while it waits, see Network.
+    ``network`` is the Network through which that is reached.
     """
 
-    def __init__(self, port, device, log, idle):
+    def __init__(self, port, device, log, network):
         self.missing = None
         self._port = port
         self._device = device
         self._log = log
-        self._idle = idle
-        self._due = None  # when to look for the hub
+        self._network = network
+        self._due = None  # when to look for the hub; LOST: soon
+        self._gone = False  # nobody answered the last time
         self._unanswered = 0
 
     def step(self, now):
@@ -51,26 +55,35 @@ class Reachability:
             if missing is None:
                 self._device.on_network(now)
         elif missing is None and self._due is not None and now >= self._due:
-            self._look()
+            if self._due != LOST:
+                self._look()
+            else:
+                self._plan()
 
     def on_try(self, error=None):
         """A connection was tried: it is there, or failed with ``error``."""
         unreachable = isinstance(error, Unreachable)
         silent = unreachable and not (error.answered or self.missing)
         self._unanswered = self._unanswered + 1 if silent else 0
-        if error is None:
+        self._gone, self._due = unreachable, None
+        if unreachable:
+            self._plan()
+        elif error is None:
             self.missing = None  # the port is not asked again while there is a connection
-        self._plan(unreachable)
+            self._network.sure = True
+            self._due = LOST  # which matters when the connection is
 
-    def _plan(self, again):
+    def _plan(self):
         # By chance, so that many devices do not look at the same moment.
-        wait = int((0.5 + self._port.random() / 2) * PERIOD_MS)
-        self._due = self._port.ticks() + wait if again else None
+        self._due = self._port.ticks() + int((0.5 + self._port.random() / 2) * PERIOD_MS)
 
     def _look(self):
-        identity = self._device.identity
-        found = compat.answers(identity.dial, identity.port, PATIENCE_MS, self._port.look_up, self._idle)
-        self._plan(not found)
-        if found:
+        if not self._network.answers(self._device.identity.dial, PATIENCE_MS):
+            self._gone = True
+            self._plan()
+            return
+        self._due = None
+        if self._gone:
+            self._gone = False
             self._log.say("info", "the hub can be reached again")
             self._device.on_network(self._port.ticks())

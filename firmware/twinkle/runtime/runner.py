@@ -41,8 +41,8 @@ class Runner:
         self.log = log
         self.terminal = terminal
         self._umqtt = umqtt
-        self.reachability = Reachability(port, device, log, self._meanwhile)
         self.network = Network(context, port.ticks, self._meanwhile, port.look_up)
+        self.reachability = Reachability(port, device, log, self.network)
         self._keep_alive = keep_alive
         self._session = ConsoleSession(self)
         self._client = None

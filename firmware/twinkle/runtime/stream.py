@@ -23,6 +23,8 @@ CHUNK = 1024  # bytes that are asked of TLS at once; each is an allocation of it
 PACE = 8  # pieces from one look at the time to the next; none takes as much as a tenth of a second
 DISCONNECT = b"\xe0\x00"  # MQTT 3.1.1, section 3.14
 LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
+SPARED = 7  # times as long as a look-up in vain took: until the next; it stops everything meanwhile
+MOST_NAMES = 4  # whose addresses are remembered: those of two hubs and of two services
 
 
 class Network:
@@ -32,14 +34,24 @@ class Network:
     largest message body that is taken; a larger one is skipped and flagged.
     ``idle()`` is called while waiting, every compat.SLICE_MS. ``ticks()`` is
     monotonic milliseconds; ``look_up(host, port)`` answers addresses.
+
+    A look-up can be neither divided nor ended, and takes 10 to 14 s when no name server
+    answers. So a host is looked up once a try at most, not while ``sure`` says that it can
+    be had where it was found last, and not sooner than SPARED times as long after one in
+    vain: an eighth of the time is lost, whatever the outage. Meanwhile, it is tried where it
+    was found last.
     """
 
     def __init__(self, context, ticks, idle, look_up, largest=65536):
-        self._context = context
-        self._ticks = ticks
-        self._idle = idle
+        self.context = context
+        self.ticks = ticks
+        self.idle = idle
+        self.largest = largest
         self._look_up = look_up
-        self._largest = largest
+        self._found = {}  # by host
+        self._look_due = 0
+        self._failure = ()  # what the last look-up in vain raised
+        self.sure = False  # the last try ended in a connection, or somebody answers there
         self.stream = None
 
     def getaddrinfo(self, host, port):
@@ -48,12 +60,37 @@ class Network:
 
     def socket(self):
         """A new Stream, kept in ``stream`` for the runner."""
-        self.stream = self._make()
+        self.stream = Stream(self)
         return self.stream
+
+    def addresses(self, host, port):
+        """Where to try to find a host, as getaddrinfo has it; OSError when that is not known."""
+        found = self._found.get(host)
+        sure, self.sure = self.sure, False
+        begun = self.ticks()
+        if not (sure and found) and begun >= self._look_due:
+            try:
+                found = self._look_up(host, port)
+                if len(self._found) >= MOST_NAMES:
+                    self._found = {}
+                self._found[host] = found
+            except compat.SOCKET_ERRORS as error:
+                now = self.ticks()
+                self._look_due = now + SPARED * (now - begun)
+                self._failure = error.args
+        if not found:
+            raise OSError(*self._failure)
+        return found
+
+    def answers(self, host, ms):
+        """Whether somebody accepts TCP connections where a host was found last, known within ``ms``."""
+        found = self._found.get(host)
+        self.sure = bool(found) and compat.answers(found[0], ms, self.idle)
+        return self.sure
 
     def probe(self, host, port):
         """Try whether verified TLS can be had there; WireError says why not."""
-        stream = self._make()
+        stream = Stream(self)
         try:
             stream.connect((host, port))
             stream.write(DISCONNECT)
@@ -61,23 +98,17 @@ class Network:
         finally:
             stream.close()
 
-    def _make(self):
-        return Stream(self._context, self._ticks, self._idle, self._look_up, self._largest)
-
 
 class Stream:
-    """What umqtt.simple reads and writes.
+    """What umqtt.simple reads and writes, through ``network``.
 
     Raises WireError for everything that goes wrong on the line, with a text that
     says who is at fault.
     """
 
-    def __init__(self, context, ticks, idle, look_up, largest):
-        self._context = context
-        self._ticks = ticks
-        self._idle = idle
-        self._look_up = look_up
-        self._largest = largest
+    def __init__(self, network):
+        self._network = network
+        self._ticks = network.ticks
         self._connection = None
         self._blocking = True
         self._greeted = False
@@ -93,8 +124,9 @@ class Stream:
         """Open TCP; the TLS handshake follows with the first bytes that are sent."""
         host, port = address
         try:
-            addresses = self._look_up(host, port)
-            self._connection = compat.Connection(addresses, self._context, host, CONNECT_MS, self._idle)
+            network = self._network
+            addresses = network.addresses(host, port)
+            self._connection = compat.Connection(addresses, network.context, host, CONNECT_MS, network.idle)
         except compat.SOCKET_ERRORS as error:
             failure = Unreachable("%s:%d cannot be reached (%s)" % (host, port, error), "is the hub running?")
             # Linux says that it was refused, and lwIP that it was reset.
@@ -132,7 +164,7 @@ class Stream:
         self._singles = self._singles + 1 if size == 1 else 0
         if size < 0 or self._singles > LENGTH_BYTES:
             raise ProtocolError("the hub broke the protocol (a packet's length is wrong)")
-        if size > self._largest:
+        if size > self._network.largest:
             return self._skip(size)
         data = None
         if self._connection.holds() or not self._blocking:
@@ -251,7 +283,7 @@ class Stream:
     def _go_on(self):
         now = self._ticks()
         if now - self._idled >= compat.SLICE_MS:
-            self._idle()
+            self._network.idle()
             now = self._idled = self._ticks()
         return now
 
