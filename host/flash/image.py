@@ -193,19 +193,20 @@ def keywords() -> frozenset[str]:
     """Names of arguments that somebody gives by keyword: the device's own files, or an application."""
     found = {"self"}
     for source in FIRMWARE.rglob("*.py"):
-        tree = ast.parse(source.read_text())
-        for node in ast.walk(tree):
-            given = isinstance(node, ast.keyword) or (
-                isinstance(node, ast.arg) and source in FOR_APPLICATIONS
-            )
-            if given and node.arg:
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.keyword) and node.arg:
                 found.add(node.arg)
+            elif isinstance(node, ast.FunctionDef) and source in FOR_APPLICATIONS:
+                given = {each.arg for each in node.args.args}
+                # What takes the time or the context is called by the device alone.
+                if not given & {"now", "context"}:
+                    found |= given
     return frozenset(found)
 
 
 @functools.cache
 def private_names(source: Path) -> dict[str, str]:
-    """A short name for each name of a device's file that begins with one underscore.
+    """A short name for each name of a device's file that is its own: one that begins with an underscore, or a constant.
 
     Nobody else uses these, but for files whose classes inherit from each other, which have the same short
     names. All other files take theirs from the beginning, too: what MicroPython keeps of a name (its text, and a
@@ -221,6 +222,10 @@ def private_names(source: Path) -> dict[str, str]:
                 if t.type == tokenize.NAME and re.fullmatch("_[a-z][a-z_0-9]+", t.string)
             }
         )
+        for node in ast.parse(kin.read_text()).body:
+            # Constants that only their own module names; whole numbers have no name at all, see inlined().
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            found.update({t.id for t in targets if isinstance(t, ast.Name)} - shared_names())
     letters = string.ascii_lowercase
     short = ("_" + "".join(word) for size in (1, 2) for word in itertools.product(letters, repeat=size))
     return dict(zip((name for name, _ in found.most_common()), short, strict=False))

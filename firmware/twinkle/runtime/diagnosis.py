@@ -13,8 +13,7 @@ CONNACK = {
     4: ("the hub could not read the credentials", "check the connection string"),
     5: (
         "the hub refused the credentials",
-        "check that the device exists and is enabled, that its key or certificate is its own, "
-        "and that the clock is right",
+        "check that the device exists and is enabled, its key or certificate, and the clock",
     ),
 }
 
