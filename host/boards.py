@@ -47,7 +47,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "console": {"socket": str},
     "hold": {"pin": int},
     "reset": {"by": ("systemd", "program")},
-    "telemetry": {"capacity": int, "disk": int},
+    "telemetry": {"capacity": int, "bytes": int, "disk": int},
 }
 NEEDED = ("port", "app")
 CHOICES = {"gpio": ("rpigpio", "lgpio"), "log": ("debug", "info", "warning", "error")}

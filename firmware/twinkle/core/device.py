@@ -58,11 +58,7 @@ class Device:
         self.methods = Methods(app.methods, self.board, self.tasks, context)
         self.observers = Observers(app.desired_handlers, self.board, context)
         self.writables = Writables(app.writables, self.board, self.tasks, context)
-        self.telemetry = Telemetry(
-            self.clock,
-            context,
-            *[waiting[name] for name in ("capacity", "bytes") if name in waiting],
-        )
+        self.telemetry = Telemetry(self.clock, context, waiting.get("capacity"), waiting.get("bytes"))
         self.sensor = Sensor(context)
         self.sampler = Sampler(
             app.samples, self.board, self.sensor, self.telemetry, self.configuration, context

@@ -29,7 +29,7 @@ from .clock import iso
 from .document import encode
 
 CAPACITY = 32  # messages that wait at most, unless the board file says otherwise
-BYTES = 8192  # of their bodies, likewise
+EACH = 256  # bytes of their bodies for each of them, likewise
 LARGEST = 4096  # bytes of one message's body
 
 # With these two the hub can route by the body ("Create and read IoT Hub messages").
@@ -45,7 +45,7 @@ class Telemetry:
     ``capacity`` is in messages, ``most`` in bytes of their bodies; ``device_id``: who sends them.
     """
 
-    def __init__(self, clock, context, capacity=CAPACITY, most=BYTES):
+    def __init__(self, clock, context, capacity=None, most=None):
         self.queue = []
         self.under_way = None  # the message that is being sent; it is not in the queue
         self.dropped = 0
@@ -53,8 +53,8 @@ class Telemetry:
         self.device_id = None
         self._clock = clock
         self._context = context
-        self._capacity = capacity
-        self._most = most
+        self._capacity = capacity or CAPACITY
+        self._most = most or self._capacity * EACH
 
     def add(self, values, component, now):
         """Queue one message, of a component if that is not None; BadRequest for what is no JSON."""
