@@ -2,8 +2,6 @@
 
 import click
 
-from .screen import show
-
 FAILED = 1  # the operation was tried and did not succeed
 USAGE = 2  # the command line is wrong (click's own)
 NOT_FOUND = 3  # no such device, file or board
@@ -24,4 +22,4 @@ class Failure(click.ClickException):
         self.exit_code = exit_code
 
     def show(self, file=None) -> None:
-        show("twinkle: " + " ".join(self.message.split()), err=True)
+        click.echo("twinkle: " + " ".join(self.message.split()), err=True, file=file)

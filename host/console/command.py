@@ -1,5 +1,6 @@
 """``twinkle console``: the technician's console."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from ..flash.command import FILE
 from ..flash.serial_link import find_port
 from ..flash.target import over_ssh
 from ..paths import state_home
-from ..screen import show, show_json
 from .dialogue import Dialogue, asks_for_json
 from .line import Line, SerialLine, SocketLine, SshLine
 from .session import Record, Session
@@ -62,9 +62,9 @@ def console(port, socket, device, ssh, ssh_config, question, timeout, log, as_js
     finally:
         line.close()
     if as_json or asks_for_json(question):
-        show_json(answer.document)
+        click.echo(json.dumps(answer.document))
     else:
         for text in answer.lines():
-            show(text)
-        show(answer.last_line(), err=not answer.ok)
+            click.echo(text)
+        click.echo(answer.last_line(), err=not answer.ok)
     sys.exit(answer.exit_code)

@@ -7,7 +7,7 @@ as a chip's page may be.
 
 import vfs
 
-from twinkle.runtime.store import Store
+from twinkle.rim.store import Store
 
 BLOCK, BLOCKS = 4096, 16
 EIO = 5

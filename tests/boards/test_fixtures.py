@@ -4,7 +4,7 @@ import ast
 import re
 
 import pytest
-from support import ROOT
+from places import ROOT
 
 pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support import ROOT
+from places import ROOT
 
 MODELS = {
     model["@id"]: model

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support import MICROPYTHON, TWINKLE, need
+from places import MICROPYTHON, TWINKLE, need
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio import witness

@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from support import ROOT
+from places import ROOT
 
 from twinkle_host.waiting import PATIENCE_S, eventually
 

@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import Stage
+from stage import Stage
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import HOST
+from stage import HOST
 
 
 def test_a_twin_change_event_has_the_documented_body(stage):

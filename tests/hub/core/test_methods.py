@@ -1,7 +1,7 @@
 """Direct methods, with every time-out in virtual time."""
 
 import pytest
-from harness import DESIRED, METHODS, TWIN
+from stage import DESIRED, METHODS, TWIN
 
 from twinkle_host.hub.core import HubError, MethodResult
 

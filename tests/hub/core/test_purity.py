@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from harness import Device, Stage
+from stage import Device, Stage
 
 import twinkle_host.hub.core
 

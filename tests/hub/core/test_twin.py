@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from harness import DESIRED, METHODS, TWIN
+from stage import DESIRED, METHODS, TWIN
 
 from twinkle_host.hub.core import ConnectRefused, HubError
 

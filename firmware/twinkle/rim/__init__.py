@@ -1,0 +1,1 @@
+"""The rim: the thin layer that performs what the core decides."""

@@ -1,1 +1,0 @@
-"""The runtime: the thin layer that performs what the core decides."""
