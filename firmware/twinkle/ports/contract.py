@@ -66,9 +66,10 @@ class Port:
     def read_sensor(self):
         """``(temperature in °C, relative humidity in %)`` of one new sample, no digits but the sensor's own.
 
-        Blocks 400 ms at most. A sensor that was read less than its rest ago (2 s for
-        a DHT22) answers with that sample again. HardwareError when the sensor did not
-        answer or its checksum was wrong. ``(None, None)`` on a board without a sensor.
+        Blocks 400 ms, and 5 s when the sensor's library hangs. A sensor that was read less than its rest ago (2 s for
+        a DHT22) answers with that sample again. HardwareError when the sensor did not answer, its checksum was wrong
+        or it cannot measure what it sent; its ``sample``, if it has one, is what is known all the same.
+        ``(None, None)`` on a board without a sensor.
         """
         return None, None
 

@@ -170,6 +170,7 @@ class Runner:
             reading["ownTemperature"] = self.port.own_temperature()
             reading["temperature"], reading["humidity"] = self.port.read_sensor()
         except (HardwareError, MemoryError) as error:
+            reading["temperature"], reading["humidity"] = getattr(error, "sample", (None, None))
             self.device.on_reading_failed(str(error) or "out of memory", reading)
         else:
             self.device.on_reading(reading)
