@@ -50,10 +50,10 @@ class Dialogue:
         self._other = other
         self._rest = b""
 
-    def ask(self, question: str, limit: float = 30.0) -> Answer:
+    def ask(self, question: str, limit: float = 60.0) -> Answer:
         """The answer to a verb; Failure when there is none within ``limit`` seconds.
 
-        It is asked for as JSON, whether or not the question says so.
+        That a network cannot be joined is known after 50. It is asked for as JSON, whether or not the question says so.
         """
         heard = ""
         if asks_for_json(question):

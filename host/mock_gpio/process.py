@@ -14,9 +14,10 @@ from ..paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE
 from ..waiting import PATIENCE_S
 from . import witness
 
-# Modules are compiled from source here, and stand-ins lie in the heap with them, so that a start takes up to 128 KB.
-# What a conservative collector keeps is partly chance: a quarter is to spare.
-HEAP = "160k"
+# Modules are compiled from source here, and stand-ins lie in the heap with them, so that a start takes up to 128 KB;
+# those for what a Pico W has in its firmware take 17 KB more. What a conservative collector keeps is partly chance: a
+# quarter is to spare.
+HEAP, PICO_HEAP = "160k", "176k"
 PATHS = [FIRMWARE, PRIVATE / "lib", HOST]
 PICO_MODULES = HOST / "mock_gpio" / "pico"  # stand-ins for MicroPython's modules of a Pico W
 RP2 = HOST / "mock_gpio" / "rp2.py"  # runs a program on MicroPython as a Pico W's firmware has it
@@ -38,7 +39,7 @@ class DeviceProcess:
         connection_string,
         ca_pem,
         board=None,
-        heap=HEAP,
+        heap=None,
         umqtt=None,
         base="desktop",
         wifi=None,
@@ -60,6 +61,7 @@ class DeviceProcess:
         (folder / "ca.pem").write_bytes(ca_pem)
         paths = ":".join(str(path) for path in [*before, *([umqtt] if umqtt else []), *PATHS, *apps])
         if interpreter == "micropython":
+            heap = heap or (PICO_HEAP if PICO_MODULES in before else HEAP)
             self._command = [MICROPYTHON, "-X", f"heapsize={heap}", RP2]
             self._environment = {**os.environ, "MICROPYPATH": paths}
         else:

@@ -140,6 +140,7 @@ def test_a_network_that_cannot_be_is_not_joined_and_an_open_one_is_called_so():
         '"" "a secret"',
         "n" * 33 + " 12345678",
         "ü" * 17 + " 12345678",
+        "home " + "ü" * 40,
     ):
         (line,) = session.type("wifi set " + wrong)
         assert line.startswith("err 400 wifi takes scan, or set") and "secret" not in line, line

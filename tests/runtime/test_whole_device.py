@@ -2,6 +2,7 @@
 
 import functools
 
+import networks
 import pytest
 import radio
 import silence
@@ -9,7 +10,12 @@ from support import ROOT, run_micropython
 
 CORE = ROOT / "tests" / "core"
 HEAP = "512k"  # for the device, compiled here, and for a world that remembers everything
-STORIES = [(module, name) for module in (radio, silence) for name in dir(module) if name.startswith("test_")]
+STORIES = [
+    (module, name)
+    for module in (networks, radio, silence)
+    for name in dir(module)
+    if name.startswith("test_")
+]
 
 
 @functools.cache

@@ -328,8 +328,8 @@ def _number(text, hint):
 
 
 def _possible(network, word):
-    # What IEEE 802.11 allows: octets of a network's name, characters of a WPA2 passphrase, the key itself.
-    size = len(word)
+    # What IEEE 802.11 allows: octets of a network's name, of a WPA2 passphrase, the key itself.
+    size = len(word.encode())
     secret = 8 <= size <= 63 or (size == 64 and not word.strip("0123456789abcdefABCDEF"))
     return 0 < len(network.encode()) <= 32 and (secret or word == "--open")
 

@@ -39,6 +39,7 @@ class Runner:
         self.log = log
         self.terminal = terminal
         self._umqtt = umqtt
+        self.idle = self._meanwhile  # what must go on while something else is waited for
         self.reachability = Reachability(port, device, log, self._meanwhile)
         self.network = Network(context, port.ticks, self._meanwhile, port.look_up)
         self._keep_alive = keep_alive
@@ -74,6 +75,9 @@ class Runner:
         if self._client is None:
             self.reachability.step(now)
         if now >= self._time_due or self._client is None:
+            error = self._client and self.port.keep_time()
+            if error:
+                self.log.say("warning", error)
             utc = self.port.utc()
             if utc is not None:
                 self.device.on_time(utc, now)
@@ -170,6 +174,7 @@ class Runner:
             reading["ownTemperature"] = self.port.own_temperature()
             reading["temperature"], reading["humidity"] = self.port.read_sensor()
         except (HardwareError, MemoryError) as error:
+            reading["temperature"], reading["humidity"] = getattr(error, "sample", (None, None))
             self.device.on_reading_failed(str(error) or "out of memory", reading)
         else:
             self.device.on_reading(reading)

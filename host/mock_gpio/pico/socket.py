@@ -9,7 +9,13 @@ from usocket import getaddrinfo as _getaddrinfo
 
 
 def getaddrinfo(*arguments):
-    """Look a name up; OSError(-2) without a network or a name server, as on a Pico W."""
+    """Look a name up."""
+    ask_name_server()
+    return _getaddrinfo(*arguments)
+
+
+def ask_name_server():
+    """What a look-up waits for; OSError(-2) without a network or a name server, as on a Pico W."""
     if not network.passes():
         raise OSError(-2)
     seconds = bench.told("air").get("dns", 0)
@@ -21,4 +27,3 @@ def getaddrinfo(*arguments):
             machine.run_timers()
         bench.take("asking")
         raise OSError(-2)
-    return _getaddrinfo(*arguments)
