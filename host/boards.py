@@ -14,6 +14,7 @@ import click
 
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
 from .paths import BOARDS
+from .screen import show, show_json
 
 # Every member a board file may have, and what it is.
 MEMBERS: dict[str, type | tuple[type, ...]] = {
@@ -46,7 +47,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "console": {"socket": str},
     "hold": {"pin": int},
     "reset": {"by": ("systemd", "program")},
-    "telemetry": {"capacity": int, "disk": int},
+    "telemetry": {"capacity": int, "bytes": int, "disk": int},
 }
 NEEDED = ("port", "app")
 CHOICES = {"gpio": ("rpigpio", "lgpio"), "log": ("debug", "info", "warning", "error")}
@@ -70,7 +71,7 @@ def load(board: str) -> dict[str, Any]:
     """The content of a board file that has no mistake; Failure names the first one."""
     path = find(board)
     try:
-        settings = json.loads(path.read_text())
+        settings = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the board file {path} cannot be read: {error}") from None
     wrong = problems(settings)
@@ -159,11 +160,11 @@ def boards() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def list_boards(as_json: bool) -> None:
     """List the boards that come with Twinkle."""
-    known = [json.loads(path.read_text()) for path in sorted(BOARDS.glob("*.json"))]
+    known = [json.loads(path.read_bytes()) for path in sorted(BOARDS.glob("*.json"))]
     if as_json:
-        click.echo(json.dumps([{key: board[key] for key in ("name", "description")} for board in known]))
-    else:
-        click.echo("\n".join(f"{board['name']:<16} {board['description']}" for board in known))
+        show_json([{key: board[key] for key in ("name", "description")} for board in known])
+    for board in [] if as_json else known:
+        show(f"{board['name']:<16} {board['description']}")
 
 
 @boards.command("check", epilog=f"\b\nExample: twinkle boards check my_board.json\n\n{EXIT_STATUSES}")
@@ -173,14 +174,14 @@ def check(board: str, as_json: bool) -> None:
     """Check a board file, by name or path: its members and its pins."""
     path = find(board)
     try:
-        wrong = problems(json.loads(path.read_text()))
+        wrong = problems(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
         wrong = [f"it cannot be read: {error}"]
     if as_json:
-        click.echo(json.dumps({"file": str(path), "problems": wrong}))
+        show_json({"file": str(path), "problems": wrong})
     elif not wrong:
-        click.echo(f"{path} is fine")
+        show(f"{path} is fine")
     for sentence in [] if as_json else wrong:
-        click.echo(f"{path}: {sentence}")
+        show(f"{path}: {sentence}")
     if wrong:
         raise Failure(f"{path} has {len(wrong)} problem{'s' * (len(wrong) > 1)}")

@@ -13,6 +13,7 @@ from .flash.command import flash
 from .hub.command import hub
 from .provision.command import provision
 from .run import run
+from .screen import show
 from .service.authorities import authorities
 from .service.digital_twin import digital_twin
 from .service.enrolments import enrolments
@@ -53,6 +54,8 @@ for command in (
 
 def main() -> None:
     """Run the command line. An error that nobody foresaw is one line too, unless --debug asks for all of it."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a terminal may not have every character
     try:
         twinkle(prog_name="twinkle")
     except BrokenPipeError:
@@ -61,8 +64,7 @@ def main() -> None:
         sys.exit(FAILED)
     except Exception as error:
         if "--debug" in sys.argv:
-            traceback.print_exc()
-        click.echo(
-            f"twinkle: unexpected {type(error).__name__}: {error} (twinkle --debug … shows where)", err=True
-        )
+            for line in traceback.format_exc().splitlines():
+                show(line, err=True)
+        show(f"twinkle: unexpected {type(error).__name__}: {error} (twinkle --debug … shows where)", err=True)
         sys.exit(FAILED)

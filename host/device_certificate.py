@@ -55,19 +55,22 @@ def make_certificate(directory: Path, name: str) -> str:
 
 def thumbprint_of(file: Path) -> str:
     """The SHA-256 thumbprint of the first certificate in a PEM file."""
-    return _thumbprint(x509.load_pem_x509_certificate(read_certificate(file).encode()))
+    return _thumbprint(_read(file))
 
 
 def read_certificate(file: Path) -> str:
-    """The text of a PEM file with a certificate; Failure when it is none."""
+    """The first certificate of a PEM file and nothing beside it; Failure when there is none."""
+    return _read(file).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _read(file: Path) -> x509.Certificate:
     try:
-        text = file.read_text()
-        x509.load_pem_x509_certificate(text.encode())
+        # Bytes: what stands around it is people's, and in any encoding.
+        return x509.load_pem_x509_certificate(file.read_bytes())
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}", NOT_FOUND) from None
     except ValueError:
         raise Failure(f"{file} holds no PEM certificate") from None
-    return text
 
 
 def _thumbprint(certificate: x509.Certificate) -> str:

@@ -1,7 +1,6 @@
 """``twinkle doctor``: what is missing on this computer, and how to get it."""
 
 import importlib.util
-import json
 import shutil
 import socket
 import sys
@@ -12,6 +11,7 @@ import click
 
 from .failure import EXIT_STATUSES, FAILED
 from .paths import MICROPYTHON, UMQTT
+from .screen import show, show_json
 from .service.hub import MQTT_PORT
 
 SETUP = "./tools/setup"
@@ -86,11 +86,11 @@ def doctor(as_json: bool) -> None:
     """Say what is missing on this computer and how to get it."""
     findings = list(examine())
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings]))
+        show_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             mark = "ok  " if finding.present else "FAIL" if finding.needed else "note"
             advice = "" if finding.present else f"  → {finding.remedy}"
-            click.echo(f"{mark}  {finding.name:<22} {finding.detail}{advice}")
+            show(f"{mark}  {finding.name:<22} {finding.detail}{advice}")
     if any(finding.needed and not finding.present for finding in findings):
         sys.exit(FAILED)

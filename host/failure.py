@@ -2,6 +2,8 @@
 
 import click
 
+from .screen import show
+
 FAILED = 1  # the operation was tried and did not succeed
 USAGE = 2  # the command line is wrong (click's own)
 NOT_FOUND = 3  # no such device, file or board
@@ -22,4 +24,4 @@ class Failure(click.ClickException):
         self.exit_code = exit_code
 
     def show(self, file=None) -> None:
-        click.echo("twinkle: " + " ".join(self.message.split()), err=True, file=file)
+        show("twinkle: " + " ".join(self.message.split()), err=True)

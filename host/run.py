@@ -5,8 +5,8 @@ directory. This launcher prepares the directory and starts the process again
 whenever it resets itself.
 """
 
-import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,14 +19,17 @@ import click
 
 from .boards import load
 from .device_certificate import CERTIFICATE, KEY
+from .device_json import written
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
 from .paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT, state_home
+from .screen import show, show_json
 from .service.hub import local_hub
 
 VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
 STOP_S = 10.0
+LOGGED = re.compile(r"(\d+\.\d+) (\w+) (.*)")
 PICO = "twinkle.ports.pico"
 # The port that simulates the pins under a port; a Pico's is the same, on other modules.
 MOCKS = {PICO: PICO, "twinkle.ports.rpi": "mock_gpio.raspberry"}
@@ -114,11 +117,11 @@ def prepare(
     """
     try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (state / "board.json").write_text(json.dumps(board))
+        (state / "board.json").write_bytes(written(board))
         shutil.copyfile(ca_file, state / "ca.pem")
         for name in (CERTIFICATE, KEY) if certificate else ():
             _write_private(state / name, (certificate / name).read_bytes())
-        _write_private(state / "credentials.json", json.dumps(credentials).encode())
+        _write_private(state / "credentials.json", written(credentials))
     except OSError as error:
         raise Failure(
             f"the device's directory {state} cannot be prepared: {error.filename}: {error.strerror}"
@@ -181,10 +184,18 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
         while True:
             # A session of its own: Ctrl-C reaches the device through us, once.
             device = subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+                command,
+                env=environment,
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
             )
             for line in device.stdout:
-                click.echo(as_record(line) if as_json else line, nl=as_json)
+                if as_json:
+                    show_json(as_record(line))
+                else:
+                    show(line.rstrip("\n"))
             status = device.wait()
             if stopping:
                 return 0
@@ -195,11 +206,9 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
             signal.signal(number, handler)
 
 
-def as_record(line: str) -> str:
-    """A log line as JSON; what is not a log line is text alone."""
-    seconds, _, rest = line.rstrip("\n").partition(" ")
-    level, _, text = rest.partition(" ")
-    try:
-        return json.dumps({"seconds": float(seconds), "level": level, "text": text})
-    except ValueError:
-        return json.dumps({"text": line.rstrip("\n")})
+def as_record(line: str) -> dict[str, Any]:
+    """A line of the log in its parts; what is none is text alone."""
+    found = LOGGED.fullmatch(line.rstrip("\n"))
+    if found is None:
+        return {"text": line.rstrip("\n")}
+    return {"seconds": float(found[1]), "level": found[2], "text": found[3]}

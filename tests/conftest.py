@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 for place in (HERE, *(HERE.parent / folder for folder in ("firmware", "host", "tools", ".twinkle/lib"))):
     sys.path.insert(0, str(place))
 
-from places import MICROPYTHON, need, run_micropython  # noqa: E402
+from support import MICROPYTHON, need, run_micropython  # noqa: E402
 
 STORY_ROOM = HERE / "core"
 EXAMPLES = {"quick": 10, "whole": 100, "soak": 1000}  # of each property; some take a multiple of it

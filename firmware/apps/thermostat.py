@@ -4,11 +4,11 @@ Telemetry ``temperature`` (°C), writable ``targetTemperature``, read-only
 ``maxTempSinceLastReboot``, command ``getMaxMinReport(since)``.
 """
 
+from apps.history import History
+from apps.instant import parse_iso
 from twinkle import App
 from twinkle.core.clock import iso
 from twinkle.core.errors import BadRequest
-from twinkle.core.history import History
-from twinkle.core.instant import parse_iso
 
 LOWEST, HIGHEST = 5, 45  # what a room can be asked for, in °C
 

@@ -1,6 +1,5 @@
 """``twinkle console``: the technician's console."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from ..flash.command import FILE
 from ..flash.serial_link import find_port
 from ..flash.target import over_ssh
 from ..paths import state_home
+from ..screen import show, show_json
 from .dialogue import Dialogue, asks_for_json
 from .line import Line, SerialLine, SocketLine, SshLine
 from .session import Record, Session
@@ -62,9 +62,9 @@ def console(port, socket, device, ssh, ssh_config, question, timeout, log, as_js
     finally:
         line.close()
     if as_json or asks_for_json(question):
-        click.echo(json.dumps(answer.document))
+        show_json(answer.document)
     else:
         for text in answer.lines():
-            click.echo(text)
-        click.echo(answer.last_line(), err=not answer.ok)
+            show(text)
+        show(answer.last_line(), err=not answer.ok)
     sys.exit(answer.exit_code)

@@ -43,32 +43,50 @@ class Answer:
 
 
 class Dialogue:
-    """Questions over ``line``; whatever else the device says goes to ``other(text)``."""
+    """What is said over ``line``, a whole line at a time, and questions in between."""
 
-    def __init__(self, line: Line, other: Callable[[str], Any] = lambda text: None):
+    def __init__(self, line: Line):
         self._line = line
-        self._other = other
         self._rest = b""
 
-    def ask(self, question: str, limit: float = 30.0) -> Answer:
+    def say(self, text: str) -> None:
+        """Send a line. What was no UTF-8 when it was typed is none for the device either, which says so."""
+        self._line.write(text.encode(errors="surrogatepass") + b"\r")
+
+    def hear(self) -> str | None:
+        """The next line that is said; None when none ends for a short while. Gone when the device has left."""
+        if b"\n" not in self._rest:
+            self._rest = (self._rest + self._line.read())[-LONGEST_LINE:]
+        text, end, rest = self._rest.partition(b"\n")
+        if not end:
+            return None
+        self._rest = rest
+        return text.decode(errors="replace").rstrip()
+
+    def ask(
+        self, question: str, limit: float = 30.0, other: Callable[[str], Any] = lambda text: None
+    ) -> Answer:
         """The answer to a verb; Failure when there is none within ``limit`` seconds.
 
-        It is asked for as JSON, whether or not the question says so.
+        It is asked for as JSON, whether or not the question says so. What is said before the answer
+        goes to ``other(text)``; what is said after it is heard next.
         """
         heard = ""
         if asks_for_json(question):
             question = question.rstrip().removesuffix(JSON)
         try:
             # Ctrl-C takes back half a line that somebody else has left.
-            self._line.write(b"\x03" + f"{question} {JSON}\r".encode("ascii", "replace"))
+            self.say(f"\x03{question} {JSON}")
             end = time.monotonic() + limit
             while time.monotonic() < end:
-                for text in self._read():
-                    answer = _answer(text)
-                    if answer is not None:
-                        return answer
-                    heard = text
-                    self._other(text)
+                text = self.hear()
+                if text is None:
+                    continue
+                answer = _answer(text.strip())
+                if answer is not None:
+                    return answer
+                heard = text
+                other(text)
         except Gone:
             raise Failure(f"{self._line.name} has gone before it answered", NOT_ONLINE) from None
         raise Failure(
@@ -80,12 +98,6 @@ class Dialogue:
             ),
             NOT_ONLINE,
         )
-
-    def _read(self) -> list[str]:
-        self._rest += self._line.read()
-        *whole, self._rest = self._rest.split(b"\n")
-        self._rest = self._rest[-LONGEST_LINE:]
-        return [line.decode(errors="replace").strip() for line in whole]
 
 
 def asks_for_json(question: str) -> bool:
@@ -100,6 +112,7 @@ def _answer(text: str) -> Answer | None:
         return None
     try:
         document = json.loads(text)
+        json.dumps(document, allow_nan=False)  # it is passed on as JSON
     except (ValueError, RecursionError):
         return None
     return Answer(document) if isinstance(document, dict) and _whole(document) else None

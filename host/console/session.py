@@ -19,6 +19,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from ..failure import Failure
 from ..paths import state_home
+from ..screen import plain, show
 from .dialogue import Dialogue
 from .line import Gone, Line, come_back
 
@@ -39,8 +40,8 @@ class Record:
     def note(self, mark: str, text: str) -> None:
         """Write a line."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-        with self._lock, self.file.open("a") as file:
-            file.write(f"{now} {mark} {text}\n")
+        with self._lock, self.file.open("a", encoding="utf-8") as file:
+            file.write(f"{now} {mark} {plain(text)}\n")
 
 
 class Discreet(FileHistory):
@@ -61,16 +62,16 @@ class Session:
 
     def __init__(self, line: Line, open_again: Callable[[], Line], record: Record):
         state_home().mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._line = line
+        self._line, self._talk = line, Dialogue(line)
         self._open_again = open_again
         self._record = record
         self._ended = False
 
     def run(self) -> None:
         """Until the technician leaves with Ctrl-D."""
+        show(f"{self._line.name}; this session is recorded in {self._record.file}")
         words = self._learn()
-        print(f"{self._line.name}; this session is recorded in {self._record.file}")
-        print(
+        show(
             "help names the verbs, Tab completes them, Ctrl-D leaves"
             if words
             else "the device does not answer yet"
@@ -105,11 +106,11 @@ class Session:
     def _learn(self) -> list[str]:
         """The verbs and their words, for completion."""
         try:
-            answer = Dialogue(self._line).ask("help", HELP_S)
+            answer = self._talk.ask("help", HELP_S, self._said)
         except Failure:
             return []
         words = []
-        for line in answer.lines():
+        for line in map(plain, answer.lines()):
             usage = line[:48].strip()
             verb, _, choices = usage.partition(" ")
             words.append(verb)
@@ -123,32 +124,33 @@ class Session:
             return
         self._record.note(">", without_password(text))
         try:
-            self._line.write(text.encode("ascii", "replace") + b"\r")
+            self._talk.say(text)
         except Gone:
-            print("the device is not there; it is waited for")
+            show("the device is not there; it is waited for")
 
     def _listen(self) -> None:
-        rest = b""
         while not self._ended:
             try:
-                rest += self._line.read()
+                text = self._talk.hear()
             except Gone:
                 self._note("the device has gone; waiting for it to come back")
                 self._line.close()
-                rest = b""
                 if not self._wait():
                     return
                 self._note("it is back")
-            *whole, rest = rest.split(b"\n")
-            for line in whole:
-                text = line.decode(errors="replace").rstrip("\r")
-                self._record.note("<", text)
-                print(text)
+                continue
+            if text is not None:
+                self._said(text)
+
+    def _said(self, text: str) -> None:
+        self._record.note("<", text)
+        show(text)
 
     def _wait(self) -> bool:
         while not self._ended:
             try:
                 self._line = come_back(self._open_again, 0.5)
+                self._talk = Dialogue(self._line)
                 return True
             except Failure:
                 continue
@@ -156,4 +158,4 @@ class Session:
 
     def _note(self, text: str) -> None:
         self._record.note("-", text)
-        print(f"({text})")
+        show(f"({text})")

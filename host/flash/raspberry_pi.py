@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ..device_json import written
 from ..failure import NOT_FOUND, Failure
 from . import image
 from .plan import Plan
@@ -123,7 +124,7 @@ class RaspberryPi:
         folders = sorted({*self._list.get("folders", []), *self.target.missing(_folders([*wanted, BOARD]))})
         # First of all: an installation that is interrupted knows which folders it made.
         self._keep_list({**self._list, "folders": folders})
-        settings = Entry(json.dumps(board, indent=2).encode() + b"\n")
+        settings = Entry(written(board, 2) + b"\n")
         there = self.target.hashes([BOARD]).get(BOARD)
         if there not in (None, _digest(settings), self._list.get("files", {}).get(BOARD)):
             note = f"{BOARD} was edited there and is kept"

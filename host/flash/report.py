@@ -1,11 +1,11 @@
 """What the user of a command sees: lines and bars on a terminal, or one JSON document at the end."""
 
-import json
 import sys
 from typing import Any
 
 import click
 
+from ..screen import show, show_json
 from .plan import Plan
 
 MOST_NAMED = 10  # files; more are only counted, unless the plan is what was asked for
@@ -21,7 +21,7 @@ class Report:
     def say(self, text: str) -> None:
         """A line for a person."""
         if not self._as_json:
-            click.echo(text)
+            show(text)
 
     def bar(self, label: str, size: int):
         """A progress bar over ``size`` bytes, on a terminal."""
@@ -60,4 +60,4 @@ class Report:
     def finish(self) -> None:
         """The end."""
         if self._as_json:
-            click.echo(json.dumps(self.facts))
+            show_json(self.facts)

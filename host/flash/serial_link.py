@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import click
 import serial
 import serial.tools.list_ports
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from ..failure import NOT_FOUND, NOT_ONLINE, REFUSED, Failure
+from ..screen import show
 from .conversation import HOLD, PATIENCE_S, PROMPT, QUESTION, WAKE, Conversation, described, silent
 
 VENDORS = {0x2E8A: "Raspberry Pi"}  # USB vendors whose boards run MicroPython on an RP2040
@@ -212,7 +212,7 @@ class SerialLink:
         if text and isinstance(error, Failure):
             error.message += f"; {text}"
         elif text:
-            click.echo(f"twinkle: {text}", err=True)
+            show(f"twinkle: {text}", err=True)
 
     def _start(self, patience: float) -> bool:
         """Restart a board that is at its prompt, or comes to it within ``patience`` seconds.

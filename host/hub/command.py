@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import json
 import logging
 import signal
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from ..failure import EXIT_STATUSES, Failure
 from ..paths import current_hub, default_hub_state
+from ..screen import plain, show, show_json
 
 COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where there are a thousand devices
 
@@ -56,7 +56,9 @@ def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quie
     For a desk, a test or a workshop. Its own name is localhost; further names
     are what devices dial (GatewayHostName in their connection string).
     """
-    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Plain("%(message)s"))
+    logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     from .faults import FaultError
     from .server import ServerError, Settings
@@ -92,10 +94,21 @@ async def _serve(settings, as_json: bool) -> None:
     gc.set_threshold(COLLECT_AFTER, 20, 20)
     try:
         _remember(settings.state)
-        click.echo(json.dumps(server.info) if as_json else _welcome(server))
+        if as_json:
+            show_json(server.info)
+        else:
+            for line in _welcome(server).splitlines():
+                show(line)
         await stop.wait()
     finally:
         await server.stop()
+
+
+class _Plain(logging.Formatter):
+    """Names and errors are the devices' and services' own."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return plain(super().formatMessage(record))
 
 
 def _remember(state: Path) -> None:

@@ -11,6 +11,10 @@ import binascii
 import json
 import sys
 
+from twinkle.core import actions, errors
+
+PUBLISH = actions.publish("", b"", 1)  # of telemetry
+
 
 class Chance:
     """Numbers from 0 up to 1, the same for the same seed on both interpreters."""
@@ -37,9 +41,9 @@ class Bridge:
         now = request["now"]
         for name, arguments in request.get("events", ()):
             getattr(self, "_" + name)(now, *arguments)
-        actions = self.device.keep() if request.get("keep") else self.device.step(now)
-        actions = [self._pack(action) for action in actions]
-        return {"actions": actions, "due": self.device.due(now), "state": self.device.link.state}
+        asked = self.device.keep() if request.get("keep") else self.device.step(now)
+        asked = [self._pack(action) for action in asked]
+        return {"actions": asked, "due": self.device.due(now), "state": self.device.link.state}
 
     def _start(self, what, now):
         from twinkle.core.connection_string import parse
@@ -61,28 +65,33 @@ class Bridge:
         self.device.on_time(utc, now)
 
     def _connected(self, now):
-        self.device.on_connected(now)
+        self.device.on_done(actions.connect("", 0), None, now)
         self.device.on_heard(now)
 
     def _lost(self, now, reason, hopeless):
-        self.device.on_lost(reason, now, hopeless)
+        if self.device.telemetry.under_way:
+            self.device.on_failed(PUBLISH, None, now)
+        self.device.on_lost(errors.HubError(reason, code=5) if hopeless else reason, now)
 
     def _message(self, now, topic, payload):
         self.device.on_heard(now)
         self.device.on_message(topic, None if payload is None else binascii.unhexlify(payload), now)
 
     def _reading(self, now, reading):
-        self.device.on_reading(reading)
+        self.device.on_done(actions.read(), reading, now)
 
     def _failed(self, now, reason, reading):
-        self.device.on_reading_failed(reason, reading)
+        self.device.on_done(actions.read(), dict(reading, failed=reason), now)
 
     def _stored(self, now, name, error):
-        self.device.on_stored(name, error)
+        if error:
+            self.device.on_failed(actions.store(name, None), errors.HardwareError(error), now)
+        else:
+            self.device.on_done(actions.store(name, None), None, now)
 
     def _published(self, now):
         self.device.on_heard(now)
-        self.device.on_published()
+        self.device.on_done(PUBLISH, None, now)
 
     def _heard(self, now):
         self.device.on_heard(now)
@@ -91,7 +100,7 @@ class Bridge:
         if action[0] == "publish":
             return [action[0], action[1], binascii.hexlify(action[2]).decode(), action[3]]
         if action[0] == "connect":
-            # The rim asks for the password at this point.
+            # The runtime asks for the password at this point.
             return [action[0], action[1], self.device.identity.password(action[2])]
         return list(action)
 

@@ -150,8 +150,6 @@ def pico_w(tmp_path):
             with open(hub.info["caFile"], "rb") as file:
                 process = DeviceProcess(
                     *("micropython", tmp_path / device_id, text, file.read(), {"app": app, **board}),
-                    # Compiled here from source, which takes more than the .mpy files of a board.
-                    heap="160k",
                     base="pico_w",
                     wifi={"ssid": "home", "password": "not a real password"},
                     before=[PICO_MODULES],

@@ -7,7 +7,7 @@ as a chip's page may be.
 
 import vfs
 
-from twinkle.rim.store import Store
+from twinkle.runtime.store import Store
 
 BLOCK, BLOCKS = 4096, 16
 EIO = 5

@@ -13,6 +13,7 @@ from ..flash.command import listen_to, start_pi, target_of, target_options
 from ..flash.report import Report
 from ..flash.serial_link import SerialLink, find_port
 from ..flash.target import Entry, Target
+from ..screen import plain, show
 from .credentials import Credentials, check
 
 CONNECTION = "TWINKLE_DEVICE_CONNECTION_STRING"
@@ -64,7 +65,7 @@ def provision(
     password = _secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "") if wifi else ""
     credentials = check(connection, ca_file, x509, wifi, password)
     if warning := credentials.unresolved():
-        click.echo(f"twinkle: note: {warning}", err=True)
+        show(f"twinkle: note: {warning}", err=True)
     report.facts |= {
         "device": credentials.device,
         "board": hardware_of(settings)["name"],
@@ -76,14 +77,15 @@ def provision(
         if serial
         else _give_to_pi(credentials, target, report, no_wait)
     )
-    report.say(label({name: report.facts[name] for name in ON_LABEL}))
+    for line in label({name: report.facts[name] for name in ON_LABEL}):
+        report.say(line)
     report.finish()
     sys.exit(status)
 
 
 def _give_to_pico(credentials: Credentials, port: str | None, report: Report, no_wait: bool) -> int:
     if credentials.ssid is None:
-        click.echo("twinkle: note: no Wi-Fi network; wifi set on the console gives the device one", err=True)
+        show("twinkle: note: no Wi-Fi network; wifi set on the console gives the device one", err=True)
     with SerialLink(find_port(port)) as link:
         report.facts["console"] = f"twinkle console --port {link.port}"
         board = pico.Pico(link)
@@ -109,12 +111,12 @@ def _give_to_pi(credentials: Credentials, target: Target, report: Report, no_wai
     return 0
 
 
-def label(facts: dict[str, str | None]) -> str:
+def label(facts: dict[str, str | None]) -> list[str]:
     """What to stick on the device: no secret is on it."""
-    lines = [f"{name:<8} {value or '-'}" for name, value in facts.items()]
+    lines = [plain(f"{name:<8} {value or '-'}") for name, value in facts.items()]
     width = max(map(len, lines))
     rule = "+" + "-" * (width + 2) + "+"
-    return "\n".join([rule, *(f"| {line:<{width}} |" for line in lines), rule])
+    return [rule, *(f"| {line:<{width}} |" for line in lines), rule]
 
 
 def _connection_string(id_scope: str | None, registration_id: str | None, certified: bool) -> str:

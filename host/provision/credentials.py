@@ -6,7 +6,6 @@ name the part that is wrong and never its value.
 
 import base64
 import datetime
-import json
 import re
 import socket
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from ..device_certificate import CERTIFICATE, KEY
+from ..device_json import written
 from ..failure import NOT_FOUND, Failure
 from ..service.hub import local_hub
 
@@ -24,7 +24,7 @@ AZURE = (".azure-devices.net", ".azure-devices-provisioning.net")
 # Whom IoT Hub's certificates come from ("TLS support in IoT Hub", root certificates).
 AZURE_ROOTS = ("DigiCert Global Root G2", "Microsoft RSA Root Certificate Authority 2017")
 SHORTEST_KEY = 16  # bytes; those that IoT Hub makes have 32 or 64
-# IEEE 802.11: octets of an SSID, characters of a WPA2 passphrase, and its key itself.
+# IEEE 802.11: octets of an SSID, of a WPA2 passphrase, and its key itself.
 LONGEST_SSID, PASSPHRASE, RAW_KEY = 32, range(8, 64), re.compile("[0-9a-fA-F]{64}")
 
 
@@ -58,8 +58,8 @@ class Credentials:
     def files(self) -> dict[str, tuple[bytes, int]]:
         """Content and mode of each file, by name; what is secret is its owner's alone."""
         wifi = {"ssid": self.ssid, "password": self.password} if self.ssid else None
-        document = json.dumps({"connectionString": self.connection_string, "wifi": wifi})
-        found = {"credentials.json": (document.encode(), 0o600), "ca.pem": (self.authorities, 0o644)}
+        document = written({"connectionString": self.connection_string, "wifi": wifi})
+        found = {"credentials.json": (document, 0o600), "ca.pem": (self.authorities, 0o644)}
         if self.certificate and self.key:
             found |= {CERTIFICATE: (self.certificate, 0o644), KEY: (self.key, 0o600)}
         return found
@@ -87,6 +87,7 @@ def check(
     password: str = "",
 ) -> Credentials:
     """Credentials that are well-formed and fit together; Failure says what does not."""
+    written([connection_string, ssid, password])
     parts = parts_of(connection_string)
     needed = ("IdScope", "RegistrationId") if "IdScope" in parts else ("HostName", "DeviceId")
     for name in needed:
@@ -124,9 +125,9 @@ def _check_key(text: str) -> None:
 
 
 def _check_wifi(ssid: str, password: str) -> None:
-    if not 1 <= len(ssid.encode(errors="surrogatepass")) <= LONGEST_SSID:
+    if not 1 <= len(ssid.encode()) <= LONGEST_SSID:
         raise Failure(f"a Wi-Fi network's name has 1 to {LONGEST_SSID} bytes")
-    if password and len(password) not in PASSPHRASE and not RAW_KEY.fullmatch(password):
+    if password and len(password.encode()) not in PASSPHRASE and not RAW_KEY.fullmatch(password):
         raise Failure("a Wi-Fi password has 8 to 63 characters, or 64 hex digits; an open network has none")
 
 

@@ -38,7 +38,7 @@ def add(hub: Hub, say, name: str, file: Path) -> None:
 def list_authorities(hub: Hub, say) -> None:
     """List the authorities' names."""
     known = call(hub, "GET", "authorities", None, ELSEWHERE)
-    say(known, "\n".join(known) or "no authorities")
+    say(known, *known or ["no authorities"])
 
 
 @authorities.command("remove", epilog=example("twinkle authorities remove factory"))

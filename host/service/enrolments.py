@@ -63,7 +63,7 @@ def list_enrolments(hub: Hub, say) -> None:
     """List the enrolments, a line each."""
     known = call(hub, "GET", "enrolments", None, ELSEWHERE)
     lines = [f"{e['name']:<32} {'group' if e['group'] else 'individual'}" for e in known]
-    say(known, "\n".join(lines) or "no enrolments")
+    say(known, *lines or ["no enrolments"])
 
 
 @enrolments.command("remove", epilog=example("twinkle enrolments remove shed-7"))

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from ..failure import REFUSED, UNREACHABLE, Failure
+from ..screen import plain
 from .hub import Hub, explain
 from .verbs import example, on_hub
 
@@ -121,7 +122,9 @@ def show_table(stream: Iterable[Event], clock: Callable[[], float] = time.monoto
 def render(rows: dict[str, Row], now: float):
     """The table as it stands."""
     from rich.table import Table
+    from rich.text import Text
 
+    # Text, since a cell that is none may hold rich's own marks.
     table = Table(title="local hub", expand=True)
     for name, options in (
         ("device", {"no_wrap": True}),
@@ -132,7 +135,8 @@ def render(rows: dict[str, Row], now: float):
     ):
         table.add_column(name, **options)
     for device, row in sorted(rows.items()):
-        table.add_row(device, str(row.telemetry), str(row.rate(now)), row.last, row.news)
+        cells = (device, str(row.telemetry), str(row.rate(now)), row.last, row.news)
+        table.add_row(*(Text(plain(cell)) for cell in cells))
     return table
 
 

@@ -9,6 +9,7 @@ import click
 
 from ..device_certificate import make_certificate, thumbprint_of
 from ..failure import EXIT_STATUSES, FAILED, Failure
+from ..screen import show, show_json
 from .hub import VARIABLE, Hub, find
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -25,7 +26,7 @@ def on_hub(function):
 
     @functools.wraps(function)
     def run(service, state, ca_file, as_json, **arguments):
-        function(find(service, state, ca_file), functools.partial(show, as_json), **arguments)
+        function(find(service, state, ca_file), functools.partial(_say, as_json), **arguments)
 
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts."),
@@ -50,12 +51,13 @@ def example(text: str) -> str:
     return f"\b\nExample: {text}\n\n{EXIT_STATUSES}"
 
 
-def show(as_json: bool, result: Any, text: str | None = None) -> None:
-    """Print ``result`` as one line of JSON, or ``text`` for people, or else indented JSON."""
-    if as_json:
-        click.echo(json.dumps(result))
+def _say(as_json: bool, result: Any, *lines: str) -> None:
+    """Print ``result`` as one line of JSON; for people ``lines``, or else indented JSON."""
+    if as_json or not lines:
+        show_json(result, None if as_json else 2)
     else:
-        click.echo(json.dumps(result, indent=2) if text is None else text)
+        for line in lines:
+            show(line)
 
 
 def plain(value: Any) -> Any:
@@ -137,7 +139,7 @@ def list_devices(hub: Hub, say):
     rows = [
         {"deviceId": d.device_id, "status": d.status, "connectionState": d.connection_state} for d in known
     ]
-    say(rows, "\n".join(lines) or "no devices")
+    say(rows, *lines or ["no devices"])
 
 
 @devices.command("remove", epilog=example("twinkle devices remove kitchen"))

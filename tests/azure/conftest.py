@@ -8,7 +8,7 @@ process of the tests.
 import contextlib
 
 import pytest
-from places import MQTT_PORT, own_address
+from support import MQTT_PORT, own_address
 
 from twinkle_host.hub.live import LiveHub
 

@@ -8,7 +8,7 @@ import pytest
 from azure.iot.device import Message, MethodResponse
 from azure.iot.hub import DigitalTwinClient
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
-from places import own_address
+from support import own_address
 
 from twinkle_host.waiting import PATIENCE_S, eventually
 

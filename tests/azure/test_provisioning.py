@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from azure.iot.device import X509, IoTHubDeviceClient
-from places import own_address
+from support import own_address
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.hub.core.enrolments import derive_key

@@ -11,7 +11,7 @@ from azure.iot.device import Message, MethodResponse
 from azure.iot.device.exceptions import ClientError, CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, QuerySpecification, Twin, TwinProperties
 from msrest.exceptions import HttpOperationError
-from places import MQTT_PORT, own_address
+from support import MQTT_PORT, own_address
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.waiting import PATIENCE_S, eventually

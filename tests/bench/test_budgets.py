@@ -7,7 +7,7 @@ a small margin, and the goal beside it.
 import json
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from benchmark import footprint, idle, twin_cost
 from benchmark.goals import GOALS

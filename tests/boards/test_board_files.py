@@ -5,7 +5,7 @@ import re
 
 import pytest
 from gpiozero.pins.pi import PiBoardInfo
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.boards import load, problems
 from twinkle_host.failure import Failure

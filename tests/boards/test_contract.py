@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from places import HEAP, MICROPYTHON, PRIVATE, ROOT, need
+from support import HEAP, MICROPYTHON, PRIVATE, ROOT, need
 
 from twinkle_host.waiting import PATIENCE_S
 

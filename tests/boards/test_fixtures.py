@@ -4,7 +4,7 @@ import ast
 import re
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
 

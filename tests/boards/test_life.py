@@ -4,7 +4,7 @@ import json
 import queue
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
@@ -283,7 +283,7 @@ def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
     hub.until_reported(device.id, configId=8, status="Failed", reason="put aside in safe mode")
     # The link, the console and the LED are left; the application and its configuration are not.
     assert device.call("stick").status == 404
-    assert process.ask("methods") == ["rebootDevice", "ok"]
+    assert process.ask("methods") == ["- rebootDevice", "ok"]
     assert process.ask("config")[0].startswith("applied: {") and process.record("config") is None
     assert (process.folder / "state" / "config.json.aside").exists()
     blinks = len(process.leds())

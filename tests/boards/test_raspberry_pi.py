@@ -10,7 +10,7 @@ from pathlib import Path
 
 import lgpio
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle.core.errors import HardwareError, SetupError
 from twinkle.ports.rpi import Port

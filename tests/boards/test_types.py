@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 MISTAKES = {
     "pico": ("machine.reset_cause()", "machine.reset_reason()", 'has no attribute "reset_reason"'),

@@ -3,6 +3,7 @@
 import json
 
 from twinkle import App
+from twinkle.core import actions
 from twinkle.core.connection_string import parse
 from twinkle.core.console import Console
 from twinkle.core.device import Device
@@ -10,32 +11,65 @@ from twinkle.core.errors import HardwareError
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 CONNECTION = "HostName=contoso.azure-devices.net;DeviceId=MyDevice01;SharedAccessKey=" + KEY
-FACTS = [("network", "ok"), ("memory", 1000)]  # what the rim tells the console
+FACTS = [("network", "ok"), ("memory", 1000)]  # what the runtime tells the console
 EPOCH = 1700000000  # 2023-11-14T22:13:20Z
 
 
-class Driver:
+class Outcomes:
+    """What a story tells ``device``, at the time ``now``, of actions that it has performed itself."""
+
+    def stored(self, name, error=None):
+        """A record is on flash, or is not for the reason ``error``."""
+        action = actions.store(name, None)
+        if error:
+            self.device.on_failed(action, HardwareError(error), self.now)
+        else:
+            self.device.on_done(action, None, self.now)
+
+    def connected(self):
+        """The device has connected and subscribed."""
+        self.device.on_done(actions.connect("", 0), None, self.now)
+
+    def lost(self, reason="cut"):
+        """The connection ends, and with it what is under way."""
+        telemetry = getattr(self.device, "telemetry", None)  # one that is being provisioned has none
+        if telemetry and telemetry.under_way:
+            self.device.on_failed(actions.publish("", b"", 1), None, self.now)
+        self.device.on_lost(reason, self.now)
+
+    def reading(self, values):
+        """The sensor was asked; see Sampler.on_reading."""
+        self.device.on_done(actions.read(), values, self.now)
+
+    def sent(self):
+        """The hub has acknowledged the telemetry that is under way."""
+        self.device.on_done(actions.publish("", b"", 1), None, self.now)
+
+
+class Driver(Outcomes):
     """A device, a hub's voice and a clock, for stories without a network."""
 
-    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH, waiting=None):
+    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH, waiting=None, now=0):
         self.app = app or App(config={"configId": 1, "sendFrequency": "24h"})
         who = parse(CONNECTION)
-        self.device = Device(self.app, who, records or {}, lambda: 0.5, keep_alive, waiting=waiting)
-        self.now = 0
+        self.device = Device(self.app, who, records or {}, lambda: 0.5, keep_alive, now, waiting=waiting)
+        self.now = now
         self.done = []
         self.flash_error = None
         if epoch is not None:
-            self.device.on_time(epoch, 0)
+            self.device.on_time(epoch, now)
 
     def step(self, ms=0):
         """Let ``ms`` pass; answers the actions of this step alone."""
         self.now += ms
-        actions = self.device.step(self.now)
-        self.done += actions
-        for action in actions:
+        asked = self.device.step(self.now)
+        self.done += asked
+        for action in asked:
             if action[0] == "store":
-                self.device.on_stored(action[1], self.flash_error)
-        return actions
+                self.stored(action[1], self.flash_error)
+            elif action[0] in ("led", "say", "disconnect") or (action[0] == "publish" and not action[3]):
+                self.device.on_done(action, None, self.now)
+        return asked
 
     def wait(self, ms):
         """Let ``ms`` pass, with a step at every moment the device asked for."""
@@ -55,7 +89,7 @@ class Driver:
         """Come up to READY with this twin; answers the actions since."""
         self.step()
         assert "connect" in self.names()[-2:]
-        self.device.on_connected(self.now)
+        self.connected()
         return self.answer_twin(desired, version, reported)
 
     def answer_twin(self, desired=None, version=1, reported=None):
@@ -120,7 +154,7 @@ class Driver:
 class Session:
     """A console on ``device``, or on a connected one with ``app``.
 
-    ``told`` says what the rim answers to what it is asked for.
+    ``told`` says what the runtime answers to what it is asked for.
     """
 
     def __init__(self, device=None, app=None, **told):

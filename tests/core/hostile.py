@@ -9,17 +9,16 @@ import gc
 import json
 import random
 
-from driver import CONNECTION, EPOCH, FACTS, KEY
+from driver import CONNECTION, EPOCH, FACTS, KEY, Outcomes
 
 from twinkle import App
 from twinkle.core.connection_string import parse
 from twinkle.core.console import MOST_WAITING, Console
 from twinkle.core.device import Device
-from twinkle.core.errors import BadRequest, HardwareError
-from twinkle.core.link import OFFLINE, READY
-from twinkle.core.methods import LARGEST, REMEMBERED
-from twinkle.core.provision import Onboarding
-from twinkle.core.tasks import MAX_TASKS
+from twinkle.core.errors import BadRequest, HardwareError, HubError
+from twinkle.core.handlers import LARGEST, MAX_TASKS, REMEMBERED
+from twinkle.core.link import OFFLINE
+from twinkle.core.provisioning import Onboarding
 from twinkle.core.telemetry import CAPACITY
 
 REGISTRATION = "IdScope=0ne1;RegistrationId=MyDevice01;SharedAccessKey=" + KEY
@@ -53,7 +52,7 @@ LINES = (
     "factory-reset you|help me|call blink 0.5|call echo [[[[[[[[[[[["
 ).split("|")
 LIVES, INPUTS = 80, 80  # so many seeds, so many inputs each
-LONGEST = 1200  # characters of what is long; what a device of little memory must do then is the rim's
+LONGEST = 1200  # characters of what is long; what a device of little memory must do then is the runtime's
 
 
 class Chance:
@@ -159,7 +158,10 @@ def topic(chance, device, asked):
     return chance.text(TOPICS)
 
 
-class Life:
+MOST_REPORTERS = 5  # config, reboot, sensor, app, device
+
+
+class Life(Outcomes):
     """A device among the hostile, in virtual time; what it does is checked as it does it."""
 
     def __init__(self, seed):
@@ -185,11 +187,11 @@ class Life:
                 self.step()
                 self.check()
             except MemoryError:
-                # As the rim does: the connection and the console are given up.
+                # As the runtime does: the connection and the console are given up.
                 gc.collect()
                 self.short += 1
                 self.console = Console(self.device)
-                self.device.on_lost("out of memory", self.now)
+                self.lost("out of memory")
             except Exception as error:
                 print("seed %d, input %d" % (self.seed, self.inputs))
                 raise error
@@ -206,7 +208,7 @@ class Life:
         elif kind == 11:
             self.answer_twin()
         elif kind == 12:
-            device.on_lost("the line was cut", self.now, not chance.below(4), not chance.below(4))
+            self.lost("the line was cut" if chance.below(4) else HubError("no", code=5))
         elif kind == 13:
             self.now += chance.below(70000)
         elif kind == 14:
@@ -235,12 +237,12 @@ class Life:
         assert self.device.due(self.now) >= self.now
 
     def perform(self, what, *rest):
-        """What the rim does with an action, strictly: each must be one that it can perform."""
+        """What the runtime does with an action, strictly: each must be one that it can perform."""
         getattr(self, "_" + what)(*rest)
 
     def _connect(self, username, expiry):
         self.asked = []
-        self.device.on_connected(self.now)
+        self.connected()
 
     def _publish(self, topic, payload, qos):
         assert len(topic) == len(topic.encode()) < 65536, topic[:80]
@@ -251,20 +253,20 @@ class Life:
             for word in ("NaN", "Infinity", "inf", "nan"):
                 assert word not in text, text[:80]
         if qos:
-            self.device.on_published()
+            self.sent()
         elif "$rid=" in topic:
             self.asked.append(topic.split("$rid=")[1].split("&")[0])
             self.asked = self.asked[-3:]
 
     def _store(self, name, record):
         json.dumps(record)
-        self.device.on_stored(name, None if self.chance.below(4) else "flash is full")
+        self.stored(name, None if self.chance.below(4) else "flash is full")
 
     def _read(self):
         if self.chance.below(3):
-            self.device.on_reading({"temperature": 21.5, "humidity": 40.0, "memory": 1})
+            self.reading({"temperature": 21.5, "humidity": 40.0, "memory": 1})
         else:
-            self.device.on_reading_failed("the sensor did not answer", {})
+            self.reading({"failed": "the sensor did not answer"})
 
     def _led(self, level):
         assert 0 <= level <= 1
@@ -299,10 +301,8 @@ class Life:
         assert len(device.tasks._running) <= MAX_TASKS
         assert len(device.methods._open) <= MAX_TASKS + 1  # one that the console waits for
         assert len(device.methods._answered) <= REMEMBERED + 1
-        assert len(device.twin._callbacks) <= 2
+        assert len(device.context.reports) <= MOST_REPORTERS
         assert len(self.console._waiting) <= MOST_WAITING
-        if device.link.state == READY:
-            device.telemetry.head()
 
 
 class Newcomer(Life):
@@ -311,11 +311,11 @@ class Newcomer(Life):
     def make(self):
         registration = parse(REGISTRATION)
         build = lambda who, now: Device(application(self.chance), who, {}, lambda: 0.5, now=now)  # noqa: E731
-        return Onboarding(registration, None, build, "dtmi:twinkle:Echo;1", lambda: 0.5)
+        return Onboarding(registration, None, build, "dtmi:twinkle:Echo;1", lambda: 0.5, 0)
 
     def topic(self):
         chance = self.chance
-        if not hasattr(self.device, "assigned"):
+        if self.device.identity.assigned:
             return super().topic()
         rid = self.asked[-1] if self.asked and chance.below(4) else chance.text(RIDS)
         status = chance.one(("200", "202", "202", "401", "429", "500", "\u00b2", "9" * 20, ""))
@@ -323,7 +323,7 @@ class Newcomer(Life):
         return "$dps/registrations/res/%s/?$rid=%s%s" % (status, rid, after)
 
     def answer_twin(self):
-        if not hasattr(self.device, "assigned"):
+        if self.device.identity.assigned:
             super().answer_twin()
         elif self.asked:
             state = '{"assignedHub":%s,"deviceId":%s}' % (self.chance.one(HUBS), self.chance.one(HUBS))
@@ -333,5 +333,5 @@ class Newcomer(Life):
             self.device.on_message(topic, body.encode(), self.now)
 
     def check(self):
-        if not hasattr(self.device, "assigned"):
+        if hasattr(self.device, "configuration"):
             super().check()

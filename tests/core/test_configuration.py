@@ -3,7 +3,7 @@
 from driver import Driver
 
 from twinkle.core import safe_mode
-from twinkle.core.config import seconds
+from twinkle.core.configuration import seconds
 from twinkle.core.errors import BadRequest
 
 FIRST = {"configId": 1, "sendFrequency": "24h"}
@@ -50,7 +50,7 @@ def test_a_new_id_goes_pending_stored_applied_reported():
     assert ("store", "config", THIRD) in d.done
     d.step()
     assert d.reports() == [PENDING, SUCCESS]
-    assert d.device.sampler.period_ms == 300000
+    assert d.device.configuration.period_s == 300
 
 
 def test_an_equal_id_does_nothing():
@@ -59,7 +59,7 @@ def test_an_equal_id_does_nothing():
     d.notify({"configId": 1, "sendFrequency": "1m"}, 3)
     assert d.reports() == []
     assert "store" not in d.names()
-    assert d.device.sampler.period_ms == 86400000
+    assert d.device.configuration.period_s == 86400
 
 
 def test_an_id_of_another_type_is_another_id():
@@ -67,7 +67,7 @@ def test_an_id_of_another_type_is_another_id():
     d.connect({"configId": "1", "sendFrequency": "5m"}, 2, FIRST)
     d.acknowledge()
     d.step()
-    assert d.device.config.applied["configId"] == "1"
+    assert d.device.configuration.applied["configId"] == "1"
 
 
 def test_the_last_offer_wins_while_one_is_pending():
@@ -91,7 +91,7 @@ def test_going_back_to_the_applied_id_withdraws_the_offer():
     d.step()
     assert "store" not in d.names()
     assert d.reports()[-1]["pendingConfig"] is None
-    assert d.device.config.applied == FIRST
+    assert d.device.configuration.applied == FIRST
 
 
 def test_a_bad_frequency_is_rejected_with_a_reason_and_the_old_value_stays():
@@ -101,7 +101,7 @@ def test_a_bad_frequency_is_rejected_with_a_reason_and_the_old_value_stays():
     assert report["status"] == "Rejected"
     assert "sendFrequency" in report["reason"]
     assert report["configId"] == 1 and report["sendFrequency"] == "24h"
-    assert d.device.sampler.period_ms == 86400000
+    assert d.device.configuration.period_s == 86400
     d.acknowledge()
     d.notify({"other": 1}, 3)
     assert len(d.reports()) == 1, "the same refusal is said once"
@@ -128,18 +128,18 @@ def test_a_full_flash_is_reported_and_the_old_value_stays():
     d.step()
     report = d.reports()[-1]
     assert report["status"] == "Failed" and "no space" in report["reason"]
-    assert d.device.config.applied == FIRST
-    assert d.device.sampler.period_ms == 86400000
+    assert d.device.configuration.applied == FIRST
+    assert d.device.configuration.period_s == 86400
     # With room again, the next connection applies it.
     d.flash_error = None
     d.acknowledge()
-    d.device.on_lost("gone", d.now)
+    d.lost("gone")
     d.wait(1000)
-    d.device.on_connected(d.now)
+    d.connected()
     d.answer_twin(THIRD, 2, report)
     d.acknowledge()
     d.step()
-    assert d.device.config.applied == THIRD
+    assert d.device.configuration.applied == THIRD
 
 
 def test_a_restart_between_stored_and_reported_tells_the_truth():
@@ -160,13 +160,13 @@ def test_a_restart_with_everything_in_order_reports_nothing():
 def test_a_lost_link_while_pending_ends_in_the_latest_offer():
     d = Driver()
     d.connect(THIRD, 2, FIRST)
-    d.device.on_lost("gone", d.now)
+    d.lost("gone")
     d.wait(1000)
-    d.device.on_connected(d.now)
+    d.connected()
     d.answer_twin({"configId": 5, "sendFrequency": "1h"}, 3, FIRST)
     d.acknowledge()
     d.step()
-    assert d.device.config.applied["configId"] == 5
+    assert d.device.configuration.applied["configId"] == 5
     assert [a[2]["configId"] for a in d.done if a[0] == "store"] == [5]
 
 
@@ -175,10 +175,10 @@ def test_a_hub_that_offers_and_never_acknowledges_does_not_fill_the_memory():
     d.connect()
     for number in range(50):
         d.notify({"configId": 100 + number, "sendFrequency": "1m"}, 2 + number)
-    assert len(d.device.twin._callbacks) == 1
+    assert len(d.device.context.reports) == 1
     d.acknowledge()
     d.acknowledge()
-    assert d.device.config.applied["configId"] == 149
+    assert d.device.configuration.applied["configId"] == 149
 
 
 def test_safe_mode_does_not_leave_success_reported_for_what_it_put_aside():

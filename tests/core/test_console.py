@@ -8,7 +8,7 @@ from driver import KEY, Session
 from twinkle import App
 from twinkle.core.connection_string import parse
 from twinkle.core.errors import HardwareError
-from twinkle.core.provision import Onboarding
+from twinkle.core.provisioning import Onboarding
 
 
 def application():
@@ -29,7 +29,7 @@ def application():
 def test_help_names_every_verb_and_each_is_there():
     lines = Session(app=application()).type("help")
     assert lines[-1] == "ok"
-    verbs = [line.split(" ")[0] for line in lines[:-1]]
+    verbs = [line.split(" ")[1] for line in lines[:-1]]
     assert "status" in verbs and "call" in verbs and "factory-reset" in verbs
     for verb in verbs:
         session = Session(app=application(), test={name: "ok" for name in ("sensor", "LED", "flash")})
@@ -47,8 +47,8 @@ def test_status_tells_the_link_and_the_configuration_and_no_secret():
 
 def test_status_works_without_a_connection_and_tells_the_next_try():
     session = Session(app=application())
-    session.driver.device.on_lost("the line was cut", session.driver.now)
-    session.driver.device.say("error", "the sensor is gone")
+    session.driver.lost("the line was cut")
+    session.driver.device.context.say("error", "the sensor is gone")
     lines = session.type("status", now=session.driver.now)
     assert "link: offline" in lines and "reason: the line was cut" in lines and "nextTry: 0" in lines
     assert "lastError: the sensor is gone" in lines
@@ -63,19 +63,35 @@ def test_json_is_one_line():
     assert answer["ok"] is False and answer["code"] == 400
 
 
+def test_a_value_that_is_no_json_is_named_and_the_others_are_shown():
+    read = [("temperature", float("nan")), ("humidity", {40}), ("name", b"K"), ("ownTemperature", 20)]
+    session = Session(app=application(), read=read)
+    lines = [
+        "temperature: value is not finite",
+        "humidity: value is of type set",
+        "name: value is of type bytes",
+        "ownTemperature: 20",
+    ]
+    assert session.type("read") == lines + ["ok"]
+    (line,) = session.type("read --json")
+    result = json.loads(line)["result"]
+    assert sorted(["%s: %s" % pair for pair in result.items()]) == sorted(lines)
+
+
 def test_the_led_obeys_and_refuses_what_it_cannot():
     session = Session(app=application())
+    hint = "err 400 it is led on | off | blink SECONDS | brightness 0..1"
     assert session.type("led on") == ["level: 1.0", "ok"]
     assert session.type("led brightness 0.5") == ["level: 0.5", "ok"]
     assert session.type("led off") == ["level: 0.0", "ok"]
     assert session.type("led blink 2") == ["level: 0.5", "ok"]
-    assert session.type("led blink") == ["err 400 led blink needs seconds, such as led blink 2"]
+    assert session.type("led blink") == [hint]
     assert session.type("led blink 9999")[0].startswith("err 400 the blink interval must be")
     for wrong in ("5", "-1", "nan", "", "bright"):
-        assert session.type("led brightness " + wrong) == [
-            "err 400 led brightness needs a number from 0 to 1"
-        ]
-    assert session.type("led") == ["err 400 it is led on | off | blink SECONDS | brightness 0..1"]
+        assert session.type("led brightness " + wrong) == [hint]
+    for wrong in ("led", "led on | off", "led off now"):
+        assert session.type(wrong) == [hint]
+    assert session.driver.device.board.led.level == 0.5
 
 
 def test_a_method_gives_here_what_it_gives_the_cloud():
@@ -94,7 +110,7 @@ def test_a_method_that_takes_its_time_answers_when_it_is_done_and_survives_a_los
     d = session.driver
     assert session.type("call slow", "version", now=d.now) == []
     d.step()
-    d.device.on_lost("the line was cut", d.now)
+    d.lost("the line was cut")
     d.now += 5000
     d.step()
     lines = session.listen(d.now)
@@ -106,7 +122,7 @@ def test_a_method_that_is_not_there_is_404():
     session = Session(app=application())
     assert session.type("call nothing")[0].startswith("err 404 no method nothing")
     assert session.type("call") == ["err 400 call needs a method's name; type methods"]
-    assert session.type("methods") == ["add", "slow", "ok"]
+    assert session.type("methods") == ["- add", "- slow", "ok"]
 
 
 def test_read_shows_what_the_rim_has_read():
@@ -118,7 +134,7 @@ def test_read_shows_what_the_rim_has_read():
 
 def test_wifi_is_scanned_and_changed_and_the_password_is_not_repeated():
     session = Session(app=application(), scan=[" -55 dBm  home"])
-    assert session.type("wifi scan") == [" -55 dBm  home", "ok"]
+    assert session.type("wifi scan") == ["-  -55 dBm  home", "ok"]
     assert session.type('wifi set "my home" "a secret"', "wifi set café --open") == ["ok", "ok"]
     assert session.asked[1:] == [("join", "my home", "a secret"), ("join", "café", "")]
     for wrong in ("wifi", "wifi set", "wifi on", 'wifi set "half', "wifi set a b c"):
@@ -140,6 +156,7 @@ def test_a_network_that_cannot_be_is_not_joined_and_an_open_one_is_called_so():
         '"" "a secret"',
         "n" * 33 + " 12345678",
         "ü" * 17 + " 12345678",
+        "home " + "ü" * 32,
     ):
         (line,) = session.type("wifi set " + wrong)
         assert line.startswith("err 400 wifi takes scan, or set") and "secret" not in line, line
@@ -176,7 +193,7 @@ def test_a_self_test_without_a_connection_tries_the_way_to_the_hub():
         "TLS": "fail no answer",
     }
     session = Session(app=application(), test=found)
-    session.driver.device.on_lost("the line was cut", session.driver.now)
+    session.driver.lost("the line was cut")
     lines = session.type("selftest")
     assert lines[5:] == ["TLS: fail no answer", "hub: fail the line was cut", "err 500 failed: TLS, hub"]
 
@@ -223,7 +240,24 @@ def test_what_is_no_verb_is_refused_and_nothing_is_no_line():
         lines = session.type(line)
         assert len(lines) == 1 and lines[0].startswith("err 404 there is no such verb"), (line, lines)
     assert session.type("", "   ") == []
-    assert session.type("x" * 1000) == ["err 413 the line is longer than 512 characters"]
+    assert session.type("x" * 1000) == ["err 413 the line is longer than 512 bytes"]
+    assert session.type("\u65e5" * 200)[0].startswith("err 413")
+
+
+def test_a_line_that_is_no_text_does_nothing():
+    session = Session(app=application())
+    for line in (
+        'wifi set "K\ufffdche" 12345678',
+        "wifi set home secret\ufffd\ufffd",
+        "\ufffd",
+        "led on\ufffd",
+    ):
+        assert session.type(line) == ["err 400 the line is not UTF-8, or has a control character"]
+    (line,) = session.type("wifi set K\ufffd secret123 --json")
+    assert json.loads(line)["code"] == 400
+    assert session.asked == [] and session.driver.device.board.led.level == 0
+    assert session.type('wifi set "K\u00fcche" "Schl\u00fcssel"') == ["ok"]
+    assert session.asked == [("join", "K\u00fcche", "Schl\u00fcssel")]
 
 
 def test_lines_that_come_faster_than_they_are_answered_are_refused():
@@ -237,7 +271,7 @@ def test_lines_that_come_faster_than_they_are_answered_are_refused():
 
 def test_a_device_that_is_being_provisioned_has_a_console_too():
     who = parse("IdScope=0ne1;RegistrationId=shed-7;SharedAccessKey=" + KEY)
-    device = Onboarding(who, None, None, None, lambda: 0.5)
+    device = Onboarding(who, None, None, None, lambda: 0.5, 0)
     session = Session(device)
     lines = session.type("status")
     assert "device: shed-7" in lines and "link: offline" in lines and lines[-1] == "ok"

@@ -6,7 +6,7 @@ from driver import Driver, Session
 
 from apps.environment import app
 from twinkle import App
-from twinkle.core.methods import DEADLINE_MS
+from twinkle.core.handlers import DEADLINE_MS
 
 # The verb's line, the method, its payload; what both must come to.
 SAME = (

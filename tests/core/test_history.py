@@ -1,6 +1,6 @@
 """Least, greatest and mean since a time, in bounded memory."""
 
-from twinkle.core.history import History
+from apps.history import History
 
 
 def test_nothing_is_none():

@@ -2,6 +2,7 @@
 
 from driver import EPOCH, Driver
 
+from twinkle.core.errors import HubError, ProtocolError
 from twinkle.core.link import RESET_MS, Link
 
 
@@ -16,7 +17,7 @@ def test_nothing_is_tried_before_the_clock_is_known():
 
 
 def test_the_back_off_grows_to_its_limit_and_jitters():
-    link = Link(lambda: 0.0)
+    link = Link(lambda: 0.0, 0)
     waits = []
     now = 0
     for _ in range(10):
@@ -25,7 +26,7 @@ def test_the_back_off_grows_to_its_limit_and_jitters():
         waits.append(link.due - now)
         now = link.due
     assert waits == [0, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 100000, 100000]
-    link = Link(lambda: 1.0)
+    link = Link(lambda: 1.0, 0)
     link.fire("due", 0)
     link.fire("lost", 0)
     assert link.due == 1000
@@ -35,7 +36,7 @@ def test_the_back_off_grows_to_its_limit_and_jitters():
 
 
 def test_a_link_that_held_starts_the_count_anew_and_one_that_did_not_goes_on():
-    link = Link(lambda: 0.0)
+    link = Link(lambda: 0.0, 0)
     for _ in range(5):
         link.fire("due", 0)
         link.fire("lost", 0)
@@ -50,7 +51,7 @@ def test_a_link_that_held_starts_the_count_anew_and_one_that_did_not_goes_on():
 
 
 def test_a_device_with_a_certificate_has_no_token_to_renew():
-    link, other = Link(lambda: 0.0, tokens=False), Link(lambda: 0.0)
+    link, other = Link(lambda: 0.0, 0, tokens=False), Link(lambda: 0.0, 0)
     for each in (link, other):
         for event in ("due", "connected", "synced"):
             each.fire(event, 0)
@@ -61,13 +62,13 @@ def test_a_device_with_a_certificate_has_no_token_to_renew():
 def test_refused_credentials_are_tried_once_more_with_a_new_token_and_then_wait_the_longest():
     d = Driver()
     d.step()
-    d.device.on_lost("the hub refused the credentials", d.now, True)
+    d.lost(HubError("the hub refused the credentials", code=5))
     # The clock was wrong, as it turns out.
     d.device.on_time(EPOCH + 86400, d.now)
     d.wait(1000)
     expiries = [action[2] for action in d.done if action[0] == "connect"]
     assert len(expiries) == 2 and expiries[1] - expiries[0] >= 86400
-    d.device.on_lost("the hub refused the credentials", d.now, True)
+    d.lost(HubError("the hub refused the credentials", code=5))
     d.wait(99000)
     assert d.names().count("connect") == 2
     d.wait(2000)
@@ -75,7 +76,7 @@ def test_refused_credentials_are_tried_once_more_with_a_new_token_and_then_wait_
 
 
 def test_after_hours_without_a_hub_the_board_restarts_and_not_sooner():
-    link = Link(lambda: 0.5)
+    link = Link(lambda: 0.5, 0)
     for event in ("due", "connected", "synced"):
         link.fire(event, 0)
     link.fire("lost", 1000000)
@@ -83,15 +84,15 @@ def test_after_hours_without_a_hub_the_board_restarts_and_not_sooner():
     assert link.abandoned(1000000 + RESET_MS)
     d = Driver()
     d.step()
-    d.device.on_lost("no route to the hub", d.now)
+    d.lost("no route to the hub")
     d.step(RESET_MS - 1)
     assert "reset" not in d.names()
-    d.device.on_lost("no route to the hub", d.now)
+    d.lost("no route to the hub")
     assert "reset" in [action[0] for action in d.step(1)]
 
 
 def test_events_out_of_place_change_nothing():
-    link = Link(lambda: 0.0)
+    link = Link(lambda: 0.0, 0)
     assert not link.fire("connected", 0)
     assert not link.fire("synced", 0)
     assert not link.fire("lost", 0)
@@ -114,7 +115,7 @@ def test_a_quiet_link_is_pinged_and_a_silent_one_dropped():
 def test_a_hub_that_never_answers_the_twin_is_left():
     d = Driver()
     d.step()
-    d.device.on_connected(d.now)
+    d.connected()
     for _ in range(70):
         d.wait(1000)
         d.device.on_heard(d.now)
@@ -139,8 +140,8 @@ def test_the_token_is_renewed_before_it_expires():
 def test_a_problem_on_the_line_is_told_once_the_device_is_back():
     d = Driver()
     d.connect(reported={"configId": 1, "sendFrequency": "24h"})
-    d.device.on_lost("the hub closed the connection in the middle of an exchange", d.now, False, True)
+    d.lost(ProtocolError("the hub closed the connection in the middle of an exchange"))
     d.wait(1000)
-    d.device.on_connected(d.now)
+    d.connected()
     d.answer_twin(reported={"configId": 1, "sendFrequency": "24h"})
     assert d.reports() == [{"lastError": "the hub closed the connection in the middle of an exchange"}]

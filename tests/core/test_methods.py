@@ -123,9 +123,9 @@ def test_an_answer_may_come_first_and_the_work_after():
 def test_requests_of_a_lost_connection_are_not_answered_on_the_next():
     d = ready()
     d.call("slow", "3")
-    d.device.on_lost("gone", d.now)
+    d.lost("gone")
     d.wait(1000)
-    d.device.on_connected(d.now)
+    d.connected()
     d.answer_twin()
     d.wait(5000)
     assert d.published("methods/res") == []

@@ -31,9 +31,9 @@ def test_the_first_sample_is_taken_at_the_start_and_then_in_rhythm():
     d = ready()
     assert d.names().count("read") == 1
     for _ in range(3):
-        d.device.on_reading({"temperature": 20, "humidity": 50})
+        d.reading({"temperature": 20, "humidity": 50})
         d.step()
-        d.device.on_published()
+        d.sent()
         d.wait(10000)
     assert d.names().count("read") == 4
     bodies = [json.loads(action[2]) for action in d.published("messages/events")]
@@ -42,7 +42,7 @@ def test_the_first_sample_is_taken_at_the_start_and_then_in_rhythm():
 
 def test_a_message_says_that_it_is_json_in_utf8():
     d = ready()
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
     _, topic, _, qos = d.published("messages/events")[0]
     path, _, bag = topic.rpartition("/")
@@ -54,15 +54,15 @@ def test_a_message_says_that_it_is_json_in_utf8():
 
 def test_a_message_stays_until_the_hub_has_it():
     d = ready()
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
-    d.device.on_lost("gone", d.now)
+    d.lost("gone")
     d.wait(1000)
-    d.device.on_connected(d.now)
+    d.connected()
     d.answer_twin(reported={"configId": 1, "sendFrequency": "10s"})
     d.step()
     assert len(d.published("messages/events")) == 2
-    d.device.on_published()
+    d.sent()
     assert len(d.device.telemetry) == 0
 
 
@@ -72,7 +72,7 @@ def fail(d, reason="checksum was wrong"):
         while d.names().count("read") == d.reads:
             d.wait(1000)
         d.reads += 1
-        d.device.on_reading_failed(reason, {})
+        d.reading({"failed": reason})
     d.step()
 
 
@@ -86,12 +86,12 @@ def sensor(d):
 
 def test_a_reading_that_fails_is_tried_again_when_the_sensor_has_rested():
     d = ready()
-    d.device.on_reading_failed("checksum was wrong", {})
+    d.reading({"failed": "checksum was wrong"})
     d.wait(1900)
     assert d.names().count("read") == 1
     d.wait(200)
     assert d.names().count("read") == 2
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
     assert len(d.published("messages/events")) == 1
     assert sensor(d) is None and d.device.sensor.errors == 0
@@ -99,15 +99,15 @@ def test_a_reading_that_fails_is_tried_again_when_the_sensor_has_rested():
 
 def test_a_sensor_that_still_rests_is_waited_for_and_that_is_no_failure():
     d = ready()
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.wait(10000)
-    d.device.on_resting(1500)
+    d.reading({"rest": 1500})
     d.wait(1499)
     assert d.names().count("read") == 2
     d.wait(1)
     assert d.names().count("read") == 3
-    d.device.on_reading({"temperature": 21, "humidity": 50})
-    d.device.on_published()
+    d.reading({"temperature": 21, "humidity": 50})
+    d.sent()
     d.step()
     _, topic, body, _ = d.published("messages/events")[-1]
     assert json.loads(body) == {"temp": 21} and "A13%3A31Z" in topic
@@ -120,9 +120,9 @@ def test_a_sensor_that_still_rests_is_waited_for_and_that_is_no_failure():
 
 def test_a_sensor_that_fails_is_reported_with_its_errors_and_the_last_good_sample():
     d = ready()
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
-    d.device.on_published()
+    d.sent()
     d.reads = 1
     fail(d)
     assert len(d.published("messages/events")) == 1
@@ -145,7 +145,7 @@ def test_a_failing_sensor_is_not_told_each_time_and_its_recovery_is():
     assert [line.rpartition(" ")[2] for line in logged] == ["1", "2", "4", "8"]
     assert sensor(d)["age"] is None
     d.wait(10000)
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
     told = sensor(d)
     assert told["status"] == "ok" and told["errors"] == 9 and told["reason"] is None
@@ -154,7 +154,7 @@ def test_a_failing_sensor_is_not_told_each_time_and_its_recovery_is():
 
 def test_an_old_complaint_at_the_hub_is_taken_back():
     d = ready(reported={"sensor": {"status": "failing"}})
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
     assert sensor(d)["status"] == "ok"
 
@@ -167,7 +167,7 @@ def test_a_failing_handler_does_not_stop_the_rhythm():
         raise ValueError("no")
 
     d = ready(app)
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.wait(10000)
     assert d.said("telemetry handler failed: ValueError")
     assert d.names().count("read") == 2
@@ -179,7 +179,7 @@ def test_a_full_queue_drops_the_oldest_and_counts():
         d.device.telemetry.add({"n": n}, None, d.now)
     assert len(d.device.telemetry) == CAPACITY
     assert d.device.telemetry.dropped == 3
-    assert json.loads(d.device.telemetry.head()[1]) == {"n": 3}
+    assert json.loads(d.device.telemetry.queue[0][2]) == {"n": 3}
 
 
 def test_a_full_queue_keeps_the_message_that_is_under_way():
@@ -189,16 +189,16 @@ def test_a_full_queue_keeps_the_message_that_is_under_way():
     d.step()
     for n in range(CAPACITY, CAPACITY + 3):
         d.device.telemetry.add({"n": n}, None, d.now)
-    d.device.on_published()
-    assert len(d.device.telemetry) == CAPACITY - 1 and d.device.telemetry.dropped == 3
+    d.sent()
+    assert len(d.device.telemetry) == CAPACITY and d.device.telemetry.dropped == 2
     assert json.loads(d.published("messages/events")[-1][2]) == {"n": 0}
-    assert json.loads(d.device.telemetry.head()[1]) == {"n": 4}
+    assert json.loads(d.device.telemetry.queue[0][2]) == {"n": 3}
 
 
 def test_what_goes_on_while_the_line_is_at_work_asks_nothing_of_it():
     d = ready()
-    d.device.on_reading({"temperature": 20, "humidity": 50})
-    d.device.report({"a": 1})
+    d.reading({"temperature": 20, "humidity": 50})
+    d.device.board.report({"a": 1})
     d.device.board.led.blink(1)
     names = [action[0] for action in d.device.go_on(d.now + 10000)]
     assert "led" in names and "read" in names and "publish" not in names
@@ -208,19 +208,19 @@ def test_what_goes_on_while_the_line_is_at_work_asks_nothing_of_it():
 
 def test_what_is_measured_without_a_link_is_sent_later_with_its_time():
     d = ready()
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
-    d.device.on_published()
-    d.device.on_lost("the line was cut", d.now)
+    d.sent()
+    d.lost("the line was cut")
     for temperature in (21, 22, 23):
         d.wait(10000)
-        d.device.on_reading({"temperature": temperature, "humidity": 50})
+        d.reading({"temperature": temperature, "humidity": 50})
     assert len(d.device.telemetry) == 3
-    d.device.on_connected(d.now)
+    d.connected()
     d.answer_twin(reported={"configId": 1, "sendFrequency": "10s"})
     for _ in range(3):
         d.step()
-        d.device.on_published()
+        d.sent()
     late = d.published("messages/events")[-3:]
     assert [json.loads(action[2])["temp"] for action in late] == [21, 22, 23]
     times = [action[1].split("ctime=")[1][:24] for action in late]
@@ -230,7 +230,7 @@ def test_what_is_measured_without_a_link_is_sent_later_with_its_time():
 def test_what_is_measured_before_the_time_is_known_gets_its_time_later():
     d = Driver(thermometer(), epoch=None)
     d.step()
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.wait(60000)
     assert "connect" not in d.names() and len(d.device.telemetry) == 1
     d.device.on_time(EPOCH + 60, d.now)
@@ -241,11 +241,11 @@ def test_what_is_measured_before_the_time_is_known_gets_its_time_later():
 
 def test_what_was_dropped_is_reported_once_it_can_be():
     d = ready()
-    d.device.on_lost("the line was cut", d.now)
+    d.lost("the line was cut")
     for n in range(CAPACITY + 3):
         d.device.telemetry.add({"n": n}, None, d.now)
     d.wait(200000)
-    d.device.on_connected(d.now)
+    d.connected()
     d.answer_twin(reported={"configId": 1, "sendFrequency": "10s"})
     assert {"droppedMessages": 3} in d.reports()
 
@@ -260,13 +260,13 @@ def test_a_message_that_is_too_large_is_dropped_and_said():
 
 def test_after_a_stall_the_rhythm_begins_anew_without_a_burst():
     d = ready()
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
-    d.device.on_published()
+    d.sent()
     d.step(95000)
-    d.device.on_reading({"temperature": 20, "humidity": 50})
+    d.reading({"temperature": 20, "humidity": 50})
     d.step()
-    d.device.on_published()
+    d.sent()
     d.wait(9000)
     assert d.names().count("read") == 2
     d.wait(1000)

@@ -4,7 +4,17 @@ import json
 import struct
 import sys
 
-from twinkle.core.document import combine, decode, difference, find, merge
+from twinkle.core.document import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    combine,
+    decode,
+    difference,
+    encode,
+    find,
+    merge,
+    refused,
+)
 from twinkle.core.errors import BadRequest
 from twinkle.ports.dht_facts import check
 
@@ -80,6 +90,170 @@ def test_a_document_that_ends_too_early_is_no_document():
         raise AssertionError((text[:20], value))
     assert decode(b' {"a": [1, {}]} \n') == {"a": [1, {}]}
     assert decode(b"3") == 3
+
+
+class Thing:
+    """Of no type that JSON knows, as Decimal is on CPython."""
+
+
+def nested(levels, value=1, inside=lambda value: {"x": value}):
+    """``value`` in so many objects."""
+    for _ in range(levels):
+        value = inside(value)
+    return value
+
+
+GRIN = b"\xf0\x9f\x98\x80".decode()  # one character beyond the first 65,536
+HALF = chr(0xD83D)
+
+# Values that an application may have, and what is said of each that cannot be written.
+WRITTEN = (
+    None,
+    True,
+    0,
+    -1,
+    2**63,
+    0.5,
+    "",
+    "K\u00fcche " + GRIN,
+    "\x00\x1f\x7f\x85\u2028",
+    [],
+    {},
+    [None],
+    {"": [{"a b.$": 1}]},
+)
+UNWRITTEN = (
+    (float("nan"), "value is not finite"),
+    ({"a": [1, {"b": -float("inf")}]}, "value['a'][1]['b'] is not finite"),
+    ({"a": {1, 2}}, "value['a'] is of type set"),
+    ({"a": b"ab"}, "value['a'] is of type bytes"),
+    ({"a": bytearray(2)}, "value['a'] is of type bytearray"),
+    ([(1, 2)], "value[0] is of type tuple"),
+    ({"a": Thing()}, "value['a'] is of type Thing"),
+    ({"a": 1j}, "value['a'] is of type complex"),
+    ({"a": range(3)}, "value['a'] is of type range"),
+    ({"a": {1: 2}}, "value['a'] has a name that is not JSON"),
+    ({None: 2}, "value has a name that is not JSON"),
+    ({10**5000: 2}, "value has a name that is not JSON"),
+    (2**64, "value is too large"),
+    (10**5000, "value is too large"),
+    ({"a": "x" + HALF}, "value['a'] is not UTF-8"),
+    ({HALF: 1}, "is not UTF-8"),
+    (nested(41), "['x'] is nested too deep"),
+    (nested(41, 1, lambda value: [value]), "[0] is nested too deep"),
+)
+
+# The same of what a twin may hold, besides.
+REPORTED = (
+    None,
+    {"a": None},
+    False,
+    -(2**52),
+    2**52 - 1,
+    1.5,
+    "x" * LONGEST_TEXT,
+    nested(10),
+    {"n" * LONGEST_NAME: 1},
+    [1, [2]],
+)
+REFUSED = (
+    ("Example.Property", 1, "reported['Example.Property'] is no name"),
+    ("a", {"b c": 1}, "reported['a']['b c'] is no name"),
+    ("$version", 1, "reported['$version'] is no name"),
+    ("", 1, "reported[''] is no name"),
+    ("a\x1f", 1, " is no name"),
+    ("a\x00", 1, " is no name"),
+    ("a\x7f", 1, " is no name"),
+    ("a\x9f", 1, " is no name"),
+    ("\u00fc" * 513, 1, " is over 1024 bytes"),
+    ("a", "\u00fc" * 2049, "reported['a'] is over 4096 bytes"),
+    ("a", [2**52], "reported['a'][0] is too large"),
+    ("a", -(2**52) - 1, "reported['a'] is too large"),
+    ("a", [1, None], "reported['a'][1] is null"),
+    ("a", nested(11), "['x'] is nested too deep"),
+)
+
+
+def test_what_can_be_written_is_read_back():
+    for value in WRITTEN:
+        assert decode(encode(value)) == value, value
+
+
+def test_what_cannot_be_written_is_named_and_where():
+    for value, words in UNWRITTEN:
+        try:
+            written = encode(value)
+        except BadRequest as error:
+            assert words in error.text and len(error.text) < 300, (words, error.text)
+        else:
+            raise AssertionError((words, written))
+        told = refused("p", value)
+        assert told and told.startswith("reported['p']"), (words, told)
+
+
+def test_what_the_hub_would_refuse_is_named_before_it_is_sent():
+    for value in REPORTED:
+        assert refused("name_1", value) is None, value
+    assert refused("\u00fc" * 512, 1) is None
+    for name, value, words in REFUSED:
+        told = refused(name, value)
+        assert told and words in told and len(told) < 200, (words, told)
+        encode({"p": told})
+
+
+def test_a_character_in_two_escapes_is_one_and_half_of_one_is_refused():
+    for text in (r"\ud83d\ude00", r"\uD83D\uDE00", r"\uD83d\udE00"):
+        for payload in (text.encode(), bytearray(text.encode())):
+            assert decode(b'"<' + payload + b'>"') == "<" + GRIN + ">"
+    assert decode(rb'{"\ud83d\ude00": ["\u00fc\ud83d\ude00\n\ud83d\ude00", "\\ud83d\\ude00"]}') == {
+        GRIN: ["\u00fc" + GRIN + "\n" + GRIN, "\\ud83d\\ude00"]
+    }
+    for half in (
+        rb"\ud83d",
+        rb"\ude00",
+        rb"\ude00\ud83d",
+        rb"\ud83d\n",
+        rb"\ud83d\u0041",
+        rb"\ud83d.ude00",
+        rb"\ud83",
+        b"\xed\xa0\xbd\xed\xb8\x80",
+    ):
+        for payload in (b'"' + half + b'"', b'{"' + half + b'": 1}', b'["' + half):
+            try:
+                value = decode(payload)
+            except BadRequest:
+                continue
+            raise AssertionError((payload, value))
+
+
+def test_what_is_written_is_utf_8():
+    # MicroPython takes each of these for text; what comes from a radio or a message may hold it.
+    for raw in (
+        b"\xc0\x80",
+        b"\xe0\x80\x80",
+        b"\xed\xa0\xbd",
+        b"\xf0\x80\x80\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xf5\x80\x80\x80",
+    ):
+        try:
+            text = raw.decode()
+        except UnicodeError:
+            continue
+        assert refused("a", text) == "reported['a'] is not UTF-8", raw
+    for sign in (
+        "\x7f",
+        "\x80",
+        "\u07ff",
+        "\u0800",
+        "\ud7ff",
+        "\ue000",
+        "\uffff",
+        chr(0x10000),
+        chr(0x10FFFF),
+    ):
+        assert refused(sign if sign > "\xa0" else "a", sign) is None, sign
+        encode(sign).decode()
 
 
 def single(value):

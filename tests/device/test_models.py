@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 MODELS = {
     model["@id"]: model

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinkle.core import document, hub
+from twinkle.core import document, topics
 from twinkle.core.errors import BadRequest
+from twinkle_host.hub.core import limits
 from twinkle_host.hub.core import merge as hub_merge
-from twinkle_host.hub.core import topics
+from twinkle_host.hub.core import topics as hub_topics
 from twinkle_host.hub.core.cloud_to_device import _topic
+from twinkle_host.hub.core.errors import HubError
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 names = text.filter(bool)
@@ -23,37 +25,39 @@ bags = st.dictionaries(names, text, max_size=5)
 
 @given(bags)
 def test_a_property_bag_survives_building_and_parsing(properties):
-    assert hub.parse_bag(hub.build_bag(properties)) == properties
+    assert topics.parse_bag(topics.build_bag(properties)) == properties
 
 
 @given(bags)
 def test_the_hub_reads_the_bag_that_the_device_builds(properties):
-    request = topics.parse_publish(hub.telemetry("dev1", hub.build_bag(properties)), "dev1")
-    assert topics.parse_bag(request.bag) == properties
+    request = hub_topics.parse_publish(topics.telemetry("dev1", topics.build_bag(properties)), "dev1")
+    assert hub_topics.parse_bag(request.bag) == properties
 
 
 @given(st.dictionaries(names, st.none() | text, max_size=5))
 def test_the_device_reads_the_bag_that_the_hub_builds(properties):
-    kind, bag = hub.classify(_topic("dev1", {"properties": properties, "id": "m1"}))
+    kind, bag = topics.classify(_topic("dev1", {"properties": properties, "id": "m1"}))
     assert kind == "message"
     assert {name: bag[name] for name in properties} == properties
 
 
 @given(st.integers(0, 999), st.integers(1, 10**9), st.integers(1, 65535).map(str))
 def test_each_side_understands_the_others_topics(status, version, rid):
-    assert hub.classify(topics.twin_response(rid, status, version)) == ("twin", status, rid, version)
-    assert hub.classify(topics.twin_response(rid, status)) == ("twin", status, rid, None)
-    assert hub.classify(topics.desired_change(version)) == ("desired", version)
-    assert hub.classify(topics.method_request("comp*cmd", rid)) == ("method", "comp*cmd", rid)
-    assert topics.parse_publish(hub.twin_get(rid), "dev1") == topics.TwinGet(rid)
-    assert topics.parse_publish(hub.twin_report(rid), "dev1") == topics.TwinPatch(rid, None)
-    assert topics.parse_publish(hub.method_answer(status, rid), "dev1") == topics.MethodResponse(rid, status)
+    assert topics.classify(hub_topics.twin_response(rid, status, version)) == ("twin", status, rid, version)
+    assert topics.classify(hub_topics.twin_response(rid, status)) == ("twin", status, rid, None)
+    assert topics.classify(hub_topics.desired_change(version)) == ("desired", version)
+    assert topics.classify(hub_topics.method_request("comp*cmd", rid)) == ("method", "comp*cmd", rid)
+    assert hub_topics.parse_publish(topics.twin_get(rid), "dev1") == hub_topics.TwinGet(rid)
+    assert hub_topics.parse_publish(topics.twin_report(rid), "dev1") == hub_topics.TwinPatch(rid, None)
+    assert hub_topics.parse_publish(topics.method_answer(status, rid), "dev1") == hub_topics.MethodResponse(
+        rid, status
+    )
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | text.map("$iothub/twin/res/".__add__))
 def test_no_topic_surprises_the_device(topic):
     try:
-        about = hub.classify(topic)
+        about = topics.classify(topic)
     except ValueError:
         return  # bytes that are no UTF-8, which the device calls a topic that is not its own
     assert about is None or about[0] in ("twin", "desired", "method", "message")
@@ -104,3 +108,37 @@ def test_a_section_that_is_checked_is_an_object(value):
     else:
         with pytest.raises(BadRequest):
             document.check(value)
+
+
+anything = st.text(max_size=3) | st.text(" .$a_\x00\x1f\x7f\x80\x9f\xa0\ud7ff\ud800\ue000", max_size=2)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.sampled_from([-(2**52) - 1, -(2**52), 2**52 - 1, 2**52, "x" * 4096, "x" * 4097, (), b"", {1}])
+    | anything,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(anything | st.just("k" * 1025), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(anything | st.just("k" * 1024), values)
+def test_a_report_is_refused_on_the_device_if_and_only_if_the_hub_would(name, value):
+    try:
+        limits.check_members({name: value}, "reported")
+    except HubError:
+        assert document.refused(name, value)
+    else:
+        assert document.refused(name, value) is None
+
+
+@given(values)
+def test_what_can_be_written_is_json_of_the_same_value(value):
+    try:
+        written = document.encode(value)
+    except BadRequest:
+        return
+    assert json.loads(written.decode()) == document.decode(written) == value

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from places import MICROPYTHON, TWINKLE, need
+from support import MICROPYTHON, TWINKLE, need
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio import witness

@@ -13,7 +13,7 @@ import termios
 import time
 
 import pyte
-from places import TWINKLE
+from support import TWINKLE
 
 from twinkle_host.waiting import PATIENCE_S
 

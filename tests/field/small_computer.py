@@ -16,7 +16,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from places import PRIVATE, need
+from support import PRIVATE, need
 
 from twinkle_host.waiting import PATIENCE_S, eventually
 

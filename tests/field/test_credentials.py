@@ -2,17 +2,22 @@
 
 import base64
 import json
+from pathlib import Path
 
 import pytest
-from issue import Authority, in_der, turn_to_der
+from authority import Authority, in_der, turn_to_der
 
-from twinkle_host.device_certificate import make_certificate
+from twinkle_host.device_certificate import make_certificate, read_certificate, thumbprint_of
 from twinkle_host.failure import Failure
+from twinkle_host.flash import image
+from twinkle_host.paths import BOARDS
 from twinkle_host.provision.credentials import azure_authorities, check
 from twinkle_host.run import prepare
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OWN = f"HostName=contoso.azure-devices.net;DeviceId=shed-7;SharedAccessKey={KEY}"
+
+OWN_CERTIFIED = "HostName=contoso.azure-devices.net;DeviceId=shed-7;x509=true"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +49,8 @@ def test_wifi_is_what_a_network_can_be():
         ("home", "short"),
         ("home", "x" * 64),
         ("home", "0" * 65),
+        ("home", "ü" * 32),
+        ("ü" * 17, ""),
     ):
         with pytest.raises(Failure) as refused:
             check(OWN, None, None, ssid, password)
@@ -51,6 +58,39 @@ def test_wifi_is_what_a_network_can_be():
     files = check(OWN, None, None, "home", "long enough").files()
     assert json.loads(files["credentials.json"][0])["wifi"] == {"ssid": "home", "password": "long enough"}
     assert files["credentials.json"][1] == 0o600
+
+
+GRIN = "Küche \U0001f600"
+
+
+def test_what_a_device_reads_is_utf_8_without_escapes(tmp_path):
+    # An escaped pair is two characters on MicroPython, and none of them is one.
+    given = check(OWN, None, None, GRIN, "Schlüssel \U0001f511").files()["credentials.json"][0]
+    prepare(tmp_path, {"description": GRIN}, {"wifi": {"ssid": GRIN}}, Path(__file__))
+    there = [(tmp_path / name).read_bytes() for name in ("board.json", "credentials.json")]
+    board = json.loads((BOARDS / "pico_w.json").read_text()) | {"description": GRIN}
+    for content in (given, *there, image.build(board)["board.json"]):
+        assert GRIN.encode() in content and b"\\u" not in content
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_an_argument_that_is_no_utf_8_is_refused_before_anything_is_written(place):
+    given = [OWN, "home", "long enough"]
+    given[place] += b"\xfc".decode(errors="surrogateescape")
+    with pytest.raises(Failure, match="not UTF-8"):
+        check(given[0], None, None, *given[1:])
+
+
+def test_a_certificate_may_have_any_text_around_it(tmp_path):
+    make_certificate(tmp_path / "one", "shed-7")
+    file = tmp_path / "one" / "device.pem"
+    pem = file.read_bytes()
+    for around in (b"\xef\xbb\xbf", "# Müller\n".encode("latin-1"), "# Müller\n".encode()):
+        file.write_bytes(around + pem + around)
+        assert read_certificate(file).encode() == pem
+        assert thumbprint_of(file).isalnum()
+        files = check(OWN_CERTIFIED, file, tmp_path / "one").files()
+        assert files["device.pem"][0] == files["ca.pem"][0] == around + pem + around
 
 
 def test_for_azure_two_authorities_are_enough():

@@ -6,7 +6,7 @@ import struct
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from places import ROOT
+from support import ROOT
 
 from twinkle_host import boards
 from twinkle_host.console.dialogue import LONGEST_LINE, Dialogue

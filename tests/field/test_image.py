@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from places import ROOT, run_micropython
+from support import ROOT, run_micropython
 
 from twinkle_host.failure import Failure
 from twinkle_host.flash import image
@@ -13,8 +13,10 @@ PICO = json.loads((ROOT / "boards" / "pico_w.json").read_text())
 
 def test_a_board_is_given_what_it_imports_and_no_other_boards_port():
     files = image.build(PICO)
-    assert {"main.py", "board.json", "lib/umqtt/simple.mpy", "twinkle/core/provision.mpy"} <= set(files)
-    assert {"twinkle/core/console.mpy", "twinkle/rim/technician.mpy"} <= set(files), "what is imported late"
+    assert {"main.py", "board.json", "lib/umqtt/simple.mpy", "twinkle/core/provisioning.mpy"} <= set(files)
+    assert {"twinkle/core/console.mpy", "twinkle/runtime/console_session.mpy"} <= set(files), (
+        "what is imported late"
+    )
     assert not any(name in files for name in ("twinkle/ports/rpi.mpy", "apps/climate.mpy", "main.mpy"))
     assert files["twinkle/core/link.mpy"][:2] == bytes((ord("M"), image.MPY_VERSION))
     assert json.loads(files["board.json"])["release"] == image.release()
@@ -30,8 +32,8 @@ def test_an_application_of_ones_own_takes_the_place_of_the_boards(tmp_path):
 
 def test_a_number_that_only_its_own_module_names_takes_no_name_on_the_board():
     files = image.build(PICO)
-    assert b"PATIENCE_MS" not in files["twinkle/rim/stream.mpy"]
-    assert b"CAPACITY" in files["twinkle/core/telemetry.mpy"], "the device takes it from there"
+    assert b"PATIENCE_MS" not in files["twinkle/runtime/stream.mpy"]
+    assert b"TOKEN_S" in files["twinkle/core/link.mpy"], "the device takes it from there"
     text = (
         "MINE = 5  # why\nYOURS = 6\nNAME = 'MINE'\nON = True\n\n\ndef f(a):\n    return MINE * a + YOURS\n"
     )

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from lines import heard
-from places import MPREMOTE, TWINKLE
+from support import MPREMOTE, TWINKLE
 from test_pico_path import provision
 
 from twinkle_host.console.line import SerialLine

@@ -5,8 +5,8 @@ import stat
 import subprocess
 
 import pytest
-from places import ROOT
 from small_computer import READY, SmallComputer
+from support import ROOT
 
 from twinkle_host.waiting import PATIENCE_S
 

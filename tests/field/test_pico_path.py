@@ -5,9 +5,9 @@ import json
 from queue import Queue
 
 import pytest
-from issue import Authority, in_der, turn_to_der
+from authority import Authority, in_der, turn_to_der
 from lines import heard
-from places import MPREMOTE, ROOT
+from support import MPREMOTE, ROOT
 
 from benchmark import redeploy
 from twinkle_host.console.dialogue import Dialogue
@@ -97,14 +97,14 @@ def test_a_second_flash_copies_nothing_and_a_changed_file_is_the_only_one_copied
 
 def test_what_is_on_the_board_is_what_mpremote_sees(command, board):
     command("flash", "pico_w", "--port", board.port)
-    listed = command("connect", board.port, "fs", "sha256sum", "twinkle/rim/boot.mpy", program=MPREMOTE)
+    listed = command("connect", board.port, "fs", "sha256sum", "twinkle/runtime/boot.mpy", program=MPREMOTE)
     files = image.build(json.loads((ROOT / "boards" / "pico_w.json").read_text()))
-    assert hashlib.sha256(files["twinkle/rim/boot.mpy"]).hexdigest() in listed.out, listed
+    assert hashlib.sha256(files["twinkle/runtime/boot.mpy"]).hexdigest() in listed.out, listed
 
 
 def test_what_is_no_longer_part_of_it_is_removed_and_a_users_own_files_stay(command, board, tmp_path):
     command("flash", "pico_w", "--port", board.port)
-    for path in ("twinkle/rim/boot.py", "notes.txt", "lib/mine.py", "twinkle/old/part.mpy"):
+    for path in ("twinkle/runtime/boot.py", "notes.txt", "lib/mine.py", "twinkle/old/part.mpy"):
         file = tmp_path / "file"
         file.write_text("raise SystemError('an old file was imported')")
         for depth in range(path.count("/")):
@@ -113,7 +113,7 @@ def test_what_is_no_longer_part_of_it_is_removed_and_a_users_own_files_stay(comm
             )
         assert command("connect", board.port, "fs", "cp", file, f":{path}", program=MPREMOTE).status == 0
     removed = command("flash", "pico_w", "--port", board.port, "--json").document["removed"]
-    assert removed == ["twinkle/rim/boot.py", "twinkle/old/part.mpy", "twinkle/old/"]
+    assert removed == ["twinkle/runtime/boot.py", "twinkle/old/part.mpy", "twinkle/old/"]
     listed = command("connect", board.port, "fs", "tree", program=MPREMOTE).out
     assert "notes.txt" in listed and "mine.py" in listed and "old" not in listed
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.waiting import PATIENCE_S
 

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 from lines import Overheard
-from places import MPREMOTE
 from screen import Screen
+from support import MPREMOTE
 
 from twinkle_host.console.dialogue import Dialogue
 from twinkle_host.console.line import SerialLine

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.flash import image
 from twinkle_host.waiting import PATIENCE_S

@@ -8,7 +8,7 @@ import json
 import struct
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.failure import Failure
 from twinkle_host.flash import uf2

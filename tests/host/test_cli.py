@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess

@@ -4,10 +4,10 @@ import socket
 import threading
 
 import pytest
-from places import ROOT
 from raspberry_pi_rig import checks, gpio, page
 from raspberry_pi_rig.judge import Judge, Wrong, expect, gate, until
 from raspberry_pi_rig.steps import StepFailed, Steps
+from support import ROOT
 
 from twinkle_host.waiting import PATIENCE_S
 

@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from places import ROOT
+from support import ROOT
 
 FORBIDDEN = {
     "the host name of a package registry": r"\b(pypi\.org|pythonhosted\.org|deb\.debian\.org|registry\.npmjs\.org)\b",

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 PAGE = ROOT / "docs" / "micropython-on-rp2.md"
 STAND_INS = ROOT / "host" / "mock_gpio" / "pico"

@@ -3,7 +3,7 @@
 import ast
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.waiting import PATIENCE_S, eventually
 

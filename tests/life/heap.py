@@ -7,9 +7,9 @@ gc.threshold(8192)
 gc.collect()
 before = gc.mem_alloc()
 
-import twinkle.rim.boot  # noqa: E402
+import twinkle.runtime.boot  # noqa: E402
 
-runner = twinkle.rim.boot.boot(sys.argv[1])
+runner = twinkle.runtime.boot.boot(sys.argv[1])
 for _ in range(200):
     runner.turn()
     if runner.device.telemetry.sent:
@@ -17,4 +17,4 @@ for _ in range(200):
 gc.collect()
 print("heap", runner.device.link.state, runner.device.telemetry.sent, gc.mem_alloc() - before, gc.mem_free())
 print("modules", *sys.modules)
-runner._disconnect()
+runner.leave("measured")

@@ -3,8 +3,8 @@
 import shutil
 
 import pytest
-from issue import Authority, in_der, turn_to_der
-from places import without
+from authority import Authority, in_der, turn_to_der
+from support import without
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.hub.live import LiveHub

@@ -12,7 +12,7 @@ import signal
 import subprocess
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.waiting import PATIENCE_S, eventually
 

@@ -272,7 +272,9 @@ class Life:
             return device.telemetry.dropped
         # Of another process only what it logs is known: each power of two.
         told = [
-            int(found[1]) for line in self.board.log if (found := re.search(r"(\d+) messages dropped", line))
+            int(found[1])
+            for line in self.board.log
+            if (found := re.search(r"queue full; (\d+) dropped", line))
         ]
         return 2 * max(told, default=0)
 

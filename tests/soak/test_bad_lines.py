@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.hub.core.errors import HubError
 from twinkle_host.hub.live import LiveHub

@@ -4,7 +4,7 @@ import time
 
 import pytest
 from hostile import Life, Newcomer
-from places import ROOT, run_micropython
+from support import ROOT, run_micropython
 
 SHORT, FULL = 10, 400  # seeds of each kind
 LONGER = FULL / SHORT

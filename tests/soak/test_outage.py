@@ -1,13 +1,13 @@
 """After the hub was away devices are back: real processes over TLS.
 
-How soon is told here, and held by tests/rim/test_reach.py in virtual time, and by figure P7 of tools/bench.
+How soon is told here, and held by tests/runtime/test_reach.py in virtual time, and by figure P7 of tools/bench.
 """
 
 import statistics
 import time
 
 import pytest
-from places import own_address
+from support import own_address
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess

@@ -1,6 +1,6 @@
 """Real devices on a line that falls silent: LED, sampling and console go on while they wait for it.
 
-The exact bounds are held in virtual time (tests/rim/silence.py). Here the order of things is
+The exact bounds are held in virtual time (tests/runtime/silence.py). Here the order of things is
 judged, which no slow computer changes; the long form tells the figures.
 """
 
@@ -11,7 +11,7 @@ import socket
 import time
 
 import pytest
-from places import ROOT
+from support import ROOT
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.fault_proxy import FaultProxy

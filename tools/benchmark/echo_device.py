@@ -8,7 +8,7 @@ if hasattr(gc, "threshold"):
 
 import echo_application
 
-from twinkle.rim.boot import boot
+from twinkle.runtime.boot import boot
 
 runner = boot(sys.argv[1])
 echo_application.queue = runner.device.telemetry

@@ -20,7 +20,7 @@ from .samples import summarize
 ABOUT = """The files that `twinkle flash` puts on a Pico W, compiled, run on 32-bit MicroPython with
 stand-ins for the board's modules and the heap that TLS leaves there. Each import is weighed by itself,
 after a collection; once the device is ready and has sent a message, what is retained beyond all modules are
-its objects: the device, its twin, the connection. The goal counts umqtt, core, rim, the default application
+its objects: the device, its twin, the connection. The goal counts umqtt, core, runtime, the default application
 and these objects, but not what only the start needs. What is left when the same files lie in a ROMFS, from where
 bytecode runs in place, stands beside it: that takes a firmware with such a partition, which the one published
 for the Pico W is not. Each of the files carries the names that it uses, those of other files among them.
@@ -35,12 +35,12 @@ LAYERS = {
     "umqtt": "umqtt",
     "twinkle.core": "core",
     "twinkle.app": "core",
-    "twinkle.rim": "rim",
+    "twinkle.runtime": "runtime",
     "twinkle.ports": "port",
     "twinkle": "core",
     "apps": "default application",
 }
-COUNTED = ("umqtt", "core", "rim", "default application", "objects")
+COUNTED = ("umqtt", "core", "runtime", "default application", "objects")
 
 
 def measure(bench) -> list[Measurement]:
@@ -55,7 +55,7 @@ def measure(bench) -> list[Measurement]:
     size = bytes_of(files) / 1000
     return [
         Measurement(
-            *("P4", "retained heap on MicroPython: core, rim, umqtt and default application"),
+            *("P4", "retained heap on MicroPython: core, runtime, umqtt and default application"),
             *(summarize([counted], "KB"), {"its files in a ROMFS": summarize([in_place], "KB")}, counted),
         ),
         *told,

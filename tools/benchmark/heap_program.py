@@ -72,10 +72,10 @@ builtins.__import__ = weighed
 gc.collect()
 before = gc.mem_alloc()
 
-import twinkle.rim.boot  # noqa: E402
+import twinkle.runtime.boot  # noqa: E402
 
 # As main.py has it, so that what only the start needs can be let go of.
-runner = twinkle.rim.boot.boot(sys.argv[1])
+runner = twinkle.runtime.boot.boot(sys.argv[1])
 for _ in range(500):
     runner.turn()
     if runner.device.telemetry.sent:
@@ -90,4 +90,4 @@ for name in held:
 print("total", total)
 print("free", free)
 micropython.mem_info()
-runner._disconnect()
+runner.leave("measured")

@@ -16,9 +16,9 @@ from .samples import percentile, summarize
 ABOUT = """Devices as they are shipped, 20 of them for each length of outage, each a process, lose their
 hub, which is stopped and started again on the same port; the time runs from the moment at which the hub
 says that it is ready to the moment at which the device says so: connected, subscribed, twin read. Before
-that the link has held long enough for the device to begin its back-off anew. What comes of a second outage
-at once, before the link has held that long, is told beside it. p95 by nearest rank; the goal is for the
-outage with the worst."""
+that the link has held long enough for the device to begin its back-off anew. A second outage at once, before
+the link has held that long, has a goal of its own. p95 by nearest rank; the first goal is for the outage with
+the worst."""
 
 COUNT = 20
 SHORTEST = 1  # seconds

@@ -17,17 +17,16 @@ backlog larger than the disk's share the newest part is kept.
 
 import json
 
+from . import actions
+
 KEEP_MS = 600000
 ENTRY = 64  # bytes of a message in the record besides its body, at most
 
 
 class Backlog:
-    """Keeps ``telemetry``'s queue, ``largest`` bytes of it, with the action ``store``.
+    """Keeps ``telemetry``'s queue, ``largest`` bytes of it; ``record`` is what the store held at the start."""
 
-    ``record`` is what the store held at the start.
-    """
-
-    def __init__(self, telemetry, clock, record, largest, act, say):
+    def __init__(self, telemetry, clock, record, largest, context):
         self.due = None
         self._telemetry = telemetry
         self._clock = clock
@@ -35,8 +34,7 @@ class Backlog:
         self._on_disk = record is not None
         self._last = None  # the newest message on the disk
         self._largest = largest
-        self._act = act
-        self._say = say
+        self._context = context
 
     def restore(self, now):
         """The time is known: what was kept takes its place before what is new."""
@@ -46,21 +44,17 @@ class Backlog:
         try:
             entries = [_entry(item, self._clock, now) for item in record["messages"]]
         except (KeyError, TypeError, ValueError):
-            self._say("error", "the telemetry that was kept is not as this program writes it; it is dropped")
+            self._context.say("error", "the telemetry that was kept cannot be read; it is dropped")
             return
         self._telemetry.put_before(entries)
 
-    def skip(self):
-        """What was kept waits already: it is not to be restored."""
-        self._record = None
-
     def step(self, now, sending):
         """Take the next step; ``sending``: messages get through."""
-        if not self._telemetry.queue:
+        if not len(self._telemetry):
             self.due = None
             if self._on_disk and self._record is None:
                 self._on_disk = False
-                self._act("store", "telemetry", None)
+                self._context.act(actions.store("telemetry", None))
         elif sending:
             self.due = None
         elif self.due is None:
@@ -71,7 +65,7 @@ class Backlog:
 
     def keep(self):
         """Write what waits, unless it is what was written last."""
-        queue = self._telemetry.queue
+        queue = self._telemetry.waiting()
         if self._record is not None or not queue or queue[-1] is self._last:
             return
         self._on_disk, self._last = True, queue[-1]
@@ -81,7 +75,7 @@ class Backlog:
             if size > self._largest:
                 break
             entries.append((component, None if moment is None else self._clock.utc(moment), json.loads(body)))
-        self._act("store", "telemetry", {"messages": entries[::-1]})
+        self._context.act(actions.store("telemetry", {"messages": entries[::-1]}))
 
     def on_stored(self, error):
         """The record is on the disk; if it is not, the next attempt writes it."""

@@ -1,11 +1,90 @@
-"""The board as an application's handlers see it.
+"""The board as an application's handlers see it: LED, readings, restart.
 
-Handlers never touch hardware: what they ask for here becomes actions that the
-rim performs, which is why they can be tested without any.
+Handlers never touch hardware: what they ask for here becomes actions that the runtime
+performs, which is why they can be tested without any.
+
+A restart. The method that asks for it is answered first, since nobody could after the
+reset. The request then goes to flash, the device resets, and once it is back and has
+read its twin it reports ``rebootTime``, the moment it started, in UTC (ISO 8601). Only
+when the hub has acknowledged that is the record removed, so the report survives another
+power cut. Where only the program could be restarted the record is {"refused": why},
+which is reported as ``lastError``: there is no ``rebootTime``.
 """
 
+from . import actions
+from .clock import iso
 from .errors import BadRequest
-from .led import Led
+
+SHORTEST_BLINK_S = 0.1
+LONGEST_BLINK_S = 3600
+
+
+class Led:
+    """One LED. ``level`` is the light now, 0.0 to 1.0; ``dims``: whether it can show what lies between."""
+
+    dims = True
+
+    def __init__(self, context):
+        self._context = context
+        self.level = 0.0
+        self.brightness = 1.0
+        self.period = None
+        self._due = None
+
+    def on(self):
+        """Light it, at the set brightness."""
+        self.period = self._due = None
+        self._light(self.brightness)
+
+    def off(self):
+        """Put it out."""
+        self.period = self._due = None
+        self._light(0.0)
+
+    def dim(self, brightness):
+        """Set the brightness (0.0 to 1.0) used whenever it is lit, now included.
+
+        BadRequest for one that this LED cannot show.
+        """
+        brightness = min(1.0, max(0.0, brightness))
+        if 0 < brightness < 1 and not self.dims:
+            raise BadRequest("this LED cannot be dimmed")
+        self.brightness = brightness
+        if self.level:
+            self._light(self.brightness)
+
+    def blink(self, period):
+        """Blink: half of ``period`` (seconds) lit, half dark, until on() or off()."""
+        if isinstance(period, bool) or not isinstance(period, (int, float)):
+            raise BadRequest("the blink interval must be a number of seconds")
+        if not SHORTEST_BLINK_S <= period <= LONGEST_BLINK_S:
+            raise BadRequest(
+                "the blink interval must be %s to %d seconds" % (SHORTEST_BLINK_S, LONGEST_BLINK_S)
+            )
+        self.period = period
+        self._due = None
+        self._light(self.brightness)
+
+    def step(self, now):
+        """Blink on, if it is time."""
+        if self.period is None:
+            return
+        if self._due is None:
+            self._due = now + int(self.period * 500)
+        elif self._due <= now:
+            self._light(0.0 if self.level else self.brightness)
+            # From the due time, not from now: a late step must not slow the blinking
+            # down. After a long stall the missed blinks are left out.
+            self._due = max(self._due + int(self.period * 500), now)
+
+    def due(self):
+        """When the next blink is due (milliseconds), or None."""
+        return self._due
+
+    def _light(self, level):
+        if level != self.level:
+            self.level = level
+            self._context.act(actions.led(level))
 
 
 class Board:
@@ -18,14 +97,17 @@ class Board:
     while it is not known; ``information`` what the board file says of the board.
     """
 
-    def __init__(self, show, report, say, information=None):
-        self.led = Led(show)
+    def __init__(self, context, information=None):
+        self.led = Led(context)
         self.temperature = self.humidity = self.own_temperature = self.memory = None
-        self.utc = None
         self.information = information or {}
         self.rebooting = False
-        self._report = report
-        self._say = say
+        self._context = context
+
+    @property
+    def utc(self):
+        """Seconds since 1970, UTC, or None while the time is not known."""
+        return self._context.utc
 
     def take(self, reading):
         """Remember a reading; what it lacks is not known any more."""
@@ -36,14 +118,65 @@ class Board:
 
     def report(self, patch):
         """Write members of the reported properties; None deletes a member."""
-        self._report(patch)
+        self._context.report("app", patch)
 
     def log(self, text):
         """Write a line to the device's log."""
-        self._say("info", text)
+        self._context.say("info", text)
 
     def reboot(self):
         """Restart the device once this handler has answered; refused while one is under way."""
         if self.rebooting:
             raise BadRequest("a reboot is already under way", 409)
         self.rebooting = True
+
+
+GRACE_MS = 500  # for the answer to leave the device
+AGAIN_MS = 60000  # a reset that has not come is asked for again
+
+
+class Reboot:
+    """The request, from the method to the report. ``record`` is what the store holds of one."""
+
+    def __init__(self, record, started, context):
+        self._record = record
+        self._started = started
+        self._context = context
+        self.due = None
+
+    def step(self, now):
+        """A reboot has been asked for: take the next step towards it."""
+        if self.due is None:
+            utc = self._context.utc
+            self._store({"requested": None if utc is None else iso(utc)})
+            self.due = now + GRACE_MS
+        elif now >= self.due:
+            self.due = now + AGAIN_MS
+            self._context.act(actions.disconnect())
+            self._context.act(actions.reset("reboot requested"))
+
+    def on_refused(self, reason):
+        """The board could not be restarted. The program always can."""
+        self._context.say("error", reason + "; only the program starts again")
+        self._store({"refused": reason})
+        self._context.act(actions.reset(reason, False))
+
+    def report(self, now):
+        """The twin was read: report what is owed after a reboot."""
+        utc = self._context.utc
+        if self._record is None or utc is None:
+            return
+        if "refused" in self._record:
+            patch = {"lastError": "only the program restarted: %s" % self._record["refused"]}
+        else:
+            patch = {"rebootTime": iso(utc - (now - self._started) // 1000)}
+        self._context.report("reboot", patch)
+
+    def on_reported(self):
+        """The hub has it."""
+        if self._record is not None:
+            self._record = None
+            self._store(None)
+
+    def _store(self, record):
+        self._context.act(actions.store("reboot", record))

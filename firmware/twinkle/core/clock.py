@@ -1,6 +1,6 @@
 """Wall-clock time for a core that owns no clock.
 
-The rim says now and then what the time is; between those moments the core
+The runtime says now and then what the time is; between those moments the core
 counts on with the monotonic milliseconds it is given. Everything is counted in
 whole numbers: a Pico's floats have 24 bits, which for seconds since 1970 is a
 resolution of two minutes.
@@ -10,7 +10,7 @@ JUMP_S = 30  # a clock that is set by more than that was wrong
 
 
 class WallClock:
-    """UTC as last told, carried forward. Unset until the rim knows the time."""
+    """UTC as last told, carried forward. Unset until the runtime knows the time."""
 
     def __init__(self):
         self._base = None

@@ -1,8 +1,8 @@
 """The connection string: from what the technician copied to an identity. Needed at the start alone."""
 
 from .errors import SetupError
-from .hub import number, plain
 from .identity import Identity
+from .topics import number, plain
 
 REMEDY = "copy the device's own connection string, all of it"
 LONGEST_ID = 128  # characters of a device id ("Understand the identity registry")
@@ -45,7 +45,7 @@ def parse(text):
     key, gateway = None if certified else parts["SharedAccessKey"], parts.get("GatewayHostName")
     if provisioned:
         # Most devices know their hub, and have no room for what they do not use.
-        from .provision import GLOBAL_DPS, Registration
+        from .provisioning import GLOBAL_DPS, Registration
 
         host = parts.get("HostName", GLOBAL_DPS)
         return Registration(host, parts["IdScope"], parts["RegistrationId"], key, gateway, port)

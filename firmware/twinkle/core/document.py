@@ -1,27 +1,61 @@
-"""Twin documents: merging, comparing and checking JSON values.
+"""JSON documents: read and written, merged and compared, and what a twin may not hold.
 
-The rules are those of JSON merge patch (RFC 7396) as the hub applies them:
+The rules of merging are those of JSON merge patch (RFC 7396) as the hub applies them:
 ``None`` deletes, objects merge member by member, all else replaces, arrays are
 never merged. Members that begin with ``$`` are the hub's own and no data.
 """
 
 import json
+import re
 
 from .errors import BadRequest
 
-MAX_DEPTH = 10  # nested objects below a section, as the hub limits them
 DEEPEST = 40  # of anything: what was read must also be written, by recursion, on a small stack
+# "Understand and use device twins": levels of nesting below a section, and bytes of UTF-8.
+MAX_DEPTH = 10
+LONGEST_NAME = 1024
+LONGEST_TEXT = 4096
+# Controls are C0, delete and C1.
+NO_NAME = re.compile(b"[^-!-#%-,/-~\x80-\xff]|\xc2[\x80-\x9f]")
+# MicroPython takes it for UTF-8 and RFC 3629 does not: more bytes than are needed, halves of surrogate
+# pairs, and numbers that no character has.
+NO_UTF8 = re.compile(b"[\xc0\xc1\xf5-\xff]|\xe0[\x80-\x9f]|\xed[\xa0-\xbf]|\xf0[\x80-\x8f]|\xf4[\x90-\xbf]")
+SHOWN = 40  # characters of a name where something is said of it
+
+
+def encode(value):
+    """The JSON of ``value`` as UTF-8; BadRequest says in a few words what cannot be written, and where.
+
+    JSON has objects (dicts, their names texts), arrays (lists), texts of whole characters, finite numbers,
+    booleans and null; numbers here have 64 bits. Of all else the two interpreters make different things:
+    MicroPython writes ``nan`` and a set's braces, and a tuple comes back as a list.
+    """
+    _refuse(value, DEEPEST)
+    return json.dumps(value).encode()
+
+
+def refused(name, value):
+    """Why the hub would refuse a report of ``value`` under ``name``, in a few words, or None.
+
+    These are encode()'s rules and those of twins, each member by itself; the size of the whole is the
+    caller's to keep. A value of None, here or in an object, deletes and is fine.
+    """
+    fault = _fault({name: value}, MAX_DEPTH + 1, True)
+    return fault and "reported" + fault
 
 
 def decode(payload):
     """A JSON payload (bytes; None: it was too large to take) to its value, or BadRequest.
 
-    What it answers can be written as JSON again: names are texts, numbers are finite
-    (RFC 8259, sections 4 and 6; neither parser is so strict), nesting is within DEEPEST.
+    What it answers can be written again by encode(); neither parser is so strict. A character
+    that is written as the escapes of a surrogate pair (RFC 8259, section 7) is one character.
     """
     if payload is None:
         raise BadRequest("it is too large for this device", 413)
     try:
+        if b"\\ud" in payload or b"\\uD" in payload:
+            pair = b"\\\\u([dD][89abAB]..)\\\\u([dD][c-fC-F]..)"
+            payload = re.sub(pair, _join, bytes(payload))
         value = json.loads(payload)
         # MicroPython takes a document that ends too early for a whole one.
         if isinstance(value, (dict, list)):
@@ -30,7 +64,7 @@ def decode(payload):
                 end -= 1
             if payload[end] != (ord("}") if isinstance(value, dict) else ord("]")):
                 raise ValueError
-        _descend(value, DEEPEST)
+        _refuse(value, DEEPEST)
     except (ValueError, RuntimeError):
         # RuntimeError: nested so deeply that the parser gave up.
         raise BadRequest("it is not JSON") from None
@@ -59,15 +93,17 @@ def merge(target, patch):
 
 
 def combine(first, second):
-    """One patch, in place of ``first``, that does what first and then second would do.
+    """Make of the patch ``first`` one that does what first and then ``second`` would do; answers it.
 
-    Unlike merge() it keeps deletions, because the document they act on is elsewhere.
+    Unlike merge() it keeps deletions, because the document they act on is elsewhere. Objects are
+    copied: whoever reported one may go on changing it.
     """
     for key, value in second.items():
-        if isinstance(value, dict) and isinstance(first.get(key), dict):
-            combine(first[key], value)
-        else:
-            first[key] = value
+        if isinstance(value, dict):
+            before = first.get(key)
+            value = combine(before if isinstance(before, dict) else {}, value)
+        first[key] = value
+    return first
 
 
 def difference(old, new):
@@ -111,21 +147,63 @@ def check(section, above=0):
     """
     if not isinstance(section, dict):
         raise BadRequest("it is not a JSON object")
-    _descend(section, MAX_DEPTH + 1 + above)
+    _refuse(section, MAX_DEPTH + 1 + above)
     return section
 
 
-def _descend(value, depth):
+def _join(pair):
+    # MicroPython's parser makes two characters of it, and neither is one.
+    high, low = int(pair.group(1), 16), int(pair.group(2), 16)
+    return chr(0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF)).encode()
+
+
+def _refuse(value, depth):
+    fault = _fault(value, depth, False)
+    if fault:
+        raise BadRequest("value" + fault)
+
+
+def _fault(value, depth, twin):
+    # Where and what: ``['a'][2] is not finite``, or what alone, after a space.
+    if isinstance(value, str):
+        return _text_fault(value, twin and LONGEST_TEXT)
     if isinstance(value, (dict, list)):
-        if depth == 0:
-            raise BadRequest("it is nested too deep, twins deeper than %d levels" % MAX_DEPTH)
+        if not depth:
+            return " is nested too deep"
         named = isinstance(value, dict)
-        if named and not all([isinstance(name, str) for name in value]):
-            raise ValueError
-        for inner in value.values() if named else value:
-            _descend(inner, depth - 1)
-    elif isinstance(value, float) and value - value != 0:
-        raise BadRequest("it holds a number that is not finite")
+        for place, inner in value.items() if named else enumerate(value):
+            fault = None
+            if named:
+                if not isinstance(place, str):
+                    return " has a name that is not JSON"
+                fault = _text_fault(place, twin and LONGEST_NAME)
+            elif twin and inner is None:
+                fault = " is null"
+            fault = fault or _fault(inner, depth - 1, twin)
+            if fault:
+                return "[%s]%s" % (repr(place)[:SHOWN], fault)
+    elif isinstance(value, float):
+        if value - value != 0:
+            return " is not finite"
+    elif not isinstance(value, (bool, int, type(None))):
+        return " is of type %s" % type(value).__name__
+    elif value and value >> (52 if twin else 64) not in (0, -1):
+        return " is too large"
+    return None
+
+
+def _text_fault(text, longest):
+    try:
+        data = text.encode()
+    except UnicodeError:
+        data = b"\xff"
+    if NO_UTF8.search(data):
+        return " is not UTF-8"
+    if longest and len(data) > longest:
+        return " is over %d bytes" % longest
+    if longest == LONGEST_NAME and (not data or NO_NAME.search(data)):
+        return " is no name: empty, or with space, control, . or $"
+    return None
 
 
 def wrap(component, members):

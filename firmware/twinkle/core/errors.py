@@ -14,6 +14,8 @@ joins both. Texts never hold credentials.
 class TwinkleError(Exception):
     """What all of ours have in common: a text, and what to do about it."""
 
+    reported = False  # whether a connection that ended by it is worth telling the hub
+
     def __init__(self, text, remedy=""):
         super().__init__(text)
         self.text = text
@@ -45,6 +47,12 @@ class HubError(TwinkleError):
 
 class WireError(TwinkleError):
     """The line failed: the next step is always to connect again."""
+
+
+class ProtocolError(WireError):
+    """The hub, or what stands there, does not keep to the protocol; the hub is told once the device is back."""
+
+    reported = True
 
 
 class Unreachable(WireError):

@@ -1,19 +1,216 @@
-"""Handlers of desired properties, by path, and of cloud-to-device messages."""
+"""An application's handlers: direct methods, desired properties, writable properties, messages.
 
-from .document import find
+A handler may be a plain function or a generator. A generator yields seconds to be continued
+later, or an answer to be sent at once while it goes on; what it returns is its last answer.
+Nothing here waits: the device calls step() with the time, and everything that is due runs.
+
+Direct methods. Each request gets exactly one answer ("Understand and invoke direct methods from
+IoT Hub"):
+
+    status  when
+    200     the handler returned (with its payload), unless it chose another
+    400     the payload is not JSON, or the handler raised BadRequest
+    404     there is no such method
+    413     the payload is larger than this device takes
+    429     too many handlers are under way
+    500     the handler failed; the payload says how
+    504     the handler did not answer within the deadline; it goes on, its late
+            answer is dropped
+
+A request id belongs to one connection: after a reconnect the answers to older requests have
+nobody to go to and are dropped. A request that comes twice is run and answered once.
+
+Writable properties (IoT Plug and Play conventions). A handler gets a desired value and the
+property is reported as
+
+    {"value": v, "ac": code, "av": version, "ad": text}
+
+with ``ac`` 200 when it is in force, 400 when the handler refused it (then ``value`` is the one
+still in force), 500 when the handler failed, and 203 with version 0 for the device's own value at
+the first start. A desired null is reported as null. A component's property stands under the
+component's name. The version acknowledged is that of the desired document; when a newer value
+arrives while a handler is still at work, the older work is stopped and only the newer one is
+acknowledged.
+"""
+
+import json
+
+from . import actions, topics
+from .document import decode, encode, find, wrap
+from .errors import BadRequest
+
+MAX_TASKS = 8  # handlers under way at once; more are refused, not queued
+DEADLINE_MS = 25000  # for a method's answer, under the 30 s a caller waits unless it says otherwise
+REMEMBERED = 16  # request ids that were answered, in case one comes again
+LARGEST = 131072  # bytes of one answer; the hub's limit
 
 
-class Handlers:
-    """Calls what an application registered with ``app.desired``.
+def described(error):
+    """What an application's exception says, with its kind."""
+    return "%s: %s" % (type(error).__name__, error)
 
-    ``handlers`` are ``(path, function)`` in their order; ``complain(text)`` tells of one
-    that failed.
+
+class Tasks:
+    """The generators under way.
+
+    Whoever starts one is its ``owner`` and hears ``on_answer(key, value, error, final)`` for each
+    of its answers; ``error`` is the exception that ended it. ``key`` is the owner's name for it.
     """
 
-    def __init__(self, handlers, board, complain):
+    def __init__(self):
+        self._running = []  # [when it goes on, generator, owner, key]
+
+    def start(self, result, now, owner, key):
+        """Begin with what a handler gave: a generator to run, or the answer itself."""
+        if not hasattr(result, "send"):
+            owner.on_answer(key, result, None, True)
+            return
+        task = [now, result, owner, key]
+        if self._advance(task, now):
+            self._running.append(task)
+
+    def admit(self):
+        """BadRequest when no further handler may begin."""
+        if len(self._running) >= MAX_TASKS:
+            raise BadRequest("too much is under way; try again later", 429)
+
+    def stop(self, key):
+        """End every task that was started under ``key``, unanswered."""
+        for task in [t for t in self._running if t[3] == key]:
+            self._running.remove(task)
+            task[1].close()
+
+    def step(self, now):
+        """Run what is due."""
+        for task in [t for t in self._running if t[0] <= now]:
+            # An earlier task of this round may have stopped this one.
+            if task in self._running and not self._advance(task, now):
+                self._running.remove(task)
+
+    def due(self):
+        """When the next task goes on, or None."""
+        return min([t[0] for t in self._running]) if self._running else None
+
+    def _advance(self, task, now):
+        # True while the generator is to be continued.
+        _, handler, owner, key = task
+        while True:
+            try:
+                value = next(handler)
+            except StopIteration as end:
+                owner.on_answer(key, end.value, None, True)
+                return False
+            except Exception as error:
+                owner.on_answer(key, None, error, True)
+                return False
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                task[0] = now + int(value * 1000)
+                return True
+            owner.on_answer(key, value, None, False)
+
+
+class Methods:
+    """Runs the handlers of direct methods, functions of ``(board, payload)`` by their names."""
+
+    def __init__(self, handlers, board, tasks, context):
         self._handlers = handlers
         self._board = board
-        self._complain = complain
+        self._tasks = tasks
+        self._context = context
+        self._open = {}  # request id -> (name, deadline, caller)
+        self._answered = []
+
+    def forget(self):
+        """The connection is gone, and with it everybody at the hub who waited for an answer."""
+        for rid in [rid for rid in self._open if self._open[rid][2] is None]:
+            del self._open[rid]
+        self._answered = []
+
+    def call(self, name, rid, body, now, caller=None):
+        """Run one request; ``body`` is its raw payload, None when it was too large.
+
+        The answer goes to the hub, or to ``caller.on_answered(status, body)``.
+        """
+        if caller is None and (rid in self._open or rid in self._answered):
+            self._context.say("warning", "the call of %s came twice; it is run once" % name)
+            return
+        self._open[rid] = (name, now + DEADLINE_MS, caller)
+        try:
+            handler = self._handlers.get(name)
+            if handler is None:
+                known = ", ".join(sorted(self._handlers))
+                raise BadRequest("no method %s; there are: %s" % (name, known), 404)
+            self._tasks.admit()
+            self._tasks.start(handler(self._board, _payload(body)), now, self, rid)
+        except Exception as error:
+            self.on_answer(rid, None, error, True)
+
+    def step(self, now):
+        """Answer for handlers that are past their deadline."""
+        for rid, (name, deadline, _) in list(self._open.items()):
+            if now >= deadline:
+                self._fail(rid, 504, "%s did not answer in time; it goes on" % name)
+
+    def due(self):
+        """The next deadline, or None."""
+        return min([deadline for _, deadline, _ in self._open.values()]) if self._open else None
+
+    def on_answer(self, rid, value, error, final):
+        """A handler has answered; see Tasks."""
+        if isinstance(error, BadRequest):
+            self._fail(rid, error.status, error.text)
+        elif error is not None:
+            name = self._open[rid][0] if rid in self._open else "a method"
+            text = "%s failed: %s" % (name, described(error))
+            self._context.say("error", text)
+            self._fail(rid, 500, text)
+        elif rid in self._open:
+            self._reply(rid, value)
+
+    def _reply(self, rid, value):
+        status, payload = 200, value
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], int):
+            status, payload = value
+        try:
+            body = encode(payload)
+        except BadRequest as error:
+            self._fail(rid, 500, "the answer is not JSON: " + error.text)
+            return
+        if len(body) > LARGEST:
+            self._fail(rid, 500, "the answer of %d bytes is over the hub's limit" % len(body))
+            return
+        self._close(rid, status, body)
+
+    def _fail(self, rid, status, text):
+        if rid in self._open:
+            self._close(rid, status, json.dumps({"error": text}).encode())
+
+    def _close(self, rid, status, body):
+        caller = self._open[rid][2]
+        if caller:
+            caller.on_answered(status, body)
+        else:
+            self._context.act(actions.publish(topics.method_answer(status, rid), body))
+            self._answered = self._answered[-REMEMBERED:] + [rid]
+        del self._open[rid]
+
+
+def _payload(body):
+    if body == b"":
+        return None
+    try:
+        return decode(body)
+    except BadRequest as error:
+        raise BadRequest("the payload cannot be used: " + error.text, error.status) from None
+
+
+class Observers:
+    """Calls what an application registered with ``app.desired``, ``(path, function)`` in their order."""
+
+    def __init__(self, handlers, board, context):
+        self._handlers = handlers
+        self._board = board
+        self._context = context
         self._started = False
 
     def on_change(self, delta, desired):
@@ -28,15 +225,98 @@ class Handlers:
                 try:
                     handler(self._board, value, find(desired, path)[0])
                 except Exception as error:
-                    text = "%s: %s" % (type(error).__name__, error)
-                    self._complain("the handler of desired %s failed: %s" % (path or "properties", text))
+                    self._context.complain(
+                        "the handler of desired %s failed: %s" % (path or "properties", described(error))
+                    )
 
     def on_message(self, handler, properties, payload):
         """Hand over a cloud-to-device message; None as payload: it was too large to take."""
         if payload is None:
-            self._complain("a cloud-to-device message is too large for this device")
+            self._context.complain("a cloud-to-device message is too large for this device")
             return
         try:
             handler(self._board, properties, bytes(payload))
         except Exception as error:
-            self._complain("the handler of messages failed: %s: %s" % (type(error).__name__, error))
+            self._context.complain("the handler of messages failed: " + described(error))
+
+
+class Writables:
+    """Runs the handlers of writable properties and reports the acknowledgements.
+
+    ``handlers`` maps ``(component or None, name)`` to ``(handler, initial value, text
+    when done)``.
+    """
+
+    def __init__(self, handlers, board, tasks, context):
+        self._handlers = handlers
+        self._board = board
+        self._tasks = tasks
+        self._context = context
+        self._in_force = {key: initial for key, (_, initial, _) in handlers.items() if initial is not None}
+        self._asked = {}  # key -> (value, version) that was given to its handler last
+        self._applied = {}  # key -> version whose value is in force since this start
+
+    def on_patch(self, patch, version, now):
+        """A change was notified: every writable member in it is applied and acknowledged."""
+        for key in self._handlers:
+            value, found = _look(patch, key)
+            if found:
+                self._apply(key, value, version, now)
+
+    def on_twin(self, desired, reported, version, now):
+        """The twin was read: apply what has not been acknowledged at this version."""
+        for key, (_, initial, _) in self._handlers.items():
+            value, found = _look(desired, key)
+            known = _look(reported, key)[0]
+            acknowledged = known.get("av") if isinstance(known, dict) else None
+            if found:
+                if acknowledged != version or self._applied.get(key) != version:
+                    self._apply(key, value, version, now)
+            elif acknowledged:
+                self._apply(key, None, version, now)
+            elif known is None and initial is not None and key in self._in_force:
+                self._tell(key, self._in_force[key], 203, 0, "initialize")
+
+    def on_answer(self, key, result, error, final):
+        """A handler has answered; see Tasks."""
+        if not final:
+            return
+        value, version = self._asked[key]
+        self._applied[key] = version
+        code, text = 200, self._handlers[key][2]
+        if error is None:
+            self._in_force[key] = value if result is None else result
+        elif isinstance(error, BadRequest):
+            code, text = error.status, error.text
+        else:
+            code, text = 500, described(error)
+            self._context.say("error", "%s failed: %s" % (key[1], text))
+        self._tell(key, self._in_force.get(key), code, version, text)
+
+    def _apply(self, key, value, version, now):
+        self._tasks.stop(key)
+        if value is None:
+            self._in_force.pop(key, None)
+            self._context.report("app", wrap(key[0], {key[1]: None}))
+            return
+        if isinstance(value, dict) and list(value) == ["value"]:
+            value = value["value"]  # a form that IoT Central uses
+        self._asked[key] = value, version
+        try:
+            self._tasks.admit()
+            self._tasks.start(self._handlers[key][0](self._board, value), now, self, key)
+        except Exception as error:
+            self.on_answer(key, None, error, True)
+
+    def _tell(self, key, value, code, version, text):
+        acknowledgement = {"value": value, "ac": code, "av": version, "ad": text}
+        self._context.report("app", wrap(key[0], {key[1]: acknowledgement}))
+
+
+def _look(document, key):
+    # A component that was deleted whole deletes each of its members.
+    component, name = key
+    if component is None:
+        return find(document, name)
+    value, found = find(document, component)
+    return (None, found) if value is None else find(value, name)

@@ -9,7 +9,7 @@ import binascii
 import hashlib
 
 from .errors import SetupError
-from .hub import API_VERSION, quote
+from .topics import API_VERSION, quote
 
 _BLOCK = 64  # bytes, the block size of SHA-256 (RFC 2104)
 

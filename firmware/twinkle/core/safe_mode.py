@@ -8,23 +8,14 @@ blinks quickly are left, and the hub is told why:
     {"safeMode": {"starts": how many in a row, "reason": text},
      "status": "Failed", "reason": text}        of the configuration
 
-``rebootDevice``, or ``reboot`` on the console, tries the whole program again.
+``rebootDevice``, or ``reboot`` on the console, tries the whole program again. Safe mode lasts
+until then: it never counts as a start that went well (Link.ran_well).
 """
 
 from ..app import App
-from .link import READY
 
 AFTER = 3  # starts in a row that did not end well
 BLINK_S = 0.2
-STEADY_MS = 60000  # with a link to the hub for this long, the program runs well …
-LONG_MS = 900000  # … and without one, after this
-
-
-def ran_well(device, now):
-    """Whether this start counts as a good one. Safe mode never does: it lasts until somebody ends it."""
-    link = device.link
-    moment = link.since + STEADY_MS if link.state == READY else LONG_MS
-    return now >= moment and not getattr(device, "safe", False)
 
 
 def reason(starts):

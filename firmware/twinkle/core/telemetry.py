@@ -1,137 +1,156 @@
-"""Telemetry: when to sample, and what waits to be sent.
+"""Telemetry: when to sample, whether the sensor answers, and what waits to be sent.
 
 The first sample is taken at the start, the next ones every applied period, with a link
 to the hub or without, and whether the time is known or not. Reading the sensor is the
-rim's work: the sampler asks for it, and when the answer is here the application makes
+runtime's work: the sampler asks for it, and when the answer is here the application makes
 a message of it. A DHT sensor fails now and then for no reason, so a sample is tried
 again, at the earliest when the sensor has rested; when all tries failed it leaves no
 values behind, so nothing old or made up is sent. A sensor that still rests when a sample
 is due is waited for: no sample is sent twice, and its time is when it was taken.
 
-A message stays in the bounded queue until the hub has acknowledged it (QoS 1), in
-the order in which it was made. It keeps the moment at which that was, in monotonic
-milliseconds, and carries it as a time when it leaves: so it may come late, and may be
-older than the time is known. When the queue is full the oldest message is dropped and
+A message stays here until the hub has acknowledged it (QoS 1), in the order in which it
+was made. It keeps the moment at which that was, in monotonic milliseconds, and carries it
+as a time when it leaves: so it may come late, and may be older than the time is known.
+When the queue is full, in messages or in bytes, the oldest that waits is dropped and
 counted, since in the field the newest reading is worth the most; the hub is told how
-many. The one that is under way is not dropped: its acknowledgement may be, too.
+many. The one that is under way does not wait, and is not dropped.
+
+Of the sensor the log has a line and ``sensor`` is reported when there is something to say:
+when a sample fails that did not fail before, then at the 2nd, 4th, 8th … failure in a row,
+and when it answers again:
+
+    {"status": "failing", "reason": text, "failures": in a row, "errors": since the
+     start, "lastGood": time of the last good sample or null, "age": seconds since}
+    {"status": "ok", "errors": since the start}
 """
 
-import json
-
-from . import hub
+from . import actions, topics
 from .clock import iso
+from .document import encode
 
 CAPACITY = 32  # messages that wait at most, unless the board file says otherwise
+EACH = 256  # bytes of their bodies for each of them, likewise
 LARGEST = 4096  # bytes of one message's body
 
 # With these two the hub can route by the body ("Create and read IoT Hub messages").
-JSON_UTF8 = hub.build_bag({"$.ct": "application/json", "$.ce": "utf-8"})
-CREATED = "&" + hub.quote("$.ctime") + "="
+JSON_UTF8 = topics.build_bag({"$.ct": "application/json", "$.ce": "utf-8"})
+CREATED = "&" + topics.quote("$.ctime") + "="
 TRIES = 3  # readings for one sample
 REST_MS = 2000  # what a DHT22 needs between two readings (its data sheet)
 
 
 class Telemetry:
-    """The queue of ``(component, moment, body)``, oldest first. ``clock`` is a WallClock."""
+    """The queue of ``(component, moment, body)``, oldest first. ``clock`` is a WallClock.
 
-    def __init__(self, device_id, clock, say, capacity=CAPACITY):
+    ``capacity`` is in messages, ``most`` in bytes of their bodies; ``device_id``: who sends them.
+    """
+
+    def __init__(self, clock, context, capacity=None, most=None):
         self.queue = []
+        self.under_way = None  # the message that is being sent; it is not in the queue
         self.dropped = 0
         self.sent = 0
-        self.sending = False  # the head is under way
-        self._device_id = device_id
+        self.device_id = None
         self._clock = clock
-        self._say = say
-        self._capacity = capacity
+        self._context = context
+        self._capacity = capacity or CAPACITY
+        self._most = most or self._capacity * EACH
 
     def add(self, values, component, now):
-        """Queue one message, of a component if that is not None."""
-        body = json.dumps(values).encode()
+        """Queue one message, of a component if that is not None; BadRequest for what is no JSON."""
+        body = encode(values)
         if len(body) > LARGEST:
             self.dropped += 1
-            self._say("error", "telemetry of %d bytes is over %d; it is dropped" % (len(body), LARGEST))
+            self._context.say(
+                "error", "telemetry of %d bytes is over %d; it is dropped" % (len(body), LARGEST)
+            )
             return
         self.queue.append((component, now, body))
         self._trim()
 
     def put_before(self, entries):
         """Let older messages wait before those that do."""
-        at = 1 if self.sending else 0
-        self.queue[at:at] = entries
+        self.queue[:0] = entries
         self._trim()
 
-    def head(self):
-        """``(topic, body)`` of the next message to send, or None. It stays until acknowledged()."""
-        if not self.queue:
-            return None
+    def waiting(self):
+        """Every message that the hub has not acknowledged, oldest first."""
+        return [self.under_way] + self.queue if self.under_way else self.queue
+
+    def send(self):
+        """Ask for the next message to be published, if there is one and none is under way."""
+        if not self.queue or self.under_way:
+            return
         component, moment, body = self.queue[0]
         bag = JSON_UTF8
         if component:
-            bag += "&" + hub.build_bag({"$.sub": component})
+            bag += "&" + topics.build_bag({"$.sub": component})
         utc = None if moment is None else self._clock.utc(moment)
         if utc is not None:
             bag += CREATED + iso(utc).replace(":", "%3A")
-        return hub.telemetry(self._device_id, bag), body
+        self._context.act(actions.publish(topics.telemetry(self.device_id, bag), body, 1))
+        self.under_way = self.queue.pop(0)
 
-    def acknowledged(self):
-        """The hub has the head of the queue."""
-        self.sending = False
-        self.queue.pop(0)
+    def on_published(self):
+        """The hub has it."""
+        self.under_way = None
         self.sent += 1
 
+    def on_failed(self):
+        """It is not known whether the hub has it: it is sent again, before the others."""
+        if self.under_way:
+            self.queue.insert(0, self.under_way)
+            self.under_way = None
+            self._trim()
+
     def _trim(self):
-        while len(self.queue) > self._capacity:
-            self.queue.pop(1 if self.sending else 0)
+        size = sum([len(message[2]) for message in self.queue])
+        while len(self.queue) > self._capacity or size > self._most:
+            size -= len(self.queue.pop(0)[2])
             self.dropped += 1
             # Not each time: a long outage would leave nothing else in the log.
             if not self.dropped & (self.dropped - 1):
-                self._say(
-                    "warning", "telemetry queue full; %d messages dropped, the oldest first" % self.dropped
+                self._context.say(
+                    "warning", "telemetry queue full; %d dropped, the oldest first" % self.dropped
                 )
 
     def __len__(self):
-        return len(self.queue)
+        return len(self.waiting())
 
 
 class Sampler:
-    """The sampling plan.
+    """The sampling plan of ``samples``, pairs of a component or None and a handler.
 
-    ``act`` takes an action, ``add(values, component, now)`` a message; ``sensor`` keeps
-    the record of the sensor.
+    ``configuration`` knows the period, ``sensor`` keeps the record of the sensor, ``telemetry``
+    takes the messages.
     """
 
-    def __init__(self, samples, board, sensor, act, add, say):
-        self.period_ms = 30000
-        self._samples = samples  # (component or None, handler)
+    def __init__(self, samples, board, sensor, telemetry, configuration, context):
+        self._samples = samples
         self._board = board
         self._sensor = sensor
-        self._act = act
-        self._add = add
-        self._say = say
+        self._telemetry = telemetry
+        self._configuration = configuration
+        self._context = context
         self._last = None
         self._retry = None  # when to read again for the same sample
         self._tries = 0
         self._reading = False
-        self._now = 0
-
-    def set_period(self, period_s):
-        """Sample every ``period_s`` seconds, counted from the last sample."""
-        self.period_ms = period_s * 1000
 
     def step(self, now):
         """Ask for the sensor if it is time."""
-        self._now = now
-        if not self._samples or self._reading or now < self.due():
+        due = self.due()
+        if due is None or now < due:
             return
+        # Keep the rhythm, unless samples were missed: then it begins anew.
+        begun = due if self._last is not None and now - due < self._period() else now
+        self._context.act(actions.read())
+        self._reading = True
         if self._retry is None:
-            planned = self.due()
-            # Keep the rhythm, unless samples were missed: then it begins anew.
-            self._last = planned if self._last is not None and now - planned < self.period_ms else now
+            self._last = begun
             self._tries = 0
         self._retry = None
         self._tries += 1
-        self._reading = True
-        self._act("read")
 
     def due(self):
         """When the next reading is due (milliseconds); None while there is nothing to wait for."""
@@ -139,44 +158,95 @@ class Sampler:
             return None
         if self._retry is not None:
             return self._retry
-        return 0 if self._last is None else self._last + self.period_ms
+        return 0 if self._last is None else self._last + self._period()
 
-    def on_reading(self, reading):
-        """The sensor answered.
+    def on_reading(self, reading, now):
+        """The sensor was asked.
 
-        A dict of ``temperature`` and ``ownTemperature`` (°C), ``humidity`` (% relative)
-        and ``memory`` (bytes in use); what is not known is left out.
+        ``reading`` holds ``temperature`` and ``ownTemperature`` (°C), ``humidity`` (% relative) and
+        ``memory`` (bytes in use), as far as they are known; or ``rest``, the milliseconds for which the
+        sensor must rest yet; and ``failed``, why it did not answer, or not sensibly.
         """
-        self._board.take(reading)
-        if reading.get("temperature") is not None:
-            self._sensor.on_good(self._now)
-        self._make()
-
-    def on_resting(self, ms):
-        """The sensor must rest for ``ms`` yet; the same sample is asked for again then."""
-        self._retry = self._now + ms
-        self._tries -= 1
         self._reading = False
-
-    def on_failure(self, reason, reading):
-        """The sensor did not answer, or not sensibly; ``reading`` holds what else is known."""
-        again = self._now + REST_MS
-        if self._tries < TRIES and again < self._last + self.period_ms:
-            self._say("debug", "sensor: %s; trying again" % reason)
-            self._retry = again
-            self._reading = False
+        if "rest" in reading:
+            self._tries -= 1
+            self._retry = now + reading["rest"]
+            return
+        reason = reading.get("failed")
+        if reason and self._tries < TRIES and now + REST_MS < self._last + self._period():
+            self._context.say("debug", "sensor: %s; trying again" % reason)
+            self._retry = now + REST_MS
             return
         self._board.take(reading)
-        self._sensor.on_failed(reason, self._now)
-        self._make()
-
-    def _make(self):
-        self._reading = False
+        if reason:
+            self._sensor.on_failed(reason, now)
+        elif reading.get("temperature") is not None:
+            self._sensor.on_good(now)
         for component, sample in self._samples:
             try:
                 values = sample(self._board)
+                if values:
+                    self._telemetry.add(values, component, now)
             except Exception as error:
-                self._say("error", "telemetry handler failed: %s: %s" % (type(error).__name__, error))
-                continue
-            if values:
-                self._add(values, component, self._now)
+                self._context.say("error", "telemetry handler failed: %s: %s" % (type(error).__name__, error))
+
+    def _period(self):
+        return self._configuration.period_s * 1000
+
+
+class Sensor:
+    """The sensor's record."""
+
+    def __init__(self, context):
+        self.failures = 0  # in a row
+        self.errors = 0
+        self._context = context
+        self._good = None  # when the last good sample was taken: (milliseconds, UTC or None)
+        self._told = None  # the status the hub knows
+
+    def reconcile(self, reported):
+        """The hub's copy was read: an old complaint must not stay there."""
+        known = reported.get("sensor")
+        self._told = known.get("status") if isinstance(known, dict) else None
+        if self._good and not self.failures:
+            self._tell_good()
+
+    def on_good(self, now):
+        """A sample was taken."""
+        if self.failures:
+            self._context.say("info", "the sensor answers again after %d failed samples" % self.failures)
+        self.failures = 0
+        self._good = now, self._context.utc
+        self._tell_good()
+
+    def on_failed(self, reason, now):
+        """A sample failed, retries included."""
+        self.failures += 1
+        self.errors += 1
+        if self.failures & (self.failures - 1):
+            return
+        age = (now - self._good[0]) // 1000 if self._good else None
+        known = "never one" if age is None else "%d s ago" % age
+        self._context.say(
+            "error", "sensor: %s; last good sample: %s; failures: %d" % (reason, known, self.failures)
+        )
+        utc = self._good[1] if self._good else None
+        self._tell(
+            {
+                "status": "failing",
+                "reason": reason,
+                "failures": self.failures,
+                "errors": self.errors,
+                "lastGood": None if utc is None else iso(utc),
+                "age": age,
+            }
+        )
+
+    def _tell_good(self):
+        if self._told == "failing":
+            gone = {"reason": None, "failures": None, "lastGood": None, "age": None}
+            self._tell(dict(gone, status="ok", errors=self.errors))
+
+    def _tell(self, sensor):
+        self._told = sensor["status"]
+        self._context.report("sensor", {"sensor": sensor})

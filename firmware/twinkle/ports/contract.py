@@ -14,7 +14,7 @@ and what TLS computes of a handshake at once, 2.3 s on an RP2040.
 """
 
 from ..core.errors import HardwareError
-from ..rim import compat
+from ..runtime import compat
 
 # What a device process ends with to be started again, as after a reset.
 RESET_STATUS = 3

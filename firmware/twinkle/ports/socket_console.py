@@ -3,6 +3,7 @@
 Who may open the socket may use it: its mode is 0660, its group the program's own.
 """
 
+import contextlib
 import os
 import socket
 
@@ -23,13 +24,13 @@ class SocketConsole:
             _remove(path)  # what a program that was killed has left
             self._listener.bind(path)
             os.chmod(path, 0o660)
+            self._listener.listen(2)
         except OSError as error:
             self._listener.close()
             raise SetupError(
                 "the console's socket %s cannot be made (%s)" % (path, error),
                 "check console.socket in the board file",
             ) from None
-        self._listener.listen(2)
         self._listener.setblocking(False)
 
     def typed(self):
@@ -64,25 +65,25 @@ class SocketConsole:
         """Send the guest away and remove the socket."""
         if self._guest is not None:
             self._dismiss()
-        self._listener.close()
-        _remove(self._path)
+        with contextlib.suppress(OSError):  # the next start removes what is left
+            self._listener.close()
+            _remove(self._path)
 
     def _welcome(self):
-        try:
+        # Nobody is there, or somebody who has left already, or there is no descriptor for one more.
+        with contextlib.suppress(OSError):
             guest, _ = self._listener.accept()
-        except OSError:
-            return  # nobody, or somebody who has left already
-        if self._guest is None:
             guest.setblocking(False)
-            self._guest = guest
-            return
-        with guest:
-            guest.setblocking(False)
-            guest.send(BUSY)
+            if self._guest is None:
+                self._guest = guest
+            else:
+                with guest:
+                    guest.send(BUSY)
 
     def _dismiss(self):
-        self._guest.close()
-        self._guest = None
+        guest, self._guest = self._guest, None
+        with contextlib.suppress(OSError):
+            guest.close()
 
 
 def _remove(path):

@@ -40,7 +40,7 @@ def lacks(name):
 
 def main(path):
     """Import all of them."""
-    with open(path) as file:
+    with open(path, "rb") as file:
         names = needed(json.load(file))
     wrong = [text for text in map(lacks, names) if text]
     sys.exit("\n".join(wrong) or 0)

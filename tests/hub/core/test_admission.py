@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from stage import ALL, HOST, Wire, token
+from harness import ALL, HOST, Wire, token
 
 from twinkle_host.hub.core import Certificate, ConnectRefused, Hello, Hub, MemoryStore, Will
 

@@ -1,7 +1,7 @@
 """Cloud-to-device messages: queued, delivered, acknowledged, delivered again, expired."""
 
 import pytest
-from stage import ALL, Stage
+from harness import ALL, Stage
 
 from twinkle_host.hub.core import HubError
 

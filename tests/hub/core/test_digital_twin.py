@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from harness import Stage
 from hypothesis import given
 from hypothesis import strategies as st
-from stage import Stage
 
 from twinkle_host.hub.core import HubError
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from stage import HOST, Stage, Wire, token
+from harness import HOST, Stage, Wire, token
 
 from twinkle_host.hub.core import Certificate, ConnectRefused, Hello, HubError, Provisioning
 from twinkle_host.hub.core.enrolments import derive_key

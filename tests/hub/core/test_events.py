@@ -2,7 +2,7 @@
 
 import json
 
-from stage import HOST
+from harness import HOST
 
 
 def test_a_twin_change_event_has_the_documented_body(stage):

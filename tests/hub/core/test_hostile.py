@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from harness import HOST, Device, Stage, Wire
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from stage import HOST, Device, Stage, Wire
 
 from twinkle_host.hub.core import ConnectRefused, Hello, HubError
 

@@ -2,9 +2,9 @@
 
 import json
 
+from harness import Stage, Wire, token
 from hypothesis import given
 from hypothesis import strategies as st
-from stage import Stage, Wire, token
 
 from twinkle_host.hub.core import Certificate, ConnectRefused, Hello, Provisioning
 from twinkle_host.hub.core.auth import TokenRefused, check_token, covers, parse_token

@@ -1,7 +1,7 @@
 """What a twin may hold, told once as values and once through the device's own write."""
 
 import pytest
-from stage import HOST
+from harness import HOST
 
 from twinkle_host.hub.core import HubError
 from twinkle_host.hub.core.limits import check_members, check_size, size_of, sizes_of

@@ -1,7 +1,7 @@
 """Direct methods, with every time-out in virtual time."""
 
 import pytest
-from stage import DESIRED, METHODS, TWIN
+from harness import DESIRED, METHODS, TWIN
 
 from twinkle_host.hub.core import HubError, MethodResult
 

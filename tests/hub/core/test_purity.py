@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from stage import Device, Stage
+from harness import Device, Stage
 
 import twinkle_host.hub.core
 

@@ -17,7 +17,7 @@ def fleet(stage):
                 "properties": {"desired": {"level": level, "on": device_id != "c"}},
             },
         )
-    from stage import Device
+    from harness import Device
 
     device = Device(stage, "b")
     device.connect(api="api-version=2020-09-30&model-id=dtmi%3Acom%3Aexample%3AThermostat%3B1")

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from stage import HOST
+from harness import HOST
 
 from twinkle_host.hub.core import HubError
 

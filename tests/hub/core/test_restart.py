@@ -2,7 +2,7 @@
 
 import json
 
-from stage import HOST, Stage
+from harness import HOST, Stage
 
 
 def test_identities_twins_and_keys_survive(stage):

@@ -1,7 +1,7 @@
 """A connection's life: topics, subscriptions, telemetry, the will, and every way it ends."""
 
 import pytest
-from stage import ALL, DESIRED, METHODS, TWIN, Wire
+from harness import ALL, DESIRED, METHODS, TWIN, Wire
 
 from twinkle_host.hub.core import Will
 

@@ -1,7 +1,7 @@
 """Throttling: off unless asked for; then more than the rate is refused with 429."""
 
 import pytest
-from stage import Wire
+from harness import Wire
 
 from twinkle_host.hub.core import ConnectRefused, HubError
 

@@ -1,7 +1,7 @@
 """Shared access signatures: the published vectors, and every way a token can be wrong."""
 
 import pytest
-from stage import HOST, token
+from harness import HOST, token
 
 from twinkle_host.hub.core import HubError
 from twinkle_host.hub.core.auth import TokenRefused, check_token, covers, parse_token

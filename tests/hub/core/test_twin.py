@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from stage import DESIRED, METHODS, TWIN
+from harness import DESIRED, METHODS, TWIN
 
 from twinkle_host.hub.core import ConnectRefused, HubError
 

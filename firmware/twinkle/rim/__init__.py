@@ -1,1 +1,0 @@
-"""The rim: the thin layer that performs what the core decides."""

@@ -1,0 +1,1 @@
+"""The runtime: the thin layer that performs what the core decides."""

@@ -1,0 +1,185 @@
+"""From files to a running device.
+
+A device's directory holds
+
+    board.json         what the board is (from ``boards/``)
+    credentials.json   {"connectionString": …, "wifi": {"ssid", "password"}}, written by the
+                       host, only read here
+    ca.pem             the certificate authorities to trust
+    device.pem         the device's certificate (and those that issued it), for x509=true
+    device.key         its private key
+    hold               says that the program is to be left out, once
+    state/             written by the device alone, unless that is elsewhere
+"""
+
+import os
+
+from ..core import configuration, safe_mode
+from ..core.connection_string import check_host, check_id, parse
+from ..core.device import Device
+from ..core.document import decode
+from ..core.errors import BadRequest, HardwareError, Held, SetupError
+from . import certificates, compat
+from .log import LEVELS, Log
+from .runner import Runner
+from .store import LARGEST, Store
+from .terminal import Terminal
+
+# Nobody needs them once the device is built; a Pico W has better use for what they take.
+FOR_THE_START = (__name__, certificates.__name__, safe_mode.__name__, "twinkle.core.connection_string")
+# What is read here; the rest is the port's.
+BOARD = (
+    ("port", str),
+    ("app", str),
+    ("log", str),
+    ("keepAlive", int),
+    ("information", dict),
+    ("telemetry", dict),
+    ("sensor", dict),
+    ("led", dict),
+    ("console", dict),
+    ("hold", dict),
+    ("clockOffset", int),
+)
+CREDENTIALS = (("connectionString", str), ("wifi", dict))
+
+
+def boot(directory, state=None):
+    """Build the device that ``directory`` describes, and that keeps its records in ``state``.
+
+    SetupError says what is wrong with it; Held, that somebody wants the interpreter's prompt.
+    This module is let go of then, unless the caller keeps hold of it.
+    """
+    if _take(directory + "/hold"):
+        raise Held("no program until the next restart")
+    # First, while there is the most memory: where it is no .mpy file it is compiled here.
+    umqtt = compat.load_umqtt()
+    settings = _read(directory, "board.json", BOARD)
+    kind = _load(settings, "port", "Port")
+    credentials = _read(directory, "credentials.json", CREDENTIALS)
+    wifi = credentials.get("wifi") or {}
+    try:
+        wifi = {name: wifi[name] + "" for name in ("ssid", "password")} if wifi else {}
+    except (KeyError, TypeError):
+        raise SetupError(
+            "credentials.json has no wifi that can be used", "prepare the device again"
+        ) from None
+    try:
+        if kind.held(settings):
+            raise Held("no program, since the hold pin is connected to ground")
+        port = kind(settings, directory, wifi)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        text = "board.json has a mistake (%s: %s)" % (type(error).__name__, error)
+        raise SetupError(text, "check it (twinkle boards check)") from None
+    starts = port.count_start()
+    terminal = Terminal(port)
+    level = settings.get("log") or "info"
+    if level not in LEVELS:
+        raise SetupError("log in board.json is none of " + ", ".join(LEVELS), "use info")
+    log = Log(terminal.note if port.log_on_console else print, port.ticks, level)
+    who = parse(_need(credentials, "connectionString", "credentials.json"))
+    log.hide(credentials["connectionString"])
+    log.hide(wifi.get("password"))
+    log.hide(credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0])
+    context = certificates.load(directory, who.certified)
+    waiting = settings.get("telemetry") or {}
+    if not all([isinstance(number, int) and number > 0 for number in waiting.values()]):
+        raise SetupError("telemetry in board.json holds what is no number", "use capacity and disk")
+    try:
+        store = Store(state or directory + "/state", log.say, max(LARGEST, waiting.get("disk", 0)))
+    except HardwareError as error:
+        raise SetupError(error.text, error.remedy) from None
+    chosen = store.load("wifi", lambda record: record["ssid"] + record["password"] + "")
+    if chosen:
+        log.hide(chosen["password"])
+        try:
+            port.join(chosen["ssid"], chosen["password"])
+        except HardwareError as error:
+            log.say("warning", "the network chosen on the console is not used: %s" % error)
+    keep_alive = settings.get("keepAlive") or 60
+    if not 0 < keep_alive < 65536:  # MQTT 3.1.1, section 3.1.2.10
+        raise SetupError("keepAlive in board.json is not from 1 to 65535", "use 60")
+    information = dict(settings.get("information") or {})
+    if port.unique_id():
+        information.setdefault("serialNumber", port.unique_id())
+    safe = starts > safe_mode.AFTER
+    if safe:
+        log.say("error", "safe mode: " + safe_mode.reason(starts))
+        store.put_aside("config")
+    app = safe_mode.application(starts) if safe else _load(settings, "app", "app")
+
+    def make(identity, now):
+        records = {"config": store.load("config", _configuration)}
+        for name in ("reboot", "telemetry"):
+            records[name] = store.load(name)
+        device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
+        if store.damaged:
+            device.problem = "damaged on flash, and put aside: " + ", ".join(store.damaged)
+        led = settings.get("led")
+        device.board.led.dims = not led or led.get("pwm")
+        if safe:
+            device.board.led.blink(safe_mode.BLINK_S)
+        return device
+
+    if not who.assigned:
+        from ..core.provisioning import Onboarding
+
+        assigned = store.load(
+            "assigned", lambda record: (check_host(record["hub"]), check_id(record["deviceId"]))
+        )
+        device = Onboarding(who, assigned, make, app.model_id, port.random, port.ticks())
+    else:
+        device = make(who, port.ticks())
+    compat.unload(*FOR_THE_START)
+    return Runner(device, port, store, log, terminal, umqtt, context, keep_alive)
+
+
+def _take(path):
+    try:
+        os.remove(path)
+    except OSError:
+        return False
+    return True
+
+
+def _configuration(record):
+    return configuration.read(record["configId"], record["sendFrequency"])
+
+
+def _read(directory, name, kinds):
+    try:
+        with open(directory + "/" + name, "rb") as file:
+            content = decode(file.read())
+    except OSError:
+        raise SetupError("%s is missing in %s/" % (name, directory), "prepare the device again") from None
+    except BadRequest:
+        content = None
+    if not isinstance(content, dict):
+        raise SetupError("%s is not JSON that can be used" % name, "prepare the device again")
+    for key, kind in kinds:
+        value = content.get(key)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise SetupError(
+                "%s in %s has a value of the wrong kind" % (key, name), "prepare the device again"
+            )
+    return content
+
+
+def _need(content, key, name):
+    if not content.get(key):
+        raise SetupError("%s has no %s" % (name, key), "prepare the device again")
+    return content[key]
+
+
+def _load(settings, key, what):
+    # __import__ gives the outermost package; MicroPython has no importlib.
+    name = _need(settings, key, "board.json")
+    try:
+        module = __import__(name)
+        for part in name.split(".")[1:]:
+            module = getattr(module, part)
+        return getattr(module, what)
+    except Exception as error:
+        # A file of somebody else's may fail in any way.
+        text = "%s %s cannot be loaded (%s: %s)" % (key, name, type(error).__name__, error)
+        raise SetupError(text, "check board.json") from None

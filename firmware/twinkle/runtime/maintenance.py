@@ -1,0 +1,123 @@
+"""What the console asks the runtime for. Loaded when it does.
+
+A method is named after what is asked for and answers with what the console shows; a
+TwinkleError says why it could not be done, and what to do.
+"""
+
+import gc
+
+from ..core.errors import BadRequest, HardwareError, TwinkleError
+from . import compat
+from .log import LEVELS
+
+MOST_NETWORKS = 20  # shown of a scan
+SHOWN_MS = 300  # how long the LED is lit to be looked at
+
+
+class Maintenance:
+    """Works on ``runner``, a Runner."""
+
+    def __init__(self, runner):
+        self._runner = runner
+        self._port = runner.port
+
+    def facts(self):
+        """What the runtime knows of the state of things."""
+        runner, port = self._runner, self._port
+        gc.collect()  # what is in use, and not what has not been swept yet
+        return [
+            ("network", runner.reachability.missing or "ok"),
+            ("signal", port.signal()),
+            ("startedBy", port.started_by()),
+            ("memory", port.memory()),
+            ("flashWrites", runner.store.writes),
+            ("damagedRecords", len(runner.store.damaged)),
+            ("linesLost", runner.terminal.lost),
+        ]
+
+    def read(self):
+        """One sample; HardwareError when there is none."""
+        temperature, humidity = self._port.read_sensor()
+        if temperature is None:
+            raise HardwareError("this board has no sensor", "name its pin in the board file")
+        own = self._port.own_temperature()
+        return [("temperature", temperature), ("humidity", humidity), ("ownTemperature", own)]
+
+    def scan(self):
+        """The networks in reach, the strongest first."""
+        found = sorted(self._port.scan(), key=lambda network: -network[1])
+        return ["%4d dBm  %s" % (signal, name) for name, signal in found[:MOST_NETWORKS]]
+
+    def join(self, name, password):
+        """Change to another network, now and after every start."""
+        self._runner.log.hide(password)
+        self._port.join(name, password)
+        self._runner.store.save("wifi", {"ssid": name, "password": password})
+        self._runner.leave("the Wi-Fi network was changed on the console")
+        return []
+
+    def log(self):
+        """The last lines of the log."""
+        return list(self._runner.log.ring)
+
+    def level(self, name):
+        """How much the log tells from now on."""
+        if name not in LEVELS:
+            raise BadRequest("log takes %s" % ", ".join(LEVELS))
+        self._runner.log.level = name
+        return []
+
+    def hold(self):
+        """The next start leaves the program out."""
+        self._port.hold()
+        return []
+
+    def forget(self):
+        """Remove every record."""
+        self._runner.store.clear()
+        return []
+
+    def test(self, name):
+        """Try one part: ``ok …`` or ``fail …`` with the remedy."""
+        try:
+            return "ok" + (self.TESTS[name](self) or "")
+        except TwinkleError as error:
+            return "fail %s" % error
+
+    def _sensor(self):
+        values = self.read()
+        return " %s °C, %s %%" % (values[0][1], values[1][1])
+
+    def _led(self):
+        self._port.led(1.0)
+        self._port.sleep(SHOWN_MS)
+        board = getattr(self._runner.device, "board", None)
+        self._port.led(board.led.level if board else 0.0)
+        return " it was lit for a moment; was it?"
+
+    def _flash(self):
+        store, record = self._runner.store, {"tried": self._port.ticks()}
+        store.save("selftest", record)
+        same = store.load("selftest") == record
+        store.save("selftest", None)
+        if not same:
+            raise HardwareError("what was written to flash came back different", "replace the board")
+
+    def _network(self):
+        if self._runner.reachability.missing:
+            raise HardwareError(self._runner.reachability.missing, "wifi scan shows what is in reach")
+
+    def _dns(self):
+        host = self._runner.device.identity.dial
+        try:
+            return " %s is %s" % (host, compat.numbers(self._port.look_up(host, 0)[0], host))
+        except OSError as error:
+            raise HardwareError(
+                "%s cannot be looked up (%s)" % (host, error), "check the host name and the network's DNS"
+            ) from None
+
+    def _tls(self):
+        identity = self._runner.device.identity
+        self._runner.network.probe(identity.dial, identity.port)
+
+    TESTS = {"sensor": _sensor, "LED": _led, "flash": _flash, "network": _network, "DNS": _dns, "TLS": _tls}

@@ -1,0 +1,134 @@
+"""The endpoint's own tasks over a stream that is simulated, and time that is only a number."""
+
+import asyncio
+import contextlib
+import random
+import time
+
+from harness import token
+from packets import field, packet
+
+from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
+from twinkle_host.hub.endpoint import Connection, Endpoint
+from twinkle_host.hub.ticker import Ticker
+
+DEVICE = "dev1"
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+EVENTS = f"devices/{DEVICE}/messages/events/"
+
+
+class Stream:
+    """What a SecureStream is to a Connection; the peer says ``pieces`` and leaves.
+
+    Between them, and before the first, ``pause`` seconds pass: in a VirtualLoop none, but by its time.
+    """
+
+    unsent = 0
+
+    def __init__(self, pieces, pause=0.0):
+        self.pieces = list(pieces)
+        self.sent = b""
+        self.open = True
+        self._pause = pause
+        self._gone = asyncio.Event()
+
+    async def handshake(self):
+        await asyncio.sleep(0)
+
+    async def read(self, size):
+        await asyncio.sleep(0)
+        if self._pause:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), self._pause)
+        return self.pieces.pop(0) if self.pieces and self.open else b""
+
+    def write(self, data):
+        self.sent += data
+
+    async def drain(self):
+        await asyncio.sleep(0)
+
+    def certificate(self, authorities):
+        return None
+
+    def close(self):
+        self.open = False
+        self._gone.set()
+
+    abort = close
+
+    async def wait_closed(self):
+        await asyncio.sleep(0)
+
+
+def connect(password, flags=0xC2, username=f"localhost/{DEVICE}/?api-version=2021-04-12", will=b""):
+    """A CONNECT; a good one unless something else is said."""
+    body = field("MQTT") + bytes((4, flags)) + b"\x00\x3c" + field(DEVICE) + will + field(username)
+    return packet(0x10, body + field(password))
+
+
+class Clock:
+    """The same moment in every run, so that an example can be replayed."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def utc(self):
+        return 1_700_000_000.0
+
+
+class World:
+    """A hub with one device, whose endpoint is told to accept streams."""
+
+    password = token(f"localhost/devices/{DEVICE}", KEY, 1_700_003_600)
+
+    def __init__(self, faults=None):
+        clock, store = Clock(), MemoryStore()
+        self.hub = Hub("localhost", clock, store, random.Random(1).randbytes)
+        self.hub.create_device(DEVICE, {"authentication": {"symmetricKey": {"primaryKey": KEY}}})
+        self.ticker = Ticker(self.hub)
+        service = Provisioning(self.hub, clock, store, random.Random(2).randbytes)
+        self.endpoint = Endpoint(self.hub, service, self.ticker, None)
+        self.endpoint.faults = faults
+
+    def connect(self, *arguments, **named):
+        return connect(self.password, *arguments, **named)
+
+    def serve(self, *peers):
+        """Serve a stream of pieces each, one after the other; what was sent. Fails on what nobody caught."""
+        uncaught, streams = [], []
+
+        async def run():
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, context: uncaught.append(context))
+            for pieces in peers:
+                streams.append(Stream(pieces))
+                await Connection(self.endpoint, self.ticker, streams[-1], "peer").run()
+                assert self.hub.devices.find(DEVICE).session is None
+            self.ticker.stop()
+            await asyncio.sleep(0)
+
+        asyncio.run(run())
+        assert not uncaught, uncaught
+        assert self.endpoint.waiting == 0
+        return [stream.sent for stream in streams]
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time passes where all wait for it, and then at once."""
+
+    def __init__(self):
+        super().__init__()
+        self._passed = 0.0
+        select = self._selector.select
+
+        def jump(timeout):
+            ready = select(0)
+            if not ready:
+                assert timeout is not None, "nothing would ever happen"
+                self._passed += timeout
+            return ready
+
+        self._selector.select = jump
+
+    def time(self):
+        return self._passed

@@ -1,0 +1,235 @@
+"""When a radio is taken down and up again, and when it is left alone: the whole device in virtual time."""
+
+from driver import EPOCH, Driver
+
+from twinkle.core.errors import Unreachable, WireError
+from twinkle.ports.contract import Port
+from twinkle.ports.wifi import Wifi
+from twinkle.runtime import compat, runner
+from twinkle.runtime.log import Log
+from twinkle.runtime.stream import Network
+from twinkle.runtime.terminal import Terminal
+
+ASKING_MS = 14000  # how long lwIP asks when no name server answers
+CONNECTING_MS = 10000
+NO_ADDRESS, NO_ROUTE, NO_ANSWER, REFUSED, RESET = -2, 113, 110, 111, 104
+# What the air is like: no access point; joined, but nothing passes; as it should be.
+GONE, DEAF, THERE = "gone", "deaf", "there"
+
+
+class Radio:
+    """A Pico W's station, and the module it comes from. ``downs`` is when it was taken down."""
+
+    STA_IF = PM_NONE = 0
+
+    def __init__(self, room):
+        self.WLAN = self
+        self.room = room
+        self.downs = []
+        self._joined = None
+
+    def __call__(self, interface):
+        return self
+
+    def active(self, on):
+        if not on:
+            self.downs.append(self.room.now)
+
+    def config(self, pm):
+        pass
+
+    def connect(self, ssid, password):
+        self._joined = self.room.now + 2000
+
+    def disconnect(self):
+        self._joined = None
+
+    def status(self):
+        if self._joined is None or self.room.air == GONE:
+            return -2
+        return 3 if self.room.now >= self._joined else 1
+
+    def isconnected(self):
+        return self.status() == 3
+
+
+class Hub:
+    """A hub as sockets and umqtt.simple see it. ``mood``: None, an errno, or what is wrong with its TLS."""
+
+    class MQTTException(Exception):
+        pass
+
+    def __init__(self, room, mood):
+        self.room, self.mood = room, mood
+        self.tries = self.pid = 0
+        self.connected = 0  # so many times
+
+    def MQTTClient(self, *arguments):
+        self.tries += 1
+        return self
+
+    def set_callback(self, callback):
+        pass
+
+    def connect(self, clean):
+        line = self.room.runner.network.socket()
+        line.connect(("contoso.azure-devices.net", 8883))
+        if isinstance(self.mood, WireError):
+            raise self.mood
+        self.connected += 1
+
+    def Connection(self, addresses, *arguments):
+        if isinstance(self.mood, int):
+            self.room.now += 50 if self.mood in (REFUSED, RESET) else CONNECTING_MS
+            raise OSError(self.mood)
+        return self
+
+    def answers(self, *arguments):
+        return not isinstance(self.mood, int)
+
+    def subscribe(self, topic, qos):
+        pass
+
+    publish = ping = disconnect = lambda *arguments: None
+
+    def wait(self, ms, writing=False):
+        self.room.now += ms
+
+    def close(self):
+        pass
+
+
+class Room(Port):
+    """The port of a device in a room with an access point, with ``hub`` at the other end."""
+
+    def __init__(self, air=THERE, hub=None):
+        super().__init__({}, "")
+        self.air, self.now = air, 0
+        self.radio, self.hub = Radio(self), Hub(self, hub)
+        self._wifi = Wifi(self.radio)
+        self._wifi.choose("home", "a secret", 0)
+        self.device = Driver(epoch=None).device
+        self.log = Log(lambda line: None, self.ticks)
+        self.runner = runner.Runner(*(self.device, self, None, self.log, Terminal(self), self.hub, None, 60))
+
+    def live(self, seconds):
+        """Let time pass."""
+        end = self.now + seconds * 1000
+        while self.now < end:
+            self.runner.turn()
+            self.now += 1
+
+    def ticks(self):
+        return self.now
+
+    def utc(self):
+        return EPOCH + self.now / 1000
+
+    def random(self):
+        return 0.5
+
+    def sleep(self, ms):
+        self.now += ms
+
+    def network(self, count):
+        return self._wifi.step(self.now, count)
+
+    def look_up(self, host, port):
+        if self.air == DEAF:
+            self.now += ASKING_MS
+        if self.air != THERE or not self.radio.isconnected():
+            raise OSError(NO_ADDRESS)
+        return [("the hub's",)]
+
+
+def story(air=THERE, hub=None):
+    """A Room in which nothing of this computer's network is used. It must be left with restore()."""
+    own = compat.tls_context, compat.Connection, compat.answers
+    compat.tls_context = lambda *arguments: None
+    room = Room(air, hub)
+    compat.Connection, compat.answers = room.hub.Connection, room.hub.answers
+
+    def restore():
+        compat.tls_context, compat.Connection, compat.answers = own
+
+    room.restore = restore
+    return room
+
+
+def test_a_network_that_has_come_back_is_left_alone_however_long_it_was_away():
+    for seconds in (45, 60, 600):
+        room = story(GONE)
+        try:
+            room.live(seconds)
+            assert room.hub.tries >= 3
+            room.air = THERE
+            room.live(7)
+            assert room.radio.isconnected(), room.log.ring
+            downs = len(room.radio.downs)
+            room.live(60)
+            assert len(room.radio.downs) == downs, room.log.ring
+            assert room.hub.connected, room.log.ring
+        finally:
+            room.restore()
+
+
+def test_a_hub_that_answers_in_whatever_way_is_no_reason_to_take_the_radio_down():
+    for mood in (REFUSED, RESET, WireError("the hub's certificate is not for contoso.azure-devices.net")):
+        room = story(hub=mood)
+        try:
+            room.live(1800)
+            assert room.hub.tries > 10 and room.radio.downs == [], room.log.ring
+        finally:
+            room.restore()
+
+
+def test_a_radio_that_says_it_is_joined_but_through_which_nobody_answers_starts_again():
+    for air, mood in ((DEAF, None), (THERE, NO_ROUTE), (THERE, NO_ANSWER)):
+        room = story(air, mood)
+        try:
+            room.live(600)
+            assert 2 <= len(room.radio.downs) <= room.hub.tries // 3, (room.radio.downs, room.hub.tries)
+            room.air, room.hub.mood = THERE, None
+            room.live(150)
+            assert room.hub.connected, room.log.ring
+        finally:
+            room.restore()
+
+
+def test_only_tries_in_a_row_that_nobody_answered_count():
+    room = story(hub=REFUSED)
+    try:
+        for _ in range(10):
+            for mood in (NO_ROUTE, NO_ROUTE, REFUSED):
+                room.hub.mood, tries = mood, room.hub.tries
+                while room.hub.tries == tries:
+                    room.live(1)
+        assert room.radio.downs == [], room.log.ring
+    finally:
+        room.restore()
+
+
+def test_a_device_that_is_connected_does_not_say_that_its_network_is_being_joined():
+    # After a soft restart the radio is still in the network that it is told to join.
+    room = story()
+    try:
+        room.radio.connect("home", "a secret")
+        room.network = lambda count: "joining home"
+        room.live(5)
+        assert room.device.link.state == "syncing", room.log.ring
+        assert room.runner.reachability.missing is None
+    finally:
+        room.restore()
+
+
+def test_a_port_that_nobody_listens_on_is_an_answer_and_a_name_that_nobody_knows_is_none():
+    def nobody(host, port):
+        raise OSError(NO_ADDRESS)
+
+    for look_up, answered in ((compat.look_up, True), (nobody, False)):
+        try:
+            Network(None, lambda: 0, lambda: None, look_up).socket().connect(("127.0.0.1", 1))
+        except Unreachable as error:
+            assert error.answered == answered, error
+        else:
+            raise AssertionError("it was reached")

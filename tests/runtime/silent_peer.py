@@ -1,0 +1,39 @@
+"""A peer that says nothing, on a real socket: ``silent_peer.py FOLDER PORT connect | handshake``.
+
+Tells how long it was waited for, how often idle() was called meanwhile, and how often TLS was tried.
+"""
+
+import sys
+
+from twinkle.core.errors import WireError
+from twinkle.runtime import certificates, compat, stream
+
+WAIT_MS = 1500
+HOST = "127.0.0.1"
+folder, port, what = sys.argv[1:]
+ticks, idles, tries = compat.Ticks().now, [], []
+transmit = compat.own.transmit
+
+
+def counted(sock, data):
+    tries.append(1)
+    return transmit(sock, data)
+
+
+def idle():
+    idles.append(1)
+
+
+compat.own.transmit = counted
+begun = ticks()
+if what == "connect":
+    found = compat.answers(compat.look_up(HOST, int(port))[0], WAIT_MS, idle)
+else:
+    stream.HANDSHAKE_MS = WAIT_MS
+    network = stream.Network(certificates.load(folder, False), ticks, idle, compat.look_up)
+    try:
+        network.probe(HOST, int(port))
+        found = True
+    except WireError as error:
+        found = str(error)
+print(ticks() - begun, len(idles), len(tries), found)
