@@ -228,7 +228,9 @@ def private_names(source: Path) -> dict[str, str]:
             found.update({t.id for t in targets if isinstance(t, ast.Name)} - shared_names())
     letters = string.ascii_lowercase
     short = ("_" + "".join(word) for size in (1, 2) for word in itertools.product(letters, repeat=size))
-    return dict(zip((name for name, _ in found.most_common()), short, strict=False))
+    # By name among those that are used alike: the same source gives the same file in every process.
+    ranked = sorted(found, key=lambda name: (-found[name], name))
+    return dict(zip(ranked, short, strict=False))
 
 
 def _kin(source: Path) -> set[Path]:

@@ -107,7 +107,6 @@ class SerialBoard:
             settings = termios.tcgetattr(self._board)
             settings[3] = settings[3] & ~termios.ISIG | termios.NOFLSH
             termios.tcsetattr(self._board, termios.TCSANOW, settings)
-            self.starts += 1
             self._process = subprocess.Popen(
                 # A session whose terminal is the line, so that Ctrl-C there reaches this program alone.
                 [
@@ -118,6 +117,7 @@ class SerialBoard:
                 stdout=self._board,
                 stderr=self._board,
             )
+            self.starts += 1
             self._started.set()
             mode = MODES.get(self._process.wait(), "power")
 

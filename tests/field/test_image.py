@@ -1,6 +1,9 @@
 """What belongs on a board: found by the imports, compiled, and complete."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from support import ROOT, run_micropython
@@ -40,6 +43,28 @@ def test_a_number_that_only_its_own_module_names_takes_no_name_on_the_board():
     assert image.inlined(text, frozenset({"YOURS"})) == text.replace(
         "MINE = 5 ", "_MINE = const(5) "
     ).replace("MINE * a", "_MINE * a")
+
+
+def test_the_same_sources_make_the_same_files_in_every_process():
+    # The order of a set of texts differs from process to process.
+    program = (
+        "import hashlib, json, sys; from twinkle_host.flash import image; files = image.build(json.load(sys.stdin)); "
+        "print(json.dumps({path: hashlib.sha256(files[path]).hexdigest() for path in files}))"
+    )
+    first, second = (
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", program],
+                input=json.dumps(PICO),
+                env={**os.environ, "PYTHONHASHSEED": seed},
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
+        )
+        for seed in ("1", "2")
+    )
+    assert first == second
 
 
 def test_what_is_no_python_is_named(tmp_path):

@@ -66,19 +66,23 @@ def device(command, hub, tmp_path_factory):
 
 
 @pytest.fixture
-def waiting(device, command):
+def waiting(device, command, hub):
     """The same, in the middle of a wait in which it does not read its console."""
     (device.bench / "air.json").write_text(f'{{"dns": {NAME_SERVER_S}}}')
+    asking = device.bench / "asking"
+    asking.unlink(missing_ok=True)  # of a device that was ended while it asked
     line = SerialLine(device.port)
     line.write(b"\x03reboot\r")
-    heard(line, "network: can be used")
+    heard(line, "started by a reset")
     line.close()
-    asking = device.bench / "asking"
-    asking.unlink(missing_ok=True)
+    # The first look-up of this start: after one in vain the device rests, and what it says is heard when it is over.
     eventually(asking.exists)
     yield device
     (device.bench / "air.json").unlink()
     assert command("console", "--port", device.port, "-c", "version").status == 0, "it runs as before"
+    # It would be connected by itself when its back-off is over, which may be minutes.
+    assert command("console", "--port", device.port, "-c", "reboot").status == 0
+    eventually(lambda: hub.call("get_device", "harmless")["connectionState"] == "Connected")
 
 
 def test_a_device_that_waits_for_a_name_server_is_flashed_and_runs_again(waiting, command):
@@ -140,9 +144,12 @@ def test_a_device_that_has_been_asked_to_hold_runs_again_when_the_command_is_bro
 
 def test_a_device_that_holds_too_late_is_waited_for_and_started(board, command, tmp_path):
     slow(board, command, tmp_path).close()
+    starts = board.starts
     with pytest.raises(Failure) as raised:
         SerialLink(board.port, patience=1.8).__enter__()
     assert raised.value.exit_code == NOT_ONLINE and "keeps to its prompt" not in str(raised.value)
+    # This process starts the board's, too: until that runs, it has a copy of the line, and of its lock.
+    eventually(lambda: board.starts > starts)
     assert ask_running(board.port) == {"twinkle": "0.0.1"}
 
 

@@ -247,12 +247,15 @@ def test_a_twin_of_28_kb_is_taken_or_refused_aloud_and_the_device_goes_on(hub, d
     process.wait_for(" ready")
     patch(hub, name, {f"k{n}": "x" * 4000 for n in range(7)})
     patch(hub, name, {"configId": 3, "sendFrequency": "5m"})
-    if "cpython" in name:
-        hub.until_reported(name, configId=3, status="Success")
-    else:
-        # There is no room for it beside a program that was compiled on the device.
-        process.wait_for("cannot be used")
-        eventually(lambda: "cannot be used" in hub.reported(name).get("lastError", ""))
+
+    def taken_or_refused():
+        reported = hub.reported(name)
+        if reported.get("configId") == 3 and reported.get("status") == "Success":
+            return "taken"
+        # Beside a program that was compiled on the device there may be no room for it.
+        return "cannot be used" in reported.get("lastError", "") and "cpython" not in name
+
+    eventually(taken_or_refused)
     assert call(hub, name, "turnon").status == 200
     patch(hub, name, {f"k{n}": None for n in range(7)})
     patch(hub, name, {"configId": 4})
