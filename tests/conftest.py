@@ -6,6 +6,7 @@ and once for 32-bit MicroPython with a heap of 128 KiB, where a module's functio
 are run by ``tests/core/on_micropython.py`` in one process.
 """
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -142,6 +143,12 @@ def own_home(tmp_path_factory):
 def measured(record_property):
     """Call it with a line that says what was measured: all of them are shown at the end of the run."""
     return lambda line: record_property("measured", line)
+
+
+def pytest_collection_finish():
+    """The device collects garbage at each connection: what pytest holds is not to be gone through each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -112,7 +112,8 @@ class Screen:
         return self.text
 
     def leave(self):
-        """Ctrl-D; the exit status."""
+        """Ctrl-D at the prompt; the exit status. What is typed before it is there may be lost."""
+        self.wait_for("twinkle>")
         self.type("\x04")
         self.read_to_the_end()
         return self._process.returncode

@@ -9,6 +9,7 @@ line is ``good``; or ``hole``: nothing passes, and nobody answers a new connecti
 import struct
 
 from driver import CONNECTION, EPOCH
+from virtual_sockets import ERROR, HANG_UP, IN, OUT, Own, Poll, Socket, guard, packet, text
 
 from twinkle import App
 from twinkle.core.connection_string import parse
@@ -21,9 +22,8 @@ from twinkle.runtime.runner import Runner
 
 TWIN = b'{"desired":{"$version":1},"reported":{"$version":1}}'
 REPLACED = ("socket", "select", "own", "look_up")
-NO_ADDRESS, REFUSED = -2, 111
+NO_ADDRESS = -2
 LATE_MS = (1, 4, 2, 7, 1, 3)  # how much later than it was told a wait ends
-IN, OUT, ERROR, HANG_UP = 1, 4, 8, 16  # of poll(), on both interpreters; the last two are always told
 
 
 class Port(Contract):
@@ -117,7 +117,7 @@ class Store:
 class World:
     """One device and its hub. ``heard``: ``(topic, body)`` of what was published and has arrived."""
 
-    def __init__(self, frequency="2s", capacity=100, app=None):
+    def __init__(self, frequency="2s", capacity=100, app=None, kind=Port, store=None):
         self.now = 0
         self.line = "good"
         self.mute = False  # the hub takes everything and acknowledges no message
@@ -135,18 +135,39 @@ class World:
         compat.own = Own(self, compat.own)
         compat.socket = compat.select = self
         compat.look_up = self.look_up
-        self.port = Port(self)
         self.lines = []
+        self._app = app or App(config={"configId": 1, "sendFrequency": frequency})
+        self._app.telemetry(lambda board: {"n": board.temperature})
+        self._capacity = capacity
+        self.store = store or Store()
+        self._umqtt = compat.load_umqtt()
+        guard(self._umqtt)
+        self.port = kind(self)
+        self.boot()
+
+    def boot(self):
+        """The device starts, with what its store holds."""
         self.log = log.Log(self.lines.append, self.ticks)
-        umqtt = compat.load_umqtt()
-        guard(umqtt)
-        app = app or App(config={"configId": 1, "sendFrequency": frequency})
-        app.telemetry(lambda board: {"n": board.temperature})
-        self.device = Device(app, parse(CONNECTION), {}, self.port.random, waiting={"capacity": capacity})
-        self.runner = Runner(
-            *(self.device, self.port, Store(), self.log, terminal.Terminal(self.port)),
-            *(umqtt, self, 60),
+        records = {"config": self.store.load("config"), "reboot": self.store.load("reboot")}
+        self.device = Device(
+            *(self._app, parse(CONNECTION), records, self.port.random),
+            now=self.now,
+            waiting={"capacity": self._capacity},
         )
+        self.runner = Runner(
+            *(self.device, self.port, self.store, self.log, terminal.Terminal(self.port)),
+            *(self._umqtt, self, 60),
+        )
+
+    def meet(self, name):
+        """The device makes a call of this name to its surroundings."""
+
+    def heed(self, topic, body):
+        """The hub has got this message."""
+
+    def twin(self):
+        """What the hub answers a device that reads its twin."""
+        return TWIN
 
     def __enter__(self):
         return self
@@ -249,173 +270,3 @@ class World:
 
     def poll(self):
         return Poll(self)
-
-
-class Poll:
-    """One select.poll() with one socket."""
-
-    def __init__(self, world):
-        self.world = world
-
-    def register(self, socket, events):
-        self.socket, self.events = socket, events
-
-    def modify(self, socket, events):
-        self.events = events
-
-    def poll(self, ms):
-        self.world.polls += 1
-        ready = self.world.wait(ms, lambda: (self.events | ERROR | HANG_UP) & self.socket.ready())
-        return [(self.socket, ready)] if ready else []
-
-
-class Own:
-    """In the place of on_cpython or on_micropython, which the rest is taken of."""
-
-    def __init__(self, world, own):
-        self.ticks = world.ticks
-        self.name_modules = own.name_modules
-
-    def ticks_diff(self, later, earlier):
-        return later - earlier
-
-    def transmit(self, socket, data):
-        return socket.transmit(data)
-
-    def receive(self, socket, size):
-        return socket.receive(size)
-
-    def pending(self, socket):
-        return False
-
-    def holds(self, socket):
-        return True
-
-
-class Socket:
-    """A socket, TLS over it, and the hub at its other end."""
-
-    def __init__(self, world):
-        self.world = world
-        self.greeted = False
-        self._said, self._due = b"", b""
-
-    def setblocking(self, blocking):
-        pass
-
-    def connect(self, address):
-        self.address = address
-        raise OSError(115)
-
-    def recv(self, size):
-        raise OSError(REFUSED)
-
-    def close(self):
-        if self.world.unclosed:
-            raise self.world.unclosed
-
-    def ready(self):
-        if self.address[0] != self.world.address:
-            return OUT | HANG_UP  # nobody listens there
-        if self.world.line == "hole" and not self.greeted:
-            return 0  # nobody has accepted yet
-        return OUT | IN if self._due and self.world.line == "good" else OUT
-
-    def transmit(self, data):
-        if self.world.line == "stall" and not self.greeted:
-            return None
-        self.greeted = True
-        if self.world.line != "hole":
-            self._said += bytes(data)
-            while self._understand():
-                pass
-        return len(data)
-
-    def receive(self, size):
-        if self.world.line != "good" or not self._due:
-            return None
-        data, self._due = self._due[:size], self._due[size:]
-        return data
-
-    def hear(self, data):
-        self._due += data
-
-    def _understand(self):
-        # One packet of the device's, and the hub's answer.
-        said, size, at = self._said, 0, 1
-        while True:
-            if at >= len(said):
-                return False
-            size |= (said[at] & 0x7F) << (7 * (at - 1))
-            at += 1
-            if not said[at - 1] & 0x80:
-                break
-        if len(said) < at + size:
-            return False
-        first, body = said[0], said[at : at + size]
-        self._said = said[at + size :]
-        if first == 0x10:
-            self.hear(b"\x20\x02\x00\x00")
-        elif first == 0x82:
-            self.hear(b"\x90\x03" + body[:2] + b"\x01")
-        elif first == 0x40:
-            self.world.acknowledged.append((self.world.now, struct.unpack("!H", body)[0]))
-        elif first == 0xC0:
-            self.hear(b"\xd0\x00")
-        elif first & 0xF0 == 0x30:
-            self._take(first, body)
-        return True
-
-    def _take(self, first, body):
-        size = struct.unpack("!H", body[:2])[0]
-        topic, rest = str(body[2 : 2 + size], "utf-8"), body[2 + size :]
-        if first & 2:
-            acknowledgement = b"\x40\x02" + rest[:2]
-            rest = rest[2:]
-            if self.world.mute:
-                self.world.unacknowledged.append(acknowledgement)
-            else:
-                self.hear(acknowledgement)
-        self.world.heard.append((topic, rest))
-        if "/twin/" in topic:
-            rid = topic.split("$rid=")[1]
-            if "GET" in topic:
-                self.hear(packet(0x30, text("$iothub/twin/res/200/?$rid=" + rid) + TWIN))
-            else:
-                self.hear(packet(0x30, text("$iothub/twin/res/204/?$rid=" + rid + "&$version=2")))
-
-
-def guard(umqtt):
-    """Have umqtt.simple fail when it is called while it is at work."""
-    kind = umqtt.MQTTClient
-    if hasattr(kind, "guarded"):
-        return
-    kind.guarded = []
-
-    def guarded(function):
-        def call(self, *arguments):
-            if kind.guarded:
-                raise SystemExit("umqtt.simple was called while it was at work")
-            kind.guarded.append(1)
-            try:
-                return function(self, *arguments)
-            finally:
-                kind.guarded.pop()
-
-        return call
-
-    for name in ("connect", "disconnect", "publish", "ping", "subscribe", "check_msg"):
-        setattr(kind, name, guarded(getattr(kind, name)))
-
-
-def text(topic):
-    return struct.pack("!H", len(topic)) + topic.encode()
-
-
-def packet(first, body):
-    size, length = len(body), b""
-    while True:
-        size, low = size >> 7, size & 0x7F
-        length += bytes([low | (0x80 if size else 0)])
-        if not size:
-            return bytes([first]) + length + body

@@ -44,9 +44,9 @@ class Console:
             self._refuse(429, "too many lines at once; wait for the answers", line.endswith("--json"))
 
     def on_done(self, result, error=None):
-        """The runtime has done what it was asked for, or could not, for the reason ``error`` (a TwinkleError)."""
+        """The runtime has done what it was asked for, or could not, for the reason ``error``."""
         if error:
-            self.fail(getattr(error, "status", 500), str(error))
+            self.fail(getattr(error, "status", 500), str(error) or type(error).__name__)
         else:
             self._go_on(self._then, result)
 

@@ -9,7 +9,6 @@ and a restart, waits with all that was typed after it until the line is free.
 
 import gc
 
-from ..core.errors import TwinkleError
 from . import compat
 from .log import plain
 
@@ -61,10 +60,11 @@ class ConsoleSession:
             from .maintenance import Maintenance
 
             result = getattr(Maintenance(self._runner), what)(*arguments)
-        except TwinkleError as error:
-            console.on_done(None, error)
         except MemoryError:
             self._refuse()
+        except Exception as error:
+            # Whatever it is, it ends what was typed, and not the program.
+            console.on_done(None, error)
         else:
             console.on_done(result)
 

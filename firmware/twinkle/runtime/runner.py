@@ -88,6 +88,12 @@ class Runner:
             self._wait()
             if self._trouble:
                 raise self._trouble.pop()
+            self.port.feed()
+            self._failures = 0
+            if not self._settled and self.device.link.ran_well(now):
+                self._settled = True
+                if not getattr(self.device, "safe", False):
+                    self.port.forget_starts()
         except MemoryError:
             # All that was asked for is still here, and is done in the next round. This one is no
             # progress, so the watchdog is not fed.
@@ -97,13 +103,6 @@ class Runner:
                 raise
             self.log.say("error", "out of memory")
             self.port.sleep(compat.SLICE_MS)
-            return
-        self._failures = 0
-        self.port.feed()
-        if not self._settled and self.device.link.ran_well(now):
-            self._settled = True
-            if not getattr(self.device, "safe", False):
-                self.port.forget_starts()
 
     def _meanwhile(self):
         # What is not the line goes on. Its errors are not the line's: they are raised after the wait.
