@@ -109,6 +109,33 @@ def story_a_sensor_that_fails_is_a_hardware_error_and_the_next_sample_is_good(po
         assert port.read_sensor()[0] == 21.0
 
 
+def story_a_dht22_that_sends_the_twos_complement_is_understood(port):
+    for temperature, humidity in ((-0.1, 50.0), (-2.3, 69.5), (-40.0, 99.9), (5.2, 40.0)):
+        tell(temperature=temperature, humidity=humidity, complement=True)
+        port.rest()
+        assert port.read_sensor() == (temperature, humidity)
+
+
+def story_nothing_but_zeros_is_a_failure(port):
+    tell(temperature=20.0, humidity=50.0, fault="zeros")
+    port.rest()
+    assert "cannot measure 0.0 degrees" in fails(port)
+    tell(temperature=21.0, humidity=50.0)
+    port.rest()
+    assert port.read_sensor() == (21.0, 50.0)
+
+
+def story_a_value_that_cannot_be_leaves_the_other_known(port):
+    for temperature, humidity, known in ((21.5, 130.0, (21.5, None)), (120.0, 50.0, (None, 50.0))):
+        tell(temperature=temperature, humidity=humidity)
+        port.rest()
+        try:
+            raise AssertionError(port.read_sensor())
+        except HardwareError as error:
+            assert error.sample == known
+    tell(temperature=20.0, humidity=50.0)
+
+
 def story_what_no_sensor_can_measure_is_refused(port):
     tell(temperature=120.0, humidity=50.0)
     port.rest()

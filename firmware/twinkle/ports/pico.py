@@ -19,7 +19,7 @@ import ntptime
 
 from ..core.errors import HardwareError
 from .contract import Port as Contract
-from .dht_facts import Rest, check, model_of
+from .dht_facts import Rest, model_of, sample
 from .wifi import Wifi
 
 PWM_HZ = 1000
@@ -90,26 +90,23 @@ class Port(Contract):
 
     def read_sensor(self):
         """One sample through MicroPython's dht driver, or the last one if the sensor must still rest."""
-        sensor = self._sensor
-        if sensor is None:
+        if self._sensor is None:
             return None, None
-        return self._rest.sample(self.ticks, lambda: self._measure(sensor))
+        return self._rest.sample(self.ticks, self._measure)
 
     def resting(self):
         """What is left of the sensor's rest."""
         return self._rest.left(self.ticks())
 
-    def _measure(self, sensor):
+    def _measure(self):
         try:
-            sensor.measure()
-        except OSError:
-            raise HardwareError(
-                "the %s on pin %s does not answer" % (self._model, self._pin), "check its wiring"
-            ) from None
-        except Exception:
-            # The driver raises a plain Exception for this and for nothing else.
-            raise HardwareError("the %s on pin %s sent a wrong checksum" % (self._model, self._pin)) from None
-        return check(self._model, sensor.temperature(), sensor.humidity())
+            self._sensor.measure()  # type: ignore[union-attr]
+        except Exception as error:
+            # The driver raises a plain Exception for a wrong checksum, and for nothing else.
+            text = "does not answer" if isinstance(error, OSError) else "sent a wrong checksum"
+            text = "the %s on pin %s %s" % (self._model, self._pin, text)
+            raise HardwareError(text, "check its wiring") from None
+        return sample(self._model, self._sensor.buf)  # type: ignore[union-attr]
 
     def own_temperature(self):
         """The RP2040's own sensor (data sheet, 4.9.5)."""

@@ -200,6 +200,8 @@ class Runner:
             reading["ownTemperature"] = self.port.own_temperature()
             reading["temperature"], reading["humidity"] = self.port.read_sensor()
         except HardwareError as error:
+            # One of the two values may be good all the same.
+            reading["temperature"], reading["humidity"] = getattr(error, "sample", (None, None))
             reading["failed"] = str(error)
         return reading
 
