@@ -296,6 +296,17 @@ def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
     assert not {"safeMode", "reason"} & set(hub.reported(device.id))
 
 
+@pytest.mark.parametrize("kind", ["desktop", "pico_w"])
+def test_a_file_that_cannot_be_read_may_be_read_at_another_start(bench, kind):
+    """A folder stands for a flash that reports EIO: both are an OSError that does not say that nothing is there."""
+    device = bench(kind)
+    (device.process.folder / "credentials.json").unlink()
+    (device.process.folder / "credentials.json").mkdir()
+    process = device.process.start()
+    process.wait_for("setup: flash: ")
+    assert process.wait_for_end() == 1
+
+
 def test_a_technician_types_while_the_cloud_goes_on(bench, hub):
     """A session on a Pico W's serial line."""
     device = bench("pico_w")

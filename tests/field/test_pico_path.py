@@ -197,6 +197,50 @@ def test_a_device_that_runs_is_held_by_its_console_verb_and_by_its_button(comman
     line.close()
 
 
+@pytest.fixture
+def failing(command, hub, board, tmp_path):
+    """A function that makes the board one whose program fails before its watchdog runs, and powers it up again."""
+
+    def make(device_id, **changes):
+        command("flash", "pico_w", "--port", board.port)
+        assert provision(command, board, hub, device_id).document["ready"]
+        line = SerialLine(board.port)
+        line.write(b"hold\r")
+        heard(line, "hold: no program until the next restart")
+        line.close()
+        main = (ROOT / "firmware" / "main.py").read_text()
+        for old, new in changes.items():
+            assert old in main
+            main = main.replace(old, new)
+        (tmp_path / "main.py").write_text(main)
+        (tmp_path / "environment.py").write_text("raise MemoryError('an application that takes it all')\n")
+        for name, place in (("environment.py", "apps/environment.py"), ("main.py", "main.py")):
+            done = command("connect", board.port, "fs", "cp", tmp_path / name, ":" + place, program=MPREMOTE)
+            assert done.status == 0, done
+        command("connect", board.port, "fs", "rm", "apps/environment.mpy", program=MPREMOTE)
+        board.unplug()
+        board.plug_in()
+
+    return make
+
+
+def test_a_program_that_fails_before_its_watchdog_runs_starts_again_and_ends_in_safe_mode(failing, board):
+    failing("bench-5", **{"RESTART_S = 60": "RESTART_S = 1"})
+    line = SerialLine(board.port)
+    said = heard(line, "ready: bench-5")
+    assert said.count("failed: MemoryError: an application that takes it all") == 3 and "safe mode" in said
+    assert said.count("restart in 1 s; Ctrl-C for the prompt") == 3
+    line.close()
+
+
+def test_a_prompt_is_found_while_a_program_that_has_failed_waits_to_start_again(command, failing, board):
+    failing("bench-6")
+    line = SerialLine(board.port)
+    heard(line, "restart in 60 s; Ctrl-C for the prompt")
+    line.close()
+    assert command("flash", "pico_w", "--port", board.port).status == 0
+
+
 def test_somebody_elses_program_that_runs_is_interrupted(command, board, tmp_path):
     (tmp_path / "main.py").write_text("while True: pass\n")
     command("connect", board.port, "fs", "cp", tmp_path / "main.py", ":main.py", program=MPREMOTE)

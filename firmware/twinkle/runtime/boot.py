@@ -77,10 +77,10 @@ def boot(directory, state=None):
     if level not in LEVELS:
         raise SetupError("log in board.json is none of " + ", ".join(LEVELS), "use info")
     log = Log(terminal.note if port.log_on_console else print, port.ticks, level)
-    who = parse(_need(credentials, "connectionString", "credentials.json"))
-    log.hide(credentials["connectionString"])
-    log.hide(wifi.get("password"))
-    log.hide(credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0])
+    text = _need(credentials, "connectionString", "credentials.json")
+    who = parse(text)
+    for secret in (text, wifi.get("password"), text.partition("SharedAccessKey=")[2].partition(";")[0]):
+        log.hide(secret)
     context = certificates.load(directory, who.certified)
     waiting = settings.get("telemetry") or {}
     if not all([isinstance(number, int) and number > 0 for number in waiting.values()]):
@@ -105,7 +105,10 @@ def boot(directory, state=None):
     safe = starts > safe_mode.AFTER
     if safe:
         log.say("error", "safe mode: " + safe_mode.reason(starts))
-        store.put_aside("config")
+        try:
+            store.put_aside("config")
+        except HardwareError as error:
+            log.say("error", str(error))  # it helps nobody to start in no mode at all
     app = safe_mode.application(starts) if safe else _load(settings, "app", "app")
 
     def make(identity, now):
@@ -150,7 +153,9 @@ def _read(directory, name, kinds):
     try:
         with open(directory + "/" + name, "rb") as file:
             content = decode(file.read())
-    except OSError:
+    except OSError as error:
+        if error.args[0] != 2:
+            raise HardwareError("flash: %s" % error) from None
         raise SetupError("%s is missing in %s/" % (name, directory), "prepare the device again") from None
     except BadRequest:
         content = None
@@ -179,6 +184,8 @@ def _load(settings, key, what):
         for part in name.split(".")[1:]:
             module = getattr(module, part)
         return getattr(module, what)
+    except MemoryError:
+        raise  # which safe mode may cure
     except Exception as error:
         # A file of somebody else's may fail in any way.
         text = "%s %s cannot be loaded (%s: %s)" % (key, name, type(error).__name__, error)
