@@ -14,7 +14,7 @@ DIRECTORY, MODULE = sys.argv[1:3]
 PATIENCE_MS, TYPING_MS = map(int, sys.argv[3:])
 with open(DIRECTORY + "/board.json") as file:
     SETTINGS = json.load(file)
-WIFI = {"ssid": "home", "password": "secret"}
+WIFI = {"ssid": "home", "password": "a secret"}
 
 from twinkle.core.errors import HardwareError  # noqa: E402
 from twinkle.runtime import compat  # noqa: E402
@@ -171,6 +171,46 @@ def story_a_radio_through_which_no_name_server_answers_starts_again_while_the_ti
     tell("air")
     starts = len([text for text in said if "radio starts again" in text])
     assert 3 <= starts <= 6, said
+
+
+def story_whatever_the_radio_raises_is_a_text_and_the_network_can_be_used_when_that_is_over(port):
+    if "wifi" not in SETTINGS:
+        return
+    for call in ("active", "deinit", "config", "connect", "status", "isconnected", "scan"):
+        for error in (1, 110, "ValueError"):
+            tell("air", raises={call: error})
+            for unanswered in (0, 3, 3, 0):
+                port.network(unanswered)
+                port.signal()
+                port.skip(30000)
+            try:
+                port.scan()
+            except HardwareError as failed:
+                assert "the radio failed" in str(failed)
+    use_network(port)
+
+
+def use_network(port):
+    """Wait until it can be used, in fair weather."""
+    tell("air")
+    tell("clock")
+    port.skip(30000)
+    begin = port.ticks()
+    while port.network(0):
+        assert port.ticks() - begin < PATIENCE_MS
+        port.sleep(50)
+
+
+def story_an_led_on_the_radio_shows_the_same_when_the_radio_has_started_again(port):
+    if SETTINGS["led"].get("pin") != "LED":
+        return
+    use_network(port)
+    for level in (1.0, 0.0):
+        port.led(level)
+        port.network(3)
+        use_network(port)
+        assert levels()[-1] == level
+    port.led(0.0)
 
 
 def story_it_has_a_name_and_counts_its_memory(port):

@@ -25,7 +25,7 @@ class Port:
 
     ``settings`` is the content of its board file; ``directory`` is where the
     device keeps its files; ``wifi`` is ``{"ssid", "password"}`` where there is a
-    network to join. ``longest_wait`` is how many milliseconds the loop may wait for a
+    network to join, or empty. ``longest_wait`` is how many milliseconds the loop may wait for a
     hub that has nothing to say.
     """
 
@@ -59,7 +59,8 @@ class Port:
     def led(self, level):
         """Show ``level``, 0.0 (dark) to 1.0. Returns at once.
 
-        An LED that cannot be dimmed is lit by every level above 0.
+        An LED that cannot be dimmed is lit by every level above 0. One on the radio takes a second while the
+        radio's chip hangs.
         """
         raise HardwareError("this board has no LED", "name its pin in the board file")
 
@@ -101,16 +102,27 @@ class Port:
         """
         return compat.look_up(host, port)
 
-    def join(self, ssid, password):
-        """Use this network from now on. HardwareError on a board whose network is not its port's."""
-        raise HardwareError("this program does not look after the network here", "use the system's settings")
+    def join(self, ssid, password, wait=None):
+        """Use this network from now on, or those of before while it is not there. An empty password: it is open.
+
+        With ``wait`` it is tried first, for 50 s at most; ``wait()``, which lets a moment pass, is called meanwhile.
+        HardwareError says why it could not be joined, and those of before are used; or that the network is not
+        this port's.
+        """
+        if wait:
+            raise HardwareError(
+                "this program does not look after the network here", "use the system's settings"
+            )
 
     def scan(self):
-        """``(name, signal in dBm)`` of each Wi-Fi network in reach. Blocks three seconds at most."""
+        """``(name, signal in dBm)`` of each Wi-Fi network in reach that tells its name; "?" is what is no text.
+
+        HardwareError when the radio fails. Blocks three seconds, ten when it hangs.
+        """
         raise HardwareError("this program does not look after the network here", "use the system's settings")
 
     def signal(self):
-        """The strength of the Wi-Fi network in dBm, or None."""
+        """The strength of the Wi-Fi network in dBm, or None. Returns at once; after a second if the radio hangs."""
         return
 
     # --- the technician
@@ -172,4 +184,4 @@ class Port:
         raise SystemExit(RESET_STATUS)
 
     def close(self):
-        """Let go of pins, sensor and radio. Called once, at the end; raises nothing."""
+        """Let go of pins and sensor. Called once, at the end; raises nothing."""

@@ -46,37 +46,33 @@ class Port(Contract):
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
         own = settings.get("wifi", {})
-        self._wifi = Wifi(network, own.get("country"), own.get("hostname"))
-        if wifi and wifi.get("ssid"):
-            self.join(wifi["ssid"], wifi.get("password", ""))
-        self._led = self._pwm = None
-        self._lit = 0 if settings.get("led", {}).get("active") == "low" else 1
-        if "led" in settings:
-            self._open_led(settings["led"])
+        self._wifi = Wifi(network, self._powered, own.get("country"), own.get("hostname"))
+        self._unanswered = self._clock_due = 0  # look-ups of the time server in a row; when to ask it
+        if wifi and wifi["ssid"]:
+            self.join(wifi["ssid"], wifi["password"])
+        self._led = self._pwm = self._watchdog = None
+        self._shown = 0  # the level of an LED that may hang on the radio, and go out with it
+        led = settings.get("led") or {}
+        self._lit = 0 if led.get("active") == "low" else 1
+        if led:
+            self._led = machine.Pin(led["pin"], machine.Pin.OUT)
+            if led.get("pwm"):
+                self._pwm = machine.PWM(self._led)
+                self._pwm.freq(PWM_HZ)
+            self.led(0.0)
         self._sensor = None
         self._rest = Rest()
         if "sensor" in settings:
             self._model = model_of(settings["sensor"])
             self._pin = settings["sensor"]["pin"]
             self._sensor = getattr(dht, self._model)(machine.Pin(self._pin))
-        self._watchdog = None
         self._watchdog_ms = settings.get("watchdog")
-        ntptime.host = settings.get("clock", {}).get("server", "pool.ntp.org")
+        ntptime.host = settings.get("clock", {}).get("server") or ntptime.host
         ntptime.timeout = NTP_S
-        self._clock_due = 0
-        self._unanswered = 0  # look-ups of the time server in a row
         self._keys = select.poll()
         self._keys.register(sys.stdin, select.POLLIN)
         self._screen = select.poll()
         self._screen.register(sys.stdout, select.POLLOUT)
-
-    def _open_led(self, led):
-        pin = machine.Pin(led["pin"], machine.Pin.OUT)
-        if led.get("pwm"):
-            self._pwm = machine.PWM(pin)
-            self._pwm.freq(PWM_HZ)
-        self._led = pin
-        self.led(0.0)
 
     def led(self, level):
         """Light the LED; one without PWM is lit by every level above 0."""
@@ -86,7 +82,14 @@ class Port(Contract):
             duty = level if self._lit else 1.0 - level
             self._pwm.duty_u16(int(duty * 65535))
         else:
-            self._led.value(self._lit if level else 1 - self._lit)
+            self._shown = self._lit if level else 1 - self._lit
+            self._led.value(self._shown)
+
+    def _powered(self):
+        self.feed()
+        if self._shown:
+            self._led.value(0)  # type: ignore[union-attr]  # what it is set to already does not reach the chip
+            self._led.value(1)  # type: ignore[union-attr]
 
     def read_sensor(self):
         """One sample through MicroPython's dht driver, or the last one if the sensor must still rest."""
@@ -157,13 +160,14 @@ class Port(Contract):
             timer.deinit()
             self.feed()
 
-    def join(self, ssid, password):
+    def join(self, ssid, password, wait=None):
         """Leave the network, if any, and join this one."""
-        self._wifi.choose(ssid, password, self.ticks())
+        self._clock_due = 0  # it may have another name server
+        self._wifi.join(ssid, password, self.ticks, wait)
 
     def scan(self):
         """What the radio hears."""
-        return self._wifi.scan()
+        return self._unwatched(self._wifi.scan)
 
     def signal(self):
         """What the radio says."""
@@ -216,8 +220,7 @@ class Port(Contract):
 
     def started_by(self):
         """Power, or the watchdog, which a wanted reset uses too."""
-        cause = machine.reset_cause()
-        return {machine.PWRON_RESET: "power", machine.WDT_RESET: "a reset or the watchdog"}.get(cause)
+        return "power" if machine.reset_cause() == machine.PWRON_RESET else "a reset or the watchdog"
 
     def ready(self):
         """From now on the watchdog waits to be fed, and Ctrl-C is a key like others."""

@@ -92,10 +92,7 @@ def boot(directory, state=None):
     chosen = store.load("wifi", lambda record: record["ssid"] + record["password"] + "")
     if chosen:
         log.hide(chosen["password"])
-        try:
-            port.join(chosen["ssid"], chosen["password"])
-        except HardwareError as error:
-            log.say("warning", "the network chosen on the console is not used: %s" % error)
+        port.join(chosen["ssid"], chosen["password"])
     keep_alive = settings.get("keepAlive") or 60
     if not 0 < keep_alive < 65536:  # MQTT 3.1.1, section 3.1.2.10
         raise SetupError("keepAlive in board.json is not from 1 to 65535", "use 60")

@@ -1,8 +1,8 @@
 """What the stand-ins share: the device's directory, where a test tells and reads.
 
 sensor.json   {"temperature", "humidity", "fault", "ownTemperature"}, see mock_gpio.sensor
-air.json      {"wifi": "there" | "gone" | "refused" | "deaf", "networks": [[name, dBm], …]}; deaf: joined,
-              but nothing passes; "dns": seconds after which a look-up fails, for want of a name server
+air.json      what the radio is in, see mock_gpio.radio; "dns": seconds after which a look-up fails, for want of a
+              name server
 asking        is there while such a look-up goes on
 inputs.json   {number of a pin: its level}; an input with a pull-up is otherwise high
 clock.json    {"ntp": "answers" | "silent" | "noise"}
@@ -50,8 +50,3 @@ def leave(name, content):
     """Write a file."""
     with open(DIRECTORY + "/" + name, "w") as file:
         file.write(content)
-
-
-def wifi():
-    """How the air is."""
-    return told("air").get("wifi", "there")

@@ -43,12 +43,15 @@ class Pin(PinBase):
 
     IN, OUT = 0, 1
     PULL_UP, PULL_DOWN = 1, 2
+    on_radio = []
 
     def __init__(self, number, mode=-1, pull=-1, value=None):
         if number != "LED" and number not in GPIOS:
             raise ValueError("invalid pin")
         self.number = number
-        self._level = 0
+        self._level = None
+        if number == "LED":
+            self.on_radio.append(self)
         if mode == self.IN and pull == self.PULL_UP:
             self._level = bench.told("inputs").get(str(number), 1)
         if value is not None:
@@ -57,10 +60,18 @@ class Pin(PinBase):
     def value(self, level=None):
         """Read or set the level."""
         if level is None:
-            return self._level
-        self._level = 1 if level else 0
-        bench.record(self.number, self._level)
+            return self._level or 0
+        level = 1 if level else 0
+        if self.number != "LED" or level != self._level:
+            bench.record(self.number, level)
+        self._level = level
         return None
+
+    @classmethod
+    def power_off_radio(cls):
+        """What hangs on it is dark."""
+        for pin in cls.on_radio:
+            bench.record(pin.number, 0)
 
 
 class PWM:
