@@ -201,6 +201,91 @@ def use_network(port):
         port.sleep(50)
 
 
+def asked():
+    """How often a time server was asked."""
+    try:
+        with open(DIRECTORY + "/asked") as file:
+            return int(file.read())
+    except OSError:
+        return 0
+
+
+def story_with_a_connection_the_time_is_asked_for_once_a_day(port):
+    if "clock" not in SETTINGS:
+        return
+    use_network(port)
+    before = asked()
+    for _ in range(30):
+        for _ in range(24 * 6):
+            port.skip(600000)
+            assert port.keep_time() is None
+    assert 29 <= asked() - before <= 30, asked() - before
+
+
+def story_without_one_it_is_asked_for_more_often_since_the_clock_may_be_why(port):
+    if "clock" not in SETTINGS:
+        return
+    use_network(port)
+    before = asked()
+    for _ in range(60):
+        port.skip(60000)
+        assert port.network(0) is None
+    assert 4 <= asked() - before <= 6, asked() - before
+
+
+def story_a_name_server_that_is_gone_takes_little_of_the_time_from_everything_else(port):
+    """With what the hub's own look-ups take, an eighth (runtime.stream), no more than 15 % of it."""
+    if "clock" not in SETTINGS:
+        return
+    import ntptime
+
+    use_network(port)
+    asks, knows, spent = ntptime.time, port.utc, [0]
+
+    def nobody_answers():
+        port.skip(14000)  # lwIP gives up then
+        spent[0] += 14000
+        raise OSError(-2)
+
+    for known, most in ((False, 0.15), (True, 0.15 - 1 / 8)):
+        port.utc = knows if known else lambda: None
+        ntptime.time, spent[0] = nobody_answers, 0
+        begun = port.ticks()
+        try:
+            while port.ticks() < begun + 3600000:
+                if "joining" in (port.network(0) or ""):
+                    port.sleep(20)  # the radio joins in its own time
+                else:
+                    port.skip(1000)
+        finally:
+            ntptime.time, port.utc = asks, knows
+        assert most / 2 * 3600000 < spent[0] <= most * 3600000, (known, spent)
+    use_network(port)
+
+
+def story_a_time_that_cannot_be_is_refused_with_a_connection_or_without(port):
+    if "clock" not in SETTINGS:
+        return
+    use_network(port)
+    for ntp in ("death", 1, 1704067199, 2085978497, 2400000000, "noise", "silent"):
+        tell("clock", ntp=ntp)
+        right = port.utc()
+        port.skip(700000)
+        assert port.network(0) is None, "the time is known"
+        port.skip(90000000)
+        assert "no time from" in port.keep_time()
+        assert right <= port.utc() < right + 60, (ntp, right, port.utc())
+    # The hub was connected with the clock as it is, so it is not wrong by a year.
+    tell("clock", ntp=port.utc() + 31536000)
+    port.skip(90000000)
+    assert "no time from" in port.keep_time() and right <= port.utc() < right + 60
+    tell("clock", ntp=port.utc() + 100)
+    port.skip(90000000)
+    assert port.keep_time() is None
+    assert port.utc() >= right + 100
+    use_network(port)
+
+
 def story_an_led_on_the_radio_shows_the_same_when_the_radio_has_started_again(port):
     if SETTINGS["led"].get("pin") != "LED":
         return

@@ -256,12 +256,17 @@ def test_a_program_that_hangs_is_killed_by_the_watchdog_and_comes_back(bench, hu
     device.process.wait_for(" ready")
 
 
-def test_name_servers_that_do_not_answer_take_longer_than_the_watchdog_and_do_not_wake_it(bench, hub):
-    device = bench("pico_w", watchdog=3000)
-    device.tell("air", dns=5)
-    device.process.start().wait_for("cannot be reached")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("pool.ntp.org", "no time from pool.ntp.org (-2)"), ("localhost", "cannot be reached (-2)")],
+)
+def test_name_servers_that_do_not_answer_take_longer_than_the_watchdog_and_do_not_wake_it(bench, name, words):
+    device = bench("pico_w", watchdog=2500)
+    device.tell("air", dns=3, name=name)
+    device.process.start().wait_for(words)
     device.tell("air")
     device.process.wait_for(" ready")
+    assert len([line for line in device.process.log if "started by" in line]) == 1
 
 
 def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):

@@ -231,6 +231,19 @@ def test_a_device_that_is_connected_does_not_say_that_its_network_is_being_joine
         room.restore()
 
 
+def test_the_time_is_kept_with_a_connection_and_what_is_wrong_with_it_is_logged():
+    room = story()
+    try:
+        room.live(10)
+        assert room.hub.connected and room.kept == 0
+        room.now += 60000
+        room.runner.turn()
+        assert room.kept == 1, "once a minute"
+        assert [line for line in room.log.ring if "no time from a server" in line]
+    finally:
+        room.restore()
+
+
 def test_a_port_that_nobody_listens_on_is_an_answer_and_a_name_that_nobody_knows_is_none():
     def nobody(host, port):
         raise OSError(NO_ADDRESS)

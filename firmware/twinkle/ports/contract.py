@@ -94,6 +94,12 @@ class Port:
         """
         return
 
+    def keep_time(self):
+        """Correct the clock, where it comes from the network. Why it could not be, as a text, or None.
+
+        Called once a minute with a connection to the hub. Does something once a day, and blocks then as network() does.
+        """
+
     def look_up(self, host, port):
         """The addresses of a host, as getaddrinfo has them; OSError when it has none.
 

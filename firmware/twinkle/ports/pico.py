@@ -10,6 +10,7 @@ be dimmed.
 import binascii
 import select
 import sys
+import time
 
 import dht
 import machine
@@ -27,11 +28,16 @@ LONGEST_BURST = 1024  # characters taken in one turn
 PIECE = 64  # bytes: USB's transmit buffer takes that many at once, and blocks for what it does not
 NTP_S = 1  # longest wait for an answer
 NTP_RETRY_MS = 15000
+SPARED = 7  # times as long as a try took: until the next, since nothing goes on meanwhile
+NTP_UNSURE_MS = 600000  # a hub that is not reached may be a clock that is wrong
 NTP_AGAIN_MS = 86400000  # the crystal drifts by two or three seconds a day
+UTC_BEGINS = 1704067200  # 2024-01-01: utc() takes an earlier time for none
+# What ntptime makes of the time 0, which comes with a kiss-o'-death, and of others that cannot be (RFC 5905).
+NTP_ERA = 2085978496
+MONTH_S = 2592000  # a clock with which the hub's certificate is good is not wrong by more
 LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
 # lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
 LOOK_UP_S = 30
-NO_ADDRESS = (-2,)  # of a look-up's OSError, whatever the cause (MicroPython's modlwip.c)
 # A register of the watchdog that survives its resets and is zero at power-up (RP2040 data sheet,
 # 4.7.6). The boot ROM uses the upper four, nobody uses this one.
 SCRATCH = 0x4005800C
@@ -121,22 +127,39 @@ class Port(Contract):
         now = self.ticks()
         missing = self._wifi.step(now, max(unanswered, self._unanswered))
         if missing:
-            # A hub that was not reached may be a clock that is wrong.
-            self._clock_due = now
             self._unanswered = 0
             return missing
         if now >= self._clock_due:
-            try:
-                self._unwatched(ntptime.settime)
-                self._clock_due = now + NTP_AGAIN_MS
-            except Exception as error:
-                # OSError from the socket, others from what is no answer. The time that is set stays.
-                self._clock_due = now + NTP_RETRY_MS
-                if self.utc() is None:
-                    # Without the time the hub is not tried, so a radio that is deaf shows here.
-                    self._unanswered = self._unanswered + 1 if error.args == NO_ADDRESS else 0
-                    return "no time from %s (%s)" % (ntptime.host, error)
-        return None if self.utc() else "waiting for the time from " + ntptime.host
+            self._no_time = self._set_clock(UTC_BEGINS, NTP_ERA)
+            if self._no_time and self.utc() is None:
+                # Without the time the hub is not tried, so a radio that is deaf shows here: by OSError(-2), which
+                # is a look-up's whatever the cause (MicroPython, modlwip.c).
+                self._unanswered = self._unanswered + 1 if "(-2)" in self._no_time else 0
+        return None if self.utc() else self._no_time
+
+    def keep_time(self):
+        """Ask again once a day. The hub has taken the clock for right, so it is not wrong by much."""
+        utc = self.utc()
+        if self.ticks() >= self._clock_due + NTP_AGAIN_MS:
+            return self._set_clock(utc - MONTH_S, utc + MONTH_S)
+        return None
+
+    def _set_clock(self, earliest, latest):
+        # Why it could not be set, as a text.
+        begun = self.ticks()
+        try:
+            seconds = self._unwatched(ntptime.time)
+            if not earliest < seconds < latest:
+                raise ValueError(seconds)
+            now = time.gmtime(seconds)
+            machine.RTC().datetime(now[:3] + (0,) + now[3:6] + (0,))  # the day of the week does not matter
+        except Exception as error:
+            # OSError from the socket, others from what is no answer. The time that is set stays.
+            return "no time from %s (%s)" % (ntptime.host, error)
+        finally:
+            now = self.ticks()
+            wait = NTP_UNSURE_MS if self.utc() else max(NTP_RETRY_MS, SPARED * (now - begun))
+            self._clock_due = now + wait
 
     def look_up(self, host, port):
         """With a budget of its own: without a name server it takes longer than the watchdog waits."""

@@ -79,6 +79,9 @@ class Runner:
             if self._client is None:
                 self.reachability.step(now)
             if now >= self._time_due or self._client is None:
+                error = self._client and self.port.keep_time()
+                if error:
+                    self.log.say("warning", error)
                 utc = self.port.utc()
                 if utc is not None:
                     self.device.on_time(utc, now)

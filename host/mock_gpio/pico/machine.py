@@ -7,6 +7,7 @@ with no clean-up, and whoever started it starts it again.
 
 import array
 import json
+import time
 
 import bench
 import ffi
@@ -38,8 +39,24 @@ _exit = _libc.func("v", "_exit", "i")
 _cause = bench.take("cause")
 
 
+class RTC:
+    """The clock (ports/rp2/machine_rtc.c): the day of the week and the last number are not looked at."""
+
+    def datetime(self, now):
+        """Set it."""
+        year, month, day, _, hour, minute, second, _ = now
+        # The Unix port's mktime() takes local time. The calendar's years, begun on 1 March.
+        year, month = (year - 1, month + 12) if month < 3 else (year, month)
+        days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day - 719469
+        time.set_clock(days * 86400 + hour * 3600 + minute * 60 + second)
+
+
 class Pin(PinBase):
-    """A GPIO, or the "LED" on the radio chip."""
+    """A GPIO, or the "LED" on the radio chip.
+
+    The latter goes out with the chip's power, and what it is set to then reaches it only if that is something new: the
+    chip is told nothing of what was set before (ports/rp2/machine_pin_cyw43.c, machine_pin_ext_set).
+    """
 
     IN, OUT = 0, 1
     PULL_UP, PULL_DOWN = 1, 2
