@@ -10,7 +10,8 @@ HardwareError what may be in order at another start.
 While the hub is waited for, everything else goes on: LED, sensor and console are seen to,
 and the watchdog is fed, every 50 ms (compat.SLICE_MS). What cannot be divided stops all
 of it for as long as it takes: what blocks here by its own account, look_up() above all,
-and what TLS computes of a handshake at once, 2.3 s on an RP2040.
+and what TLS computes of a handshake at once, 2.3 s on an RP2040. "At once" is less than 10 ms. What may take
+longer than the watchdog waits, the port sees to itself.
 """
 
 from ..core.errors import HardwareError
@@ -67,9 +68,10 @@ class Port:
     def read_sensor(self):
         """``(temperature in °C, relative humidity in %)`` of one new sample, no digits but the sensor's own.
 
-        Blocks 400 ms at most. A sensor that was read less than its rest ago (2 s for
-        a DHT22) answers with that sample again. HardwareError when the sensor did not
-        answer or its checksum was wrong. ``(None, None)`` on a board without a sensor.
+        Blocks 400 ms, and 5 s when the sensor's library hangs. A sensor that was read less than its rest ago (2 s for
+        a DHT22) answers with that sample again. HardwareError when the sensor did not answer, its checksum was wrong
+        or it cannot measure what it sent; its ``sample``, if it has one, is what is known all the same.
+        ``(None, None)`` on a board without a sensor.
         """
         return None, None
 
@@ -86,11 +88,12 @@ class Port:
     def network(self, unanswered):
         """Look after the network. What it still waits for, as a text, or None when it can be used.
 
-        Called in every turn without a connection to the hub; also sets the clock,
+        Called in every turn without a connection to the hub, and not with one; also sets the clock,
         where it comes from the network. ``unanswered`` counts the tries in a row, since
         it could be used, to which nobody answered: an answer is the only proof of a
         network, so a port that has been told of a few takes its radio down and up again,
-        whatever the radio says of itself. Blocks one second at most.
+        whatever the radio says of itself. Blocks a second when the radio is powered up, 15 s when the
+        time is asked for and no name server answers.
         """
         return
 
@@ -103,8 +106,7 @@ class Port:
     def look_up(self, host, port):
         """The addresses of a host, as getaddrinfo has them; OSError when it has none.
 
-        Blocks for as long as the system's resolver does, which may be longer than the
-        watchdog waits: a port whose watchdog is that short sees to it.
+        Blocks for as long as the system's resolver does: 14 s on a Pico W, 10 s and more on Linux.
         """
         return compat.look_up(host, port)
 
