@@ -1,4 +1,8 @@
-"""The device's entry: build what the directory describes, and run it."""
+"""The device's entry: build what the directory describes, and run it.
+
+As a process it ends with 2 if a person must mend something. A board, which has no arguments, starts
+again, unless a person must mend it: then its prompt is of more use.
+"""
 
 import gc
 import sys
@@ -6,21 +10,33 @@ import sys
 if hasattr(gc, "threshold"):
     gc.threshold(8192)  # collect often: imports and TLS need large free blocks
 
-import twinkle.runtime.boot
-from twinkle.core.errors import HardwareError, Held, SetupError
-from twinkle.runtime.log import plain
+RESTART_S = 60
+OURS = {"Held": "hold", "SetupError": "setup", "HardwareError": "setup"}
 
-# On a board there are none, and its prompt is of more use than an end that starts it again.
 arguments = sys.argv[1:]
 try:
+    import twinkle.runtime.boot
+
     twinkle.runtime.boot.boot(*(arguments or [""])).run()
-except Held as reason:
-    print("hold:", reason)
-except (HardwareError, SetupError) as error:
-    print("setup:", plain(str(error)))
-    if arguments:
-        # What is wrong with the hardware may be in order at another start.
-        sys.exit(2 if isinstance(error, SetupError) else 1)
 except KeyboardInterrupt:
-    if arguments:
-        sys.exit(0)
+    print()
+except Exception as error:
+    kind = type(error).__name__  # its class may be what could not be imported
+    if kind in OURS:
+        from twinkle.runtime.log import plain
+
+        print("%s: %s" % (OURS[kind], plain(str(error))))
+    elif arguments:
+        raise
+    else:
+        print("failed: %s: %s" % (kind, error))
+    if arguments and kind != "Held":
+        sys.exit(2 if kind == "SetupError" else 1)
+    if kind not in ("Held", "SetupError"):
+        import time
+
+        import machine
+
+        print("restart in %d s; Ctrl-C for the prompt" % RESTART_S)
+        time.sleep(RESTART_S)
+        machine.reset()

@@ -36,7 +36,10 @@ def sample(board):
     """One message, or none when the sensor did not answer."""
     if board.temperature is None:
         return None
-    return {"temp": board.temperature, "humid": board.humidity}
+    values = {"temp": board.temperature}
+    if board.humidity is not None:
+        values["humid"] = board.humidity
+    return values
 
 
 @app.method("blink")

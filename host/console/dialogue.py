@@ -64,9 +64,10 @@ class Dialogue:
         return text.decode(errors="replace").rstrip()
 
     def ask(
-        self, question: str, limit: float = 30.0, other: Callable[[str], Any] = lambda text: None
+        self, question: str, limit: float = 60.0, other: Callable[[str], Any] = lambda text: None
     ) -> Answer:
-        """The answer to a verb; Failure when there is none within ``limit`` seconds.
+        """The answer to a verb; Failure when there is none within ``limit`` seconds:
+        that a network cannot be joined is known after 50.
 
         It is asked for as JSON, whether or not the question says so. What is said before the answer
         goes to ``other(text)``; what is said after it is heard next.

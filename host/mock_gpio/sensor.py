@@ -7,12 +7,18 @@ content of ``sensor.json`` in the device's directory:
     lag                     seconds until the sensor feels 63 % of a change (default 0)
     fault                   "absent": no answer; "bit": one bit is wrong; "cut": the frame ends
                             early; "stale": the frame of the last time once more; "late": it
-                            answers only the next time it is asked
+                            answers only the next time it is asked; "zeros": forty bits of 0, whose
+                            sum is right (a line that is short, or a sensor that lacks current)
+    complement              a DHT22 of those that send the two's complement (adafruit/DHT-sensor-library
+                            issue 182, arendst/Tasmota issue 14165)
+    frame                   ten hex digits, sent as they are
 
-Frames as in the data sheets: humidity, temperature, and the sum of the four bytes;
-a DHT22 counts tenths, with the sign in the highest bit, a DHT11 whole percents.
+Frames as in the data sheets: humidity, temperature, and the sum of the four bytes. A DHT22 counts tenths, with the
+sign in the highest bit; a DHT11 whole percents, whole degrees, and tenths of one with the sign in their highest bit
+(ASAIR's DHT11; adafruit/DHT-sensor-library issue 199).
 """
 
+import binascii
 import math
 
 DAY_S = 86400
@@ -54,7 +60,12 @@ class DhtSensor:
         self._late = False
         if fault == "stale" and self._last:
             return self._last
-        frame = encode(self.model, *self.feel(utc))
+        room = self._told() or {}
+        if fault == "zeros":
+            return bytes(5)
+        if "frame" in room:
+            return binascii.unhexlify(room["frame"])
+        frame = encode(self.model, *self.feel(utc), bool(room.get("complement")))
         if fault == "cut":
             return frame[:CUT]
         if fault == "bit":
@@ -63,26 +74,17 @@ class DhtSensor:
         return frame
 
 
-def encode(model, temperature, humidity):
+def encode(model, temperature, humidity, complement=False):
     """The five bytes for a temperature and a humidity."""
+    tenths, below = round(abs(temperature) * 10), temperature < 0
     if model == "DHT11":
-        tenths = round(temperature * 10)
-        body = [round(humidity), 0, tenths // 10, tenths % 10]
+        body = [round(humidity), 0, tenths // 10, tenths % 10 | (0x80 if below else 0)]
     else:
-        damp, warm = round(humidity * 10), round(abs(temperature) * 10)
-        body = [damp >> 8, damp & 0xFF, warm >> 8 | (0x80 if temperature < 0 else 0), warm & 0xFF]
+        damp = round(humidity * 10)
+        warm = tenths if not below else 0x10000 - tenths if complement else tenths | 0x8000
+        body = [damp >> 8, damp & 0xFF, warm >> 8, warm & 0xFF]
     body.append(sum(body) & 0xFF)
     return bytes(body)
-
-
-def decode(model, frame):
-    """``(temperature, humidity)``; ValueError when the sum is wrong."""
-    if len(frame) != 5 or sum(frame[:4]) & 0xFF != frame[4]:
-        raise ValueError("checksum")
-    if model == "DHT11":
-        return frame[2] + (frame[3] & 0x0F) / 10, frame[0]
-    temperature = ((frame[2] & 0x7F) << 8 | frame[3]) / 10
-    return -temperature if frame[2] & 0x80 else temperature, (frame[0] << 8 | frame[1]) / 10
 
 
 def day(utc):

@@ -17,10 +17,13 @@ from ..paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE
 from ..waiting import PATIENCE_S
 from . import witness
 from .bridge import Bridge
-from .sensor import DhtSensor, decode
+from .sensor import DhtSensor
 
 if str(FIRMWARE) not in sys.path:
     sys.path.append(str(FIRMWARE))
+
+from twinkle.core.errors import HardwareError
+from twinkle.ports.dht_facts import sample
 
 HEAP = "144k"  # of the MicroPython that runs a device: what TLS leaves on a Pico W, the bridge included
 EPOCH = 1_795_000_000.0  # 2026-11-18
@@ -288,10 +291,11 @@ class Board:
         reading = {"ownTemperature": self.own_temperature, "memory": self.memory}
         frame = self._sensor.frame(self.world.clock.utc())
         try:
-            if frame is None:
-                raise ValueError("no answer")
-            reading["temperature"], reading["humidity"] = decode("DHT22", frame)
-        except ValueError as error:
+            if frame is None or len(frame) < 5 or sum(frame[:4]) & 0xFF != frame[4]:
+                raise HardwareError("checksum" if frame else "no answer")
+            reading["temperature"], reading["humidity"] = sample("DHT22", frame)
+        except HardwareError as error:
+            reading["temperature"], reading["humidity"] = getattr(error, "sample", (None, None))
             self._events.append(["failed", [str(error), reading]])
         else:
             self._events.append(["reading", [reading]])

@@ -14,7 +14,7 @@ DIRECTORY, MODULE = sys.argv[1:3]
 PATIENCE_MS, TYPING_MS = map(int, sys.argv[3:])
 with open(DIRECTORY + "/board.json") as file:
     SETTINGS = json.load(file)
-WIFI = {"ssid": "home", "password": "secret"}
+WIFI = {"ssid": "home", "password": "a secret"}
 
 from twinkle.core.errors import HardwareError  # noqa: E402
 from twinkle.runtime import compat  # noqa: E402
@@ -109,6 +109,33 @@ def story_a_sensor_that_fails_is_a_hardware_error_and_the_next_sample_is_good(po
         assert port.read_sensor()[0] == 21.0
 
 
+def story_a_dht22_that_sends_the_twos_complement_is_understood(port):
+    for temperature, humidity in ((-0.1, 50.0), (-2.3, 69.5), (-40.0, 99.9), (5.2, 40.0)):
+        tell(temperature=temperature, humidity=humidity, complement=True)
+        port.rest()
+        assert port.read_sensor() == (temperature, humidity)
+
+
+def story_nothing_but_zeros_is_a_failure(port):
+    tell(temperature=20.0, humidity=50.0, fault="zeros")
+    port.rest()
+    assert "cannot measure 0.0 degrees" in fails(port)
+    tell(temperature=21.0, humidity=50.0)
+    port.rest()
+    assert port.read_sensor() == (21.0, 50.0)
+
+
+def story_a_value_that_cannot_be_leaves_the_other_known(port):
+    for temperature, humidity, known in ((21.5, 130.0, (21.5, None)), (120.0, 50.0, (None, 50.0))):
+        tell(temperature=temperature, humidity=humidity)
+        port.rest()
+        try:
+            raise AssertionError(port.read_sensor())
+        except HardwareError as error:
+            assert error.sample == known
+    tell(temperature=20.0, humidity=50.0)
+
+
 def story_what_no_sensor_can_measure_is_refused(port):
     tell(temperature=120.0, humidity=50.0)
     port.rest()
@@ -144,6 +171,131 @@ def story_a_radio_through_which_no_name_server_answers_starts_again_while_the_ti
     tell("air")
     starts = len([text for text in said if "radio starts again" in text])
     assert 3 <= starts <= 6, said
+
+
+def story_whatever_the_radio_raises_is_a_text_and_the_network_can_be_used_when_that_is_over(port):
+    if "wifi" not in SETTINGS:
+        return
+    for call in ("active", "deinit", "config", "connect", "status", "isconnected", "scan"):
+        for error in (1, 110, "ValueError"):
+            tell("air", raises={call: error})
+            for unanswered in (0, 3, 3, 0):
+                port.network(unanswered)
+                port.signal()
+                port.skip(30000)
+            try:
+                port.scan()
+            except HardwareError as failed:
+                assert "the radio failed" in str(failed)
+    use_network(port)
+
+
+def use_network(port):
+    """Wait until it can be used, in fair weather."""
+    tell("air")
+    tell("clock")
+    port.skip(30000)
+    begin = port.ticks()
+    while port.network(0):
+        assert port.ticks() - begin < PATIENCE_MS
+        port.sleep(50)
+
+
+def asked():
+    """How often a time server was asked."""
+    try:
+        with open(DIRECTORY + "/asked") as file:
+            return int(file.read())
+    except OSError:
+        return 0
+
+
+def story_with_a_connection_the_time_is_asked_for_once_a_day(port):
+    if "clock" not in SETTINGS:
+        return
+    use_network(port)
+    before = asked()
+    for _ in range(30):
+        for _ in range(24 * 6):
+            port.skip(600000)
+            assert port.keep_time() is None
+    assert 29 <= asked() - before <= 30, asked() - before
+
+
+def story_without_one_it_is_asked_for_more_often_since_the_clock_may_be_why(port):
+    if "clock" not in SETTINGS:
+        return
+    use_network(port)
+    before = asked()
+    for _ in range(60):
+        port.skip(60000)
+        assert port.network(0) is None
+    assert 4 <= asked() - before <= 6, asked() - before
+
+
+def story_a_name_server_that_is_gone_takes_little_of_the_time_from_everything_else(port):
+    """With what the hub's own look-ups take, an eighth (runtime.stream), no more than 15 % of it."""
+    if "clock" not in SETTINGS:
+        return
+    import ntptime
+
+    use_network(port)
+    asks, knows, spent = ntptime.time, port.utc, [0]
+
+    def nobody_answers():
+        port.skip(14000)  # lwIP gives up then
+        spent[0] += 14000
+        raise OSError(-2)
+
+    for known, most in ((False, 0.15), (True, 0.15 - 1 / 8)):
+        port.utc = knows if known else lambda: None
+        ntptime.time, spent[0] = nobody_answers, 0
+        begun = port.ticks()
+        try:
+            while port.ticks() < begun + 3600000:
+                if "joining" in (port.network(0) or ""):
+                    port.sleep(20)  # the radio joins in its own time
+                else:
+                    port.skip(1000)
+        finally:
+            ntptime.time, port.utc = asks, knows
+        assert most / 2 * 3600000 < spent[0] <= most * 3600000, (known, spent)
+    use_network(port)
+
+
+def story_a_time_that_cannot_be_is_refused_with_a_connection_or_without(port):
+    if "clock" not in SETTINGS:
+        return
+    use_network(port)
+    for ntp in ("death", 1, 1704067199, 2085978497, 2400000000, "noise", "silent"):
+        tell("clock", ntp=ntp)
+        right = port.utc()
+        port.skip(700000)
+        assert port.network(0) is None, "the time is known"
+        port.skip(90000000)
+        assert "no time from" in port.keep_time()
+        assert right <= port.utc() < right + 60, (ntp, right, port.utc())
+    # The hub was connected with the clock as it is, so it is not wrong by a year.
+    tell("clock", ntp=port.utc() + 31536000)
+    port.skip(90000000)
+    assert "no time from" in port.keep_time() and right <= port.utc() < right + 60
+    tell("clock", ntp=port.utc() + 100)
+    port.skip(90000000)
+    assert port.keep_time() is None
+    assert port.utc() >= right + 100
+    use_network(port)
+
+
+def story_an_led_on_the_radio_shows_the_same_when_the_radio_has_started_again(port):
+    if SETTINGS["led"].get("pin") != "LED":
+        return
+    use_network(port)
+    for level in (1.0, 0.0):
+        port.led(level)
+        port.network(3)
+        use_network(port)
+        assert levels()[-1] == level
+    port.led(0.0)
 
 
 def story_it_has_a_name_and_counts_its_memory(port):

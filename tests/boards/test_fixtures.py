@@ -43,6 +43,23 @@ def test_a_mock_boards_sensor_fails_as_it_is_told(mock_board):
         assert board.reported["sensor"]["status"] == "ok"
 
 
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_a_humidity_that_cannot_be_is_said_and_leaves_the_temperature(mock_board, interpreter):
+    board = mock_board("apps.environment", interpreter, configId=1, sendFrequency="10s")
+    board.temperature, board.humidity = 25.5, 130
+    board.run(25)
+    assert board.telemetry[-1] == {"temp": 25.5}
+    assert board.reported["sensor"]["status"] == "failing"
+    assert "cannot measure 25.5 degrees and 130.0 %" in board.reported["sensor"]["reason"]
+    board.humidity, board.temperature = 40.0, 120
+    sent = len(board.telemetry)
+    board.run(25)
+    assert len(board.telemetry) == sent
+    board.temperature = 20.0
+    board.run(25)
+    assert board.telemetry[-1] == {"temp": 20.0, "humid": 40.0} and board.reported["sensor"]["status"] == "ok"
+
+
 def test_a_late_sensor_is_read_at_the_second_try_and_nobody_is_troubled(mock_board):
     board = mock_board("apps.environment", configId=1, sendFrequency="10s")
     board.fault = "late"

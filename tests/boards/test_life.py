@@ -256,12 +256,17 @@ def test_a_program_that_hangs_is_killed_by_the_watchdog_and_comes_back(bench, hu
     device.process.wait_for(" ready")
 
 
-def test_name_servers_that_do_not_answer_take_longer_than_the_watchdog_and_do_not_wake_it(bench, hub):
-    device = bench("pico_w", watchdog=3000)
-    device.tell("air", dns=5)
-    device.process.start().wait_for("cannot be reached")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("pool.ntp.org", "no time from pool.ntp.org (-2)"), ("localhost", "cannot be reached (-2)")],
+)
+def test_name_servers_that_do_not_answer_take_longer_than_the_watchdog_and_do_not_wake_it(bench, name, words):
+    device = bench("pico_w", watchdog=2500)
+    device.tell("air", dns=3, name=name)
+    device.process.start().wait_for(words)
     device.tell("air")
     device.process.wait_for(" ready")
+    assert len([line for line in device.process.log if "started by" in line]) == 1
 
 
 def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
@@ -296,6 +301,31 @@ def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
     assert not {"safeMode", "reason"} & set(hub.reported(device.id))
 
 
+def test_safe_mode_comes_up_on_a_flash_that_takes_nothing_back_and_with_a_network_that_cannot_be(bench, hub):
+    device = bench("pico_w")
+    folder = device.process.folder
+    (folder / "scratch.json").write_text(json.dumps({str(0x4005800C): 0x7457696E + 3}))  # three starts
+    (folder / "state" / "config.json.aside" / "in the way").mkdir(parents=True)
+    (folder / "state" / "config.json").write_text("{}\n")
+    (folder / "state" / "wifi.json").write_text('{"ssid": "no", "password": "%s"}\n' % ("p" * 65))
+    process = device.process.start()
+    process.wait_for("safe mode: the program ended 3 times in a row")
+    process.wait_for("error flash: ")
+    process.wait_for(" ready")
+    assert process.ask("methods") == ["- rebootDevice", "ok"]
+
+
+@pytest.mark.parametrize("kind", ["desktop", "pico_w"])
+def test_a_file_that_cannot_be_read_may_be_read_at_another_start(bench, kind):
+    """A folder stands for a flash that reports EIO: both are an OSError that does not say that nothing is there."""
+    device = bench(kind)
+    (device.process.folder / "credentials.json").unlink()
+    (device.process.folder / "credentials.json").mkdir()
+    process = device.process.start()
+    process.wait_for("setup: flash: ")
+    assert process.wait_for_end() == 1
+
+
 def test_a_technician_types_while_the_cloud_goes_on(bench, hub):
     """A session on a Pico W's serial line."""
     device = bench("pico_w")
@@ -311,6 +341,47 @@ def test_a_technician_types_while_the_cloud_goes_on(bench, hub):
     assert process.ask("call turnoff")[-1] == "ok"
     assert device.call("turnon").status == 200
     assert process.ask("nonsense")[-1] == "err 404 there is no such verb; type help"
+
+
+def test_networks_are_scanned_and_set_on_the_console_whatever_they_are_called(bench, hub):
+    device = bench("pico_w")
+    process = device.process.start()
+    process.wait_for(" ready")
+    device.tell(
+        "air", networks=[[list("Küche\x1b[2J".encode("latin-1")), -40], ["home", -50], [[0] * 32, -30]]
+    )
+    assert process.ask("wifi scan")[-3:] == ["-  -40 dBm  K?che?[2J", "-  -50 dBm  home", "ok"]
+    device.tell("air", raises={"scan": 1})
+    assert process.ask("wifi scan")[-1].startswith("err 500 the radio failed (")
+    # One that cannot be joined costs nothing: the one before is used, now and after a restart.
+    device.tell("air", ssid="home")
+    assert "elsewhere cannot be joined" in process.ask('wifi set elsewhere "another secret"')[-1]
+    assert process.record("wifi") is None
+    process.wait_for(" ready")
+    # One that can is used from then on, and after a restart; where it is not there, the one before.
+    device.tell("air", ssid="elsewhere", security="WPA3")
+    assert process.ask('wifi set elsewhere "another secret"')[-1] == "ok"
+    assert process.record("wifi") == {"ssid": "elsewhere", "password": "another secret"}
+    process.wait_for(" ready")
+    device.tell("air", ssid="home")
+    assert process.ask("reboot")[-1] == "ok"
+    process.wait_for_end()
+    process.start().wait_for("network: elsewhere cannot be joined: it is not there")
+    process.wait_for("network: joining home")
+    process.wait_for(" ready")
+
+
+def test_a_network_that_no_radio_can_join_leaves_a_device_that_can_be_helped(bench, hub):
+    device = bench("pico_w")
+    file = device.process.folder / "credentials.json"
+    for wifi in ({"ssid": "n" * 33, "password": WIFI["password"]}, {"ssid": "home", "password": "p" * 129}):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "wifi": wifi}))
+        process = device.process.start()
+        process.wait_for("network: the radio failed (")
+        assert process.ask("wifi set home " + "a" * 63)[-1] == "ok"
+        process.wait_for(" ready")
+        process.stop()
+        process.forget()
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import lgpio
 import pytest
 from support import ROOT
 
 from twinkle.core.errors import HardwareError, SetupError
+from twinkle.ports import rpi
 from twinkle.ports.rpi import Port
 from twinkle_host.waiting import PATIENCE_S
 
@@ -32,6 +34,7 @@ AS_A_PI = {"BLINKA_FORCEBOARD": "RASPBERRY_PI_4B", "BLINKA_FORCECHIP": "BCM2XXX"
         ("DHT11", (23.4, 51.2), (23.4, 51)),
         ("DHT11", (0.0, 20.0), (0.0, 20)),
         ("DHT11", (50.0, 90.0), (50.0, 90)),
+        ("DHT11", (-5.3, 60.0), (-5.3, 60)),
     ],
 )
 def test_the_drivers_decoder_reads_what_the_sensor_sends(raspberry_pi, model, room, seen):
@@ -211,9 +214,9 @@ def test_a_pin_that_another_program_holds_is_waited_for(monkeypatch):
     ],
 )
 def test_whatever_the_sensors_library_raises_is_a_failed_reading(raspberry_pi, monkeypatch, error, words):
+    board = raspberry_pi()  # whichever test is the first, it decides as what Blinka is imported
     import adafruit_dht
 
-    board = raspberry_pi()
     board.tell(temperature=20, humidity=50)
 
     def measure(self):
@@ -225,6 +228,36 @@ def test_whatever_the_sensors_library_raises_is_a_failed_reading(raspberry_pi, m
             board.port.read_sensor()
     board.pass_time(2.1)
     assert board.port.read_sensor() == (20, 50)
+
+
+def test_a_helper_of_the_sensors_library_that_has_ended_is_not_waited_for_for_ever(raspberry_pi, monkeypatch):
+    """Real PulseIn and message queue: popleft() and len() wait for an answer without a limit (_wait_receive_msg)."""
+    raspberry_pi()
+    import adafruit_dht
+    from adafruit_blinka.microcontroller.bcm283x.pulseio import PulseIn as pulseio
+
+    helper = Path(__file__).parent / "silent_helper.py"
+
+    def popen(command):
+        return subprocess.Popen([sys.executable, helper, command[command.index("--queue") + 1]])
+
+    class Patient(pulseio.PulseIn):
+        """Python starts more slowly than that helper does."""
+
+        def _wait_receive_msg(self, timeout=0, type=2):
+            return super()._wait_receive_msg(PATIENCE_S if timeout else 0, type)
+
+    monkeypatch.setattr(pulseio, "subprocess", SimpleNamespace(Popen=popen))
+    monkeypatch.setattr(adafruit_dht, "PulseIn", Patient, raising=False)
+    monkeypatch.setattr(rpi, "READ_S", 2)
+    monkeypatch.setitem(sys.modules, "pulseio", pulseio)
+    before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    board = raspberry_pi(pulseio=True)
+    with pytest.raises(HardwareError, match=r"DHT22 on GPIO 4: .*(no answer for 2 s|Signaled while waiting)"):
+        board.port.read_sensor()
+    assert board.port._sensor is None, "its queue is given back"
+    after = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
+    assert after[0] == before[0] and after[1][0] <= before[1][0]
 
 
 def test_an_led_that_cannot_be_lit_is_a_hardware_error(raspberry_pi, monkeypatch):

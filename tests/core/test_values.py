@@ -16,7 +16,7 @@ from twinkle.core.document import (
     refused,
 )
 from twinkle.core.errors import BadRequest
-from twinkle.ports.dht_facts import check
+from twinkle.ports.dht_facts import sample
 
 MERGES = (
     ({}, {"a": 1}, {"a": 1}),
@@ -269,10 +269,10 @@ def is_sent_in_tenths(value, count):
 
 
 def test_the_tenths_of_a_sensor_are_sent_as_tenths():
-    tenth = single(0.1)
     for count in range(-400, 801):
-        temperature, _ = check("DHT22", single(count * tenth), 50.0)
+        warm = count if count >= 0 else 0x8000 - count
+        temperature, _ = sample("DHT22", bytes([1, 200, warm >> 8, warm & 255]))
         is_sent_in_tenths(temperature, count)
     for count in range(1001):
-        _, humidity = check("DHT22", 20.0, single(count * tenth))
+        _, humidity = sample("DHT22", bytes([count >> 8, count & 255, 0, 200]))
         is_sent_in_tenths(humidity, count)

@@ -1,5 +1,6 @@
 """What belongs on a board: found by the imports, compiled, and complete."""
 
+import ast
 import json
 import os
 import subprocess
@@ -36,7 +37,6 @@ def test_an_application_of_ones_own_takes_the_place_of_the_boards(tmp_path):
 def test_a_number_that_only_its_own_module_names_takes_no_name_on_the_board():
     files = image.build(PICO)
     assert b"PATIENCE_MS" not in files["twinkle/runtime/stream.mpy"]
-    assert b"TOKEN_S" in files["twinkle/core/link.mpy"], "the device takes it from there"
     text = (
         "MINE = 5  # why\nYOURS = 6\nNAME = 'MINE'\nON = True\n\n\ndef f(a):\n    return MINE * a + YOURS\n"
     )
@@ -65,6 +65,31 @@ def test_the_same_sources_make_the_same_files_in_every_process():
         for seed in ("1", "2")
     )
     assert first == second
+
+
+def test_a_name_that_the_devices_files_have_from_each_other_is_short_on_the_board_and_an_applications_is_not():
+    files = image.build(PICO)
+    link, device = files["twinkle/core/link.mpy"], files["twinkle/core/device.mpy"]
+    for name in (b"TOKEN_S", b"Liveness"):
+        assert name not in link + device, "the device has it from there"
+    short = image.public_names()["TOKEN_S"].encode()
+    assert short in link and short in device
+    for name, file in (
+        ("own_temperature", "core/board"),
+        ("BadRequest", "core/errors"),
+        ("on_message", "app"),
+    ):
+        assert name not in image.public_names() and name.encode() in files[f"twinkle/{file}.mpy"]
+
+
+def test_no_name_of_somebody_elses_objects_is_shortened():
+    own, others = set(image.public_names()), set()
+    for file in [*(ROOT / ".twinkle" / "stubs").rglob("*.pyi"), image.UMQTT]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            others |= {getattr(node, kind, None) for kind in ("name", "attr", "id", "arg")}
+    assert {"ticks_diff", "unique_id", "load_cert_chain", "set_callback"} <= others
+    assert not own & others
+    assert len(own) == len(set(image.public_names().values()))
 
 
 def test_what_is_no_python_is_named(tmp_path):

@@ -36,8 +36,7 @@ def start(request, hub, tmp_path):
         modules = PICO_MODULES
         if request.param == BUILDS[2]:
             modules = without(tmp_path / "modules", PICO_MODULES, "ssl.py")
-        # Compiled here from source, which takes more than the .mpy files of a board.
-        options = {"base": "pico_w", "wifi": WIFI, "before": [modules], "heap": "160k"}
+        options = {"base": "pico_w", "wifi": WIFI, "before": [modules]}
     interpreter = "micropython" if options else "cpython"
 
     def run(text, folder, authorities=None):

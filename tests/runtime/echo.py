@@ -58,7 +58,7 @@ def test_what_the_board_shows_asks_it_nothing():
         world.until(world.ready)
         world.run(1000)
         echo, led = Echo(world), len(world.port.shown)
-        verbs = [line[0].split(" ")[0] for line in HELP]
+        verbs = [line.split(" ")[0].rstrip(":") for line in HELP.split("\n")]
         for verb in [verb for verb in verbs if verb not in ("reboot", "hold", "selftest")]:
             for words in WORDS if verb != "led" else [""]:
                 for form in ("", " --json"):

@@ -57,7 +57,7 @@ def test_a_line_that_is_cut_within_a_character_is_no_text():
 def test_a_network_is_stored_as_it_was_typed_or_not_at_all():
     with World() as world:
         joined, stored = [], []
-        world.port.join = lambda *network: joined.append(network)
+        world.port.join = lambda name, password, wait: joined.append((name, password))
         world.runner.store.save = lambda name, record: stored.append((name, record))
         typed = []
         world.port.typed = lambda: typed.pop(0) if typed else b""

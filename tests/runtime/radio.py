@@ -2,14 +2,17 @@
 
 from driver import EPOCH, Driver
 
-from twinkle.core.errors import Unreachable, WireError
+from mock_gpio import radio
+from twinkle.core.errors import HardwareError, Unreachable, WireError
 from twinkle.ports.contract import Port
 from twinkle.ports.wifi import Wifi
 from twinkle.runtime import compat, runner
 from twinkle.runtime.log import Log
+from twinkle.runtime.maintenance import Maintenance
 from twinkle.runtime.stream import Network
 from twinkle.runtime.terminal import Terminal
 
+SECRET = "a secret"
 ASKING_MS = 14000  # how long lwIP asks when no name server answers
 CONNECTING_MS = 10000
 NO_ADDRESS, NO_ROUTE, NO_ANSWER, REFUSED, RESET = -2, 113, 110, 111, 104
@@ -17,40 +20,23 @@ NO_ADDRESS, NO_ROUTE, NO_ANSWER, REFUSED, RESET = -2, 113, 110, 111, 104
 GONE, DEAF, THERE = "gone", "deaf", "there"
 
 
-class Radio:
-    """A Pico W's station, and the module it comes from. ``downs`` is when it was taken down."""
+class Radio(radio.Radio):
+    """A Pico W's station, and the module it comes from. ``downs`` is when its power was taken."""
 
-    STA_IF = PM_NONE = 0
+    JOIN_MS = 2000
 
     def __init__(self, room):
+        super().__init__(room.ticks, room.sleep, lambda: dict(room.told, wifi=room.air))
         self.WLAN = self
         self.room = room
         self.downs = []
-        self._joined = None
 
     def __call__(self, interface):
         return self
 
-    def active(self, on):
-        if not on:
+    def noticed(self, call, *arguments):
+        if call == "deinit":
             self.downs.append(self.room.now)
-
-    def config(self, pm):
-        pass
-
-    def connect(self, ssid, password):
-        self._joined = self.room.now + 2000
-
-    def disconnect(self):
-        self._joined = None
-
-    def status(self):
-        if self._joined is None or self.room.air == GONE:
-            return -2
-        return 3 if self.room.now >= self._joined else 1
-
-    def isconnected(self):
-        return self.status() == 3
 
 
 class Hub:
@@ -79,13 +65,14 @@ class Hub:
         self.connected += 1
 
     def Connection(self, addresses, *arguments):
-        if isinstance(self.mood, int):
-            self.room.now += 50 if self.mood in (REFUSED, RESET) else CONNECTING_MS
-            raise OSError(self.mood)
+        mood = self.mood if self.room.radio.passes() else NO_ROUTE
+        if isinstance(mood, int):
+            self.room.now += 50 if mood in (REFUSED, RESET) else CONNECTING_MS
+            raise OSError(mood)
         return self
 
     def answers(self, *arguments):
-        return not isinstance(self.mood, int)
+        return self.room.radio.passes() and not isinstance(self.mood, int)
 
     def subscribe(self, topic, qos):
         pass
@@ -99,18 +86,32 @@ class Hub:
         pass
 
 
+class Store:
+    """Keeps what it is told to."""
+
+    def __init__(self):
+        self.records = {}
+
+    def save(self, name, record):
+        self.records[name] = record
+
+
 class Room(Port):
-    """The port of a device in a room with an access point, with ``hub`` at the other end."""
+    """The port of a device in a room with an access point, with ``hub`` at the other end. ``told``: more of the air."""
 
     def __init__(self, air=THERE, hub=None):
         super().__init__({}, "")
-        self.air, self.now = air, 0
+        self.air, self.now, self.told = air, 0, {}
+        self.kept = 0
         self.radio, self.hub = Radio(self), Hub(self, hub)
-        self._wifi = Wifi(self.radio)
-        self._wifi.choose("home", "a secret", 0)
+        self._wifi = Wifi(self.radio, self.feed)
+        self._wifi.join("home", SECRET, self.ticks)
+        self.radio.downs.clear()
         self.device = Driver(epoch=None).device
         self.log = Log(lambda line: None, self.ticks)
-        self.runner = runner.Runner(*(self.device, self, None, self.log, Terminal(self), self.hub, None, 60))
+        self.runner = runner.Runner(
+            *(self.device, self, Store(), self.log, Terminal(self), self.hub, None, 60)
+        )
 
     def live(self, seconds):
         """Let time pass."""
@@ -134,10 +135,17 @@ class Room(Port):
     def network(self, count):
         return self._wifi.step(self.now, count)
 
+    def join(self, ssid, password, wait=None):
+        self._wifi.join(ssid, password, self.ticks, wait)
+
+    def keep_time(self):
+        self.kept += 1
+        return "no time from a server"
+
     def look_up(self, host, port):
         if self.air == DEAF:
             self.now += ASKING_MS
-        if self.air != THERE or not self.radio.isconnected():
+        if not self.radio.passes():
             raise OSError(NO_ADDRESS)
         return [("the hub's",)]
 
@@ -213,11 +221,25 @@ def test_a_device_that_is_connected_does_not_say_that_its_network_is_being_joine
     # After a soft restart the radio is still in the network that it is told to join.
     room = story()
     try:
-        room.radio.connect("home", "a secret")
+        room.radio.active(True)
+        room.radio.connect("home", SECRET)
         room.network = lambda count: "joining home"
         room.live(5)
         assert room.device.link.state == "syncing", room.log.ring
         assert room.runner.reachability.missing is None
+    finally:
+        room.restore()
+
+
+def test_the_time_is_kept_with_a_connection_and_what_is_wrong_with_it_is_logged():
+    room = story()
+    try:
+        room.live(10)
+        assert room.hub.connected and room.kept == 0
+        room.now += 60000
+        room.runner.turn()
+        assert room.kept == 1, "once a minute"
+        assert [line for line in room.log.ring if "no time from a server" in line]
     finally:
         room.restore()
 
@@ -233,3 +255,60 @@ def test_a_port_that_nobody_listens_on_is_an_answer_and_a_name_that_nobody_knows
             assert error.answered == answered, error
         else:
             raise AssertionError("it was reached")
+
+
+def test_a_chip_that_hangs_while_the_hub_is_connected_is_cured():
+    room = story()
+    try:
+        room.live(10)
+        assert room.hub.connected == 1
+        room.told = {"hung": 1}
+        room.live(300)
+        assert room.radio.passes() and room.hub.connected > 1, room.log.ring
+    finally:
+        room.restore()
+
+
+def test_whatever_the_radio_raises_the_device_is_with_its_hub_when_that_is_over():
+    for call in ("active", "deinit", "config", "connect", "status", "isconnected"):
+        for error in (1, 110, "ValueError", "MemoryError"):
+            room = story()
+            try:
+                room.told = {"raises": {call: error}}
+                room.live(30)
+                room.told = {}
+                room.live(60)
+                assert room.hub.connected, room.log.ring
+            finally:
+                room.restore()
+
+
+def test_a_network_set_on_the_console_is_stored_once_it_was_joined():
+    for told, password, words in (
+        ({}, "another secret", None),
+        ({"security": "WPA3"}, "another secret", None),
+        ({"security": "open", "password": ""}, "", None),
+        ({"ssid": "home"}, "another secret", "elsewhere cannot be joined"),
+        ({"password": SECRET}, "another secret", "the password is wrong"),
+        ({"security": "open"}, "another secret", "elsewhere"),
+    ):
+        room = story()
+        try:
+            room.live(10)
+            connected, room.told = room.hub.connected, told
+            try:
+                Maintenance(room.runner).join("elsewhere", password)
+                text = None
+            except HardwareError as error:
+                text = error.text
+            stored = room.runner.store.records.get("wifi")
+            if words is None:
+                assert text is None and stored == {"ssid": "elsewhere", "password": password}, (told, text)
+            else:
+                assert words in text and stored is None, (told, text)
+                room.told = {"ssid": "home", "password": SECRET}
+            room.live(60)
+            assert room.hub.connected > connected == 1, room.log.ring
+            assert not [line for line in room.log.ring if "secret" in line]
+        finally:
+            room.restore()

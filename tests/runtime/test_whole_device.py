@@ -4,6 +4,7 @@ import functools
 
 import echo
 import keys
+import networks
 import outages
 import pytest
 import radio
@@ -14,7 +15,7 @@ CORE = ROOT / "tests" / "core"
 HEAP = "512k"  # for the device, compiled here, and for a world that remembers everything
 STORIES = [
     (module, name)
-    for module in (echo, keys, outages, radio, silence)
+    for module in (echo, keys, networks, outages, radio, silence)
     for name in dir(module)
     if name.startswith("test_")
 ]

@@ -10,7 +10,8 @@ HardwareError what may be in order at another start.
 While the hub is waited for, everything else goes on: LED, sensor and console are seen to,
 and the watchdog is fed, every 50 ms (compat.SLICE_MS). What cannot be divided stops all
 of it for as long as it takes: what blocks here by its own account, look_up() above all,
-and what TLS computes of a handshake at once, 2.3 s on an RP2040.
+and what TLS computes of a handshake at once, 2.3 s on an RP2040. "At once" is less than 10 ms. What may take
+longer than the watchdog waits, the port sees to itself.
 """
 
 from ..core.errors import HardwareError
@@ -25,7 +26,7 @@ class Port:
 
     ``settings`` is the content of its board file; ``directory`` is where the
     device keeps its files; ``wifi`` is ``{"ssid", "password"}`` where there is a
-    network to join. ``longest_wait`` is how many milliseconds the loop may wait for a
+    network to join, or empty. ``longest_wait`` is how many milliseconds the loop may wait for a
     hub that has nothing to say.
     """
 
@@ -59,16 +60,18 @@ class Port:
     def led(self, level):
         """Show ``level``, 0.0 (dark) to 1.0. Returns at once.
 
-        An LED that cannot be dimmed is lit by every level above 0.
+        An LED that cannot be dimmed is lit by every level above 0. One on the radio takes a second while the
+        radio's chip hangs.
         """
         raise HardwareError("this board has no LED", "name its pin in the board file")
 
     def read_sensor(self):
         """``(temperature in °C, relative humidity in %)`` of one new sample, no digits but the sensor's own.
 
-        Blocks 400 ms at most. A sensor that was read less than its rest ago (2 s for
-        a DHT22) answers with that sample again. HardwareError when the sensor did not
-        answer or its checksum was wrong. ``(None, None)`` on a board without a sensor.
+        Blocks 400 ms, and 5 s when the sensor's library hangs. A sensor that was read less than its rest ago (2 s for
+        a DHT22) answers with that sample again. HardwareError when the sensor did not answer, its checksum was wrong
+        or it cannot measure what it sent; its ``sample``, if it has one, is what is known all the same.
+        ``(None, None)`` on a board without a sensor.
         """
         return None, None
 
@@ -85,32 +88,49 @@ class Port:
     def network(self, unanswered):
         """Look after the network. What it still waits for, as a text, or None when it can be used.
 
-        Called in every turn without a connection to the hub; also sets the clock,
+        Called in every turn without a connection to the hub, and not with one; also sets the clock,
         where it comes from the network. ``unanswered`` counts the tries in a row, since
         it could be used, to which nobody answered: an answer is the only proof of a
         network, so a port that has been told of a few takes its radio down and up again,
-        whatever the radio says of itself. Blocks one second at most.
+        whatever the radio says of itself. Blocks a second when the radio is powered up, 15 s when the
+        time is asked for and no name server answers.
         """
         return
+
+    def keep_time(self):
+        """Correct the clock, where it comes from the network. Why it could not be, as a text, or None.
+
+        Called once a minute with a connection to the hub. Does something once a day, and blocks then as network() does.
+        """
 
     def look_up(self, host, port):
         """The addresses of a host, as getaddrinfo has them; OSError when it has none.
 
-        Blocks for as long as the system's resolver does, which may be longer than the
-        watchdog waits: a port whose watchdog is that short sees to it.
+        Blocks for as long as the system's resolver does: 14 s on a Pico W, 10 s and more on Linux.
         """
         return compat.look_up(host, port)
 
-    def join(self, ssid, password):
-        """Use this network from now on. HardwareError on a board whose network is not its port's."""
-        raise HardwareError("this program does not look after the network here", "use the system's settings")
+    def join(self, ssid, password, wait=None):
+        """Use this network from now on, or those of before while it is not there. An empty password: it is open.
+
+        With ``wait`` it is tried first, for 50 s at most; ``wait()``, which lets a moment pass, is called meanwhile.
+        HardwareError says why it could not be joined, and those of before are used; or that the network is not
+        this port's.
+        """
+        if wait:
+            raise HardwareError(
+                "this program does not look after the network here", "use the system's settings"
+            )
 
     def scan(self):
-        """``(name, signal in dBm)`` of each Wi-Fi network in reach. Blocks three seconds at most."""
+        """``(name, signal in dBm)`` of each Wi-Fi network in reach that tells its name; "?" is what is no text.
+
+        HardwareError when the radio fails. Blocks three seconds, ten when it hangs.
+        """
         raise HardwareError("this program does not look after the network here", "use the system's settings")
 
     def signal(self):
-        """The strength of the Wi-Fi network in dBm, or None."""
+        """The strength of the Wi-Fi network in dBm, or None. Returns at once; after a second if the radio hangs."""
         return
 
     # --- the technician
@@ -172,4 +192,4 @@ class Port:
         raise SystemExit(RESET_STATUS)
 
     def close(self):
-        """Let go of pins, sensor and radio. Called once, at the end; raises nothing."""
+        """Let go of pins and sensor. Called once, at the end; raises nothing."""

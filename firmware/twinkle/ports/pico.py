@@ -10,6 +10,7 @@ be dimmed.
 import binascii
 import select
 import sys
+import time
 
 import dht
 import machine
@@ -19,7 +20,7 @@ import ntptime
 
 from ..core.errors import HardwareError
 from .contract import Port as Contract
-from .dht_facts import Rest, check, model_of
+from .dht_facts import Rest, model_of, sample
 from .wifi import Wifi
 
 PWM_HZ = 1000
@@ -27,11 +28,16 @@ LONGEST_BURST = 1024  # characters taken in one turn
 PIECE = 64  # bytes: USB's transmit buffer takes that many at once, and blocks for what it does not
 NTP_S = 1  # longest wait for an answer
 NTP_RETRY_MS = 15000
+SPARED = 7  # times as long as a try took: until the next, since nothing goes on meanwhile
+NTP_UNSURE_MS = 600000  # a hub that is not reached may be a clock that is wrong
 NTP_AGAIN_MS = 86400000  # the crystal drifts by two or three seconds a day
+UTC_BEGINS = 1704067200  # 2024-01-01: utc() takes an earlier time for none
+# What ntptime makes of the time 0, which comes with a kiss-o'-death, and of others that cannot be (RFC 5905).
+NTP_ERA = 2085978496
+MONTH_S = 2592000  # a clock with which the hub's certificate is good is not wrong by more
 LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
 # lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
 LOOK_UP_S = 30
-NO_ADDRESS = (-2,)  # of a look-up's OSError, whatever the cause (MicroPython's modlwip.c)
 # A register of the watchdog that survives its resets and is zero at power-up (RP2040 data sheet,
 # 4.7.6). The boot ROM uses the upper four, nobody uses this one.
 SCRATCH = 0x4005800C
@@ -46,37 +52,33 @@ class Port(Contract):
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
         own = settings.get("wifi", {})
-        self._wifi = Wifi(network, own.get("country"), own.get("hostname"))
-        if wifi and wifi.get("ssid"):
-            self.join(wifi["ssid"], wifi.get("password", ""))
-        self._led = self._pwm = None
-        self._lit = 0 if settings.get("led", {}).get("active") == "low" else 1
-        if "led" in settings:
-            self._open_led(settings["led"])
+        self._wifi = Wifi(network, self._powered, own.get("country"), own.get("hostname"))
+        self._unanswered = self._clock_due = 0  # look-ups of the time server in a row; when to ask it
+        if wifi and wifi["ssid"]:
+            self.join(wifi["ssid"], wifi["password"])
+        self._led = self._pwm = self._watchdog = None
+        self._shown = 0  # the level of an LED that may hang on the radio, and go out with it
+        led = settings.get("led") or {}
+        self._lit = 0 if led.get("active") == "low" else 1
+        if led:
+            self._led = machine.Pin(led["pin"], machine.Pin.OUT)
+            if led.get("pwm"):
+                self._pwm = machine.PWM(self._led)
+                self._pwm.freq(PWM_HZ)
+            self.led(0.0)
         self._sensor = None
         self._rest = Rest()
         if "sensor" in settings:
             self._model = model_of(settings["sensor"])
             self._pin = settings["sensor"]["pin"]
             self._sensor = getattr(dht, self._model)(machine.Pin(self._pin))
-        self._watchdog = None
         self._watchdog_ms = settings.get("watchdog")
-        ntptime.host = settings.get("clock", {}).get("server", "pool.ntp.org")
+        ntptime.host = settings.get("clock", {}).get("server") or ntptime.host
         ntptime.timeout = NTP_S
-        self._clock_due = 0
-        self._unanswered = 0  # look-ups of the time server in a row
         self._keys = select.poll()
         self._keys.register(sys.stdin, select.POLLIN)
         self._screen = select.poll()
         self._screen.register(sys.stdout, select.POLLOUT)
-
-    def _open_led(self, led):
-        pin = machine.Pin(led["pin"], machine.Pin.OUT)
-        if led.get("pwm"):
-            self._pwm = machine.PWM(pin)
-            self._pwm.freq(PWM_HZ)
-        self._led = pin
-        self.led(0.0)
 
     def led(self, level):
         """Light the LED; one without PWM is lit by every level above 0."""
@@ -86,30 +88,34 @@ class Port(Contract):
             duty = level if self._lit else 1.0 - level
             self._pwm.duty_u16(int(duty * 65535))
         else:
-            self._led.value(self._lit if level else 1 - self._lit)
+            self._shown = self._lit if level else 1 - self._lit
+            self._led.value(self._shown)
+
+    def _powered(self):
+        self.feed()
+        if self._shown:
+            self._led.value(0)  # type: ignore[union-attr]  # what it is set to already does not reach the chip
+            self._led.value(1)  # type: ignore[union-attr]
 
     def read_sensor(self):
         """One sample through MicroPython's dht driver, or the last one if the sensor must still rest."""
-        sensor = self._sensor
-        if sensor is None:
+        if self._sensor is None:
             return None, None
-        return self._rest.sample(self.ticks, lambda: self._measure(sensor))
+        return self._rest.sample(self.ticks, self._measure)
 
     def resting(self):
         """What is left of the sensor's rest."""
         return self._rest.left(self.ticks())
 
-    def _measure(self, sensor):
+    def _measure(self):
         try:
-            sensor.measure()
-        except OSError:
-            raise HardwareError(
-                "the %s on pin %s does not answer" % (self._model, self._pin), "check its wiring"
-            ) from None
-        except Exception:
-            # The driver raises a plain Exception for this and for nothing else.
-            raise HardwareError("the %s on pin %s sent a wrong checksum" % (self._model, self._pin)) from None
-        return check(self._model, sensor.temperature(), sensor.humidity())
+            self._sensor.measure()  # type: ignore[union-attr]
+        except Exception as error:
+            # The driver raises a plain Exception for a wrong checksum, and for nothing else.
+            text = "does not answer" if isinstance(error, OSError) else "sent a wrong checksum"
+            text = "the %s on pin %s %s" % (self._model, self._pin, text)
+            raise HardwareError(text, "check its wiring") from None
+        return sample(self._model, self._sensor.buf)  # type: ignore[union-attr]
 
     def own_temperature(self):
         """The RP2040's own sensor (data sheet, 4.9.5)."""
@@ -121,22 +127,39 @@ class Port(Contract):
         now = self.ticks()
         missing = self._wifi.step(now, max(unanswered, self._unanswered))
         if missing:
-            # A hub that was not reached may be a clock that is wrong.
-            self._clock_due = now
             self._unanswered = 0
             return missing
         if now >= self._clock_due:
-            try:
-                self._unwatched(ntptime.settime)
-                self._clock_due = now + NTP_AGAIN_MS
-            except Exception as error:
-                # OSError from the socket, others from what is no answer. The time that is set stays.
-                self._clock_due = now + NTP_RETRY_MS
-                if self.utc() is None:
-                    # Without the time the hub is not tried, so a radio that is deaf shows here.
-                    self._unanswered = self._unanswered + 1 if error.args == NO_ADDRESS else 0
-                    return "no time from %s (%s)" % (ntptime.host, error)
-        return None if self.utc() else "waiting for the time from " + ntptime.host
+            self._no_time = self._set_clock(UTC_BEGINS, NTP_ERA)
+            if self._no_time and self.utc() is None:
+                # Without the time the hub is not tried, so a radio that is deaf shows here: by OSError(-2), which
+                # is a look-up's whatever the cause (MicroPython, modlwip.c).
+                self._unanswered = self._unanswered + 1 if "(-2)" in self._no_time else 0
+        return None if self.utc() else self._no_time
+
+    def keep_time(self):
+        """Ask again once a day. The hub has taken the clock for right, so it is not wrong by much."""
+        utc = self.utc()
+        if self.ticks() >= self._clock_due + NTP_AGAIN_MS:
+            return self._set_clock(utc - MONTH_S, utc + MONTH_S)
+        return None
+
+    def _set_clock(self, earliest, latest):
+        # Why it could not be set, as a text.
+        begun = self.ticks()
+        try:
+            seconds = self._unwatched(ntptime.time)
+            if not earliest < seconds < latest:
+                raise ValueError(seconds)
+            now = time.gmtime(seconds)
+            machine.RTC().datetime(now[:3] + (0,) + now[3:6] + (0,))  # the day of the week does not matter
+        except Exception as error:
+            # OSError from the socket, others from what is no answer. The time that is set stays.
+            return "no time from %s (%s)" % (ntptime.host, error)
+        finally:
+            now = self.ticks()
+            wait = NTP_UNSURE_MS if self.utc() else max(NTP_RETRY_MS, SPARED * (now - begun))
+            self._clock_due = now + wait
 
     def look_up(self, host, port):
         """With a budget of its own: without a name server it takes longer than the watchdog waits."""
@@ -160,13 +183,14 @@ class Port(Contract):
             timer.deinit()
             self.feed()
 
-    def join(self, ssid, password):
+    def join(self, ssid, password, wait=None):
         """Leave the network, if any, and join this one."""
-        self._wifi.choose(ssid, password, self.ticks())
+        self._clock_due = 0  # it may have another name server
+        self._wifi.join(ssid, password, self.ticks, wait)
 
     def scan(self):
         """What the radio hears."""
-        return self._wifi.scan()
+        return self._unwatched(self._wifi.scan)
 
     def signal(self):
         """What the radio says."""
@@ -219,8 +243,7 @@ class Port(Contract):
 
     def started_by(self):
         """Power, or the watchdog, which a wanted reset uses too."""
-        cause = machine.reset_cause()
-        return {machine.PWRON_RESET: "power", machine.WDT_RESET: "a reset or the watchdog"}.get(cause)
+        return "power" if machine.reset_cause() == machine.PWRON_RESET else "a reset or the watchdog"
 
     def ready(self):
         """From now on the watchdog waits to be fed, and Ctrl-C is a key like others."""

@@ -14,7 +14,7 @@ import sys
 from ..core.errors import HardwareError, SetupError
 from .contract import RESET_STATUS
 from .contract import Port as Contract
-from .dht_facts import Rest, check, model_of
+from .dht_facts import Rest, model_of, sample
 from .socket_console import SocketConsole
 from .systemd import Service
 
@@ -23,6 +23,7 @@ FACTORIES = {"rpigpio": "RPiGPIOFactory", "lgpio": "LGPIOFactory"}
 PWM_HZ = 100
 PATIENCE_MS = 60000  # at the start, with pins that cannot be used yet
 LOOK_MS = 1000
+READ_S = 5  # longest wait for the sensor's library
 
 
 class Port(Contract):
@@ -32,6 +33,7 @@ class Port(Contract):
         super().__init__(settings, directory, wifi)
         self.settings = settings
         self._led = self._sensor = None
+        self._bytes = []  # that the sensor has sent
         self._rest = Rest()
         self._factory = self._patiently(self.pin_factory, settings.get("gpio"))
         if "led" in settings:
@@ -152,7 +154,20 @@ class Port(Contract):
                 "use a GPIO number in the board file",
             )
         driver = getattr(adafruit_dht, self._model)
-        self._make_sensor = lambda: driver(pin, use_pulseio=pulseio)
+        if not hasattr(driver, "_pulses_to_binary"):
+            raise SetupError("this adafruit-circuitpython-dht is not known", "install 4.0.12 of it")
+        self._make_sensor = lambda: self._keep_bytes(driver(pin, use_pulseio=pulseio))
+
+    def _keep_bytes(self, sensor):
+        # Its own decoder keeps less of them than there is in them (adafruit_dht 4.0, measure()).
+        decode = sensor._pulses_to_binary
+
+        def keep(pulses, start, stop):
+            self._bytes.append(decode(pulses, start, stop))
+            return self._bytes[-1]
+
+        sensor._pulses_to_binary = keep
+        return sensor
 
     def read_sensor(self):
         """One sample through Adafruit's driver, or the last one if the sensor must still rest."""
@@ -165,19 +180,22 @@ class Port(Contract):
         return self._rest.left(self.ticks())
 
     def _measure(self):
-        pin = self.settings["sensor"]["pin"]
+        self._bytes, why = [], "no answer"
         try:
-            # A new driver after each error: it keeps no half-read line, and no two seconds' silence.
-            self._sensor = self._sensor or self._make_sensor()
-            return check(self._model, self._sensor.temperature, self._sensor.humidity)
-        except HardwareError:
-            self._release_sensor()
-            raise
+            # Without pulseio the driver takes the time itself, and no more than 400 ms.
+            with limited(READ_S) if self.settings["sensor"].get("pulseio") else contextlib.nullcontext():
+                # A new driver after each error: it keeps no half-read line, and no two seconds' silence.
+                self._sensor = self._sensor or self._make_sensor()
+                self._sensor.measure()
         except Exception as error:
             # RuntimeError is documented; OverflowError (a pulse of 65,536 us and more), IndexError (a pulse
             # that its helper has lost) and OSError come from below it. Whatever comes is a failed reading.
             self._release_sensor()
-            raise HardwareError("the %s on GPIO %s: %s" % (self._model, pin, said(error))) from None
+            why = said(error)
+        # To the driver a humidity of over 100 % is an error, too, and the temperature beside it may be good.
+        if len(self._bytes) < 5 or sum(self._bytes[:4]) & 255 != self._bytes[4]:
+            raise HardwareError("the %s on GPIO %s: %s" % (self._model, self.settings["sensor"]["pin"], why))
+        return sample(self._model, self._bytes)
 
     def _release_sensor(self):
         sensor, self._sensor = self._sensor, None
@@ -245,6 +263,22 @@ class Port(Contract):
         if self._led is not None:
             _quietly(self._led.close)
         _quietly(self._factory.close)
+
+
+@contextlib.contextmanager
+def limited(seconds):
+    """TimeoutError for what takes longer: Blinka's PulseIn waits for ever for a helper that has ended."""
+
+    def end(*_):
+        raise TimeoutError("no answer for %d s" % seconds)
+
+    before = signal.signal(signal.SIGALRM, end)
+    left = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *left)
+        signal.signal(signal.SIGALRM, before)
 
 
 def said(error):

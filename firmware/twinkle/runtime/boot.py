@@ -77,10 +77,10 @@ def boot(directory, state=None):
     if level not in LEVELS:
         raise SetupError("log in board.json is none of " + ", ".join(LEVELS), "use info")
     log = Log(terminal.note if port.log_on_console else print, port.ticks, level)
-    who = parse(_need(credentials, "connectionString", "credentials.json"))
-    log.hide(credentials["connectionString"])
-    log.hide(wifi.get("password"))
-    log.hide(credentials["connectionString"].partition("SharedAccessKey=")[2].partition(";")[0])
+    text = _need(credentials, "connectionString", "credentials.json")
+    who = parse(text)
+    for secret in (text, wifi.get("password"), text.partition("SharedAccessKey=")[2].partition(";")[0]):
+        log.hide(secret)
     context = certificates.load(directory, who.certified)
     waiting = settings.get("telemetry") or {}
     if not all([isinstance(number, int) and number > 0 for number in waiting.values()]):
@@ -92,10 +92,7 @@ def boot(directory, state=None):
     chosen = store.load("wifi", lambda record: record["ssid"] + record["password"] + "")
     if chosen:
         log.hide(chosen["password"])
-        try:
-            port.join(chosen["ssid"], chosen["password"])
-        except HardwareError as error:
-            log.say("warning", "the network chosen on the console is not used: %s" % error)
+        port.join(chosen["ssid"], chosen["password"])
     keep_alive = settings.get("keepAlive") or 60
     if not 0 < keep_alive < 65536:  # MQTT 3.1.1, section 3.1.2.10
         raise SetupError("keepAlive in board.json is not from 1 to 65535", "use 60")
@@ -105,7 +102,10 @@ def boot(directory, state=None):
     safe = starts > safe_mode.AFTER
     if safe:
         log.say("error", "safe mode: " + safe_mode.reason(starts))
-        store.put_aside("config")
+        try:
+            store.put_aside("config")
+        except HardwareError as error:
+            log.say("error", str(error))  # it helps nobody to start in no mode at all
     app = safe_mode.application(starts) if safe else _load(settings, "app", "app")
 
     def make(identity, now):
@@ -150,7 +150,9 @@ def _read(directory, name, kinds):
     try:
         with open(directory + "/" + name, "rb") as file:
             content = decode(file.read())
-    except OSError:
+    except OSError as error:
+        if error.args[0] != 2:
+            raise HardwareError("flash: %s" % error) from None
         raise SetupError("%s is missing in %s/" % (name, directory), "prepare the device again") from None
     except BadRequest:
         content = None
@@ -179,6 +181,8 @@ def _load(settings, key, what):
         for part in name.split(".")[1:]:
             module = getattr(module, part)
         return getattr(module, what)
+    except MemoryError:
+        raise  # which safe mode may cure
     except Exception as error:
         # A file of somebody else's may fail in any way.
         text = "%s %s cannot be loaded (%s: %s)" % (key, name, type(error).__name__, error)

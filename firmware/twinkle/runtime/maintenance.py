@@ -49,12 +49,18 @@ class Maintenance:
         return ["%4d dBm  %s" % (signal, name) for name, signal in found[:MOST_NETWORKS]]
 
     def join(self, name, password):
-        """Change to another network, now and after every start."""
-        self._runner.log.hide(password)
-        self._port.join(name, password)
-        self._runner.store.save("wifi", {"ssid": name, "password": password})
-        self._runner.leave("the Wi-Fi network was changed on the console")
+        """Change to another network, now and after every start, if it can be joined."""
+        runner = self._runner
+        runner.log.hide(password)
+        self._port.join(name, password, self._wait)
+        runner.store.save("wifi", {"ssid": name, "password": password})
         return []
+
+    def _wait(self):
+        self._runner.leave("the Wi-Fi network is changed on the console")
+        self._runner.reachability.missing = ""  # whatever comes of it, the network is another one then
+        self._port.sleep(compat.SLICE_MS)
+        self._runner.network.idle()
 
     def log(self):
         """The last lines of the log."""

@@ -79,6 +79,9 @@ class Runner:
             if self._client is None:
                 self.reachability.step(now)
             if now >= self._time_due or self._client is None:
+                error = self._client and self.port.keep_time()
+                if error:
+                    self.log.say("warning", error)
                 utc = self.port.utc()
                 if utc is not None:
                     self.device.on_time(utc, now)
@@ -199,6 +202,8 @@ class Runner:
             reading["ownTemperature"] = self.port.own_temperature()
             reading["temperature"], reading["humidity"] = self.port.read_sensor()
         except HardwareError as error:
+            # One of the two values may be good all the same.
+            reading["temperature"], reading["humidity"] = getattr(error, "sample", (None, None))
             reading["failed"] = str(error)
         return reading
 

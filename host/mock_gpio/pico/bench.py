@@ -1,11 +1,12 @@
 """What the stand-ins share: the device's directory, where a test tells and reads.
 
 sensor.json   {"temperature", "humidity", "fault", "ownTemperature"}, see mock_gpio.sensor
-air.json      {"wifi": "there" | "gone" | "refused" | "deaf", "networks": [[name, dBm], …]}; deaf: joined,
-              but nothing passes; "dns": seconds after which a look-up fails, for want of a name server
+air.json      what the radio is in, see mock_gpio.radio; "dns": seconds after which a look-up fails, for want of a
+              name server; "name": the only one whose look-up fails
+asked         how often a time server was asked
 asking        is there while such a look-up goes on
 inputs.json   {number of a pin: its level}; an input with a pull-up is otherwise high
-clock.json    {"ntp": "answers" | "silent" | "noise"}
+clock.json    {"ntp": "answers" | "silent" | "noise" | "death" | seconds since 1970}, see ntptime
 pins.jsonl    what the pins did: {"ms", "pin", "level"}
 stop          ends the process in good order, when the watchdog is fed the next time
 cause         why the next start will happen
@@ -50,8 +51,3 @@ def leave(name, content):
     """Write a file."""
     with open(DIRECTORY + "/" + name, "w") as file:
         file.write(content)
-
-
-def wifi():
-    """How the air is."""
-    return told("air").get("wifi", "there")

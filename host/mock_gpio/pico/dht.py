@@ -1,5 +1,7 @@
 """Stand-in for MicroPython's ``dht``: the frames come from mock_gpio.sensor, told by ``sensor.json``.
 
+It decodes as the driver does: a DHT11's degrees without their sign and tenths, a DHT22's two's complement as a sign and
+tenths, and it takes what is all zeros. It blocks 270 ms (MicroPython, drivers/dht/dht.c).
 A DHT22's tenths are multiplied by 0.1 (micropython-lib, ``micropython/drivers/sensor/dht/dht.py``), and a Pico W's
 floats have 32 bits (``ports/rp2/mpconfigport.h``, MICROPY_FLOAT_IMPL): 238 tenths are 23.800001.
 """
@@ -22,6 +24,7 @@ class _Dht:
 
     def measure(self):
         """Ask the sensor: OSError when it is silent or stops in the middle, Exception for a wrong sum."""
+        utime.sleep_ms(270)
         frame = self._sensor.frame(utime.time())
         if frame is None or len(frame) < 5:
             raise OSError(110)

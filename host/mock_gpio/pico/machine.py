@@ -7,6 +7,7 @@ with no clean-up, and whoever started it starts it again.
 
 import array
 import json
+import time
 
 import bench
 import ffi
@@ -38,17 +39,36 @@ _exit = _libc.func("v", "_exit", "i")
 _cause = bench.take("cause")
 
 
+class RTC:
+    """The clock (ports/rp2/machine_rtc.c): the day of the week and the last number are not looked at."""
+
+    def datetime(self, now):
+        """Set it."""
+        year, month, day, _, hour, minute, second, _ = now
+        # The Unix port's mktime() takes local time. The calendar's years, begun on 1 March.
+        year, month = (year - 1, month + 12) if month < 3 else (year, month)
+        days = 365 * year + year // 4 - year // 100 + year // 400 + (153 * month - 457) // 5 + day - 719469
+        time.set_clock(days * 86400 + hour * 3600 + minute * 60 + second)
+
+
 class Pin(PinBase):
-    """A GPIO, or the "LED" on the radio chip."""
+    """A GPIO, or the "LED" on the radio chip.
+
+    The latter goes out with the chip's power, and what it is set to then reaches it only if that is something new: the
+    chip is told nothing of what was set before (ports/rp2/machine_pin_cyw43.c, machine_pin_ext_set).
+    """
 
     IN, OUT = 0, 1
     PULL_UP, PULL_DOWN = 1, 2
+    on_radio = []
 
     def __init__(self, number, mode=-1, pull=-1, value=None):
         if number != "LED" and number not in GPIOS:
             raise ValueError("invalid pin")
         self.number = number
-        self._level = 0
+        self._level = None
+        if number == "LED":
+            self.on_radio.append(self)
         if mode == self.IN and pull == self.PULL_UP:
             self._level = bench.told("inputs").get(str(number), 1)
         if value is not None:
@@ -57,10 +77,18 @@ class Pin(PinBase):
     def value(self, level=None):
         """Read or set the level."""
         if level is None:
-            return self._level
-        self._level = 1 if level else 0
-        bench.record(self.number, self._level)
+            return self._level or 0
+        level = 1 if level else 0
+        if self.number != "LED" or level != self._level:
+            bench.record(self.number, level)
+        self._level = level
         return None
+
+    @classmethod
+    def power_off_radio(cls):
+        """What hangs on it is dark."""
+        for pin in cls.on_radio:
+            bench.record(pin.number, 0)
 
 
 class PWM:

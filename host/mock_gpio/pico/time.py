@@ -5,16 +5,20 @@ from utime import *  # noqa: F403
 
 POWER_ON = 1609459200  # 2021-01-01
 
-_started = utime.time()
-_known = False
+_ahead = POWER_ON - utime.time()  # of the computer's clock
 
 
 def time():
     """Seconds since 1970."""
-    return utime.time() if _known else POWER_ON + utime.time() - _started
+    return utime.time() + _ahead
 
 
-def set_clock():
-    """From now on the time is known."""
-    global _known
-    _known = True
+def set_clock(seconds):
+    """It is so late."""
+    global _ahead
+    _ahead = seconds - utime.time()
+
+
+def computers_time():
+    """What the computer's clock shows."""
+    return utime.time()
