@@ -7,7 +7,8 @@ The device is the one of silent_line.py. For both interpreters.
 from silent_line import World
 
 from twinkle import App
-from twinkle.core.console import HELP, Verbs
+from twinkle.core.console import Verbs
+from twinkle.core.console_help import HELP
 
 QUIET_MS = 1000  # in which nothing was shown: the exchange has ended
 WORDS = ("on", "off", "blink 1", "scan", 'set "a" --open', "nothing", "info", "methods", "")
