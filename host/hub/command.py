@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -48,9 +49,25 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Misbehave by the rules in this file, on all levels; host/hub/faults.py says what there is.",
 )
+@click.option(
+    "--keep-hours",
+    type=click.FloatRange(0, min_open=True),
+    default=24.0,
+    show_default=True,
+    help="How long events are kept for readers; IoT Hub has 24 to 168.",
+)
+@click.option(
+    "--keep-megabytes",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="How much of events is kept; the oldest leave first.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
-def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quiet) -> None:
+def hub(
+    state, bind, port, rest_port, host_name, throttle, faults, keep_hours, keep_megabytes, as_json, quiet
+) -> None:
     """Run a local hub that speaks IoT Hub's protocols, until it is stopped.
 
     For a desk, a test or a workshop. Its own name is localhost; further names
@@ -70,6 +87,7 @@ def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quie
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{faults} cannot be read: {error}") from None
     settings = Settings(state or default_hub_state(), bind, port, rest_port, names, throttle, rules)
+    settings = replace(settings, keep_s=keep_hours * 3600, keep_bytes=keep_megabytes << 20)
     try:
         asyncio.run(_serve(settings, as_json))
     except FaultError as error:

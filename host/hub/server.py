@@ -15,6 +15,8 @@ from .bad_line import BadLine
 from .certificates import Certificates
 from .core import Hub, Provisioning
 from .endpoint import Endpoint
+from .events.gathering import Gathering
+from .events.log import EventLog
 from .faults import FaultError, Faults, load
 from .rest import Rest, http_log
 from .sidedoor import SideDoor
@@ -22,6 +24,9 @@ from .store import SqliteStore
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
+
+KEEP_S = 24 * 3600.0  # IoT Hub's own default
+KEEP_BYTES = 256 << 20
 
 
 class ServerError(Exception):
@@ -45,6 +50,7 @@ class Settings:
     all of them are put into its certificate. Port 0 takes any free one.
     ``throttle``: the share of IoT Hub's documented rates the hub takes; None: no limit.
     ``faults``: the rules by which it misbehaves, see the module of that name.
+    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers.
     """
 
     state: Path
@@ -54,6 +60,8 @@ class Settings:
     host_names: tuple[str, ...] = field(default=("localhost",))
     throttle: float | None = None
     faults: str | None = None
+    keep_s: float = KEEP_S
+    keep_bytes: int = KEEP_BYTES
 
 
 class RealClock:
@@ -84,10 +92,14 @@ class Server:
         self._store = SqliteStore(settings.state / "hub.sqlite")
         clock = RealClock()
         name, *aliases = settings.host_names
-        self.hub = Hub(name, clock, self._store, os.urandom, aliases, settings.throttle)
+        self._events = Gathering(
+            EventLog(settings.state / "events.sqlite", settings.keep_s, settings.keep_bytes)
+        )
+        self.hub = Hub(name, clock, self._store, os.urandom, aliases, settings.throttle, self._events)
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
-        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, certificates.device_context())
+        context = certificates.device_context()
+        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self._events)
         self._rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
         self._runner = web.AppRunner(
@@ -130,6 +142,7 @@ class Server:
         await self._endpoint.stop()
         await self._runner.cleanup()
         self.ticker.stop()
+        self._events.close()
         self._store.close()
         self._lock.close()
 

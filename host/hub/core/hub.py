@@ -14,7 +14,7 @@ from .devices.device import Device
 from .errors import HubError, device_disabled, device_not_found
 from .messages.cloud_to_device import LIFETIME_S
 from .messages.events import Event
-from .ports import Clock, Hello, Link, MethodResult, Store
+from .ports import Clock, EventLog, Hello, Link, MethodResult, Store
 from .queries.query import run_query
 from .sessions.connections import Connections
 from .sessions.parts import Parts
@@ -33,6 +33,7 @@ class Hub(Parts):
     ``host_name``: the name in tokens and connection strings, without a port;
     ``aliases``: other names it answers to. Everything in ``store`` is loaded now.
     ``throttle``: the share of IoT Hub's documented rates that it takes; None takes all.
+    ``log``: where telemetry and notifications are kept for readers; None keeps none.
     """
 
     def __init__(
@@ -43,8 +44,9 @@ class Hub(Parts):
         random_bytes: Callable[[int], bytes],
         aliases: Iterable[str] = (),
         throttle: float | None = None,
+        log: EventLog | None = None,
     ):
-        super().__init__(host_name, clock, store, random_bytes, aliases, throttle)
+        super().__init__(host_name, clock, store, random_bytes, aliases, throttle, log)
         self.connections = Connections(self)
         self._last_generation = 0
 

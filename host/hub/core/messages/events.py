@@ -14,9 +14,10 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from .. import jsontext
 from ..devices.device import Device
-from ..ports import Clock
-from ..times import iso, iso_offset
+from ..ports import Clock, EventLog
+from ..times import at_offset, iso
 from ..twins.digital_twin import changes, digital_twin
 from ..twins.twin import Change, Twin
 from .telemetry import Message, readable_body
@@ -47,11 +48,17 @@ _SCHEMAS = {
 
 
 class Events:
-    """Builds events and hands them to listeners. Without a listener nothing is built."""
+    """Builds events, keeps them in ``log`` and hands them to listeners.
 
-    def __init__(self, host_name: str, clock: Clock, random_bytes: Callable[[int], bytes]):
-        self._hub_name = host_name.partition(".")[0]
+    Diagnostics, which are ours alone, are not kept; without log and listener nothing is built.
+    """
+
+    def __init__(
+        self, host_name: str, clock: Clock, random_bytes: Callable[[int], bytes], log: EventLog | None
+    ):
+        self.hub_name = host_name.partition(".")[0]
         self._clock = clock
+        self._log = log
         self._random = random_bytes
         self._listeners: dict[int, Listener] = {}
         self._tokens = itertools.count()
@@ -71,89 +78,127 @@ class Events:
 
     def telemetry(self, device: Device, message: Message, auth_method: str) -> None:
         """A device-to-cloud message was accepted."""
-        if not self._listeners:
+        if not self._wanted:
             return
+        now = self._clock.utc()
         system: dict[str, Any] = dict(message.system)
         system["iothub-connection-auth-method"] = auth_method
         system["iothub-connection-auth-generation-id"] = device.identity["generationId"]
         system["iothub-message-source"] = TELEMETRY
         if device.twin.model_id is not None:
             system["dt-dataschema"] = device.twin.model_id
-        kind, body = readable_body(message.payload)
-        self._emit(TELEMETRY, device.id, system, dict(message.application), body, kind)
+        self._keep(device.id, system, message.application, message.payload, now)
+        if self._listeners:
+            # What a body shows is only worked out for somebody who looks at it.
+            kind, body = readable_body(message.payload)
+            self._tell(TELEMETRY, device.id, system, dict(message.application), body, kind, now)
 
-    def twin_changed(self, device: Device, change: Change, before: Twin) -> None:
-        """A twin write was committed; ``before`` is the twin as it was.
+    def twin_changed(self, device: Device, change: Change, before: Twin, time: str) -> None:
+        """A twin write was committed at ``time``; ``before`` is the twin as it was.
 
         Makes a twin change event and, for a device that announced its model and
         a write that its digital twin shows, a digital twin change event. The two
-        have one ``correlation-id``.
+        have one ``correlation-id`` and the time of the change.
         """
-        if not self._listeners:
+        if not self._wanted:
             return
-        twin = device.twin
+        twin, when = device.twin, at_offset(time)
         correlation = self._random(16).hex()
         if change.replaced:
             operation, body = "replaceTwin", device.twin_view()
         else:
             operation, body = "updateTwin", twin.event_body(change)
-        self._notify(TWIN_CHANGES, device.id, operation, body, correlation)
+        self._notify(TWIN_CHANGES, device.id, operation, body, when, correlation)
         if twin.model_id is not None:
             patch = changes(digital_twin(device.id, before), digital_twin(device.id, twin))
             if patch:
-                self._notify(DIGITAL_TWIN_CHANGES, device.id, "updateTwin", patch, correlation)
+                self._notify(DIGITAL_TWIN_CHANGES, device.id, "updateTwin", patch, when, correlation)
 
     def connection_state(self, device: Device) -> None:
         """The device connected or disconnected. ``sequenceNumber`` grows for each device."""
-        if not self._listeners:
+        if not self._wanted:
             return
         operation = "deviceConnected" if device.session is not None else "deviceDisconnected"
-        self._notify(CONNECTION_STATE, device.id, operation, {"sequenceNumber": f"{device.sequence:064X}"})
+        body = {"sequenceNumber": f"{device.sequence:064X}"}
+        self._notify(CONNECTION_STATE, device.id, operation, body, self._now())
 
     def lifecycle(self, device: Device, operation: str) -> None:
         """``createDeviceIdentity`` or ``deleteDeviceIdentity``."""
-        if self._listeners:
-            self._notify(LIFECYCLE, device.id, operation, device.twin_view())
+        if self._wanted:
+            self._notify(LIFECYCLE, device.id, operation, device.twin_view(), self._now())
 
     def diagnostic(self, device_id: str, what: str, reason: str, **more: Any) -> None:
         """Our own event: ``what`` happened and why. Nothing secret may be in it."""
         if self._listeners:
-            self._emit(DIAGNOSTICS, device_id, {}, {}, {"what": what, "reason": reason, **more})
+            body = {"what": what, "reason": reason, **more}
+            self._tell(DIAGNOSTICS, device_id, {}, {}, body, "json", self._clock.utc())
+
+    @property
+    def _wanted(self) -> bool:
+        return self._log is not None or bool(self._listeners)
+
+    def _now(self) -> str:
+        return at_offset(iso(self._clock.utc()))
 
     def _notify(
-        self, source: str, device_id: str, operation: str, body: Any, correlation: str | None = None
+        self,
+        source: str,
+        device_id: str,
+        operation: str,
+        body: Any,
+        when: str,
+        correlation: str | None = None,
     ) -> None:
         patch = source == DIGITAL_TWIN_CHANGES
         system = {
             "content-type": "application/json-patch+json" if patch else "application/json",
             "content-encoding": "utf-8",
-            "user-id": self._hub_name,
+            "user-id": self.hub_name,
             "iothub-message-source": source,
         }
         if correlation is not None:
             system["correlation-id"] = correlation
-        application = {
-            "hubName": self._hub_name,
+        application: dict[str, str | None] = {
+            "hubName": self.hub_name,
             "deviceId": device_id,
-            "operationTimestamp": iso_offset(self._clock.utc()),
+            "operationTimestamp": when,
             "iothub-message-schema": _SCHEMAS[source],
             "opType": operation,
         }
-        self._emit(source, device_id, system, application, body)
+        now = self._clock.utc()
+        if self._log is not None:
+            self._keep(device_id, system, application, jsontext.encode(body), now)
+        self._tell(source, device_id, system, application, body, "json", now)
 
-    def _emit(
+    def _keep(
+        self,
+        device_id: str,
+        system: dict[str, Any],
+        application: dict[str, str | None],
+        body: bytes,
+        now: float,
+    ) -> None:
+        if self._log is not None:
+            self._log.append(
+                device_id, {**system, "iothub-connection-device-id": device_id}, application, body, now
+            )
+
+    def _tell(
         self,
         source: str,
         device_id: str,
         system: dict[str, Any],
-        application: dict[str, Any],
+        application: dict[str, str | None],
         body: Any,
-        kind: str = "json",
+        kind: str,
+        now: float,
     ) -> None:
-        now = self._clock.utc()
         if source != DIAGNOSTICS:
-            system["iothub-connection-device-id"] = device_id
-            system["iothub-enqueuedtime"] = int(now * 1000)
+            system = {
+                **system,
+                "iothub-connection-device-id": device_id,
+                "iothub-enqueuedtime": int(now * 1000),
+            }
         event = {
             "source": source,
             "deviceId": device_id,

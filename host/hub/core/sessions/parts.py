@@ -10,7 +10,7 @@ from ..devices.device import Device
 from ..devices.devices import Devices
 from ..messages.cloud_to_device import CloudToDevice
 from ..messages.events import STORE_FAILED, Events
-from ..ports import Clock, Store
+from ..ports import Clock, EventLog, Store
 from ..throttles import Throttles
 from ..timers import Timers
 from ..times import iso
@@ -32,11 +32,12 @@ class Parts:
         random_bytes: Callable[[int], bytes],
         aliases: Iterable[str],
         throttle: float | None,
+        log: EventLog | None,
     ):
         self.host_name = host_name
         self.hosts = tuple(dict.fromkeys(name.lower() for name in (host_name, *aliases)))
         self.clock = clock
-        self.events = Events(host_name, clock, random_bytes)
+        self.events = Events(host_name, clock, random_bytes, log)
         self.timers = Timers()
         self.devices = Devices(
             store, lambda device_id, reason: self.events.diagnostic(device_id, STORE_FAILED, reason)
@@ -52,14 +53,15 @@ class Parts:
         """Run one write of a twin, store it and tell the watchers: all happen, or none."""
         self.throttles.spend(throttles.TWIN_UPDATES)
         before = copy(device.twin)
-        change = write(device.twin, iso(self.clock.utc()))
+        time = iso(self.clock.utc())
+        change = write(device.twin, time)
         if change is not None:
             try:
                 self.devices.save(device)
             except BaseException:
                 device.twin = before
                 raise
-            self.events.twin_changed(device, change, before)
+            self.events.twin_changed(device, change, before, time)
         return change
 
     def tracking_id(self) -> str:
