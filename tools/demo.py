@@ -66,6 +66,8 @@ class Demo:
             "0",
             "--rest-port",
             "0",
+            "--amqp-port",
+            "0",
             "--json",
             "--quiet",
         ]

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import logging
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -32,6 +31,21 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     "--port", default=8883, show_default=True, help="For devices, MQTT over TLS; 0 takes a free one."
 )
 @click.option("--rest-port", default=8443, show_default=True, help="For services, HTTPS; 0 takes a free one.")
+@click.option(
+    "--amqp-port",
+    default=5671,
+    show_default=True,
+    help="For reading events, AMQP over TLS; 0 takes a free one.",
+)
+@click.option(
+    "--plain-amqp-port",
+    type=int,
+    metavar="PORT",
+    help="The same without TLS, on loopback only (5672, with UseDevelopmentEmulator=true); not opened without this.",
+)
+@click.option(
+    "--consumer-group", multiple=True, metavar="NAME", help="A group of readers beside $Default; repeatable."
+)
 @click.option(
     "--host-name",
     multiple=True,
@@ -66,7 +80,20 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
 def hub(
-    state, bind, port, rest_port, host_name, throttle, faults, keep_hours, keep_megabytes, as_json, quiet
+    state,
+    bind,
+    port,
+    rest_port,
+    amqp_port,
+    plain_amqp_port,
+    consumer_group,
+    host_name,
+    throttle,
+    faults,
+    keep_hours,
+    keep_megabytes,
+    as_json,
+    quiet,
 ) -> None:
     """Run a local hub that speaks IoT Hub's protocols, until it is stopped.
 
@@ -86,8 +113,20 @@ def hub(
         rules = faults.read_text() if faults else None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{faults} cannot be read: {error}") from None
-    settings = Settings(state or default_hub_state(), bind, port, rest_port, names, throttle, rules)
-    settings = replace(settings, keep_s=keep_hours * 3600, keep_bytes=keep_megabytes << 20)
+    settings = Settings(
+        state or default_hub_state(),
+        bind=bind,
+        port=port,
+        rest_port=rest_port,
+        host_names=names,
+        throttle=throttle,
+        faults=rules,
+        amqp_port=amqp_port,
+        plain_amqp_port=plain_amqp_port,
+        groups=consumer_group,
+        keep_s=keep_hours * 3600,
+        keep_bytes=keep_megabytes << 20,
+    )
     try:
         asyncio.run(_serve(settings, as_json))
     except FaultError as error:
@@ -140,6 +179,7 @@ def _welcome(server) -> str:
     return f"""Local hub {info["host"]} is ready (not Azure: for a desk, a test or a workshop).
   devices    MQTT over TLS on {info["bind"]}:{info["mqttPort"]}
   services   HTTPS on {info["bind"]}:{info["restPort"]}
+  readers    AMQP over TLS on {info["bind"]}:{info["amqpPort"]}
   CA file    {info["caFile"]}
-  for SDKs   the service connection string is in {server.settings.state}/hub.json
+  for SDKs   serviceConnectionString and eventHubConnectionString are in {server.settings.state}/hub.json
 Next: twinkle devices add NAME, then twinkle run, twinkle monitor. Ctrl-C stops the hub."""

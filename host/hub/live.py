@@ -7,8 +7,10 @@ import threading
 import time
 from operator import attrgetter
 from pathlib import Path
+from types import SimpleNamespace
 
 from ..waiting import PATIENCE_S
+from .core.messages.telemetry import Message
 from .server import Server, Settings
 
 
@@ -16,7 +18,7 @@ class LiveHub:
     """A running server. ``events`` collects everything its core tells."""
 
     def __init__(self, state: Path, **settings):
-        self.settings = Settings(state, **{"port": 0, "rest_port": 0, **settings})
+        self.settings = Settings(state, **{"port": 0, "rest_port": 0, "amqp_port": 0, **settings})
         self.events: queue.Queue = queue.Queue()
         self._ready = threading.Event()
         self._thread = None
@@ -64,6 +66,21 @@ class LiveHub:
     def call(self, function, *arguments, **named):
         """Call a method of the core, in the hub's own thread: ``call("get_twin", "dev")``."""
         return self._in_its_thread(self.server.hub, function, *arguments, **named)
+
+    def keep(self, device_id, *bodies):
+        """Put events of a device into the log, as if it had sent them."""
+
+        def append():
+            events = self.server.hub.events
+            device = self.server.hub.devices.find(device_id)
+            for body in bodies:
+                events.telemetry(device, Message({}, {}, body), "{}")
+
+        self._in_its_thread(SimpleNamespace(append=append), "append")
+
+    def stored(self, partition, sequence):
+        """Some rows of the log, from a sequence number on."""
+        return self._in_its_thread(self.server._events.events, "read", partition, sequence)
 
     def misbehave(self, *rules):
         """Follow these rules (see the module ``faults``), none to behave; the Faults, which count."""

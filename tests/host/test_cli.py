@@ -61,6 +61,11 @@ def one_line(done, status, *words):
 # --- the hub in the foreground
 
 
+def free(*flags):
+    """Options that take any free port."""
+    return [word for flag in flags for word in (flag, "0")]
+
+
 def start_hub(home, *arguments, folder=None):
     return subprocess.Popen(
         [TWINKLE, "hub", *arguments, "--json", "--quiet"],
@@ -74,7 +79,7 @@ def start_hub(home, *arguments, folder=None):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_hub_says_one_json_line_when_ready_and_ends_cleanly(home, tmp_path, number):
-    process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", "0", "--rest-port", "0")
+    process = start_hub(home, "--state", str(tmp_path / "hub"), *free("--port", "--rest-port", "--amqp-port"))
     info = json.loads(process.stdout.readline())
     assert {"host", "mqttPort", "restPort", "caFile", "serviceConnectionString"} <= set(info)
     assert Path(info["caFile"]).is_file()
@@ -87,14 +92,16 @@ def test_the_hub_says_one_json_line_when_ready_and_ends_cleanly(home, tmp_path, 
 def test_a_busy_port_is_one_line(home, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", port, "--rest-port", "0")
+        process = start_hub(
+            home, "--state", str(tmp_path / "hub"), *free("--rest-port", "--amqp-port"), "--port", port
+        )
         out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1 and out == ""
     assert err == f"twinkle: port {port} on 127.0.0.1 is taken by another program; choose one with --port\n"
 
 
 def test_the_hub_started_last_is_found_without_being_named(home, tmp_path, twinkle):
-    process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", "0", "--rest-port", "0")
+    process = start_hub(home, "--state", str(tmp_path / "hub"), *free("--port", "--rest-port", "--amqp-port"))
     try:
         process.stdout.readline()
         assert twinkle("devices", "list", on_hub=False).stdout == "no devices\n"
@@ -105,7 +112,9 @@ def test_the_hub_started_last_is_found_without_being_named(home, tmp_path, twink
 
 
 def test_a_hub_whose_state_was_named_from_one_folder_is_found_from_another(home, tmp_path, twinkle):
-    process = start_hub(home, "--state", "hub", "--port", "0", "--rest-port", "0", folder=tmp_path)
+    process = start_hub(
+        home, "--state", "hub", *free("--port", "--rest-port", "--amqp-port"), folder=tmp_path
+    )
     try:
         assert json.loads(process.stdout.readline())["caFile"] == str(tmp_path / "hub" / "ca" / "ca.pem")
         for named in ([], ["--state", str(tmp_path / "hub")]):

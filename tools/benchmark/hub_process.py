@@ -44,7 +44,7 @@ class HubProcess:
             [
                 *(stamped if self._stamped else plain),
                 *("--state", str(self.state), "--bind", ADDRESS),
-                *("--port", str(self._port), "--rest-port", str(self._rest_port)),
+                *("--port", str(self._port), "--rest-port", str(self._rest_port), "--amqp-port", "0"),
                 *("--host-name", ADDRESS, "--json", "--quiet"),
             ],
             # Without this it would become the hub that the user's other commands find.

@@ -193,13 +193,17 @@ class Connection:
         self._size = 0
         return data
 
-    def pump(self) -> None:
-        """Ask the sources for what their links may be sent, up to FILL bytes, one frame a link in turn."""
+    def pump(self) -> bool:
+        """Ask the sources for what their links may be sent, one frame a link in turn, up to FILL bytes.
+
+        Answers whether it stopped there.
+        """
         busy = self.state == OPENED
         while busy and self._size < FILL:
             busy = False
             for session in list(self.sessions.values()):
                 busy = session.pump() or busy
+        return busy
 
     def send(self, channel: int, performative: bytes, payload: bytes = b"") -> None:
         """A frame, for the parts of this connection."""

@@ -32,7 +32,13 @@ _NULLS = b"\x40" * 5
 
 
 class Source(Protocol):
-    """What a client reads from."""
+    """What a client reads from.
+
+    ``asks``: whether it must know what becomes of a message. Where it need not, messages are settled as
+    they are sent, whatever the client wished: azure-eventhub wishes to settle, and never does.
+    """
+
+    asks: bool
 
     def next(self) -> bytes | None:
         """The next message, encoded; None when there is none now."""
@@ -97,7 +103,8 @@ class Link:
         self.properties: dict[Any, Any] = attach.properties or {}
         self.wants = words(attach.desired_capabilities)
         self.echoed: dict[Any, Any] = {}
-        self.pre_settled = attach.snd_settle_mode != UNSETTLED
+        self.wished = int(attach.snd_settle_mode)
+        self.pre_settled = True
         self.receive_mode = int(attach.rcv_settle_mode)
         self.end: Any = None
         self.gone = False  # detached by the hub; the peer's word on it is awaited
@@ -108,6 +115,11 @@ class Link:
         self.unsettled: dict[int, int] = {}  # delivery id -> number of the delivery
         self.rest = b""  # of a delivery that is sent in pieces
         self.piece: bytearray | None = None  # of a delivery that comes in pieces; None between two
+
+    def lead_to(self, end: Any) -> None:
+        """What the link is for."""
+        self.end = end
+        self.pre_settled = self.sends and not (end.asks and self.wished != SETTLED)
 
     # --- the hub sends
 

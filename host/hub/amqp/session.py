@@ -78,7 +78,7 @@ class Session:
         try:
             if link.dynamic or not (attach.source and attach.target):
                 raise Refused(NOT_IMPLEMENTED, "2.6.3: a link needs a source and a target with addresses")
-            link.end = self._connection.container.attach(link)
+            link.lead_to(self._connection.container.attach(link))
         except Refused as error:
             refused = error
         self._say(ATTACH, **link.answer())

@@ -13,6 +13,8 @@ devices and HTTPS to services. Typical use::
 """
 
 from .access.policies import DEVICE_CONNECT, REGISTRY_READ, REGISTRY_WRITE, SERVICE_CONNECT
+from .access.services import Access, Grant
+from .access.tokens import TokenRefused
 from .errors import CODES, ConnectRefused, HubError
 from .hub import Hub
 from .messages.events import Event
@@ -26,10 +28,12 @@ __all__ = [
     "REGISTRY_READ",
     "REGISTRY_WRITE",
     "SERVICE_CONNECT",
+    "Access",
     "Certificate",
     "Clock",
     "ConnectRefused",
     "Event",
+    "Grant",
     "Hello",
     "Hub",
     "HubError",
@@ -39,6 +43,7 @@ __all__ = [
     "Provisioning",
     "Session",
     "Store",
+    "TokenRefused",
     "Will",
     "is_registration",
 ]

@@ -10,6 +10,7 @@ leave from its beginning only, so its sequence numbers have no gaps, and offsets
 """
 
 import sqlite3
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class EventLog:
     """The events of one hub in ``path``; made when it is not there. StoreError when it cannot be used.
 
     ``keep_s``: seconds that an event is kept; ``keep_bytes``: how much is kept in all. What is older or
-    more is dropped by ``retain``.
+    more is dropped by ``retain``. ``created``: milliseconds since 1970.
     """
 
     def __init__(self, path: Path, keep_s: float, keep_bytes: int):
@@ -97,6 +98,10 @@ class EventLog:
             "CREATE TABLE IF NOT EXISTS ends (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL, "
             "offset INTEGER NOT NULL, enqueued INTEGER NOT NULL)"
         )
+        self._db.execute("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL)")
+        made = ("created", int(time.time() * 1000))
+        self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", made)
+        self.created = self._db.execute("SELECT value FROM facts WHERE name = 'created'").fetchone()[0]
         self._db.execute(f"PRAGMA user_version={VERSION}")
 
     def _found(self, number: int) -> Partition:

@@ -26,6 +26,7 @@ class Well:
     def __init__(self):
         self.messages = []
         self.outcomes = []
+        self.asks = False
 
     def next(self):
         return self.messages.pop(0) if self.messages else None

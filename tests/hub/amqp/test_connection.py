@@ -171,7 +171,8 @@ def test_credit_that_is_to_be_used_up_is(peer):
 
 def test_a_reader_that_wants_to_settle_is_waited_for_and_its_word_is_told(peer):
     peer.house.well.messages = [text(number) for number in range(3)]
-    peer.reading(credit=3, send_settle_mode=0)
+    peer.house.well.asks = True
+    peer.reading(credit=3)
     assert [fields[4] for _, fields, _ in peer.hear()] == [False] * 3
     peer.say(0, performatives.DispositionFrame, role=True, first=0, last=1, settled=True, state=Accepted())
     assert peer.house.well.outcomes == [(0, "accepted"), (1, "accepted")]
@@ -181,8 +182,25 @@ def test_a_reader_that_wants_to_settle_is_waited_for_and_its_word_is_told(peer):
 
 def test_what_waits_for_a_readers_word_is_bounded(peer):
     peer.house.well.messages = [text(0)] * (MAX_UNSETTLED + 500)
-    peer.reading(credit=MAX_UNSETTLED + 500, window=100000, send_settle_mode=0)
+    peer.house.well.asks = True
+    peer.reading()
+    peer.flow(0, MAX_UNSETTLED + 500, window=100000)
     assert len(peer.hear()) == MAX_UNSETTLED
+
+
+def test_what_a_source_need_not_know_is_settled_as_it_is_sent(peer):
+    """azure-eventhub wishes for unsettled events, and never says a word on them."""
+    peer.house.well.messages = [text(number) for number in range(MAX_UNSETTLED + 1)]
+    peer.reading(send_settle_mode=0)
+    peer.flow(0, MAX_UNSETTLED + 1, window=100000)
+    assert len(peer.hear()) == MAX_UNSETTLED + 1
+
+
+def test_a_reader_may_do_without_a_word(peer):
+    peer.house.well.asks = True
+    peer.house.well.messages = [text(0)]
+    peer.reading(credit=1, send_settle_mode=1)
+    assert peer.hear()[0][1][4] is True
 
 
 # --- sending

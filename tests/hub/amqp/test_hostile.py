@@ -52,6 +52,7 @@ CONVERSATION = [
 def talk(pieces):
     """A client that says these; the hub's answers as one piece."""
     peer = Peer()
+    peer.house.well.asks = True
     peer.house.well.messages = [text(number) for number in range(5)]
     heard = b""
     for piece in pieces:

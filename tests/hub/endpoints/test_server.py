@@ -253,7 +253,7 @@ def test_certificates_are_kept_and_renewed_when_a_name_is_added(tmp_path):
 
 def test_secrets_are_readable_by_their_owner_alone(hub):
     state = hub.settings.state
-    for file in ("hub.json", "hub.sqlite", "ca/ca.key", "ca/server.pem"):
+    for file in ("hub.json", "hub.sqlite", "events.sqlite", "ca/ca.key", "ca/server.pem"):
         assert stat.S_IMODE(os.stat(state / file).st_mode) == 0o600, file
 
 
@@ -262,9 +262,15 @@ def test_two_hubs_cannot_share_a_state(hub):
         LiveHub(hub.settings.state).start()
 
 
-@pytest.mark.parametrize(("port", "flag"), [("port", "--port"), ("rest_port", "--rest-port")])
+@pytest.mark.parametrize(
+    ("port", "flag"),
+    [
+        *(("port", "--port"), ("rest_port", "--rest-port"), ("amqp_port", "--amqp-port")),
+        ("plain_amqp_port", "--plain-amqp-port"),
+    ],
+)
 def test_a_busy_port_names_itself_and_its_flag(hub, tmp_path, port, flag):
-    taken = hub.info["mqttPort" if port == "port" else "restPort"]
+    taken = hub.info[{"port": "mqttPort", "rest_port": "restPort"}.get(port, "amqpPort")]
     with pytest.raises(BusyPort, match=f"port {taken} .* {flag}"):
         LiveHub(tmp_path, **{port: taken}).start()
 

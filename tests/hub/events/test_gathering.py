@@ -7,6 +7,7 @@ import pytest
 from twinkle_host.hub.events import gathering
 from twinkle_host.hub.events.gathering import Gathering
 from twinkle_host.hub.events.log import EventLog
+from twinkle_host.waiting import eventually
 
 
 class CountingLog(EventLog):
@@ -100,8 +101,8 @@ def test_old_events_are_looked_at_from_time_to_time(tmp_path, monkeypatch):
 
     async def story(gathered, log):
         put(gathered, 3)
-        while not log.partitions[1].is_empty or log.partitions[1].next == 0:
-            await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+        await asyncio.to_thread(eventually, lambda: log.partitions[1].is_empty)
         assert log.partitions[1].next == 3
 
     run(tmp_path, story)

@@ -1,12 +1,27 @@
 """Which service may do what: Authorization headers against the hub's policies."""
 
+import base64
+import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from ..errors import HubError
 from ..ports import Clock, Store
 from .identities import invalid
 from .policies import PERMISSIONS, RECORD_ID, Policy, load_policies, policies_record
-from .tokens import TokenRefused, check_token, covers, parse_token
+from .tokens import Token, TokenRefused, check_token, covers, parse_token, same_host
+
+_SCHEME = re.compile(r"^[a-z]+://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a token opens: all below ``path``, by a policy's permissions, until ``expiry`` (seconds since 1970)."""
+
+    policy: str
+    permissions: frozenset[str]
+    path: tuple[str, ...]
+    expiry: int
 
 
 class Access:
@@ -35,6 +50,21 @@ class Access:
         key = self.policies[policy].keys[0]
         return f"HostName={rest_host};SharedAccessKeyName={policy};SharedAccessKey={key}"
 
+    def utc(self) -> float:
+        """Seconds since 1970, as tokens are judged by."""
+        return self._clock.utc()
+
+    def grant(self, text: str) -> Grant:
+        """What a SAS token put to AMQP's ``$cbs`` opens; TokenRefused when nothing."""
+        token, policy = self._verified(text, self._names_us, _as_event_hubs_has_it)
+        path = tuple(part.lower() for part in _place(token.resource)[1:])
+        return Grant(policy.name, policy.permissions, path, token.expiry)
+
+    def event_hub_connection_string(self, endpoint: str, hub_name: str, policy: str = "service") -> str:
+        """A reader's connection string; ``endpoint`` is the AMQP address, with its port where that is its own."""
+        key = self.policies[policy].keys[0]
+        return f"Endpoint=sb://{endpoint}/;SharedAccessKeyName={policy};SharedAccessKey={key};EntityPath={hub_name}"
+
     def authorize(self, header: str | None, permission: str) -> str:
         """The name of the policy that signed an Authorization header and has ``permission``.
 
@@ -60,7 +90,18 @@ class Access:
     def _policy_of(self, header: str | None) -> Policy:
         if not header:
             raise TokenRefused("malformed", "the request has no Authorization header; send a SAS token in it")
-        token = parse_token(header)
+        return self._verified(header, lambda resource: covers(resource, self._hosts))[1]
+
+    def _names_us(self, resource: str) -> bool:
+        return same_host(_place(resource)[0], self._hosts)
+
+    def _verified(
+        self,
+        text: str,
+        is_ours: Callable[[str], bool],
+        also: Callable[[str], str] | None = None,
+    ) -> tuple[Token, Policy]:
+        token = parse_token(text)
         policy = self.policies.get(token.policy or "")
         if policy is None:
             raise TokenRefused(
@@ -68,11 +109,22 @@ class Access:
                 f"the token names no policy of this hub (skn={(token.policy or '')[:64]!r}); "
                 f"use one of {', '.join(self.policies)}",
             )
-        if not covers(token.resource, self._hosts):
+        if not is_ours(token.resource):
             raise TokenRefused(
                 "resource",
                 f"the token is for {token.resource[:256]!r} and this hub is {next(iter(self._hosts))!r}; "
                 "check HostName in the service connection string",
             )
-        check_token(token, policy.keys, self._clock.utc(), f"policy {policy.name!r}")
-        return policy
+        keys = [*policy.keys, *map(also, policy.keys)] if also else policy.keys
+        check_token(token, keys, self._clock.utc(), f"policy {policy.name!r}")
+        return token, policy
+
+
+def _as_event_hubs_has_it(key: str) -> str:
+    # Event Hubs' readers sign with the key's text itself, IoT Hub's services with what it decodes to.
+    return base64.b64encode(key.encode()).decode()
+
+
+def _place(resource: str) -> list[str]:
+    # A service names itself with or without a scheme: sb://, amqps://, https://.
+    return _SCHEME.sub("", resource).strip("/").split("/")
