@@ -110,7 +110,7 @@ class Server:
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
         context = certificates.device_context()
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self._events)
-        house = House(self.hub, self._events.events, settings.groups)
+        house = House(self.hub, self._events.events, settings.groups, self.ticker.touch)
         self._amqp = AmqpEndpoint(house, self._events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)

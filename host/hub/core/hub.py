@@ -130,6 +130,7 @@ class Hub(Parts):
         if device.session is not None:
             device.session.close("the identity was deleted; the device is unknown to this hub now")
         self.devices.remove(device)
+        self.messages.purge(device)
         self.methods.forget(device, device_not_found(device_id))
         self.events.lifecycle(device, "deleteDeviceIdentity")
 
@@ -208,10 +209,11 @@ class Hub(Parts):
         body: bytes,
         properties: dict[str, str | None] | None = None,
         lifetime: float = LIFETIME_S,
+        expires: float | None = None,
     ) -> None:
         """Queue a cloud-to-device message; see CloudToDevice.send."""
         self.throttles.spend(throttles.MESSAGES)
-        self.messages.send(self.devices.find(device_id), body, properties or {}, lifetime)
+        self.messages.send(self.devices.find(device_id), body, properties or {}, lifetime, expires)
 
     def query(
         self, text: str, page_size: int | None = 100, continuation: str | None = None

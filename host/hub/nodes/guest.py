@@ -10,11 +10,15 @@ from ..amqp.types import Symbol
 from ..core import SERVICE_CONNECT
 from . import management
 from .answers import Answers, Requests
+from .devicebound import DeviceBound, FeedbackReader, Nothing
 from .house import House
 from .partition import Reader
 from .tokens import Tokens
 
 CBS, MANAGEMENT = "$cbs", "$management"
+DEVICE_BOUND = ("messages", "devicebound")
+FEEDBACK = ("messages", "servicebound", "feedback")
+FILES = ("messages", "servicebound", "filenotifications")
 
 _HOST = re.compile(r"^(?:amqps?|sb|https)://[^/]*", re.IGNORECASE)
 _READERS = re.compile(r"([^/]+)/ConsumerGroups/([^/]+)/Partitions/([^/]+)", re.IGNORECASE)
@@ -57,6 +61,8 @@ class Guest:
             self._answers.remove(end)
         elif isinstance(end, Reader):
             self._house.left(end)
+        elif isinstance(end, FeedbackReader):
+            end.left()
 
     def plain(self, name: str, password: str) -> bool:
         """SASL PLAIN as IoT Hub takes it: ``policy@sas.root.hub`` and a SAS token."""
@@ -71,7 +77,13 @@ class Guest:
             return self._read(link, *match.groups())
         if match := _EVENTS.fullmatch(address):
             raise self._redirect(match[1] or "")
-        raise Refused(NOT_FOUND, f"There is no node {address[:128]!r} on this hub.")
+        if path == DEVICE_BOUND and not link.sends:
+            return DeviceBound(self._house.hub, self._house.touch)
+        if path == FEEDBACK and link.sends:
+            return FeedbackReader(link, self._house.hub, self._wake)
+        if path == FILES and link.sends:
+            return Nothing()
+        raise Refused(NOT_FOUND, f"There is no node {address[:128]!r} on this hub, for this direction.")
 
     def _ask(self, link: Link, answer: Any) -> Source | Sink:
         if not link.sends:

@@ -1,6 +1,6 @@
 """What all AMQP connections of a hub share: the hub, the log, the consumer groups and who reads where."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..amqp.errors import NOT_FOUND, RESOURCE_LIMIT_EXCEEDED, STOLEN
 from ..amqp.link import Refused
@@ -13,9 +13,20 @@ MAX_READERS = 5  # of one partition and group; Event Hubs quotas
 
 
 class House:
-    """One hub's nodes. ``groups``: the names of its consumer groups beside ``$Default``."""
+    """One hub's nodes. ``groups``: the names of its consumer groups beside ``$Default``.
 
-    def __init__(self, hub: Hub, log: EventLog, groups: Iterable[str] = (), port: int = 5671):
+    ``touch()`` is called when the hub's next deadline may have changed. ``port``: of the AMQP door.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        log: EventLog,
+        groups: Iterable[str] = (),
+        touch: Callable[[], None] = lambda: None,
+        port: int = 5671,
+    ):
+        self.touch = touch
         self.hub = hub
         self.log = log
         self.port = port

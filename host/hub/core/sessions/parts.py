@@ -10,6 +10,7 @@ from ..devices.device import Device
 from ..devices.devices import Devices
 from ..messages.cloud_to_device import CloudToDevice
 from ..messages.events import STORE_FAILED, Events
+from ..messages.feedback import Feedback
 from ..ports import Clock, EventLog, Store
 from ..throttles import Throttles
 from ..timers import Timers
@@ -42,7 +43,8 @@ class Parts:
         self.devices = Devices(
             store, lambda device_id, reason: self.events.diagnostic(device_id, STORE_FAILED, reason)
         )
-        self.messages = CloudToDevice(clock, self.devices)
+        self.feedback = Feedback(store, lambda reason: self.events.diagnostic("", STORE_FAILED, reason))
+        self.messages = CloudToDevice(clock, self.timers, self.devices, self.feedback)
         self.access = Access(self.hosts, clock, store, random_bytes)
         self.authorities = Authorities(store)
         self.throttles = Throttles(clock, throttle)

@@ -58,7 +58,7 @@ class Session:
         self.present = remembered is not None and not hello.clean_session
         if hello.clean_session:
             self.device.remembered = None
-            self.device.inbox = []
+            parts.messages.purge(self.device)
             self._subscriptions: dict[str, int] = {}
         else:
             self._subscriptions = remembered if remembered is not None else {}
