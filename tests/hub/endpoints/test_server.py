@@ -144,12 +144,19 @@ def test_many_devices_are_made_in_one_request(rest):
 
 
 def test_the_side_door_is_labelled_and_streams(hub, rest):
-    with rest("GET", "/twinkle/events", version=None, stream=True) as stream:
+    with rest("GET", "/twinkle/diagnostics", version=None, stream=True) as stream:
         assert "not part of Azure" in stream.headers["x-twinkle-side-door"]
         hub.call("create_device", "side-door", {})
+        hub.call("events.diagnostic", "side-door", "requestRefused", "a test")
         lines = stream.iter_lines(chunk_size=1)
         event = json.loads(next(line for line in lines if line))
-    assert event["source"] == "deviceLifecycleEvents" and event["deviceId"] == "side-door"
+    assert event["source"] == "hubDiagnostics", "all else is read over AMQP"
+    assert event["deviceId"] == "side-door" and event["body"]["reason"] == "a test"
+
+
+@pytest.mark.parametrize("path", ["/twinkle/events", "/twinkle/messages/side-door"])
+def test_what_azure_offers_has_no_side_door(rest, path):
+    assert rest("GET", path, version=None).status_code in (404, 501)
 
 
 # --- MQTT over sockets
