@@ -108,9 +108,7 @@ async def _receive(hub: Hub, group: str, start: Any, line: queue.Queue, stop: th
         options["custom_endpoint_address"] = endpoint  # a port in the Endpoint itself counts without TLS only
     client = EventHubConsumerClient.from_connection_string(text, group, **options)
     async with client:
-        receiving = asyncio.ensure_future(
-            client.receive_batch(take, on_error=fail, starting_position=start, max_wait_time=1.0)
-        )
+        receiving = asyncio.ensure_future(client.receive_batch(take, on_error=fail, starting_position=start))
         try:
             while not stop.is_set() and not failed.done() and not receiving.done():
                 await asyncio.wait([failed, receiving], timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)

@@ -5,13 +5,14 @@ IoT Hub messages": what a device named stands in properties and application prop
 in message annotations. Of one device most of it is the same each time, and is encoded once.
 """
 
+import struct
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from ..amqp.encoding import compound, encode
 from ..amqp.messages import ANNOTATIONS, APPLICATION, DATA, properties, section
-from ..amqp.types import Symbol, Timestamp
+from ..amqp.types import Symbol
 
 # The hub's name of a system property -> AMQP's (3.2.4). All others are annotations.
 PROPERTIES = {
@@ -22,12 +23,19 @@ PROPERTIES = {
     "content-encoding": "content_encoding",
     "absolute-expiry-time": "absolute_expiry_time",
 }
-_SEQUENCE = encode(Symbol("x-opt-sequence-number"))
-_OFFSET = encode(Symbol("x-opt-offset"))
-_ENQUEUED = encode(Symbol("x-opt-enqueued-time"))
-_HUB_ENQUEUED = encode(Symbol("iothub-enqueuedtime"))
+# These differ with each message, where they are said at all; what is left of a device's is encoded once.
+OWN = ("message-id", "correlation-id", "absolute-expiry-time")
+
+_LONG, _TIME, _TEXT = b"\x81", b"\x83", b"\xa1"  # constructors (1.6.10, 1.6.17, 1.6.20)
+_SEQUENCE = encode(Symbol("x-opt-sequence-number")) + _LONG
+_OFFSET = encode(Symbol("x-opt-offset")) + _TEXT
+_ENQUEUED = encode(Symbol("x-opt-enqueued-time")) + _TIME
+_HUB_ENQUEUED = encode(Symbol("iothub-enqueuedtime")) + _TIME
+_NUMBERED = 4  # annotations that each event has for itself
 _ANNOTATIONS = b"\x00\x53" + bytes((ANNOTATIONS,))
-_OWN = 4  # annotations that each event has for itself
+_DATA = b"\x00\x53" + bytes((DATA,))
+_BIG = struct.Struct(">q").pack
+_SIZE = struct.Struct(">I").pack
 
 
 def message_of(
@@ -39,29 +47,32 @@ def message_of(
     enqueued: int,
 ) -> bytes:
     """The message of one event. ``enqueued``: milliseconds since 1970."""
-    named = tuple(pair for pair in system.items() if pair[0] in PROPERTIES)
-    noted = tuple(
-        pair for pair in system.items() if pair[0] not in PROPERTIES and pair[0] != "iothub-enqueuedtime"
-    )
-    count, notes = _notes(noted)
-    time = encode(Timestamp(enqueued))
-    own = (
-        _SEQUENCE + encode(sequence) + _OFFSET + encode(str(offset)) + _ENQUEUED + time + _HUB_ENQUEUED + time
-    )
-    message = _ANNOTATIONS + compound(0xC1, 2 * (count + _OWN), own + notes) + _properties(named)
+    own = {name: system[name] for name in OWN if name in system}
+    shared = {name: value for name, value in system.items() if name not in own} if own else system
+    count, notes, named, section_ = _shared(tuple(shared.items()))
+    if own:
+        section_ = _properties({**dict(named), **own})
+    time, place = _BIG(enqueued), str(offset).encode()
+    numbers = _SEQUENCE + _BIG(sequence) + _OFFSET + bytes((len(place),)) + place
+    numbers += _ENQUEUED + time + _HUB_ENQUEUED + time
+    message = _ANNOTATIONS + compound(0xC1, 2 * (count + _NUMBERED), numbers + notes) + section_
     if application:
         message += section(APPLICATION, application)
-    return message + section(DATA, body)
+    size = len(body)
+    return message + _DATA + (bytes((0xA0, size)) if size < 256 else b"\xb0" + _SIZE(size)) + body
 
 
 @lru_cache(maxsize=4096)
-def _notes(pairs: tuple[tuple[str, Any], ...]) -> tuple[int, bytes]:
-    return len(pairs), b"".join(encode(Symbol(name)) + encode(value) for name, value in pairs)
+def _shared(pairs: tuple[tuple[str, Any], ...]) -> tuple[int, bytes, tuple[tuple[str, Any], ...], bytes]:
+    # How many annotations, their bytes, the properties, their section.
+    named = tuple(pair for pair in pairs if pair[0] in PROPERTIES)
+    noted = [pair for pair in pairs if pair[0] not in PROPERTIES and pair[0] != "iothub-enqueuedtime"]
+    notes = b"".join(encode(Symbol(name)) + encode(value) for name, value in noted)
+    return len(noted), notes, named, _properties(dict(named))
 
 
-@lru_cache(maxsize=1024)
-def _properties(pairs: tuple[tuple[str, Any], ...]) -> bytes:
-    values: dict[str, Any] = {PROPERTIES[name]: value for name, value in pairs}
+def _properties(named: dict[str, Any]) -> bytes:
+    values: dict[str, Any] = {PROPERTIES[name]: value for name, value in named.items()}
     if "user_id" in values:
         values["user_id"] = values["user_id"].encode()
     if "absolute_expiry_time" in values:

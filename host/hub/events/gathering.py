@@ -1,7 +1,8 @@
 """One commit for all that came in one turn of the event loop, and who waits for it.
 
 A device's QoS 1 message is acknowledged after the commit that holds it. Where many devices speak at once
-their messages share it, so that the log costs a transaction a turn and not one a message.
+their messages share it; while there are several in each, a commit waits a little for more. A device that
+speaks alone does not wait.
 """
 
 import asyncio
@@ -17,7 +18,9 @@ log = logging.getLogger("twinkle.hub")
 
 RETAIN_S = 30.0  # between two looks at what is too old
 MORE_S = 0.05  # between two steps of dropping
-MAX_GATHERED = 1000  # events; more are not kept waiting for the end of the turn
+MAX_GATHERED = 1000  # events; more are not kept waiting
+SEVERAL = 4  # events in the last commit, from which on the next one waits
+WAIT_S = 0.005
 
 
 class Gathering:
@@ -30,6 +33,7 @@ class Gathering:
         self._waiting: list[Callable[[bool], None]] = []
         self._watchers: dict[object, Callable[[list[int]], None]] = {}
         self._due: asyncio.Handle | None = None
+        self._last = 0
         self._sweep: asyncio.Handle = self._loop.call_soon(self._retain)
 
     def append(self, *event: Any) -> None:
@@ -38,7 +42,9 @@ class Gathering:
         if self.events.gathered >= MAX_GATHERED:
             self._commit()
         elif self._due is None:
-            self._due = self._loop.call_soon(self._commit)
+            loop = self._loop
+            several = self._last >= SEVERAL
+            self._due = loop.call_later(WAIT_S, self._commit) if several else loop.call_soon(self._commit)
 
     def after(self, act: Callable[[bool], None]) -> None:
         """Call ``act`` once what was appended is kept: True, or False when it could not be."""
@@ -62,6 +68,7 @@ class Gathering:
             self._due.cancel()
             self._due = None
         count, kept, grown = self.events.gathered, True, []
+        self._last = count
         try:
             grown = self.events.commit()
         except sqlite3.Error as error:

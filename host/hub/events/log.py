@@ -22,6 +22,7 @@ from .event import message_of
 
 PARTITIONS = 4
 CHUNK = 128 * 1024  # bytes that a reader takes from the disk at once, or one event
+CHECKPOINT_PAGES = 4000  # of 4 KB in the write-ahead log, before they are folded into the file
 MAX_DROP = 1000  # events that one step of the retention drops
 VERSION = 1
 _SHIFT = 48
@@ -82,7 +83,10 @@ class EventLog:
         self._ends = [(part.next, part.offset, part.enqueued, 0) for part in self.partitions]
 
     def _prepare(self, path: Path) -> None:
+        # The hub alone has its state: no locks to take for each commit, no index of the log to share.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         self._db.execute("PRAGMA synchronous=NORMAL")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, VERSION):

@@ -53,6 +53,25 @@ def test_what_comes_in_one_turn_is_one_commit_and_acknowledged_after_it(tmp_path
     run(tmp_path, story)
 
 
+def test_where_many_speak_the_next_commit_waits_a_little_and_one_alone_does_not(tmp_path):
+    async def story(gathered, log):
+        put(gathered, 10)
+        await asyncio.sleep(0)
+        assert log.commits == 1
+        told = asyncio.get_running_loop().create_future()
+        put(gathered)
+        gathered.after(told.set_result)
+        await asyncio.sleep(0)
+        assert log.commits == 1, "after ten at once it waits for more"
+        put(gathered)
+        assert await told and log.commits == 2 and log.partitions[1].next == 12
+        put(gathered)
+        await asyncio.sleep(0)
+        assert log.commits == 3, "and goes back to no wait"
+
+    run(tmp_path, story)
+
+
 def test_who_waits_for_nothing_does_not_wait(tmp_path):
     async def story(gathered, log):
         told = []

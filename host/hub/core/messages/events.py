@@ -179,9 +179,8 @@ class Events:
         now: float,
     ) -> None:
         if self._log is not None:
-            self._log.append(
-                device_id, {**system, "iothub-connection-device-id": device_id}, application, body, now
-            )
+            system["iothub-connection-device-id"] = device_id
+            self._log.append(device_id, system, application, body, now)
 
     def _tell(
         self,
