@@ -7,7 +7,6 @@ import threading
 import time
 from operator import attrgetter
 from pathlib import Path
-from types import SimpleNamespace
 
 from ..waiting import PATIENCE_S
 from .core.messages.telemetry import Message
@@ -68,19 +67,21 @@ class LiveHub:
         return self._in_its_thread(self.server.hub, function, *arguments, **named)
 
     def keep(self, device_id, *bodies):
-        """Put events of a device into the log, as if it had sent them."""
+        """Put events of a device into the log, as if it had sent them; returns when all that came is kept."""
 
-        def append():
-            events = self.server.hub.events
+        async def append():
+            kept = asyncio.get_running_loop().create_future()
             device = self.server.hub.devices.find(device_id)
             for body in bodies:
-                events.telemetry(device, Message({}, {}, body), "{}")
+                self.server.hub.events.telemetry(device, Message({}, {}, body), "{}")
+            self.server.events.after(kept.set_result)
+            assert await kept
 
-        self._in_its_thread(SimpleNamespace(append=append), "append")
+        asyncio.run_coroutine_threadsafe(append(), self._loop).result(PATIENCE_S)
 
     def stored(self, partition, sequence):
         """Some rows of the log, from a sequence number on."""
-        return self._in_its_thread(self.server._events.events, "read", partition, sequence)
+        return self._in_its_thread(self.server.events.events, "read", partition, sequence)
 
     def misbehave(self, *rules):
         """Follow these rules (see the module ``faults``), none to behave; the Faults, which count."""

@@ -102,16 +102,16 @@ class Server:
         self._store = SqliteStore(settings.state / "hub.sqlite")
         clock = RealClock()
         name, *aliases = settings.host_names
-        self._events = Gathering(
+        self.events = Gathering(
             EventLog(settings.state / "events.sqlite", settings.keep_s, settings.keep_bytes)
         )
-        self.hub = Hub(name, clock, self._store, os.urandom, aliases, settings.throttle, self._events)
+        self.hub = Hub(name, clock, self._store, os.urandom, aliases, settings.throttle, self.events)
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
         context = certificates.device_context()
-        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self._events)
-        house = House(self.hub, self._events.events, settings.groups, self.ticker.touch)
-        self._amqp = AmqpEndpoint(house, self._events, f"twinkle hub {name}")
+        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self.events)
+        house = House(self.hub, self.events.events, settings.groups, self.ticker.touch)
+        self._amqp = AmqpEndpoint(house, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
         self._runner = web.AppRunner(
@@ -165,7 +165,7 @@ class Server:
         await self._amqp.stop()
         await self._runner.cleanup()
         self.ticker.stop()
-        self._events.close()
+        self.events.close()
         self._store.close()
         self._lock.close()
 

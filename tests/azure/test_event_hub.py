@@ -39,9 +39,10 @@ def partition(device_id):
 
 
 @pytest.fixture
-def end(hub, partition):
+def end(hub, device_id, partition):
     """Where the partition ends before the test's own events."""
-    return hub.server._events.events.partitions[int(partition)].next
+    hub.keep(device_id)
+    return hub.server.events.events.partitions[int(partition)].next
 
 
 def bodies(count, start=0):
@@ -109,7 +110,7 @@ def test_it_begins_where_it_is_told(hub, device_id, partition, end):
 
 def test_from_the_beginning_it_sees_everything_and_from_the_end_only_what_comes(hub, device_id, partition):
     hub.keep(device_id, *bodies(3))
-    log = hub.server._events.events.partitions[int(partition)]
+    log = hub.server.events.events.partitions[int(partition)]
     with Reading(client_of(hub), partition_id=partition, starting_position=BEGINNING) as reading:
         seen = [reading.next() for _ in range(log.next - log.begin)]
     assert [event.sequence_number for event in seen] == list(range(log.begin, log.next))
@@ -212,7 +213,7 @@ def test_facts_of_the_hub_and_its_partitions(hub, device_id, partition):
         part = client.get_partition_properties(partition)
         assert (
             part["last_enqueued_sequence_number"]
-            == hub.server._events.events.partitions[int(partition)].next - 1
+            == hub.server.events.events.partitions[int(partition)].next - 1
         )
         assert part["is_empty"] is False and part["id"] == partition
 
@@ -224,7 +225,7 @@ def test_100_000_events_are_read_back_in_order_for_each_device(hub):
     devices = [f"many-{number}" for number in range(20)]
     for device_id in devices:
         hub.add(device_id)
-    log = hub.server._events.events
+    log = hub.server.events.events
     start = [part.next for part in log.partitions]
     for block in range(25):
         for device_id in devices:

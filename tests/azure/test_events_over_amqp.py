@@ -26,7 +26,8 @@ def device_id(hub, request):
 def events(hub, device_id):
     """A function: the next event of a source, from the test's beginning on."""
     number = partition_of(device_id)
-    end = hub.server._events.events.partitions[number].next
+    hub.keep(device_id)
+    end = hub.server.events.events.partitions[number].next
     with Reading(client_of(hub), partition_id=str(number), starting_position=end - 1) as reading:
 
         def next_of(source):

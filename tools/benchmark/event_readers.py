@@ -21,7 +21,8 @@ ABOUT = """azure-eventhub reads all partitions of `twinkle hub`, in a process be
 1, 10 and 1,000 TLS connections and publishes at QoS 1, each device its next message when the last was acknowledged:
 events a second are those that reached the reader's code. The latency is from the moment a device begins to publish
 to the call of the reader's code, one message under way and the reader on its partition alone: on all of them
-azure-eventhub waits for each quiet one in turn. What the log costs is the hub's processor time for a message with
+azure-eventhub waits for each quiet one in turn, and on one it looks for more during 0.2 s before it calls (0.05 s
+under asyncio). What the log costs is the hub's processor time for a message with
 it, against a hub of the same code that keeps none, floods taking turns and nobody reading. Memory is the growth of
 the hub's resident set for each further reader of a partition, on a connection of its own."""
 
@@ -52,7 +53,7 @@ def measure(bench) -> list[Measurement]:
         with Reader(hub, str(partition_of(LATENCY))) as reader:
             latencies = _latencies(hub, reader, samples)
         rates = {}
-        with Reader(hub) as reader:
+        with Reader(hub, max_wait_time=1) as reader:  # it takes as much as it can get, and not as soon
             load = stack.enter_context(Load(hub, hub.ca_file, key, bench.say))
             for count in COUNTS:
                 load.connect(count)
@@ -108,11 +109,12 @@ def client_of(hub: HubProcess):
 class Reader:
     """Reads one partition, or all. ``count``: events so far; ``moments``: when a body with an ``n`` was seen."""
 
-    def __init__(self, hub: HubProcess, partition: str | None = None):
+    def __init__(self, hub: HubProcess, partition: str | None = None, **options):
         self.count = 0
         self.moments: dict[int, float] = {}
         self._client = client_of(hub)
-        options = {} if partition is None else {"partition_id": partition}
+        if partition is not None:
+            options["partition_id"] = partition
         self._thread = threading.Thread(
             target=self._client.receive_batch,
             kwargs={
