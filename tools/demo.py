@@ -68,6 +68,8 @@ class Demo:
             "0",
             "--amqp-port",
             "0",
+            "--route",
+            "all",
             "--json",
             "--quiet",
         ]

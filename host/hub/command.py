@@ -12,6 +12,10 @@ from ..failure import EXIT_STATUSES, Failure
 from ..paths import current_hub, default_hub_state
 from ..screen import plain, show, show_json
 
+ROUTES = (
+    *("twinChangeEvents", "digitalTwinChangeEvents"),
+    *("deviceConnectionStateEvents", "deviceLifecycleEvents"),
+)  # the core's, which is imported late
 COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where there are a thousand devices
 
 
@@ -42,6 +46,12 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     type=int,
     metavar="PORT",
     help="The same without TLS, on loopback only (5672, with UseDevelopmentEmulator=true); not opened without this.",
+)
+@click.option(
+    "--route",
+    multiple=True,
+    type=click.Choice(["all", *ROUTES]),
+    help="Notifications for readers beside telemetry; repeatable. Without it none, as on Azure.",
 )
 @click.option(
     "--consumer-group", multiple=True, metavar="NAME", help="A group of readers beside $Default; repeatable."
@@ -86,6 +96,7 @@ def hub(
     rest_port,
     amqp_port,
     plain_amqp_port,
+    route,
     consumer_group,
     host_name,
     throttle,
@@ -124,6 +135,7 @@ def hub(
         amqp_port=amqp_port,
         plain_amqp_port=plain_amqp_port,
         groups=consumer_group,
+        routes=ROUTES if "all" in route else route,
         keep_s=keep_hours * 3600,
         keep_bytes=keep_megabytes << 20,
     )

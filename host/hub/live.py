@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from ..waiting import PATIENCE_S
+from .core import ROUTES
 from .core.messages.telemetry import Message
 from .server import Server, Settings
 
@@ -17,7 +18,9 @@ class LiveHub:
     """A running server. ``events`` collects everything its core tells."""
 
     def __init__(self, state: Path, **settings):
-        self.settings = Settings(state, **{"port": 0, "rest_port": 0, "amqp_port": 0, **settings})
+        self.settings = Settings(
+            state, **{"port": 0, "rest_port": 0, "amqp_port": 0, "routes": ROUTES, **settings}
+        )
         self.events: queue.Queue = queue.Queue()
         self._ready = threading.Event()
         self._thread = None

@@ -57,6 +57,7 @@ class Settings:
     ``faults``: the rules by which it misbehaves, see the module of that name.
     ``amqp_port``: for services that read events; ``plain_amqp_port``: the same without TLS, on loopback
     only, None for no such door. ``groups``: consumer groups beside ``$Default``.
+    ``routes``: sources of notifications that are kept for readers beside telemetry.
     ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers.
     """
 
@@ -70,6 +71,7 @@ class Settings:
     amqp_port: int = 5671
     plain_amqp_port: int | None = None
     groups: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
     keep_s: float = KEEP_S
     keep_bytes: int = KEEP_BYTES
 
@@ -105,7 +107,9 @@ class Server:
         self.events = Gathering(
             EventLog(settings.state / "events.sqlite", settings.keep_s, settings.keep_bytes)
         )
-        self.hub = Hub(name, clock, self._store, os.urandom, aliases, settings.throttle, self.events)
+        self.hub = Hub(
+            name, clock, self._store, os.urandom, aliases, settings.throttle, self.events, settings.routes
+        )
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
         context = certificates.device_context()

@@ -8,8 +8,7 @@ class Hub(server.Hub):
     """Keeps no event: nothing waits for a commit, and a message is acknowledged at once."""
 
     def __init__(self, *arguments):
-        *without, _ = arguments
-        super().__init__(*without)
+        super().__init__(*arguments[:6])
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from .access.services import Access, Grant
 from .access.tokens import TokenRefused
 from .errors import CODES, ConnectRefused, HubError
 from .hub import Hub
-from .messages.events import Event
+from .messages.events import ROUTES, Event
 from .ports import Certificate, Clock, Hello, Link, MemoryStore, MethodResult, Store, Will
 from .provisioning.provisioning import Provisioning, is_registration
 from .sessions.session import Session
@@ -27,6 +27,7 @@ __all__ = [
     "DEVICE_CONNECT",
     "REGISTRY_READ",
     "REGISTRY_WRITE",
+    "ROUTES",
     "SERVICE_CONNECT",
     "Access",
     "Certificate",

@@ -5,7 +5,7 @@ what arrived and calls ``step()`` afterwards: it runs what is due and answers ho
 long the skin may sleep. Calls must come from one thread.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from . import jsontext, throttles
@@ -33,7 +33,8 @@ class Hub(Parts):
     ``host_name``: the name in tokens and connection strings, without a port;
     ``aliases``: other names it answers to. Everything in ``store`` is loaded now.
     ``throttle``: the share of IoT Hub's documented rates that it takes; None takes all.
-    ``log``: where telemetry and notifications are kept for readers; None keeps none.
+    ``log``: where telemetry is kept for readers, and of the notifications the sources that
+    ``routes`` names; None keeps none.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class Hub(Parts):
         aliases: Iterable[str] = (),
         throttle: float | None = None,
         log: EventLog | None = None,
+        routes: Collection[str] = (),
     ):
-        super().__init__(host_name, clock, store, random_bytes, aliases, throttle, log)
+        super().__init__(host_name, clock, store, random_bytes, aliases, throttle, log, routes)
         self.connections = Connections(self)
         self._last_generation = 0
 

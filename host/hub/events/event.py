@@ -72,6 +72,8 @@ def _shared(pairs: tuple[tuple[str, Any], ...]) -> tuple[int, bytes, tuple[tuple
 
 
 def _properties(named: dict[str, Any]) -> bytes:
+    if not named:
+        return b""  # a device that said nothing has no such section; Azure's own programs look whether it is there
     values: dict[str, Any] = {PROPERTIES[name]: value for name, value in named.items()}
     if "user_id" in values:
         values["user_id"] = values["user_id"].encode()

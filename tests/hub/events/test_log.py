@@ -82,6 +82,12 @@ def test_whatever_a_device_writes_makes_a_message(system):
     assert seen(message_of(system, {"a": "ü"}, b"", 0, 0, 0)).body_as_str() == ""
 
 
+def test_a_device_that_named_no_property_has_no_properties_section():
+    message = decode_payload(memoryview(message_of(SYSTEM, {}, b"{}", 0, 0, 0)))
+    assert not message.properties
+    assert decode_payload(memoryview(message_of({**SYSTEM, "message-id": "m"}, {}, b"", 0, 0, 0))).properties
+
+
 # --- order and places
 
 

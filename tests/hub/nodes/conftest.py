@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from client import Client
 from harness import HOST, Stage
 
-from twinkle_host.hub.core import Hub
+from twinkle_host.hub.core import ROUTES, Hub
 from twinkle_host.hub.events.log import EventLog
 from twinkle_host.hub.nodes import House
 
@@ -38,7 +38,7 @@ class Desk(Stage):
         self.seed += 1
         self.log = EagerLog(self.folder / "events.sqlite", 86400, 1 << 30)
         rand = random.Random(self.seed).randbytes
-        self.hub = Hub(HOST, self.clock, self.store, rand, log=self.log)
+        self.hub = Hub(HOST, self.clock, self.store, rand, log=self.log, routes=ROUTES)
         self.events = []
         self.hub.listen(self.events.append)
         self.house = House(self.hub, self.log, ("second",))

@@ -11,7 +11,7 @@ An event is a dict::
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from .. import jsontext
@@ -30,6 +30,7 @@ TWIN_CHANGES = "twinChangeEvents"
 DIGITAL_TWIN_CHANGES = "digitalTwinChangeEvents"
 CONNECTION_STATE = "deviceConnectionStateEvents"
 LIFECYCLE = "deviceLifecycleEvents"
+ROUTES = (TWIN_CHANGES, DIGITAL_TWIN_CHANGES, CONNECTION_STATE, LIFECYCLE)
 DIAGNOSTICS = "hubDiagnostics"
 
 # What a hubDiagnostics event may be about (its body's "what").
@@ -50,15 +51,22 @@ _SCHEMAS = {
 class Events:
     """Builds events, keeps them in ``log`` and hands them to listeners.
 
-    Diagnostics, which are ours alone, are not kept; without log and listener nothing is built.
+    As on Azure, telemetry is kept, and of what the hub notifies only what ``routes`` names. Diagnostics,
+    which are ours alone, are not kept. What nobody wants is not built.
     """
 
     def __init__(
-        self, host_name: str, clock: Clock, random_bytes: Callable[[int], bytes], log: EventLog | None
+        self,
+        host_name: str,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        log: EventLog | None,
+        routes: Collection[str],
     ):
         self.hub_name = host_name.partition(".")[0]
         self._clock = clock
         self._log = log
+        self._kept = frozenset((TELEMETRY, *routes)) if log is not None else frozenset()
         self._random = random_bytes
         self._listeners: dict[int, Listener] = {}
         self._tokens = itertools.count()
@@ -78,7 +86,7 @@ class Events:
 
     def telemetry(self, device: Device, message: Message, auth_method: str) -> None:
         """A device-to-cloud message was accepted."""
-        if not self._wanted:
+        if not self._wants(TELEMETRY):
             return
         now = self._clock.utc()
         system: dict[str, Any] = dict(message.system)
@@ -100,7 +108,7 @@ class Events:
         a write that its digital twin shows, a digital twin change event. The two
         have one ``correlation-id`` and the time of the change.
         """
-        if not self._wanted:
+        if not self._wants(TWIN_CHANGES, DIGITAL_TWIN_CHANGES):
             return
         twin, when = device.twin, at_offset(time)
         correlation = self._random(16).hex()
@@ -116,7 +124,7 @@ class Events:
 
     def connection_state(self, device: Device) -> None:
         """The device connected or disconnected. ``sequenceNumber`` grows for each device."""
-        if not self._wanted:
+        if not self._wants(CONNECTION_STATE):
             return
         operation = "deviceConnected" if device.session is not None else "deviceDisconnected"
         body = {"sequenceNumber": f"{device.sequence:064X}"}
@@ -124,7 +132,7 @@ class Events:
 
     def lifecycle(self, device: Device, operation: str) -> None:
         """``createDeviceIdentity`` or ``deleteDeviceIdentity``."""
-        if self._wanted:
+        if self._wants(LIFECYCLE):
             self._notify(LIFECYCLE, device.id, operation, device.twin_view(), self._now())
 
     def diagnostic(self, device_id: str, what: str, reason: str, **more: Any) -> None:
@@ -133,9 +141,8 @@ class Events:
             body = {"what": what, "reason": reason, **more}
             self._tell(DIAGNOSTICS, device_id, {}, {}, body, "json", self._clock.utc())
 
-    @property
-    def _wanted(self) -> bool:
-        return self._log is not None or bool(self._listeners)
+    def _wants(self, *sources: str) -> bool:
+        return bool(self._listeners) or not self._kept.isdisjoint(sources)
 
     def _now(self) -> str:
         return at_offset(iso(self._clock.utc()))
@@ -166,7 +173,7 @@ class Events:
             "opType": operation,
         }
         now = self._clock.utc()
-        if self._log is not None:
+        if source in self._kept:
             self._keep(device_id, system, application, jsontext.encode(body), now)
         self._tell(source, device_id, system, application, body, "json", now)
 

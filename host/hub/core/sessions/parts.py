@@ -1,6 +1,6 @@
 """What a hub is made of, for whatever in it needs more than one of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from copy import copy
 
 from .. import throttles
@@ -34,11 +34,12 @@ class Parts:
         aliases: Iterable[str],
         throttle: float | None,
         log: EventLog | None,
+        routes: Collection[str],
     ):
         self.host_name = host_name
         self.hosts = tuple(dict.fromkeys(name.lower() for name in (host_name, *aliases)))
         self.clock = clock
-        self.events = Events(host_name, clock, random_bytes, log)
+        self.events = Events(host_name, clock, random_bytes, log, routes)
         self.timers = Timers()
         self.devices = Devices(
             store, lambda device_id, reason: self.events.diagnostic(device_id, STORE_FAILED, reason)

@@ -4,6 +4,8 @@ import json
 
 from harness import HOST
 
+from twinkle_host.hub.core import ROUTES, Hub, MemoryStore
+
 
 def test_a_twin_change_event_has_the_documented_body(stage):
     device = stage.connected()
@@ -128,3 +130,28 @@ def test_every_event_is_json(stage):
             "bodyType",
             "body",
         }
+
+
+class Log:
+    """Keeps the sources of what it is given."""
+
+    def __init__(self):
+        self.sources = []
+
+    def append(self, device_id, system, application, body, utc):
+        self.sources.append(system["iothub-message-source"])
+
+
+def test_what_is_kept_for_readers_is_telemetry_and_what_a_route_was_made_for(stage):
+    """Azure's own programs take each event of the built-in endpoint for telemetry, unless they made a route."""
+    kept = {}
+    for routes in ((), ("twinChangeEvents",), ROUTES):
+        log = Log()
+        stage.hub = Hub(HOST, stage.clock, MemoryStore(), bytes, log=log, routes=routes)
+        device = stage.connected(api="api-version=2020-09-30&model-id=dtmi%3Aa%3Ab%3B1")
+        device.session.publish("devices/dev1/messages/events/", b"{}", 1)
+        device.report({"a": 1})
+        kept[routes] = log.sources
+    assert kept[()] == ["Telemetry"]
+    assert kept[("twinChangeEvents",)] == ["Telemetry", "twinChangeEvents"]
+    assert set(kept[ROUTES]) == {"Telemetry", *ROUTES}
