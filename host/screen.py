@@ -20,9 +20,26 @@ def plain(text: str) -> str:
     return UNSHOWN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+class Words(str):
+    """A line whose parts have colours: ``Words(("kitchen ", "cyan"), ("connected", None))``."""
+
+    def __new__(cls, *parts: tuple[str, str | None]) -> "Words":
+        made = super().__new__(cls, "".join(text for text, _ in parts))
+        made.parts = parts
+        return made
+
+    parts: tuple[tuple[str, str | None], ...]
+
+
 def show(text: str, err: bool = False) -> None:
-    """Print one line, on standard error if ``err``."""
-    click.echo(plain(text), err=err)
+    """Print one line, on standard error if ``err``; the colours of Words on a terminal only."""
+    if isinstance(text, Words):
+        text = "".join(
+            click.style(plain(part), fg=colour) if colour else plain(part) for part, colour in text.parts
+        )
+        click.echo(text, err=err)
+    else:
+        click.echo(plain(text), err=err)
 
 
 def show_json(value: Any, indent: int | None = None) -> None:

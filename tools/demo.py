@@ -21,7 +21,7 @@ import click
 from twinkle_host.failure import Failure
 from twinkle_host.run import VARIABLE
 from twinkle_host.service.hub import Hub
-from twinkle_host.service.monitor import events
+from twinkle_host.service.reading import events
 
 DEVICE = "demo"
 CONFIG = {"configId": 3, "sendFrequency": "2s"}
@@ -66,6 +66,10 @@ class Demo:
             "0",
             "--rest-port",
             "0",
+            "--amqp-port",
+            "0",
+            "--route",
+            "all",
             "--json",
             "--quiet",
         ]
@@ -74,7 +78,13 @@ class Demo:
         if not line:
             raise StepFailed("the hub did not start; its message stands above")
         info = json.loads(line)
-        self.hub = Hub(info["serviceConnectionString"], info["caFile"], info["mqttPort"])
+        self.hub = Hub(
+            info["serviceConnectionString"],
+            info["caFile"],
+            info["mqttPort"],
+            info["eventHubConnectionString"],
+            info["amqpPort"],
+        )
         self.tell(
             "hub", f"{info['host']}, MQTT over TLS on {info['mqttPort']}, REST over TLS on {info['restPort']}"
         )

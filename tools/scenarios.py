@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "scenarios.md"
 NAME = re.compile(r"test_(?P<id>(?:s\d|x)_\d+[a-z]?)_(?P<words>\w+)(?:\[(?P<parameters>.*)\])?")
-COLUMNS = ("CPython", "MicroPython", "Azure's SDKs", "hub")
+COLUMNS = ("CPython", "MicroPython", "Azure's SDKs", "hub", "AMQP")
 
 
 def main() -> int:
@@ -58,6 +58,8 @@ def collect(root) -> dict[str, tuple[str, dict[str, list[bool]]]]:
 def columns_of(place: str, parameters: str) -> list[str]:
     """Where a test looks at a scenario from; two places when an SDK speaks to our own device."""
     seen = [name for name in COLUMNS[:2] if name.lower() in parameters]
+    if "over_amqp" in place:
+        return [COLUMNS[4]]
     if "azure" in place:
         return [*seen, COLUMNS[2]]
     if ".hub." in place:

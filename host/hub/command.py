@@ -12,6 +12,10 @@ from ..failure import EXIT_STATUSES, Failure
 from ..paths import current_hub, default_hub_state
 from ..screen import plain, show, show_json
 
+ROUTES = (
+    *("twinChangeEvents", "digitalTwinChangeEvents"),
+    *("deviceConnectionStateEvents", "deviceLifecycleEvents"),
+)  # the core's, which is imported late
 COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where there are a thousand devices
 
 
@@ -32,6 +36,27 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
 )
 @click.option("--rest-port", default=8443, show_default=True, help="For services, HTTPS; 0 takes a free one.")
 @click.option(
+    "--amqp-port",
+    default=5671,
+    show_default=True,
+    help="For reading events, AMQP over TLS; 0 takes a free one.",
+)
+@click.option(
+    "--plain-amqp-port",
+    type=int,
+    metavar="PORT",
+    help="The same without TLS, on loopback only (5672, with UseDevelopmentEmulator=true); not opened without this.",
+)
+@click.option(
+    "--route",
+    multiple=True,
+    type=click.Choice(["all", *ROUTES]),
+    help="Notifications for readers beside telemetry; repeatable. Without it none, as on Azure.",
+)
+@click.option(
+    "--consumer-group", multiple=True, metavar="NAME", help="A group of readers beside $Default; repeatable."
+)
+@click.option(
     "--host-name",
     multiple=True,
     metavar="NAME",
@@ -48,9 +73,39 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Misbehave by the rules in this file, on all levels; host/hub/faults.py says what there is.",
 )
+@click.option(
+    "--keep-hours",
+    type=click.FloatRange(0, min_open=True),
+    default=24.0,
+    show_default=True,
+    help="How long events are kept for readers; IoT Hub has 24 to 168.",
+)
+@click.option(
+    "--keep-megabytes",
+    type=click.IntRange(1),
+    default=256,
+    show_default=True,
+    help="How much of events is kept; the oldest leave first.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
-def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quiet) -> None:
+def hub(
+    state,
+    bind,
+    port,
+    rest_port,
+    amqp_port,
+    plain_amqp_port,
+    route,
+    consumer_group,
+    host_name,
+    throttle,
+    faults,
+    keep_hours,
+    keep_megabytes,
+    as_json,
+    quiet,
+) -> None:
     """Run a local hub that speaks IoT Hub's protocols, until it is stopped.
 
     For a desk, a test or a workshop. Its own name is localhost; further names
@@ -69,7 +124,21 @@ def hub(state, bind, port, rest_port, host_name, throttle, faults, as_json, quie
         rules = faults.read_text() if faults else None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{faults} cannot be read: {error}") from None
-    settings = Settings(state or default_hub_state(), bind, port, rest_port, names, throttle, rules)
+    settings = Settings(
+        state or default_hub_state(),
+        bind=bind,
+        port=port,
+        rest_port=rest_port,
+        host_names=names,
+        throttle=throttle,
+        faults=rules,
+        amqp_port=amqp_port,
+        plain_amqp_port=plain_amqp_port,
+        groups=consumer_group,
+        routes=ROUTES if "all" in route else route,
+        keep_s=keep_hours * 3600,
+        keep_bytes=keep_megabytes << 20,
+    )
     try:
         asyncio.run(_serve(settings, as_json))
     except FaultError as error:
@@ -122,6 +191,7 @@ def _welcome(server) -> str:
     return f"""Local hub {info["host"]} is ready (not Azure: for a desk, a test or a workshop).
   devices    MQTT over TLS on {info["bind"]}:{info["mqttPort"]}
   services   HTTPS on {info["bind"]}:{info["restPort"]}
+  readers    AMQP over TLS on {info["bind"]}:{info["amqpPort"]}
   CA file    {info["caFile"]}
-  for SDKs   the service connection string is in {server.settings.state}/hub.json
+  for SDKs   serviceConnectionString and eventHubConnectionString are in {server.settings.state}/hub.json
 Next: twinkle devices add NAME, then twinkle run, twinkle monitor. Ctrl-C stops the hub."""

@@ -9,6 +9,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
 
 from OpenSSL import SSL
 
@@ -28,11 +30,21 @@ MAX_UNREAD = 1 << 20  # bytes a device may leave unread before it is dropped
 READ_BYTES = 65536
 
 
-class Endpoint:
-    """Listens for devices."""
+class Kept(Protocol):
+    """Where the core's events are kept."""
 
-    def __init__(self, hub: Hub, provisioning: Provisioning, ticker: Ticker, context: SSL.Context):
+    def after(self, act: Callable[[bool], None]) -> None:
+        """Call ``act`` once what has come is kept: True, or False when it could not be."""
+
+
+class Endpoint:
+    """Listens for devices. ``kept``: a message at QoS 1 is acknowledged once it is kept there."""
+
+    def __init__(
+        self, hub: Hub, provisioning: Provisioning, ticker: Ticker, context: SSL.Context, kept: Kept
+    ):
         self._hub = hub
+        self.kept = kept
         self._provisioning = provisioning
         self._ticker = ticker
         self._context = context
@@ -269,7 +281,7 @@ class Connection:
                 faults = self._endpoint.faults
                 swallowed = packet.qos == 1 and faults is not None and faults.value("swallow", self._device)
                 if packet.qos == 1 and self._session is not None and not swallowed:
-                    self._write(codec.puback(packet.packet_id))
+                    self._endpoint.kept.after(partial(self._acknowledge, packet.packet_id))
             case codec.Subscribe():
                 self._write(codec.suback(packet.packet_id, session.subscribe(list(packet.filters))))
             case codec.Unsubscribe():
@@ -279,6 +291,14 @@ class Connection:
                 session.acknowledged(packet.packet_id)
             case codec.Pingreq():
                 self._write(codec.pingresp())
+
+    def _acknowledge(self, packet_id: int, kept: bool) -> None:
+        if kept:
+            self._write(codec.puback(packet_id))
+        elif not self._over:
+            # Without an acknowledgement the device has the message still, and sends it on its next connection.
+            log.warning("%s dropped: what it sent could not be kept", self._who)
+            self._stream.abort()
 
     def _write(self, data: bytes) -> None:
         if self._over:

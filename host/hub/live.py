@@ -9,6 +9,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from ..waiting import PATIENCE_S
+from .core import ROUTES
+from .core.messages.telemetry import Message
 from .server import Server, Settings
 
 
@@ -16,7 +18,9 @@ class LiveHub:
     """A running server. ``events`` collects everything its core tells."""
 
     def __init__(self, state: Path, **settings):
-        self.settings = Settings(state, **{"port": 0, "rest_port": 0, **settings})
+        self.settings = Settings(
+            state, **{"port": 0, "rest_port": 0, "amqp_port": 0, "routes": ROUTES, **settings}
+        )
         self.events: queue.Queue = queue.Queue()
         self._ready = threading.Event()
         self._thread = None
@@ -64,6 +68,23 @@ class LiveHub:
     def call(self, function, *arguments, **named):
         """Call a method of the core, in the hub's own thread: ``call("get_twin", "dev")``."""
         return self._in_its_thread(self.server.hub, function, *arguments, **named)
+
+    def keep(self, device_id, *bodies):
+        """Put events of a device into the log, as if it had sent them; returns when all that came is kept."""
+
+        async def append():
+            kept = asyncio.get_running_loop().create_future()
+            device = self.server.hub.devices.find(device_id)
+            for body in bodies:
+                self.server.hub.events.telemetry(device, Message({}, {}, body), "{}")
+            self.server.events.after(kept.set_result)
+            assert await kept
+
+        asyncio.run_coroutine_threadsafe(append(), self._loop).result(PATIENCE_S)
+
+    def stored(self, partition, sequence):
+        """Some rows of the log, from a sequence number on."""
+        return self._in_its_thread(self.server.events.events, "read", partition, sequence)
 
     def misbehave(self, *rules):
         """Follow these rules (see the module ``faults``), none to behave; the Faults, which count."""

@@ -4,6 +4,7 @@ import fcntl
 import json
 import logging
 import os
+import ssl
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +12,26 @@ from typing import Any, BinaryIO
 
 from aiohttp import web
 
+from .amqp_endpoint import AmqpEndpoint
 from .bad_line import BadLine
 from .certificates import Certificates
 from .core import Hub, Provisioning
 from .endpoint import Endpoint
+from .events.gathering import Gathering
+from .events.log import EventLog
 from .faults import FaultError, Faults, load
+from .nodes import House
 from .rest import Rest, http_log
 from .sidedoor import SideDoor
 from .store import SqliteStore
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
+
+KEEP_S = 24 * 3600.0  # IoT Hub's own default
+KEEP_BYTES = 256 << 20
+LOOPBACK = "127.0.0.1"
+AMQPS_PORT = 5671  # which a client takes where none is said
 
 
 class ServerError(Exception):
@@ -45,6 +55,10 @@ class Settings:
     all of them are put into its certificate. Port 0 takes any free one.
     ``throttle``: the share of IoT Hub's documented rates the hub takes; None: no limit.
     ``faults``: the rules by which it misbehaves, see the module of that name.
+    ``amqp_port``: for services that read events; ``plain_amqp_port``: the same without TLS, on loopback
+    only, None for no such door. ``groups``: consumer groups beside ``$Default``.
+    ``routes``: sources of notifications that are kept for readers beside telemetry.
+    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers.
     """
 
     state: Path
@@ -54,6 +68,12 @@ class Settings:
     host_names: tuple[str, ...] = field(default=("localhost",))
     throttle: float | None = None
     faults: str | None = None
+    amqp_port: int = 5671
+    plain_amqp_port: int | None = None
+    groups: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    keep_s: float = KEEP_S
+    keep_bytes: int = KEEP_BYTES
 
 
 class RealClock:
@@ -84,10 +104,18 @@ class Server:
         self._store = SqliteStore(settings.state / "hub.sqlite")
         clock = RealClock()
         name, *aliases = settings.host_names
-        self.hub = Hub(name, clock, self._store, os.urandom, aliases, settings.throttle)
+        self.events = Gathering(
+            EventLog(settings.state / "events.sqlite", settings.keep_s, settings.keep_bytes)
+        )
+        self.hub = Hub(
+            name, clock, self._store, os.urandom, aliases, settings.throttle, self.events, settings.routes
+        )
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
-        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, certificates.device_context())
+        context = certificates.device_context()
+        self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self.events)
+        house = House(self.hub, self.events.events, settings.groups, self.ticker.touch)
+        self._amqp = AmqpEndpoint(house, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
         self._runner = web.AppRunner(
@@ -100,11 +128,21 @@ class Server:
                 self._runner, settings.bind, settings.rest_port, ssl_context=certificates.context()
             )
             await self._listen(site.start(), "--rest-port")
+            await self._open_amqp(house, certificates.context())
         except ServerError:
             await self.stop()
             raise
-        self._publish(mqtt_port, self._runner.addresses[0][1], certificates.ca_file)
+        self._publish(mqtt_port, self._runner.addresses[0][1], house, certificates.ca_file)
         self.ticker.touch()
+
+    async def _open_amqp(self, house: House, context: ssl.SSLContext) -> None:
+        settings = self.settings
+        starting = self._amqp.start(settings.bind, settings.amqp_port, context)
+        house.port = await self._listen(starting, "--amqp-port")
+        self._plain_port = None
+        if settings.plain_amqp_port is not None:
+            starting = self._amqp.start(LOOPBACK, settings.plain_amqp_port, None)
+            self._plain_port = await self._listen(starting, "--plain-amqp-port")
 
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
@@ -128,13 +166,15 @@ class Server:
         if self._line:
             self._line.stop()
         await self._endpoint.stop()
+        await self._amqp.stop()
         await self._runner.cleanup()
         self.ticker.stop()
+        self.events.close()
         self._store.close()
         self._lock.close()
 
     async def _listen(self, starting, flag: str) -> Any:
-        port = self.settings.port if flag == "--port" else self.settings.rest_port
+        port = getattr(self.settings, flag.removeprefix("--").replace("-", "_"))
         try:
             return await starting
         except OSError as error:
@@ -156,17 +196,24 @@ class Server:
                 f"another hub is running with {self.settings.state}; stop it or give another --state"
             ) from None
 
-    def _publish(self, mqtt_port: int, rest_port: int, ca_file: Path) -> None:
-        host = self.settings.host_names[0]
+    def _publish(self, mqtt_port: int, rest_port: int, house: House, ca_file: Path) -> None:
+        host, access = self.settings.host_names[0], self.hub.access
+        endpoint = host if house.port == AMQPS_PORT else f"{host}:{house.port}"
         self.info = {
             "host": host,
             "bind": self.settings.bind,
             "mqttPort": mqtt_port,
             "restPort": rest_port,
+            "amqpPort": house.port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
-            "serviceConnectionString": self.hub.access.connection_string(f"{host}:{rest_port}"),
+            "serviceConnectionString": access.connection_string(f"{host}:{rest_port}"),
+            "eventHubConnectionString": access.event_hub_connection_string(endpoint, house.name),
         }
+        if self._plain_port is not None:
+            # The one word that makes Azure's readers do without TLS, and take the port from here.
+            text = access.event_hub_connection_string(f"{host}:{self._plain_port}", house.name)
+            self.info["eventHubEmulatorConnectionString"] = f"{text};UseDevelopmentEmulator=true"
         path = self.settings.state / "hub.json"
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)

@@ -2,12 +2,9 @@
 
 NOT part of IoT Hub. Every answer carries the header ``x-twinkle-side-door``.
 
-``GET /twinkle/events`` streams everything that happens, one JSON object a line,
-for as long as the client listens; ``deviceId`` narrows it to one device. (Azure:
-AMQP, from an Event Hubs endpoint.)
-
-``POST /twinkle/messages/DEVICE`` sends a cloud-to-device message: a JSON object with
-``body`` (text), ``properties`` and ``lifetimeSeconds``. (Azure: AMQP.)
+``GET /twinkle/diagnostics`` streams why connections were refused or closed and what was
+refused on live ones, one JSON object a line, for as long as the client listens. (Azure:
+nothing like it.)
 
 ``GET``, ``PUT`` and ``DELETE /twinkle/enrolments[/NAME]`` keep the enrolments of the
 provisioning service. (Azure: a service with a REST interface of its own.)
@@ -23,6 +20,7 @@ from typing import Any
 from aiohttp import web
 
 from .core import Hub, HubError, Provisioning
+from .core.messages.events import DIAGNOSTICS
 from .rest import Rest, read_json
 from .secure import is_certificate
 
@@ -38,8 +36,7 @@ class SideDoor:
         self._hub = hub
         self._provisioning = provisioning
         self._closing = asyncio.Event()
-        rest.add("GET", "/twinkle/events", "ServiceConnect", self._events)
-        rest.add("POST", "/twinkle/messages/{id}", "ServiceConnect", self._send)
+        rest.add("GET", "/twinkle/diagnostics", "ServiceConnect", self._diagnostics)
         rest.add("GET", "/twinkle/enrolments", "RegistryRead", self._enrolments)
         rest.add("PUT", "/twinkle/enrolments/{name}", "RegistryWrite", self._enrol)
         rest.add("DELETE", "/twinkle/enrolments/{name}", "RegistryWrite", self._unenrol)
@@ -53,21 +50,6 @@ class SideDoor:
 
     async def _enrolments(self, request: web.Request) -> web.Response:
         return web.json_response(self._provisioning.enrolments.list(), headers=LABEL)
-
-    async def _send(self, request: web.Request) -> web.Response:
-        body = await read_json(request)
-        properties = body.get("properties", {}) if isinstance(body, dict) else None
-        if not isinstance(properties, dict) or not isinstance(body.get("body"), str):
-            raise HubError(
-                "ArgumentInvalid", 'The body must be an object with a text "body" and "properties".'
-            )
-        if not all(value is None or isinstance(value, str) for value in properties.values()):
-            raise HubError("ArgumentInvalid", "Properties are texts or null.")
-        lifetime = body.get("lifetimeSeconds", 3600)
-        if isinstance(lifetime, bool) or not isinstance(lifetime, (int, float)):
-            raise HubError("ArgumentInvalid", "lifetimeSeconds is a number.")
-        self._hub.send(request.match_info["id"], body["body"].encode(), properties, lifetime)
-        return web.Response(status=204, headers=LABEL)
 
     async def _enrol(self, request: web.Request) -> web.Response:
         body = await read_json(request)
@@ -101,9 +83,9 @@ class SideDoor:
         self._hub.authorities.remove(request.match_info["name"])
         return web.Response(status=204, headers=LABEL)
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
+    async def _diagnostics(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={**LABEL, "Content-Type": "application/x-ndjson"})
-        listener = Listener(request.query.get("deviceId"))
+        listener = Listener()
         stop = self._hub.listen(listener.hear)
         try:
             await response.prepare(request)
@@ -117,17 +99,16 @@ class SideDoor:
 
 
 class Listener:
-    """Events on their way to one client."""
+    """Diagnostics on their way to one client."""
 
-    def __init__(self, device_id: str | None):
-        self._device_id = device_id
+    def __init__(self) -> None:
         self._events: list[dict[str, Any]] = []
         self._dropped = 0
         self._came = asyncio.Event()
 
     def hear(self, event: dict[str, Any]) -> None:
         """Take an event from the core."""
-        if self._device_id and event.get("deviceId") != self._device_id:
+        if event["source"] != DIAGNOSTICS:
             return
         if len(self._events) >= QUEUE:
             self._events.pop(0)
@@ -146,6 +127,6 @@ class Listener:
         events, self._events = self._events, []
         self._came.clear()
         if self._dropped:
-            events.insert(0, {"source": "hubDiagnostics", "body": {"eventsDropped": self._dropped}})
+            events.insert(0, {"source": DIAGNOSTICS, "body": {"eventsDropped": self._dropped}})
             self._dropped = 0
         return "".join(json.dumps(event) + "\n" for event in events).encode() or b"\n"

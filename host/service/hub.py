@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, UNREACHABLE, Failu
 from ..paths import current_hub, default_hub_state
 
 VARIABLE = "TWINKLE_SERVICE_CONNECTION_STRING"
+EVENTS_VARIABLE = "TWINKLE_EVENTS_CONNECTION_STRING"
 MQTT_PORT = 8883
+AMQP_PORT = 5671
 
 # What went wrong, by HTTP status, for exit statuses.
 STATUSES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 504: NOT_ONLINE}
@@ -27,11 +29,16 @@ NOT_ONLINE_CODES = ("404103", "404104")
 
 @dataclass(frozen=True)
 class Hub:
-    """One hub and how to reach it. ``ca_file`` is set for a hub with its own authority."""
+    """One hub and how to reach it. ``ca_file`` is set for a hub with its own authority.
+
+    ``events_string``: the connection string of its built-in endpoint, if it is known.
+    """
 
     connection_string: str = field(repr=False)
     ca_file: str | None = None
     mqtt_port: int = MQTT_PORT
+    events_string: str | None = field(default=None, repr=False)
+    amqp_port: int = AMQP_PORT
 
     @property
     def parts(self) -> dict[str, str]:
@@ -105,8 +112,8 @@ def find(connection_string: str | None, state: str | None, ca_file: str | None) 
         _check(connection_string)
         # The same hub's own files know its authority and its device port.
         if local and _host(connection_string) == _host(local.connection_string):
-            return Hub(connection_string, ca_file or local.ca_file, local.mqtt_port)
-        return Hub(connection_string, ca_file)
+            return replace(local, connection_string=connection_string, ca_file=ca_file or local.ca_file)
+        return Hub(connection_string, ca_file, events_string=os.environ.get(EVENTS_VARIABLE))
     if local is None:
         raise Failure(
             f"no hub is named and none is running here: start one (twinkle hub), give --service or set {VARIABLE}",
@@ -121,7 +128,7 @@ def local_hub(state: str | None) -> Hub | None:
     try:
         info = json.loads((directory / "hub.json").read_text())
         text, ca_file = info["serviceConnectionString"] + "", info["caFile"] + ""
-        return Hub(text, ca_file, info["mqttPort"])
+        return Hub(text, ca_file, info["mqttPort"], info["eventHubConnectionString"], info["amqpPort"])
     except FileNotFoundError:
         if state:
             raise Failure(

@@ -1,37 +1,75 @@
-"""``monitor``: what happens on the local hub, as lines or as a table that stays in place.
+"""``monitor``: what happens on a hub, as lines or as a table that stays in place.
 
-The local hub's side door. Azure IoT Hub hands these events out over AMQP, from
-its Event Hubs-compatible endpoint, which is not read here.
+Read by azure-eventhub from the built-in endpoint, the local hub's or Azure's. The local hub adds its
+diagnostics: why a connection was refused or closed, and what was refused on a live one.
 """
 
 import collections
 import itertools
 import json
+import re
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
-from ..failure import REFUSED, UNREACHABLE, Failure
-from ..screen import plain
-from .hub import Hub, explain
+from ..screen import Words, plain
+from .hub import EVENTS_VARIABLE, Hub
+from .reading import DIAGNOSTICS, Event, events
 from .verbs import example, on_hub
 
 SOURCES = {
     "telemetry": "Telemetry",
     "twin": "twinChangeEvents",
+    "digital-twin": "digitalTwinChangeEvents",
     "connection": "deviceConnectionStateEvents",
     "lifecycle": "deviceLifecycleEvents",
-    "diagnostics": "hubDiagnostics",
+    "diagnostics": DIAGNOSTICS,
 }
-RATE_S = 60.0  # messages a minute are counted over this
-Event = dict[str, Any]
+# opType -> the word for it.
+WORDS = {
+    "deviceConnected": "connected",
+    "deviceDisconnected": "disconnected",
+    "createDeviceIdentity": "created",
+    "deleteDeviceIdentity": "deleted",
+    "updateTwin": "updated",
+    "replaceTwin": "replaced",
+}
+WITHOUT_BODY = ("connected", "disconnected", "created", "deleted")  # which say it all
+COLOURS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green", "bright_magenta")
+RATE_S = 60  # a rate is counted over so many seconds, or since the first message
+SINCE = re.compile(r"(\d{1,9})(s|m|h|d)")
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@click.command(epilog=example("twinkle monitor --device kitchen --only telemetry --table"))
+class Since(click.ParamType):
+    """``now``, ``beginning``, or how long ago: ``10m``."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: Any, context: Any) -> Any:
+        if value in ("now", "beginning"):
+            return value
+        match = SINCE.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is none of now, beginning, 30s, 10m, 2h, 1d", param, context)
+        return datetime.now(UTC) - timedelta(seconds=min(int(match[1]) * UNITS[match[2]], 10**9))
+
+
+@click.command(epilog=example("twinkle monitor --device kitchen --only telemetry --since 10m --table"))
 @on_hub
+@click.option(
+    "--events",
+    "events_string",
+    metavar="TEXT",
+    help=f"Connection string of Azure's built-in endpoint; also from {EVENTS_VARIABLE}.",
+)
+@click.option("--group", default="$Default", show_default=True, help="Consumer group.")
+@click.option("--since", type=Since(), default="now", show_default=True, help="now, beginning, or 10m ago.")
 @click.option("--device", metavar="DEVICE", help="Only this device.")
 @click.option(
     "--only", multiple=True, type=click.Choice(list(SOURCES)), help="Only these events; repeatable."
@@ -40,42 +78,100 @@ Event = dict[str, Any]
 @click.option("--count", type=click.IntRange(1), help="End after so many events.")
 @click.option("--seconds", type=click.FloatRange(0), help="End after so many seconds.")
 @click.option("--table", is_flag=True, help="A row for each device, kept up to date.")
-def monitor(hub: Hub, say, device, only, contains, count, seconds, table) -> None:
-    """Show telemetry and events as they reach the local hub.
+def monitor(
+    hub: Hub, say, events_string, group, since, device, only, contains, count, seconds, table
+) -> None:
+    """Show telemetry and events as they reach a hub, the local one or Azure's.
 
-    This is the local hub's side door. Azure IoT Hub hands these out over AMQP,
-    from its Event Hubs-compatible endpoint, which is not read here.
+    Azure's events are read with the connection string of its built-in endpoint. On the
+    local hub there are diagnostics, too. Ctrl-C ends it, with 0.
     """
-    if not hub.is_local:
-        raise Failure(
-            f"{hub.address} is not a local hub; read its Event Hubs-compatible endpoint, "
-            "for example with: az iot hub monitor-events"
-        )
-    wanted = chosen(events(hub, device, seconds), only, contains)
-    shown = itertools.islice(wanted, count)
-    if table:
-        show_table(shown)
+    if events_string:
+        hub = replace(hub, events_string=events_string)
+    stream = events(
+        hub,
+        group,
+        since if isinstance(since, datetime) else None,
+        beginning=since == "beginning",
+        seconds=seconds,
+        ours=not only or "diagnostics" in only,
+        theirs=not only or set(only) != {"diagnostics"},
+        ticks=table,
+    )
+    wanted = first(chosen(stream, only, contains, device), count)
+    try:
+        if table:
+            show_table(wanted, hub.host)
+            return
+        for event in wanted:
+            say(event, line(event))
+    except KeyboardInterrupt:
         return
-    for event in shown:
-        say(event, line(event))
 
 
-def chosen(stream: Iterable[Event], only: Iterable[str], contains: str | None) -> Iterator[Event]:
-    """The events of these kinds with this text."""
+def chosen(
+    stream: Iterable[Event | None], only: Iterable[str], contains: str | None, device: str | None = None
+) -> Iterator[Event | None]:
+    """The events of these kinds, with this text, of this device; a None is passed on."""
     sources = {SOURCES[name] for name in only}
     for event in stream:
-        if sources and event["source"] not in sources:
-            continue
-        if contains and contains not in json.dumps(event.get("body"), ensure_ascii=False):
-            continue
+        if event is not None:
+            if sources and event["source"] not in sources:
+                continue
+            if device and event.get("deviceId") != device:
+                continue
+            if contains and contains not in json.dumps(event.get("body"), ensure_ascii=False):
+                continue
         yield event
 
 
-def line(event: Event) -> str:
-    """One event for people."""
+def first(stream: Iterable[Event | None], count: int | None) -> Iterator[Event | None]:
+    """The stream until so many events have come; None for all of them."""
+    left = itertools.count() if count is None else iter(range(count - 1, -1, -1))
+    for event in stream:
+        yield event
+        if event is not None and next(left) == 0 and count is not None:
+            return
+
+
+def news(event: Event) -> tuple[str, str]:
+    """What happened, in a word, and what more there is to say."""
     body = json.dumps(event.get("body"), ensure_ascii=False)
-    when = str(event.get("enqueuedTime", ""))[11:19]
-    return f"{when} {event.get('deviceId') or '-':<16} {event['source']:<28} {body}"
+    source = event["source"]
+    if source == DIAGNOSTICS:
+        said = event.get("body")
+        return "diagnosis", str(said["reason"]) if isinstance(said, dict) and "reason" in said else body
+    if source == SOURCES["telemetry"]:
+        return "telemetry", body
+    operation = (event.get("applicationProperties") or {}).get("opType", "")
+    word = WORDS.get(operation, operation or source)
+    if source == SOURCES["digital-twin"]:
+        word += " (digital twin)"
+    return word, "" if word in WITHOUT_BODY else body
+
+
+def local_time(text: Any) -> str:
+    """A moment as this computer's clock shows it, with its zone; empty for what is none."""
+    try:
+        return datetime.fromisoformat(str(text)).astimezone().strftime("%H:%M:%S %Z")
+    except ValueError:
+        return ""
+
+
+def colour_of(device: str) -> str:
+    """A device's own colour, the same in every run."""
+    return COLOURS[zlib.crc32(device.encode("utf-8", "replace")) % len(COLOURS)]
+
+
+def line(event: Event) -> Words:
+    """One event for people."""
+    device = str(event.get("deviceId") or "-")
+    word, more = news(event)
+    return Words(
+        (f"{local_time(event.get('enqueuedTime'))} ", "bright_black"),
+        (f"{device:<16} ", colour_of(device)),
+        (f"{word:<12} {more}".rstrip(), "red" if event["source"] == DIAGNOSTICS else None),
+    )
 
 
 @dataclass
@@ -85,87 +181,64 @@ class Row:
     telemetry: int = 0
     last: str = ""
     news: str = ""
-    times: collections.deque = field(default_factory=lambda: collections.deque(maxlen=1000))
+    began: float | None = None
+    seconds: collections.deque = field(default_factory=collections.deque)  # [second, messages in it]
 
     def take(self, event: Event, now: float) -> None:
         """Count and remember an event."""
-        body = json.dumps(event.get("body"), ensure_ascii=False)
-        if event["source"] == SOURCES["telemetry"]:
-            self.telemetry += 1
-            self.times.append(now)
-            self.last = body
-        else:
-            self.news = f"{event['source'].removesuffix('Events')} {body}"
+        word, more = news(event)
+        if event["source"] != SOURCES["telemetry"]:
+            self.news = f"{word} {more}".rstrip()
+            return
+        self.telemetry += 1
+        self.last = more
+        self.began = now if self.began is None else self.began
+        if not self.seconds or self.seconds[-1][0] != int(now):
+            self.seconds.append([int(now), 0])
+        self.seconds[-1][1] += 1
 
-    def rate(self, now: float) -> int:
-        """Messages in the last minute."""
-        while self.times and self.times[0] < now - RATE_S:
-            self.times.popleft()
-        return len(self.times)
+    def rate(self, now: float) -> float:
+        """Messages a minute, over the last minute or the time since the first message."""
+        while self.seconds and self.seconds[0][0] <= now - RATE_S:
+            self.seconds.popleft()
+        if self.began is None:
+            return 0.0
+        count = sum(number for _, number in self.seconds)
+        return count * 60 / min(RATE_S, max(1.0, now - self.began))
 
 
-def show_table(stream: Iterable[Event], clock: Callable[[], float] = time.monotonic) -> None:
-    """A row for each device, in place, until the stream ends or Ctrl-C."""
+def show_table(
+    stream: Iterable[Event | None], name: str = "hub", clock: Callable[[], float] = time.monotonic
+) -> None:
+    """A row for each device, in place, until the stream ends."""
     from rich.console import Console
     from rich.live import Live
 
     rows: dict[str, Row] = {}
-    with Live(render(rows, clock()), console=Console(), refresh_per_second=4) as live:
-        try:
-            for event in stream:
-                rows.setdefault(event.get("deviceId") or "-", Row()).take(event, clock())
-                live.update(render(rows, clock()))
-        except KeyboardInterrupt:
-            return
+    with Live(render(rows, clock(), name), console=Console(), refresh_per_second=4) as live:
+        for event in stream:
+            if event is not None:
+                rows.setdefault(str(event.get("deviceId") or "-"), Row()).take(event, clock())
+            live.update(render(rows, clock(), name))
 
 
-def render(rows: dict[str, Row], now: float):
+def render(rows: dict[str, Row], now: float, name: str = "hub"):
     """The table as it stands."""
     from rich.table import Table
     from rich.text import Text
 
     # Text, since a cell that is none may hold rich's own marks.
-    table = Table(title="local hub", expand=True)
-    for name, options in (
+    table = Table(title=Text(plain(name)), expand=True)
+    for title, options in (
         ("device", {"no_wrap": True}),
         ("messages", {"justify": "right"}),
         ("a minute", {"justify": "right"}),
         ("last telemetry", {"ratio": 2, "no_wrap": True, "overflow": "ellipsis"}),
         ("last event", {"ratio": 3, "no_wrap": True, "overflow": "ellipsis"}),
     ):
-        table.add_column(name, **options)
+        table.add_column(title, **options)
     for device, row in sorted(rows.items()):
-        cells = (device, str(row.telemetry), str(row.rate(now)), row.last, row.news)
-        table.add_row(*(Text(plain(cell)) for cell in cells))
+        cells = (str(row.telemetry), f"{row.rate(now):.1f}", row.last, row.news)
+        named = Text(plain(device), style=colour_of(device))
+        table.add_row(named, *(Text(plain(cell)) for cell in cells))
     return table
-
-
-def events(hub: Hub, device: str | None = None, seconds: float | None = None) -> Iterator[Event]:
-    """Events of the side door until ``seconds`` have passed or the hub ends."""
-    import requests
-
-    end = None if seconds is None else time.monotonic() + seconds
-    try:
-        with requests.get(
-            f"https://{hub.address}/twinkle/events",
-            params={"deviceId": device} if device else {},
-            headers={"Authorization": hub.token()},
-            stream=True,
-            verify=hub.ca_file,
-            timeout=(10, 15),
-        ) as response:
-            if response.status_code != 200:
-                raise explain(response.status_code, response.text, response.reason)
-            for text in response.iter_lines(chunk_size=1):
-                if end is not None and time.monotonic() >= end:
-                    return
-                if text:
-                    yield json.loads(text)
-    except requests.exceptions.SSLError:
-        raise Failure(
-            f"{hub.address} has a certificate of another authority; see --ca-file", REFUSED
-        ) from None
-    except requests.exceptions.ReadTimeout:
-        raise Failure(f"{hub.address} has fallen silent", UNREACHABLE) from None
-    except requests.exceptions.ConnectionError:
-        raise Failure(f"{hub.address} does not answer; is the hub running?", UNREACHABLE) from None

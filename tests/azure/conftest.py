@@ -6,11 +6,15 @@ process of the tests.
 """
 
 import contextlib
+import sys
+from pathlib import Path
 
 import pytest
 from support import MQTT_PORT, own_address
 
 from twinkle_host.hub.live import LiveHub
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 HOST = "contoso.example"
 
@@ -19,7 +23,9 @@ HOST = "contoso.example"
 def hub(tmp_path_factory):
     """A hub named contoso.example that is dialled at an address of this process."""
     state = tmp_path_factory.mktemp("azure-hub")
-    with LiveHub(state, bind=own_address(), port=MQTT_PORT, host_names=(HOST, own_address())) as live:
+    names = (HOST, own_address())
+    ports = {"port": MQTT_PORT, "amqp_port": 5671}  # the only ones that Azure's SDKs dial
+    with LiveHub(state, bind=own_address(), host_names=names, groups=("second",), **ports) as live:
         yield live
 
 

@@ -10,7 +10,7 @@ from azure.iot.device import X509, IoTHubDeviceClient
 from support import own_address
 
 from twinkle_host.device_certificate import make_certificate
-from twinkle_host.hub.core.enrolments import derive_key
+from twinkle_host.hub.core.provisioning.enrolments import derive_key
 from twinkle_host.waiting import PATIENCE_S
 
 SCRIPT = Path(__file__).with_name("register.py")

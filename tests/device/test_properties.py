@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from twinkle.core import document, topics
 from twinkle.core.errors import BadRequest
-from twinkle_host.hub.core import limits
-from twinkle_host.hub.core import merge as hub_merge
-from twinkle_host.hub.core import topics as hub_topics
-from twinkle_host.hub.core.cloud_to_device import _topic
 from twinkle_host.hub.core.errors import HubError
+from twinkle_host.hub.core.messages import topics as hub_topics
+from twinkle_host.hub.core.messages.cloud_to_device import _topic
+from twinkle_host.hub.core.twins import limits
+from twinkle_host.hub.core.twins import merge as hub_merge
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 names = text.filter(bool)

@@ -61,6 +61,11 @@ def one_line(done, status, *words):
 # --- the hub in the foreground
 
 
+def free(*flags):
+    """Options that take any free port."""
+    return [word for flag in flags for word in (flag, "0")]
+
+
 def start_hub(home, *arguments, folder=None):
     return subprocess.Popen(
         [TWINKLE, "hub", *arguments, "--json", "--quiet"],
@@ -74,7 +79,7 @@ def start_hub(home, *arguments, folder=None):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_hub_says_one_json_line_when_ready_and_ends_cleanly(home, tmp_path, number):
-    process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", "0", "--rest-port", "0")
+    process = start_hub(home, "--state", str(tmp_path / "hub"), *free("--port", "--rest-port", "--amqp-port"))
     info = json.loads(process.stdout.readline())
     assert {"host", "mqttPort", "restPort", "caFile", "serviceConnectionString"} <= set(info)
     assert Path(info["caFile"]).is_file()
@@ -87,14 +92,16 @@ def test_the_hub_says_one_json_line_when_ready_and_ends_cleanly(home, tmp_path, 
 def test_a_busy_port_is_one_line(home, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", port, "--rest-port", "0")
+        process = start_hub(
+            home, "--state", str(tmp_path / "hub"), *free("--rest-port", "--amqp-port"), "--port", port
+        )
         out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1 and out == ""
     assert err == f"twinkle: port {port} on 127.0.0.1 is taken by another program; choose one with --port\n"
 
 
 def test_the_hub_started_last_is_found_without_being_named(home, tmp_path, twinkle):
-    process = start_hub(home, "--state", str(tmp_path / "hub"), "--port", "0", "--rest-port", "0")
+    process = start_hub(home, "--state", str(tmp_path / "hub"), *free("--port", "--rest-port", "--amqp-port"))
     try:
         process.stdout.readline()
         assert twinkle("devices", "list", on_hub=False).stdout == "no devices\n"
@@ -105,7 +112,9 @@ def test_the_hub_started_last_is_found_without_being_named(home, tmp_path, twink
 
 
 def test_a_hub_whose_state_was_named_from_one_folder_is_found_from_another(home, tmp_path, twinkle):
-    process = start_hub(home, "--state", "hub", "--port", "0", "--rest-port", "0", folder=tmp_path)
+    process = start_hub(
+        home, "--state", "hub", *free("--port", "--rest-port", "--amqp-port"), folder=tmp_path
+    )
     try:
         assert json.loads(process.stdout.readline())["caFile"] == str(tmp_path / "hub" / "ca" / "ca.pem")
         for named in ([], ["--state", str(tmp_path / "hub")]):
@@ -200,35 +209,104 @@ def test_a_method_is_called_and_its_status_counts(hub, twinkle, tmp_path):
         one_line(refused, 1, "status 404")
 
 
+# --- messages to devices, by azure-iot-hub
+
+
 def test_a_message_is_queued_for_a_device(hub, twinkle):
     hub.add("mailbox")
     assert twinkle("send", "mailbox", "hello", "--property", "level=3").stdout == "queued for mailbox\n"
     assert hub.call("get_device", "mailbox")["cloudToDeviceMessageCount"] == 1
     one_line(twinkle("send", "nobody", "hello"), 3, "nobody")
-    one_line(twinkle("send", "mailbox", "hello", "--lifetime", "5"), 1, "60")
+    assert twinkle("send", "mailbox", "hello", "--lifetime", "5").returncode == 2
+    assert twinkle("send", "mailbox", "hello", "--wait", "5").returncode == 2
+
+
+def test_a_queue_that_is_full_is_said_and_so_is_feedback_that_does_not_come(hub, twinkle):
+    hub.add("full")
+    one_line(twinkle("send", "full", "x", "--ack", "full", "--wait", "1"), 6, "no feedback within 1 s")
+    for _ in range(49):
+        hub.call("send", "full", b"x")
+    one_line(twinkle("send", "full", "x"), 1, "50 messages wait for it already")
+
+
+def test_feedback_is_waited_for_and_that_of_others_given_back(hub, twinkle):
+    hub.add("away")
+    hub.call("send", "away", b"x", {"$.mid": "other", "iothub-ack": "full"}, expires=1.0)
+    sent = []
+    thread = threading.Thread(
+        target=lambda: sent.append(twinkle("send", "away", "hi", "--ack", "full", "--wait", "60", "--json"))
+    )
+    thread.start()
+    (message,) = eventually(lambda: hub.call("devices.find", "away").inbox)
+    message["expires"] = 1.0
+    hub.call("messages._expire", hub.call("devices.find", "away"))
+    thread.join(PATIENCE_S)
+    assert json.loads(sent[0].stdout)["feedback"]["statusCode"] == "Expired" and sent[0].returncode == 1
+    one_line(sent[0], 1, "ended as Expired")
+
+    given_back = eventually(lambda: hub.call("feedback.lease", 10))
+    assert "other" in [record["originalMessageId"] for record in given_back]
+
+
+# --- events, by azure-eventhub
 
 
 def test_monitor_shows_events_and_ends_after_a_count(hub, twinkle):
-    events = []
-    thread = threading.Thread(
-        target=lambda: events.append(twinkle("monitor", "--device", "watched", "--count", "1", "--json"))
+    hub.call("create_device", "watched", {})
+    shown = twinkle("monitor", "--since", "beginning", "--device", "watched", "--count", "1", "--json")
+    assert json.loads(shown.stdout)["deviceId"] == "watched", shown.stderr
+    told = twinkle("monitor", "--since", "10m", "--device", "watched", "--only", "lifecycle", "--count", "1")
+    assert told.stdout.split()[-2:] == ["watched", "created"]
+
+
+def started_monitor(hub, home, *arguments):
+    """``twinkle monitor``, once it is reading."""
+    process = subprocess.Popen(
+        [TWINKLE, "monitor", "--state", hub.settings.state, *arguments],
+        env=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    thread.start()
-
-    def shown():
-        # The listener may not be there yet when the first device is made.
-        hub.call("create_device", "watched", {})
-        hub.call("delete_device", "watched")
-        return not thread.is_alive()
-
-    eventually(shown)
-    assert json.loads(events[0].stdout.splitlines()[0])["deviceId"] == "watched"
+    eventually(lambda: sum(map(len, hub.server._amqp.house._readers.values())) == 4)
+    return process
 
 
-def test_azure_is_told_apart_from_the_local_hub(twinkle):
+def test_monitor_shows_what_comes_and_the_hubs_diagnostics_and_ends_quietly_by_ctrl_c(hub, home):
+    process = started_monitor(hub, home, "--device", "new")
+
+    lines = []
+    reading = threading.Thread(target=lambda: [lines.append(line) for line in process.stdout], daemon=True)
+    reading.start()
+
+    def both_shown():
+        # The side door's listener may come later than the reader.
+        hub.call("events.diagnostic", "new", "requestRefused", "for a test")
+        words = {line.split(maxsplit=3)[3].strip() for line in list(lines)}
+        return words == {"created", "diagnosis    for a test"}
+
+    hub.call("create_device", "new", {})
+    eventually(both_shown)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE_S) == 0 and process.stderr.read() == ""
+    reading.join(PATIENCE_S)
+
+
+def test_monitor_says_that_the_hub_stopped(home, tmp_path):
+    with LiveHub(tmp_path / "hub") as live:
+        process = started_monitor(live, home)
+    assert process.wait(PATIENCE_S) == 5
+    assert "stopped" in process.stderr.read()
+
+
+def test_monitor_names_a_group_that_is_not_there(twinkle):
+    one_line(twinkle("monitor", "--group", "nobody"), 3, "no consumer group 'nobody'", "--consumer-group")
+
+
+def test_azure_needs_the_connection_string_of_its_built_in_endpoint(twinkle):
     text = "HostName=contoso.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=AAAA"
     done = twinkle("monitor", "--service", text, on_hub=False)
-    one_line(done, 1, "not a local hub", "monitor-events")
+    one_line(done, 4, "--events", "TWINKLE_EVENTS_CONNECTION_STRING")
     assert "AAAA" not in done.stderr
 
 
@@ -458,3 +536,10 @@ def test_a_hub_that_fails_once_is_asked_again_and_one_that_goes_on_is_named(twin
 
 def test_a_hub_that_is_asked_too_often_says_so(twinkle, failing):
     one_line(twinkle("twin", "get", failing(429)), 1, "429")
+
+
+def test_the_command_knows_the_cores_routes():
+    from twinkle_host.hub.command import ROUTES
+    from twinkle_host.hub.core import ROUTES as OF_THE_CORE
+
+    assert ROUTES == OF_THE_CORE

@@ -1,8 +1,25 @@
-"""monitor: which events, and the table that shows them."""
+"""monitor: which events, in which words, and the table that shows them."""
 
+import itertools
+from datetime import datetime
+
+import click
+import pytest
 from rich.console import Console
 
-from twinkle_host.service.monitor import Row, chosen, line, render
+from twinkle_host.screen import Words, show
+from twinkle_host.service.monitor import (
+    COLOURS,
+    Row,
+    Since,
+    chosen,
+    colour_of,
+    first,
+    line,
+    local_time,
+    news,
+    render,
+)
 
 TELEMETRY = {
     "source": "Telemetry",
@@ -13,25 +30,99 @@ TELEMETRY = {
 TWIN = {"source": "twinChangeEvents", "deviceId": "b", "enqueuedTime": "", "body": {"version": 3}}
 
 
-def test_events_are_chosen_by_kind_and_text():
-    stream = [TELEMETRY, TWIN]
+def test_events_are_chosen_by_kind_text_and_device():
+    stream = [TELEMETRY, TWIN, None]
     assert list(chosen(stream, (), None)) == stream
-    assert list(chosen(stream, ("twin",), None)) == [TWIN]
-    assert list(chosen(stream, ("twin", "telemetry"), "temp")) == [TELEMETRY]
+    assert list(chosen(stream, ("twin",), None)) == [TWIN, None]
+    assert list(chosen(stream, ("twin", "telemetry"), "temp")) == [TELEMETRY, None]
+    assert list(chosen(stream, (), None, "b")) == [TWIN, None]
 
 
-def test_a_line_has_the_time_the_device_and_the_body():
-    assert line(TELEMETRY).split() == ["08:30:00", "a", "Telemetry", '{"temp":', "21}"]
+def test_a_count_counts_events_and_not_the_quiet_between_them():
+    stream = itertools.cycle([None, TELEMETRY])
+    assert list(first(stream, 2)) == [None, TELEMETRY, None, TELEMETRY]
+    assert list(first([TELEMETRY] * 3, None)) == [TELEMETRY] * 3
+
+
+@pytest.mark.parametrize(
+    "source, operation, word",
+    [
+        ("deviceConnectionStateEvents", "deviceConnected", "connected"),
+        ("deviceConnectionStateEvents", "deviceDisconnected", "disconnected"),
+        ("deviceLifecycleEvents", "createDeviceIdentity", "created"),
+        ("deviceLifecycleEvents", "deleteDeviceIdentity", "deleted"),
+    ],
+)
+def test_what_happened_is_said_in_a_word(source, operation, word):
+    assert news({"source": source, "applicationProperties": {"opType": operation}, "body": {}}) == (word, "")
+
+
+def test_a_change_has_its_body_and_a_diagnosis_its_reason():
+    change = {"opType": "updateTwin"}
+    assert news({**TWIN, "applicationProperties": change}) == ("updated", '{"version": 3}')
+    digital = {"source": "digitalTwinChangeEvents", "applicationProperties": change, "body": []}
+    assert news(digital) == ("updated (digital twin)", "[]")
+    assert news({"source": "hubDiagnostics", "body": {"what": "x", "reason": "why"}}) == ("diagnosis", "why")
+    assert news({"source": "hubDiagnostics", "body": None}) == ("diagnosis", "null")
+
+
+def test_a_line_has_the_local_time_its_zone_the_device_and_the_body(monkeypatch):
+    words = line(TELEMETRY).split()
+    here = datetime.fromisoformat(TELEMETRY["enqueuedTime"]).astimezone()
+    assert words == [*here.strftime("%H:%M:%S %Z").split(), "a", "telemetry", '{"temp":', "21}"]
+    assert local_time("nonsense") == local_time(None) == ""
+
+
+def test_a_device_has_its_own_colour_on_a_terminal_and_none_elsewhere(capsys):
+    assert colour_of("a") == colour_of("a") and {colour_of(f"d{n}") for n in range(99)} == set(COLOURS)
+    show(line(TELEMETRY))
+    assert "\x1b" not in capsys.readouterr().out
+    assert [colour for _, colour in line(TELEMETRY).parts][1] == colour_of("a")
+    with click.Context(click.Command("x"), color=True):
+        show(Words(("a\x1b[2J", "red")))
+    assert capsys.readouterr().out == "\x1b[31ma\\u001b[2J\x1b[0m\n"
+
+
+@pytest.mark.parametrize("text, seconds", [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400)])
+def test_since_is_how_long_ago(text, seconds):
+    ago = datetime.now().astimezone() - Since().convert(text, None, None)
+    assert round(ago.total_seconds()) in (seconds, seconds + 1)
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "-1m", "1w", "1.5h", "99999999999s"])
+def test_since_is_nothing_else(text):
+    with pytest.raises(click.BadParameter):
+        Since().convert(text, None, None)
+
+
+def test_a_rate_is_messages_a_minute_from_the_first_second_on():
+    row = Row()
+    assert row.rate(0) == 0
+    for second in range(5):
+        row.take(TELEMETRY, second)
+    assert row.rate(5) == pytest.approx(60)
+    for second in range(5, 300):
+        row.take(TELEMETRY, second)
+    assert row.rate(300) == pytest.approx(60, abs=2)
+    assert row.rate(330) == pytest.approx(30, abs=2)
+    assert row.rate(400) == 0
+
+
+def test_a_device_that_speaks_fast_has_its_rate_as_well():
+    row = Row()
+    for number in range(60_000):
+        row.take(TELEMETRY, number / 500)
+    assert row.rate(120) == pytest.approx(30_000, rel=0.02) and len(row.seconds) < 200
 
 
 def test_the_table_has_a_row_for_each_device_with_its_rate():
     rows = {"a": Row(), "b": Row()}
     for second in (0, 50, 100):
         rows["a"].take(TELEMETRY, second)
-    rows["b"].take(TWIN, 100)
+    rows["b"].take({**TWIN, "applicationProperties": {"opType": "updateTwin"}}, 100)
     console = Console(width=120, record=True, force_terminal=False)
     console.print(render(rows, 100))
     text = console.export_text()
     row = next(part for part in text.splitlines() if '{"temp": 21}' in part)
-    assert [cell.strip() for cell in row.split("│")[1:4]] == ["a", "3", "2"]
-    assert 'twinChange {"version": 3}' in text
+    assert [cell.strip() for cell in row.split("│")[1:4]] == ["a", "3", "2.0"]
+    assert 'updated {"version": 3}' in text

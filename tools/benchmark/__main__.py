@@ -15,6 +15,7 @@ from twinkle_host.paths import ROOT
 
 from . import (
     costs,
+    event_readers,
     first_message,
     footprint,
     goals,
@@ -40,6 +41,7 @@ FIGURES = {
     "P8": ("load on the hub", hub_load),
     "P9": ("size of the twin", twin_cost),
     "P10": ("an edit", redeploy),
+    "P11": ("events to readers", event_readers),
 }
 
 

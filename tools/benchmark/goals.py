@@ -50,6 +50,8 @@ GOALS = (
     Goal("P8", "cost of a message on the hub with 1,000 devices", 2, "× that with 10"),
     Goal("P9", "a 1 KB desired patch on the device, twin of 30 KB", 2, "× that with 1 KB"),
     Goal("P9", "a 1 KB desired patch on the hub, twin of 30 KB", 2, "× that with 1 KB"),
+    Goal("P11", "cost of a message on the hub that keeps it", 1.25, "× that of one that does not"),
+    Goal("P11", "publish to a reader's code", 250, "ms"),
     Goal("P10", "one edited file to running on the board", 2, "s"),
 )
 

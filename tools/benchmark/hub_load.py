@@ -45,7 +45,7 @@ def measure(bench) -> list[Measurement]:
         hub = stack.enter_context(HubProcess(bench.folder / "hub-p8", port=0))
         small = stack.enter_context(HubProcess(bench.folder / "hub-p8-small", port=0))
         for each in (hub, small):
-            _register(each, key)
+            register(each, key)
         broker = stack.enter_context(Mosquitto(bench.folder, hub.state / "ca" / "server.pem"))
         servers = {HUB: hub, MOSQUITTO: broker, SMALL: small}
         loads = {
@@ -148,7 +148,8 @@ class Load:
         return json.loads(line)
 
 
-def _register(hub: HubProcess, key: str) -> None:
+def register(hub: HubProcess, key: str) -> None:
+    """Register the devices of the load, all with this key."""
     service = hub.service()
     keys = {"symmetricKey": {"primaryKey": key, "secondaryKey": key}}
     for first in range(0, MANY, BULK):

@@ -20,13 +20,16 @@ START_S, STOP_S = 30, 15
 
 
 class HubProcess:
-    """``twinkle hub`` with the state in ``state``; ``stamped``: with a stopwatch, see the module stamped_hub."""
+    """``twinkle hub`` with the state in ``state``, on ADDRESS.
 
-    def __init__(self, state: Path, port: int = MQTT_PORT, stamped: bool = False):
+    ``stamped``: with a stopwatch, see the module stamped_hub; ``module``: another one to run in its place.
+    """
+
+    def __init__(self, state: Path, port: int = MQTT_PORT, stamped: bool = False, module: str | None = None):
         self.state = state
         self._port = port
         self._rest_port = 0
-        self._stamped = stamped
+        self._module = "benchmark.stamped_hub" if stamped else module
 
     def __enter__(self) -> "HubProcess":
         self.start()
@@ -37,14 +40,14 @@ class HubProcess:
 
     def start(self) -> None:
         """Come up (again, on the same ports); returns when it listens."""
-        stamped = [sys.executable, "-m", "benchmark.stamped_hub"]
+        other = [sys.executable, "-m", str(self._module)]
         plain = [Path(sys.executable).with_name("twinkle"), "hub"]
         self._errors = open(self.state.with_suffix(".log"), "w+")  # noqa: SIM115
         self._process = subprocess.Popen(
             [
-                *(stamped if self._stamped else plain),
+                *(other if self._module else plain),
                 *("--state", str(self.state), "--bind", ADDRESS),
-                *("--port", str(self._port), "--rest-port", str(self._rest_port)),
+                *("--port", str(self._port), "--rest-port", str(self._rest_port), "--amqp-port", "0"),
                 *("--host-name", ADDRESS, "--json", "--quiet"),
             ],
             # Without this it would become the hub that the user's other commands find.

@@ -32,7 +32,8 @@ class LocalHub:
         """Start it, on free ports."""
         self._process = subprocess.Popen(
             [
-                *(self._twinkle, "hub", "--state", self.state, "--port", "0", "--rest-port", "0"),
+                *(self._twinkle, "hub", "--state", self.state),
+                *("--port", "0", "--rest-port", "0", "--amqp-port", "0"),
                 *("--host-name", HOST, "--json"),
             ],
             stdin=subprocess.DEVNULL,

@@ -12,24 +12,29 @@ devices and HTTPS to services. Typical use::
     delay = hub.step()                                      # after every call; sleep that long
 """
 
+from .access.policies import DEVICE_CONNECT, REGISTRY_READ, REGISTRY_WRITE, SERVICE_CONNECT
+from .access.services import Access, Grant
+from .access.tokens import TokenRefused
 from .errors import CODES, ConnectRefused, HubError
-from .events import Event
 from .hub import Hub
-from .policies import DEVICE_CONNECT, REGISTRY_READ, REGISTRY_WRITE, SERVICE_CONNECT
+from .messages.events import ROUTES, Event
 from .ports import Certificate, Clock, Hello, Link, MemoryStore, MethodResult, Store, Will
-from .provisioning import Provisioning, is_registration
-from .session import Session
+from .provisioning.provisioning import Provisioning, is_registration
+from .sessions.session import Session
 
 __all__ = [
     "CODES",
     "DEVICE_CONNECT",
     "REGISTRY_READ",
     "REGISTRY_WRITE",
+    "ROUTES",
     "SERVICE_CONNECT",
+    "Access",
     "Certificate",
     "Clock",
     "ConnectRefused",
     "Event",
+    "Grant",
     "Hello",
     "Hub",
     "HubError",
@@ -39,6 +44,7 @@ __all__ = [
     "Provisioning",
     "Session",
     "Store",
+    "TokenRefused",
     "Will",
     "is_registration",
 ]

@@ -5,40 +5,36 @@ what arrived and calls ``step()`` afterwards: it runs what is due and answers ho
 long the skin may sleep. Calls must come from one thread.
 """
 
-from collections.abc import Callable, Iterable
-from copy import copy
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from . import jsontext, throttles
-from .access import Access
-from .authorities import Authorities
-from .cloud_to_device import LIFETIME_S, CloudToDevice
-from .connections import Connections
-from .device import Device
-from .devices import Devices
-from .digital_patch import desired_patch
-from .digital_twin import digital_twin
+from .access.identities import changed_identity, check_device_id, check_etag, new_identity
+from .devices.device import Device
 from .errors import HubError, device_disabled, device_not_found
-from .events import Event, Events
-from .methods import Methods
-from .ports import Clock, Hello, Link, MethodResult, Store
-from .query import run_query
-from .registry import changed_identity, check_device_id, check_etag, new_identity
-from .session import Session
-from .throttles import Throttles
-from .timers import Timers
-from .times import iso, ticks
-from .twin import Change, Twin
+from .messages.cloud_to_device import LIFETIME_S
+from .messages.events import Event
+from .ports import Clock, EventLog, Hello, Link, MethodResult, Store
+from .queries.query import run_query
+from .sessions.connections import Connections
+from .sessions.parts import Parts
+from .sessions.session import Session
+from .times import ticks
+from .twins.digital_patch import desired_patch
+from .twins.digital_twin import digital_twin
+from .twins.twin import Change, Twin
 
 MAX_LIST = 1000  # devices in one answer of GET /devices
 
 
-class Hub:
+class Hub(Parts):
     """A local IoT Hub without sockets.
 
     ``host_name``: the name in tokens and connection strings, without a port;
     ``aliases``: other names it answers to. Everything in ``store`` is loaded now.
     ``throttle``: the share of IoT Hub's documented rates that it takes; None takes all.
+    ``log``: where telemetry is kept for readers, and of the notifications the sources that
+    ``routes`` names; None keeps none.
     """
 
     def __init__(
@@ -49,21 +45,12 @@ class Hub:
         random_bytes: Callable[[int], bytes],
         aliases: Iterable[str] = (),
         throttle: float | None = None,
+        log: EventLog | None = None,
+        routes: Collection[str] = (),
     ):
-        self.host_name = host_name
-        self.clock = clock
-        self.events = Events(host_name, clock, random_bytes)
-        self.timers = Timers()
-        hosts = tuple(dict.fromkeys(name.lower() for name in (host_name, *aliases)))
-        self._random = random_bytes
+        super().__init__(host_name, clock, store, random_bytes, aliases, throttle, log, routes)
+        self.connections = Connections(self)
         self._last_generation = 0
-        self.devices = Devices(store, self.events)
-        self.messages = CloudToDevice(clock, self.devices)
-        self.access = Access(hosts, clock, store, random_bytes)
-        self.authorities = Authorities(store)
-        self.connections = Connections(self, hosts)
-        self.throttles = Throttles(clock, throttle)
-        self.methods = Methods(clock, self.timers, self.events, self.throttles)
 
     def __repr__(self) -> str:
         return f"<Hub {self.host_name} with {len(self.devices)} devices>"
@@ -145,6 +132,7 @@ class Hub:
         if device.session is not None:
             device.session.close("the identity was deleted; the device is unknown to this hub now")
         self.devices.remove(device)
+        self.messages.purge(device)
         self.methods.forget(device, device_not_found(device_id))
         self.events.lifecycle(device, "deleteDeviceIdentity")
 
@@ -193,20 +181,6 @@ class Hub:
             session.notify_desired(jsontext.encode({**change.desired, "$version": version}), version)
         return view
 
-    def write_twin(self, device: Device, write: Callable[[Twin, str], Change | None]) -> Change | None:
-        """Run one write of a twin, store it and tell the watchers: all happen, or none."""
-        self.throttles.spend(throttles.TWIN_UPDATES)
-        before = copy(device.twin)
-        change = write(device.twin, iso(self.clock.utc()))
-        if change is not None:
-            try:
-                self.devices.save(device)
-            except BaseException:
-                device.twin = before
-                raise
-            self.events.twin_changed(device, change, before)
-        return change
-
     # --- methods and queries
 
     def invoke(
@@ -237,10 +211,11 @@ class Hub:
         body: bytes,
         properties: dict[str, str | None] | None = None,
         lifetime: float = LIFETIME_S,
+        expires: float | None = None,
     ) -> None:
         """Queue a cloud-to-device message; see CloudToDevice.send."""
         self.throttles.spend(throttles.MESSAGES)
-        self.messages.send(self.devices.find(device_id), body, properties or {}, lifetime)
+        self.messages.send(self.devices.find(device_id), body, properties or {}, lifetime, expires)
 
     def query(
         self, text: str, page_size: int | None = 100, continuation: str | None = None
@@ -260,9 +235,3 @@ class Hub:
         now = self.clock.monotonic()
         moment = self.timers.run(now)
         return None if moment is None else max(0.0, moment - now)
-
-    # --- for the core's own parts
-
-    def tracking_id(self) -> str:
-        """32 hexadecimal digits for an error body."""
-        return self._random(16).hex()

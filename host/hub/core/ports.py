@@ -50,6 +50,15 @@ class Store(Protocol):
         """Forget a record; no error when there is none."""
 
 
+class EventLog(Protocol):
+    """Where events outlive the process, for readers that come later."""
+
+    def append(
+        self, device_id: str, system: dict[str, Any], application: dict[str, Any], body: bytes, utc: float
+    ) -> None:
+        """Keep an event that came at ``utc``. Must not block and must not raise; take copies of what is to be kept."""
+
+
 class MemoryStore:
     """A store that lasts as long as the object. Records are kept as JSON text."""
 

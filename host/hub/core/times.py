@@ -4,20 +4,23 @@ from datetime import datetime, timedelta
 
 NEVER = "0001-01-01T00:00:00Z"  # the hub's "has not happened yet"
 
+TICKS_A_SECOND = 10_000_000  # .NET's, which the service is written in
+
 _EPOCH = datetime(1970, 1, 1)
 # 100-nanosecond steps from 0001-01-01 to 1970-01-01: the count .NET services use.
 _TICKS_TO_1970 = 621_355_968_000_000_000
 
 
 def iso(utc: float) -> str:
-    """UTC in ISO 8601 ending in Z; fractional digits only as far as they are not zero."""
-    text = (_EPOCH + timedelta(seconds=utc)).isoformat()
-    return (text.rstrip("0") if "." in text else text) + "Z"
+    """UTC in ISO 8601 ending in Z; of the seven fractional digits those that are not zero at the end."""
+    seconds, fraction = divmod(round(utc * TICKS_A_SECOND), TICKS_A_SECOND)
+    text = (_EPOCH + timedelta(seconds=seconds)).isoformat()
+    return (f"{text}.{fraction:07}".rstrip("0") if fraction else text) + "Z"
 
 
-def iso_offset(utc: float) -> str:
-    """The same moment ending in +00:00, as events carry it in ``operationTimestamp``."""
-    return iso(utc)[:-1] + "+00:00"
+def at_offset(time: str) -> str:
+    """The moment that ``iso`` wrote, ending in +00:00, as events carry it in ``operationTimestamp``."""
+    return time[:-1] + "+00:00"
 
 
 def us_time(utc: float) -> str:
@@ -27,7 +30,7 @@ def us_time(utc: float) -> str:
 
 def ticks(utc: float) -> int:
     """100-nanosecond steps since 0001-01-01, the look of a ``generationId``."""
-    return _TICKS_TO_1970 + int(utc * 10_000_000)
+    return _TICKS_TO_1970 + int(utc * TICKS_A_SECOND)
 
 
 def hms(seconds: int) -> str:

@@ -32,23 +32,77 @@ ALLOWED = {
 }
 
 
+# The rooms of the core, and its files outside any room, from the bottom up. A file
+# imports, for its types too, from its own room and from what stands below it.
+FLOORS = (
+    ("times", "errors", "jsontext", "ports", "timers", "throttles"),
+    ("access",),
+    ("twins",),
+    ("devices",),
+    ("queries", "messages"),
+    ("sessions",),
+    ("hub",),
+    ("provisioning",),
+    ("__init__",),
+)
+
+
+def imports_of(path: Path) -> list[tuple[int, str, list[str]]]:
+    """What a file imports: level, module and names."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [(0, alias.name, []) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node.level, node.module or "", [alias.name for alias in node.names]))
+    return found
+
+
+def place_of(path: Path) -> tuple[str, ...]:
+    """``("twins", "merge")``, or ``("hub",)`` in the hall."""
+    return path.relative_to(CORE).with_suffix("").parts
+
+
+def own_imports(path: Path) -> list[tuple[str, ...]]:
+    """The places in the core that a file imports."""
+    found = []
+    for level, module, names in imports_of(path):
+        if level:
+            inside = place_of(path)[:-1]
+            start = inside[: len(inside) - (level - 1)] + tuple(filter(None, module.split(".")))
+            found += [start] if module else [(*start, name) for name in names]
+    return found
+
+
 def test_the_core_imports_nothing_with_effects():
-    for path in CORE.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                names = [node.module]
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 1, f"{path.name} reaches outside the core"
-            for name in names:
-                assert name.partition(".")[0] in ALLOWED, f"{path.name} imports {name}"
-                assert not name.startswith("urllib") or name == "urllib.parse"
+    for path in CORE.rglob("*.py"):
+        for level, module, _ in imports_of(path):
+            assert level <= len(place_of(path)), f"{path.name} reaches outside the core"
+            if level == 0:
+                assert module.partition(".")[0] in ALLOWED, f"{path.name} imports {module}"
+                assert not module.startswith("urllib") or module == "urllib.parse"
+
+
+def test_the_core_reads_from_the_top_down_types_included():
+    floor_of = {name: floor for floor, names in enumerate(FLOORS) for name in names}
+    for path in CORE.rglob("*.py"):
+        here = place_of(path)
+        for there in own_imports(path):
+            same_room = len(here) == 2 and there[0] == here[0]
+            lower = floor_of[there[0]] < floor_of[here[0]] or floor_of[here[0]] == floor_of[there[0]] == 0
+            assert same_room or lower, f"{'/'.join(here)} imports {'/'.join(there)}"
+
+
+def test_no_two_files_of_the_core_need_each_other():
+    needs = {place_of(path): set(own_imports(path)) for path in CORE.rglob("*.py")}
+    while needs:
+        ready = {place for place, wanted in needs.items() if not wanted & set(needs)}
+        assert ready, f"a circle among {sorted('/'.join(place) for place in needs)}"
+        needs = {place: wanted for place, wanted in needs.items() if place not in ready}
 
 
 def test_the_core_asks_no_clock_of_its_own():
-    for path in CORE.glob("*.py"):
+    for path in CORE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute):
                 assert node.attr not in ("now", "utcnow", "today", "open"), f"{path.name}: {node.attr}"

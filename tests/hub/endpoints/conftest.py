@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "core")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "core"), str(HERE.parent / "amqp")]
 
 
 class Alarm(logging.Handler):

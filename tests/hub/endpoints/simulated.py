@@ -76,6 +76,13 @@ class Clock:
         return 1_700_000_000.0
 
 
+class KeptAtOnce:
+    """A log that has kept everything already."""
+
+    def after(self, act):
+        act(True)
+
+
 class World:
     """A hub with one device, whose endpoint is told to accept streams."""
 
@@ -87,7 +94,7 @@ class World:
         self.hub.create_device(DEVICE, {"authentication": {"symmetricKey": {"primaryKey": KEY}}})
         self.ticker = Ticker(self.hub)
         service = Provisioning(self.hub, clock, store, random.Random(2).randbytes)
-        self.endpoint = Endpoint(self.hub, service, self.ticker, None)
+        self.endpoint = Endpoint(self.hub, service, self.ticker, None, KeptAtOnce())
         self.endpoint.faults = faults
 
     def connect(self, *arguments, **named):

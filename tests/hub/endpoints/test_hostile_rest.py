@@ -1,6 +1,6 @@
 """Nothing that a service can send to the REST endpoint or the side door is more than refused.
 
-Left out, because waiting is their purpose: the stream ``GET /twinkle/events``, and a method's
+Left out, because waiting is their purpose: the stream ``GET /twinkle/diagnostics``, and a method's
 connectTimeoutInSeconds above zero.
 """
 
@@ -102,7 +102,6 @@ paths = st.one_of(
     st.builds("/digitaltwins/{}".format, ids),
     st.builds("/digitaltwins/{}/commands/{}".format, ids, noise),
     st.builds("/digitaltwins/{}/components/{}/commands/{}".format, ids, noise, noise),
-    st.builds("/twinkle/messages/{}".format, ids),
     st.builds("/twinkle/enrolments/{}".format, ids),
     st.builds("/twinkle/authorities/{}".format, ids),
     st.builds("/{}/{}".format, noise, noise),
@@ -119,7 +118,7 @@ values = st.recursive(
 )
 MEMBERS = (
     "deviceId id status statusReason authentication capabilities importMode tags properties etag query methodName "
-    "payload responseTimeoutInSeconds body lifetimeSeconds group thumbprint authority certificate op path value"
+    "payload responseTimeoutInSeconds body group thumbprint authority certificate op path value"
 ).split()
 bodies = st.dictionaries(st.sampled_from(MEMBERS), values, max_size=5)
 texts = st.just("x") | values
@@ -133,13 +132,6 @@ operation = st.fixed_dictionaries(
 )
 shapes = {
     "POST /twins/{}/methods": st.fixed_dictionaries({"methodName": texts}, optional={"payload": values}),
-    "POST /twinkle/messages/{}": st.fixed_dictionaries(
-        {"body": texts},
-        optional={
-            "properties": st.dictionaries(noise, noise) | values,
-            "lifetimeSeconds": st.just(60) | values,
-        },
-    ),
     "POST /devices/query": st.fixed_dictionaries({"query": st.just("SELECT * FROM devices") | values}),
     "PUT /twinkle/enrolments/{}": st.fixed_dictionaries(
         {}, optional={"group": st.booleans(), "authority": values, "thumbprint": values, "deviceId": known}

@@ -144,12 +144,19 @@ def test_many_devices_are_made_in_one_request(rest):
 
 
 def test_the_side_door_is_labelled_and_streams(hub, rest):
-    with rest("GET", "/twinkle/events", version=None, stream=True) as stream:
+    with rest("GET", "/twinkle/diagnostics", version=None, stream=True) as stream:
         assert "not part of Azure" in stream.headers["x-twinkle-side-door"]
         hub.call("create_device", "side-door", {})
+        hub.call("events.diagnostic", "side-door", "requestRefused", "a test")
         lines = stream.iter_lines(chunk_size=1)
         event = json.loads(next(line for line in lines if line))
-    assert event["source"] == "deviceLifecycleEvents" and event["deviceId"] == "side-door"
+    assert event["source"] == "hubDiagnostics", "all else is read over AMQP"
+    assert event["deviceId"] == "side-door" and event["body"]["reason"] == "a test"
+
+
+@pytest.mark.parametrize("path", ["/twinkle/events", "/twinkle/messages/side-door"])
+def test_what_azure_offers_has_no_side_door(rest, path):
+    assert rest("GET", path, version=None).status_code in (404, 501)
 
 
 # --- MQTT over sockets
@@ -253,7 +260,7 @@ def test_certificates_are_kept_and_renewed_when_a_name_is_added(tmp_path):
 
 def test_secrets_are_readable_by_their_owner_alone(hub):
     state = hub.settings.state
-    for file in ("hub.json", "hub.sqlite", "ca/ca.key", "ca/server.pem"):
+    for file in ("hub.json", "hub.sqlite", "events.sqlite", "ca/ca.key", "ca/server.pem"):
         assert stat.S_IMODE(os.stat(state / file).st_mode) == 0o600, file
 
 
@@ -262,9 +269,15 @@ def test_two_hubs_cannot_share_a_state(hub):
         LiveHub(hub.settings.state).start()
 
 
-@pytest.mark.parametrize(("port", "flag"), [("port", "--port"), ("rest_port", "--rest-port")])
+@pytest.mark.parametrize(
+    ("port", "flag"),
+    [
+        *(("port", "--port"), ("rest_port", "--rest-port"), ("amqp_port", "--amqp-port")),
+        ("plain_amqp_port", "--plain-amqp-port"),
+    ],
+)
 def test_a_busy_port_names_itself_and_its_flag(hub, tmp_path, port, flag):
-    taken = hub.info["mqttPort" if port == "port" else "restPort"]
+    taken = hub.info[{"port": "mqttPort", "rest_port": "restPort"}.get(port, "amqpPort")]
     with pytest.raises(BusyPort, match=f"port {taken} .* {flag}"):
         LiveHub(tmp_path, **{port: taken}).start()
 

@@ -1,0 +1,172 @@
+"""The service-facing AMQP endpoint: sockets, TLS and time limits around the engine.
+
+What a peer does not read is not made for it: while its line is full nothing is asked of the nodes and
+nothing is read from it.
+"""
+
+import asyncio
+import logging
+import ssl
+import time
+from typing import Any
+
+from .amqp import Connection
+from .amqp.connection import CLOSED, OPENED
+from .amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
+from .events.gathering import Gathering
+from .nodes import Guest, House
+
+log = logging.getLogger("twinkle.hub")
+
+GREET_S = 10.0  # for the TLS handshake, and again for the open
+MAX_CONNECTIONS = 1000
+MAX_UNSENT = 512 * 1024  # bytes that wait for a peer; above, it is waited for
+STALL_S = 60.0  # a peer that reads nothing for so long is dropped
+LOOK_S = 0.5  # from a token's end to the end of what it opened, at most
+
+
+class AmqpEndpoint:
+    """Listens for services. ``refused`` counts connections that were too many."""
+
+    def __init__(self, house: House, events: Gathering, container_id: str):
+        self.house = house
+        self.container_id = container_id
+        self.refused = 0
+        self.connections: set[Door] = set()
+        self._servers: list[asyncio.Server] = []
+        self._unwatch = events.watch(self._grown)
+
+    async def start(self, bind: str, port: int, context: ssl.SSLContext | None) -> int:
+        """Listen, with TLS or (``context`` None) without; answers the port. OSError when it cannot."""
+        limits: dict[str, Any] = {} if context is None else {"ssl_handshake_timeout": GREET_S}
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Door(self), bind, port, ssl=context, backlog=128, **limits
+        )
+        self._servers.append(server)
+        return server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Close the ports, and every connection with a word."""
+        self._unwatch()
+        for server in self._servers:
+            server.close()
+        for door in list(self.connections):
+            door.end(ConnectionBroken(CONNECTION_FORCED, "The hub stops."))
+        await asyncio.sleep(0)
+
+    def _grown(self, partitions: list[int]) -> None:
+        for door in list(self.connections):
+            if door.guest.reads(partitions):
+                door.flush()
+
+
+class Door(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, endpoint: AmqpEndpoint):
+        self._endpoint = endpoint
+        self._loop = asyncio.get_running_loop()
+        self.guest = Guest(endpoint.house, self._wake)
+        self._engine = Connection(self.guest, endpoint.container_id, self._loop.time())
+        self._full = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._woken = False
+        self._puts = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._who = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", 0))[:2])
+        transport.set_write_buffer_limits(MAX_UNSENT)
+        if len(self._endpoint.connections) >= MAX_CONNECTIONS:
+            self._endpoint.refused += 1
+            transport.abort()
+        self._endpoint.connections.add(self)
+        self._timer = self._loop.call_later(GREET_S, self._greeted)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._endpoint.connections.discard(self)
+        self._engine.lost()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._engine.receive(data, self._loop.time())
+        except Exception:
+            self._broken()
+        if self.guest.puts != self._puts and self._engine.state == OPENED:
+            self._puts = self.guest.puts
+            self._timer.cancel()
+            self._tick()  # which looks when the new token ends
+        else:
+            self.flush()
+
+    def pause_writing(self) -> None:
+        # Who does not read is not listened to either.
+        self._full = True
+        self._transport.pause_reading()
+        self._stalled = self._loop.call_later(STALL_S, self._drop)
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._stalled.cancel()
+        self._transport.resume_reading()
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what is ready and what its readers may have; a good deal of it, and the rest in the next turn."""
+        if self._transport.is_closing():
+            return
+        try:
+            if not self._full and self._engine.pump():
+                self._wake()
+        except Exception:
+            self._broken()
+        if data := self._engine.take():
+            self._transport.write(data)
+        if self._engine.state == CLOSED:
+            if self._engine.error is not None:
+                log.info("%s closed: %s", self._who, self._engine.error)
+            self._transport.close()
+
+    def end(self, error: ConnectionBroken) -> None:
+        """Close it, and say why."""
+        self._engine.close(error)
+        self.flush()
+
+    def _broken(self) -> None:
+        # A fault of the hub's own: one connection ends by it, and it is told.
+        log.exception("%s: a fault of the hub's own", self._who)
+        self._engine.close(
+            ConnectionBroken(INTERNAL_ERROR, "The hub has made a mistake; its log says which.")
+        )
+
+    def _wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon(self._awake)
+
+    def _awake(self) -> None:
+        self._woken = False
+        self.flush()
+
+    def _drop(self) -> None:
+        log.warning("%s does not read what it is sent; dropped", self._who)
+        self._transport.abort()
+
+    # --- time
+
+    def _greeted(self) -> None:
+        if self._engine.state == OPENED:
+            self._tick()
+        else:
+            log.info("%s did not open in %.0f s; dropped", self._who, GREET_S)
+            self._transport.abort()
+
+    def _tick(self) -> None:
+        wait = self._engine.step(self._loop.time())
+        end = self.guest.expire()
+        if end is not None:
+            wait = min(wait, max(LOOK_S, end - time.time()))
+        self._timer = self._loop.call_later(min(wait, GREET_S), self._tick)
+        self.flush()

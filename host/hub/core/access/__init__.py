@@ -1,0 +1,1 @@
+"""Identities and access: whose keys, tokens, policies and authorities open what."""

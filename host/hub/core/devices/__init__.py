@@ -1,0 +1,1 @@
+"""The devices of a hub: what is known of each, found and kept."""

@@ -1,0 +1,201 @@
+"""Everything the hub knows of one device, and how it looks from outside."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .. import jsontext
+from ..errors import HubError
+from ..ports import MethodResult
+from ..timers import Timer
+from ..times import NEVER, iso
+from ..twins.twin import Twin
+
+Done = Callable[[MethodResult | HubError], None]
+
+
+class LiveSession(Protocol):
+    """A device's live connection, as far as the rest of the hub speaks to it.
+
+    ``signer``: the key its token was signed with, None without one. ``calls``: method calls by
+    request id. ``unacknowledged``: cloud-to-device messages under way, by packet id.
+    """
+
+    device: "Device"
+    device_id: str
+    signer: str | None
+    calls: dict[str, "Call"]
+    unacknowledged: dict[int, dict[str, Any]]
+
+    @property
+    def subscriptions(self) -> dict[str, int]:
+        """Filter -> granted QoS."""
+
+    def listens(self, method: str) -> bool:
+        """Whether it waits for calls of this method."""
+
+    def send(self, topic: str, payload: bytes) -> None:
+        """Deliver at QoS 0."""
+
+    def deliver(self, topic: str, payload: bytes, qos: int) -> int | None:
+        """Deliver; the packet identifier at QoS 1."""
+
+    def notify_desired(self, payload: bytes, version: int) -> None:
+        """Tell of a change of the desired properties."""
+
+    def close(self, reason: str) -> None:
+        """End it from the hub's side."""
+
+
+class Call:
+    """One method call. ``session`` is None while it waits for the device to listen."""
+
+    __slots__ = (
+        "connect_timeout",
+        "device",
+        "done",
+        "name",
+        "payload",
+        "response_timeout",
+        "rid",
+        "session",
+        "timer",
+    )
+
+    def __init__(
+        self,
+        device: "Device",
+        name: str,
+        payload: bytes,
+        response_timeout: int,
+        connect_timeout: int,
+        done: Done,
+    ):
+        self.device = device
+        self.name = name
+        self.payload = payload
+        self.response_timeout = response_timeout
+        self.connect_timeout = connect_timeout
+        self.done = done
+        self.timer: Timer | None = None
+        self.rid = ""
+        self.session: LiveSession | None = None
+
+
+class Device:
+    """One registered device: identity, twin, remembered subscriptions, and its live connection if any.
+
+    ``remembered`` maps topic filters to granted QoS; None when no session is kept
+    for the device (it never connected with clean session 0, or last with 1).
+    """
+
+    __slots__ = (
+        "calls",
+        "identity",
+        "inbox",
+        "last_activity",
+        "remembered",
+        "sequence",
+        "session",
+        "state_changed",
+        "twin",
+    )
+
+    def __init__(self, identity: dict[str, Any], twin: Twin):
+        self.identity = identity
+        self.twin = twin
+        self.remembered: dict[str, int] | None = None
+        self.session: LiveSession | None = None
+        self.calls: list[Call] = []
+        self.inbox: list[dict[str, Any]] = []  # cloud-to-device messages, oldest first
+        self.last_activity: float | None = None
+        self.state_changed: float | None = None
+        self.sequence = 0
+
+    def __repr__(self) -> str:
+        return f"<Device {self.id} {self.identity['status']} {self.connection_state}>"
+
+    @property
+    def id(self) -> str:
+        return self.identity["deviceId"]
+
+    @property
+    def enabled(self) -> bool:
+        return self.identity["status"] == "enabled"
+
+    @property
+    def keys(self) -> list[str]:
+        """Its symmetric keys; empty for a device with certificates."""
+        return [key for key in self.identity["authentication"]["symmetricKey"].values() if key]
+
+    @property
+    def connection_state(self) -> str:
+        return "Connected" if self.session is not None else "Disconnected"
+
+    def _last_activity(self) -> str:
+        return NEVER if self.last_activity is None else iso(self.last_activity)
+
+    def identity_view(self) -> dict[str, Any]:
+        """The identity as REST answers it, keys included."""
+        view = jsontext.copy(self.identity)
+        view["connectionState"] = self.connection_state
+        view["connectionStateUpdatedTime"] = NEVER if self.state_changed is None else iso(self.state_changed)
+        view["lastActivityTime"] = self._last_activity()
+        view["cloudToDeviceMessageCount"] = len(self.inbox)
+        return view
+
+    def twin_view(self) -> dict[str, Any]:
+        """The full twin as services read it."""
+        twin = self.twin
+        view = self.root_view()
+        if twin.tags is not None:
+            view["tags"] = jsontext.copy(twin.tags)
+        view["properties"] = {"desired": twin.desired.view(), "reported": twin.reported.view()}
+        return view
+
+    def root_view(self) -> dict[str, Any]:
+        """The members of the twin's root that are neither tags nor properties."""
+        identity, twin = self.identity, self.twin
+        authentication = identity["authentication"]
+        view = {
+            "deviceId": identity["deviceId"],
+            "etag": twin.etag,
+            "deviceEtag": identity["etag"],
+            "status": identity["status"],
+            "statusUpdateTime": identity["statusUpdatedTime"],
+            "connectionState": self.connection_state,
+            "lastActivityTime": self._last_activity(),
+            "cloudToDeviceMessageCount": len(self.inbox),
+            "authenticationType": authentication["type"],
+            "x509Thumbprint": dict(authentication["x509Thumbprint"]),
+            "version": twin.version,
+            "capabilities": dict(identity["capabilities"]),
+        }
+        if identity["statusReason"] is not None:
+            view["statusReason"] = identity["statusReason"]
+        if twin.model_id is not None:
+            view["modelId"] = twin.model_id
+        return view
+
+    def record(self) -> dict[str, Any]:
+        """What the store keeps. Shares structure with the device: encode it at once."""
+        return {
+            "id": self.id,
+            "identity": self.identity,
+            "twin": self.twin.record(),
+            "subscriptions": self.remembered,
+            "lastActivity": self.last_activity,
+            "stateChanged": self.state_changed,
+            "sequence": self.sequence,
+            "inbox": self.inbox,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "Device":
+        """The device that wrote ``record``, not connected."""
+        device = cls(record["identity"], Twin.from_record(record["twin"]))
+        device.remembered = record["subscriptions"]
+        device.last_activity = record["lastActivity"]
+        device.state_changed = record["stateChanged"]
+        device.sequence = record["sequence"]
+        device.inbox = record.get("inbox", [])
+        return device

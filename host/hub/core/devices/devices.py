@@ -1,0 +1,93 @@
+"""All registered devices: found in one step, listed in order, kept in the store."""
+
+import bisect
+from collections.abc import Callable, Iterator
+
+from ..errors import HubError, device_not_found
+from ..ports import Store
+from .device import Device
+
+
+class Devices:
+    """The devices of a hub. What is added, changed and removed goes through the store first.
+
+    ``order``: the ids, sorted. ``tell(device_id, reason)`` hears of a write that failed and
+    was not needed for what was asked.
+    """
+
+    def __init__(self, store: Store, tell: Callable[[str, str], None]):
+        self._store = store
+        self._tell = tell
+        self._devices: dict[str, Device] = {}
+        for record in store.load_all():
+            if not record["id"].startswith("/"):  # which no device id contains
+                self._devices[record["id"]] = Device.from_record(record)
+        self.order = sorted(self._devices)
+
+    def __len__(self) -> int:
+        return len(self._devices)
+
+    def __contains__(self, device_id: object) -> bool:
+        return device_id in self._devices
+
+    def __iter__(self) -> Iterator[Device]:
+        return iter(self._devices.values())
+
+    def get(self, device_id: str) -> Device | None:
+        """The device, or None."""
+        return self._devices.get(device_id)
+
+    def find(self, device_id: str) -> Device:
+        """The device, or 404001."""
+        device = self._devices.get(device_id)
+        if device is None:
+            raise device_not_found(str(device_id)[:128])
+        return device
+
+    def add(self, device: Device) -> None:
+        """A new device, stored before it exists."""
+        self.save(device)
+        self._devices[device.id] = device
+        bisect.insort(self.order, device.id)
+
+    def remove(self, device: Device) -> None:
+        """Forget a device."""
+        try:
+            self._store.delete(device.id)
+        except Exception as error:
+            raise _store_failed(device, error) from error
+        del self._devices[device.id]
+        del self.order[bisect.bisect_left(self.order, device.id)]
+
+    def save(self, device: Device) -> None:
+        """Put the device's record into the store; 500001 when the store cannot take it."""
+        try:
+            self._store.save(device.record())
+        except Exception as error:
+            raise _store_failed(device, error) from error
+
+    def save_or_tell(self, device: Device) -> None:
+        """The same for what need not fail with it: a diagnostic tells, the work goes on."""
+        try:
+            self.save(device)
+        except HubError as error:
+            self._tell(device.id, str(error))
+
+    def statistics(self) -> dict[str, int]:
+        """Counts of devices: total, enabled, disabled and connected."""
+        enabled = sum(device.enabled for device in self)
+        return {
+            "totalDeviceCount": len(self),
+            "enabledDeviceCount": enabled,
+            "disabledDeviceCount": len(self) - enabled,
+            "connectedDeviceCount": sum(device.session is not None for device in self),
+        }
+
+
+def _store_failed(device: Device, error: Exception) -> HubError:
+    # Any error of any store: the core knows only that the record is not safe.
+    return HubError(
+        "ServerError",
+        f"The hub could not store the device {device.id!r} ({error}); nothing was changed. "
+        "Make room on the hub's disk and try again.",
+    )

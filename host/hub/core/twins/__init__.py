@@ -1,0 +1,1 @@
+"""Twins and digital twins: what they may hold, and what a write makes of them."""

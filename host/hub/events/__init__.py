@@ -1,0 +1,1 @@
+"""Events that last: what devices sent and what the hub notified, as AMQP messages in partitions, on disk."""

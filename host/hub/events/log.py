@@ -1,0 +1,249 @@
+"""The event log: four partitions in one SQLite file.
+
+An event is in a partition by a hash of its device's id, so that a device's events keep their order.
+``append`` only gathers; ``commit`` writes what was gathered in one transaction. A commit is with the
+operating system when it returns: it outlives ``kill -9``, and a power cut takes the last moments at most
+(write-ahead log, ``synchronous=NORMAL``).
+
+A row's id is its partition and its sequence number, so that a partition is a range of the one tree; events
+leave from its beginning only, so its sequence numbers have no gaps, and offsets and times grow with them.
+"""
+
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..store import StoreError
+from .event import message_of
+
+PARTITIONS = 4
+CHUNK = 128 * 1024  # bytes that a reader takes from the disk at once, or one event
+CHECKPOINT_PAGES = 4000  # of 4 KB in the write-ahead log, before they are folded into the file
+MAX_DROP = 1000  # events that one step of the retention drops
+VERSION = 1
+_SHIFT = 48
+
+COLUMNS = {"sequence-number": 0, "offset": 1, "enqueued-time": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event. ``enqueued``: milliseconds since 1970."""
+
+    sequence: int
+    offset: int
+    enqueued: int
+    message: bytes
+
+
+@dataclass
+class Partition:
+    """Where a partition begins and ends. ``next`` is the sequence number of the next event, ``offset`` its offset."""
+
+    begin: int = 0
+    begin_offset: int = 0
+    next: int = 0
+    offset: int = 0
+    enqueued: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return self.begin == self.next
+
+
+def partition_of(device_id: str) -> int:
+    """The partition of a device."""
+    return zlib.crc32(device_id.encode()) % PARTITIONS
+
+
+class EventLog:
+    """The events of one hub in ``path``; made when it is not there. StoreError when it cannot be used.
+
+    ``keep_s``: seconds that an event is kept; ``keep_bytes``: how much is kept in all. What is older or
+    more is dropped by ``retain``. ``created``: milliseconds since 1970.
+    """
+
+    def __init__(self, path: Path, keep_s: float, keep_bytes: int):
+        self._keep_ms = int(keep_s * 1000)
+        self._keep_bytes = keep_bytes
+        self._gathered: list[tuple[int, int, int, bytes]] = []
+        path.touch(mode=0o600, exist_ok=True)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._prepare(path)
+            self.partitions = [self._found(number) for number in range(PARTITIONS)]
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{path} cannot be used ({error}); move it away or give another --state directory"
+            ) from None
+        self._ends = [(part.next, part.offset, part.enqueued, 0) for part in self.partitions]
+
+    def _prepare(self, path: Path) -> None:
+        # The hub alone has its state: no locks to take for each commit, no index of the log to share.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, VERSION):
+            raise StoreError(
+                f"{path} was written by another version of the hub ({version}); give another --state directory"
+            )
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, "
+            "enqueued INTEGER NOT NULL, message BLOB NOT NULL)"
+        )
+        # Where a partition stood when events were last dropped: without any, its numbers go on all the same.
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS ends (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL, "
+            "offset INTEGER NOT NULL, enqueued INTEGER NOT NULL)"
+        )
+        self._db.execute("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL)")
+        made = ("created", int(time.time() * 1000))
+        self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", made)
+        self.created = self._db.execute("SELECT value FROM facts WHERE name = 'created'").fetchone()[0]
+        self._db.execute(f"PRAGMA user_version={VERSION}")
+
+    def _found(self, number: int) -> Partition:
+        end = self._db.execute(
+            "SELECT next, offset, enqueued FROM ends WHERE partition = ?", (number,)
+        ).fetchone()
+        next_, offset, enqueued = end or (0, 0, 0)
+        part = Partition(next_, offset, next_, offset, enqueued)
+        low, high = number << _SHIFT, number + 1 << _SHIFT
+        inside = "FROM events WHERE id >= ? AND id < ? ORDER BY id"
+        first = self._db.execute(f"SELECT id, offset {inside} LIMIT 1", (low, high)).fetchone()
+        last = self._db.execute(
+            f"SELECT id, offset + length(message), enqueued {inside} DESC LIMIT 1", (low, high)
+        ).fetchone()
+        if first:
+            part.begin, part.begin_offset = first[0] - low, first[1]
+            part.next, part.offset, part.enqueued = last[0] - low + 1, last[1], last[2]
+        return part
+
+    # --- writing
+
+    def append(
+        self, device_id: str, system: dict[str, Any], application: dict[str, Any], body: bytes, utc: float
+    ) -> None:
+        """Gather an event for the next commit; its place is known, and nobody reads it yet."""
+        number = partition_of(device_id)
+        sequence, offset, before, size = self._ends[number]
+        enqueued = max(before, int(utc * 1000))  # a clock that is set back does not disturb the order
+        message = message_of(system, application, body, sequence, offset, enqueued)
+        self._gathered.append((number << _SHIFT | sequence, offset, enqueued, message))
+        self._ends[number] = (sequence + 1, offset + len(message), enqueued, size + 1)
+
+    @property
+    def gathered(self) -> int:
+        """How many events wait for a commit."""
+        return len(self._gathered)
+
+    def commit(self) -> list[int]:
+        """Write what was gathered; the partitions that grew. sqlite3.Error when it cannot be: then it is forgotten."""
+        rows, self._gathered = self._gathered, []
+        try:
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            self._ends = [(part.next, part.offset, part.enqueued, 0) for part in self.partitions]
+            raise
+        grown = [number for number, end in enumerate(self._ends) if end[3]]
+        for number in grown:
+            part, (part_next, offset, enqueued, _) = self.partitions[number], self._ends[number]
+            part.next, part.offset, part.enqueued = part_next, offset, enqueued
+            self._ends[number] = (part_next, offset, enqueued, 0)
+        return grown
+
+    # --- reading
+
+    def read(self, number: int, sequence: int) -> list[Row]:
+        """Events of a partition from ``sequence`` on, or from its beginning when that is later; CHUNK bytes of them."""
+        part = self.partitions[number]
+        low = number << _SHIFT
+        first, end = low + max(sequence, part.begin), low + part.next
+        return list(self._rows(first, end)) if first < end else []
+
+    def _rows(self, first: int, end: int) -> Iterator[Row]:
+        size = 0
+        cursor = self._db.execute(
+            "SELECT id, offset, enqueued, message FROM events WHERE id >= ? AND id < ? ORDER BY id",
+            (first, end),
+        )
+        for key, offset, enqueued, message in cursor:
+            yield Row(key & (1 << _SHIFT) - 1, offset, enqueued, message)
+            size += len(message)
+            if size >= CHUNK:
+                break
+        cursor.close()
+
+    def place_of(self, number: int, column: str, value: int, inclusive: bool) -> int:
+        """The sequence number of the first event whose ``column`` (see COLUMNS) is above ``value``, or at it."""
+        part = self.partitions[number]
+        low, high = part.begin, part.next
+        wanted = value if inclusive else value + 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._values(number, middle)[COLUMNS[column]] >= wanted:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def last(self, number: int) -> tuple[int, int, int]:
+        """Sequence number, offset and time of a partition's last event; -1, -1 and 0 when it never had one."""
+        part = self.partitions[number]
+        if part.is_empty:
+            return part.next - 1, -1 if part.next == 0 else part.offset, part.enqueued
+        return self._values(number, part.next - 1)
+
+    def _values(self, number: int, sequence: int) -> tuple[int, int, int]:
+        row = self._db.execute(
+            "SELECT offset, enqueued FROM events WHERE id = ?", (number << _SHIFT | sequence,)
+        ).fetchone()
+        return sequence, *row
+
+    # --- retention
+
+    def retain(self, utc: float) -> bool:
+        """Drop some of what is too old or too much; whether more is left to drop."""
+        oldest = int(utc * 1000) - self._keep_ms
+        dropped = 0
+        for number, part in enumerate(self.partitions):
+            cut = min(self.place_of(number, "enqueued-time", oldest, True), part.begin + MAX_DROP)
+            dropped = max(dropped, self._drop(number, cut))
+        excess = sum(part.offset - part.begin_offset for part in self.partitions) - self._keep_bytes
+        if excess > 0:
+            filled = [number for number in range(PARTITIONS) if not self.partitions[number].is_empty]
+            number = min(filled, key=lambda number: self._values(number, self.partitions[number].begin)[2])
+            part = self.partitions[number]
+            cut = self.place_of(number, "offset", part.begin_offset + excess, True)
+            dropped = max(dropped, self._drop(number, max(part.begin + 1, min(cut, part.begin + MAX_DROP))))
+        return dropped > 0
+
+    def _drop(self, number: int, cut: int) -> int:
+        part = self.partitions[number]
+        count, low = cut - part.begin, number << _SHIFT
+        if count <= 0:
+            return 0
+        offset = part.offset if cut == part.next else self._values(number, cut)[1]
+        self._db.execute("BEGIN")
+        self._db.execute("DELETE FROM events WHERE id >= ? AND id < ?", (low + part.begin, low + cut))
+        end = (number, part.next, part.offset, part.enqueued)
+        self._db.execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?)", end)
+        self._db.execute("COMMIT")
+        part.begin, part.begin_offset = cut, offset
+        return count
+
+    def close(self) -> None:
+        """Write what was gathered, and close the file."""
+        if self._gathered:
+            self.commit()
+        self._db.close()

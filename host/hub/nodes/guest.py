@@ -1,0 +1,137 @@
+"""One AMQP connection's part of the house: its tokens, its links, and what each address leads to."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..amqp.errors import NOT_ALLOWED, NOT_FOUND, REDIRECT, UNAUTHORIZED_ACCESS
+from ..amqp.link import Link, Refused, Sink, Source
+from ..amqp.types import Symbol
+from ..core import SERVICE_CONNECT
+from . import management
+from .answers import Answers, Requests
+from .devicebound import DeviceBound, FeedbackReader, Nothing
+from .house import House
+from .partition import Reader
+from .tokens import Tokens
+
+CBS, MANAGEMENT = "$cbs", "$management"
+DEVICE_BOUND = ("messages", "devicebound")
+FEEDBACK = ("messages", "servicebound", "feedback")
+FILES = ("messages", "servicebound", "filenotifications")
+
+_HOST = re.compile(r"^(?:amqps?|sb|https)://[^/]*", re.IGNORECASE)
+_READERS = re.compile(r"([^/]+)/ConsumerGroups/([^/]+)/Partitions/([^/]+)", re.IGNORECASE)
+_EVENTS = re.compile(r"messages/events(/.*)?", re.IGNORECASE)
+
+
+class Guest:
+    """One connection; its engine's Container. ``wake()``: see Reader."""
+
+    def __init__(self, house: House, wake: Callable[[], None]):
+        self._house = house
+        self._wake = wake
+        self._tokens = Tokens(house.hub.access)
+        self._ends: dict[Link, Any] = {}
+        self._answers: list[Answers] = []
+        self._paths: dict[Link, tuple[str, ...]] = {}
+
+    # --- the engine's container
+
+    def attach(self, link: Link) -> Source | Sink:
+        """The end for a link; Refused with the documented condition when there is none, or not for this client."""
+        address = _HOST.sub("", link.address).strip("/")
+        path = tuple(address.lower().split("/"))
+        if path == (MANAGEMENT,):
+            path = (self._house.name.lower(), MANAGEMENT)  # azure-eventhub leaves out whose
+        if path == (CBS,):
+            end = self._ask(link, self._tokens.answer)
+        else:
+            self._check(path)
+            end = self._open(link, address, path)
+            self._paths[link] = path
+        self._ends[link] = end
+        return end
+
+    def detached(self, link: Link) -> None:
+        """A link is gone."""
+        end = self._ends.pop(link, None)
+        self._paths.pop(link, None)
+        if isinstance(end, Answers):
+            self._answers.remove(end)
+        elif isinstance(end, Reader):
+            self._house.left(end)
+        elif isinstance(end, FeedbackReader):
+            end.left()
+
+    def plain(self, name: str, password: str) -> bool:
+        """SASL PLAIN as IoT Hub takes it: ``policy@sas.root.hub`` and a SAS token."""
+        return self._tokens.put(password)
+
+    # --- what an address leads to
+
+    def _open(self, link: Link, address: str, path: tuple[str, ...]) -> Source | Sink:
+        if path[-1] == MANAGEMENT and len(path) <= 2:
+            return self._ask(link, lambda message: management.answer(self._house, message))
+        if match := _READERS.fullmatch(address):
+            return self._read(link, *match.groups())
+        if match := _EVENTS.fullmatch(address):
+            raise self._redirect(match[1] or "")
+        if path == DEVICE_BOUND and not link.sends:
+            return DeviceBound(self._house.hub, self._house.touch)
+        if path == FEEDBACK and link.sends:
+            return FeedbackReader(link, self._house.hub, self._wake)
+        if path == FILES and link.sends:
+            return Nothing()
+        raise Refused(NOT_FOUND, f"There is no node {address[:128]!r} on this hub, for this direction.")
+
+    def _ask(self, link: Link, answer: Any) -> Source | Sink:
+        if not link.sends:
+            return Requests(link, self._answers, answer)
+        answers = Answers(link)
+        self._answers.append(answers)
+        return answers
+
+    def _read(self, link: Link, hub: str, group: str, partition: str) -> Reader:
+        if hub.lower() != self._house.name.lower():
+            raise Refused(NOT_FOUND, f"There is no event hub {hub[:64]!r}; this one is {self._house.name!r}.")
+        if not link.sends:
+            raise Refused(NOT_ALLOWED, "Events come from devices; this endpoint is for reading.")
+        reader = Reader(link, self._house.log, self._house.partition(group, partition), self._wake)
+        self._house.admit(reader)
+        return reader
+
+    def _redirect(self, rest: str) -> Refused:
+        # The IoT Hub developer guide's way from a hub's own name to its built-in endpoint.
+        host = self._house.hub.host_name
+        address = f"amqps://{host}:{self._house.port}/{self._house.name}{rest}"
+        info = {"hostname": host, "network-host": host, "port": self._house.port, "address": address}
+        return Refused(
+            REDIRECT,
+            f"Events are read from {address}/ConsumerGroups/$Default/Partitions/0 and so on.",
+            {Symbol(name): value for name, value in info.items()},
+        )
+
+    # --- who may, and until when
+
+    def _check(self, path: tuple[str, ...]) -> None:
+        reason = self._tokens.why_not(SERVICE_CONNECT, path)
+        if reason is not None:
+            raise Refused(UNAUTHORIZED_ACCESS, reason)
+
+    def expire(self) -> float | None:
+        """End the links whose tokens have; answers the next moment to look, in seconds since 1970, or None."""
+        for link, path in list(self._paths.items()):
+            reason = self._tokens.why_not(SERVICE_CONNECT, path)
+            if reason is not None:
+                link.detach(Refused(UNAUTHORIZED_ACCESS, reason))
+        return self._tokens.next_end()
+
+    @property
+    def puts(self) -> int:
+        """How many tokens were put so far."""
+        return self._tokens.puts
+
+    def reads(self, partitions: list[int]) -> bool:
+        """Whether it has a reader of one of these."""
+        return any(isinstance(end, Reader) and end.place[1] in partitions for end in self._ends.values())

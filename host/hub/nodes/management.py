@@ -1,0 +1,51 @@
+"""``$management``: what there is to know of the event hub and of its partitions (Event Hubs' management node)."""
+
+from typing import Any
+
+from ..amqp.messages import Message
+from ..amqp.types import Array, Int, Timestamp
+from .answers import Answer
+from .house import House
+
+HUB, PARTITION = "com.microsoft:eventhub", "com.microsoft:partition"
+
+
+def answer(house: House, message: Message) -> Answer:
+    """The answer to a request: status, text, body."""
+    asked = message.application
+    if asked.get("operation") != "READ" or asked.get("type") not in (HUB, PARTITION):
+        return 400, f"The only operation is READ, of {HUB} or {PARTITION}.", None
+    name = str(asked.get("name", ""))
+    if name.lower() != house.name.lower():
+        return 404, f"There is no event hub {name[:64]!r}; this one is {house.name!r}.", None
+    if asked["type"] == HUB:
+        return 200, "OK", _hub(house, name)
+    number = str(asked.get("partition", ""))
+    if not (number.isascii() and number.isdigit()) or int(number) >= len(house.log.partitions):
+        return 404, f"There is no partition {number[:16]!r}.", None
+    return 200, "OK", _partition(house, name, int(number))
+
+
+def _hub(house: House, name: str) -> dict[str, Any]:
+    count = len(house.log.partitions)
+    return {
+        "name": name,
+        "type": HUB,
+        "created_at": Timestamp(house.log.created),
+        "partition_count": Int(count),
+        "partition_ids": Array.of_strings([str(number) for number in range(count)]),
+    }
+
+
+def _partition(house: House, name: str, number: int) -> dict[str, Any]:
+    part, (sequence, offset, enqueued) = house.log.partitions[number], house.log.last(number)
+    return {
+        "name": name,
+        "type": PARTITION,
+        "partition": str(number),
+        "begin_sequence_number": part.begin,
+        "last_enqueued_sequence_number": sequence,
+        "last_enqueued_offset": str(offset),
+        "last_enqueued_time_utc": Timestamp(enqueued),
+        "is_partition_empty": part.is_empty,
+    }
