@@ -22,7 +22,7 @@ CHUNK = 1024
 # Modules that this core has not; they need only be there to be imported. Nothing told here uses them.
 ABSENT = ("dht", "network", "ntptime", "os", "select", "socket", "time", "tls")
 STAND_IN = "sleep_ms = ticks_ms = ticks_diff = None"
-OTHERS = ("twinkle.ports.rpi", "twinkle.ports.systemd", "twinkle.runtime.on_cpython")  # for CPython
+OTHERS = ("twinkle.ports.rpi", "twinkle.ports.systemd", "twinkle.on_cpython")  # for CPython
 NOT_TOLD = (STORIES / "conftest.py", STORIES / "on_micropython.py")  # what tells them elsewhere
 
 BOARD = """

@@ -17,7 +17,7 @@ with open(DIRECTORY + "/board.json") as file:
 WIFI = {"ssid": "home", "password": "a secret"}
 
 from twinkle.core.errors import HardwareError  # noqa: E402
-from twinkle.runtime import compat  # noqa: E402
+from twinkle import compat  # noqa: E402
 
 
 def make():

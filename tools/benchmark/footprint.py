@@ -36,6 +36,8 @@ LAYERS = {
     "twinkle.core": "core",
     "twinkle.app": "core",
     "twinkle.runtime": "runtime",
+    "twinkle.compat": "runtime",
+    "twinkle.on_micropython": "runtime",
     "twinkle.ports": "port",
     "twinkle": "core",
     "apps": "default application",
@@ -101,7 +103,8 @@ def heap(folder: Path, files: dict[str, bytes], romfs: bool = False) -> tuple[di
         )
         # Each module keeps the name of its file: they are as short as on the board.
         said = on_micropython.run(
-            *("heap_program.py", device.folder, image_file, *modules, *stand_ins),
+            # The stand-ins first: the module that imports one is not charged with it.
+            *("heap_program.py", device.folder, image_file, *stand_ins, *modules),
             heap=ROOMY if romfs else HEAP,  # the image lies in the heap, too, as there is no flash here
             path=(PICO_MODULES, *(() if romfs else ("", "lib")), HOST),
             place=folder / "files",
