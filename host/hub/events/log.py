@@ -9,6 +9,7 @@ A row's id is its partition and its sequence number, so that a partition is a ra
 leave from its beginning only, so its sequence numbers have no gaps, and offsets and times grow with them.
 """
 
+import contextlib
 import sqlite3
 import time
 import zlib
@@ -147,12 +148,9 @@ class EventLog:
         """Write what was gathered; the partitions that grew. sqlite3.Error when it cannot be: then it is forgotten."""
         rows, self._gathered = self._gathered, []
         try:
-            self._db.execute("BEGIN")
-            self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
-            self._db.execute("COMMIT")
+            with self._transaction():
+                self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
         except sqlite3.Error:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             self._ends = [(part.next, part.offset, part.enqueued, 0) for part in self.partitions]
             raise
         grown = [number for number, end in enumerate(self._ends) if end[3]]
@@ -161,6 +159,18 @@ class EventLog:
             part.next, part.offset, part.enqueued = part_next, offset, enqueued
             self._ends[number] = (part_next, offset, enqueued, 0)
         return grown
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of it or nothing: none is left open, in which the next could not begin."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:  # SQLite itself ends some
+                self._db.execute("ROLLBACK")
+            raise
 
     # --- reading
 
@@ -234,11 +244,10 @@ class EventLog:
         if count <= 0:
             return 0
         offset = part.offset if cut == part.next else self._values(number, cut)[1]
-        self._db.execute("BEGIN")
-        self._db.execute("DELETE FROM events WHERE id >= ? AND id < ?", (low + part.begin, low + cut))
         end = (number, part.next, part.offset, part.enqueued)
-        self._db.execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?)", end)
-        self._db.execute("COMMIT")
+        with self._transaction():
+            self._db.execute("DELETE FROM events WHERE id >= ? AND id < ?", (low + part.begin, low + cut))
+            self._db.execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?)", end)
         part.begin, part.begin_offset = cut, offset
         return count
 

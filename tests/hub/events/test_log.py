@@ -285,3 +285,14 @@ def test_what_cannot_be_written_is_forgotten_and_the_numbers_do_not_skip(log):
     log._db.execute("PRAGMA query_only=OFF")
     put(log, 1, utc=3000)
     assert [row.sequence for row in all_of(log, number)] == [0, 1, 2, 3]
+
+
+def test_events_are_kept_after_old_ones_could_not_be_dropped(log):
+    number = put(log, 3)
+    log._db.execute(
+        "CREATE TRIGGER broken BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+    )
+    with pytest.raises(sqlite3.Error):
+        log.retain(1000.0 + 2 * DAY)
+    put(log, 1, utc=2000.0)
+    assert [row.sequence for row in all_of(log, number)] == [0, 1, 2, 3]
