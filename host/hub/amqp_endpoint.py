@@ -14,7 +14,7 @@ from .amqp import Connection
 from .amqp.connection import CLOSED, OPENED
 from .amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
 from .events.gathering import Gathering
-from .nodes import Guest, House
+from .nodes import EventHub, HubContainer
 
 log = logging.getLogger("twinkle.hub")
 
@@ -28,8 +28,8 @@ LOOK_S = 0.5  # from a token's end to the end of what it opened, at most
 class AmqpEndpoint:
     """Listens for services. ``refused`` counts connections that were too many."""
 
-    def __init__(self, house: House, events: Gathering, container_id: str):
-        self.house = house
+    def __init__(self, event_hub: EventHub, events: Gathering, container_id: str):
+        self.event_hub = event_hub
         self.container_id = container_id
         self.refused = 0
         self.connections: set[Door] = set()
@@ -56,7 +56,7 @@ class AmqpEndpoint:
 
     def _grown(self, partitions: list[int]) -> None:
         for door in list(self.connections):
-            if door.guest.reads(partitions):
+            if door.container.reads(partitions):
                 door.flush()
 
 
@@ -66,8 +66,8 @@ class Door(asyncio.Protocol):
     def __init__(self, endpoint: AmqpEndpoint):
         self._endpoint = endpoint
         self._loop = asyncio.get_running_loop()
-        self.guest = Guest(endpoint.house, self._wake)
-        self._engine = Connection(self.guest, endpoint.container_id, self._loop.time())
+        self.container = HubContainer(endpoint.event_hub, self._wake)
+        self._engine = Connection(self.container, endpoint.container_id, self._loop.time())
         self._full = False
         self._timer: asyncio.TimerHandle | None = None
         self._woken = False
@@ -80,6 +80,7 @@ class Door(asyncio.Protocol):
         if len(self._endpoint.connections) >= MAX_CONNECTIONS:
             self._endpoint.refused += 1
             transport.abort()
+            return
         self._endpoint.connections.add(self)
         self._timer = self._loop.call_later(GREET_S, self._greeted)
 
@@ -94,8 +95,8 @@ class Door(asyncio.Protocol):
             self._engine.receive(data, self._loop.time())
         except Exception:
             self._broken()
-        if self.guest.puts != self._puts and self._engine.state == OPENED:
-            self._puts = self.guest.puts
+        if self.container.puts != self._puts and self._engine.state == OPENED:
+            self._puts = self.container.puts
             self._timer.cancel()
             self._tick()  # which looks when the new token ends
         else:
@@ -165,7 +166,7 @@ class Door(asyncio.Protocol):
 
     def _tick(self) -> None:
         wait = self._engine.step(self._loop.time())
-        end = self.guest.expire()
+        end = self.container.expire()
         if end is not None:
             wait = min(wait, max(LOOK_S, end - time.time()))
         self._timer = self._loop.call_later(min(wait, GREET_S), self._tick)

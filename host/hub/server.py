@@ -20,7 +20,7 @@ from .endpoint import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
 from .faults import FaultError, Faults, load
-from .nodes import House
+from .nodes import EventHub
 from .rest import Rest, http_log
 from .sidedoor import SideDoor
 from .store import SqliteStore
@@ -68,7 +68,7 @@ class Settings:
     host_names: tuple[str, ...] = field(default=("localhost",))
     throttle: float | None = None
     faults: str | None = None
-    amqp_port: int = 5671
+    amqp_port: int = AMQPS_PORT
     plain_amqp_port: int | None = None
     groups: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
@@ -114,8 +114,8 @@ class Server:
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
         context = certificates.device_context()
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self.events)
-        house = House(self.hub, self.events.events, settings.groups, self.ticker.touch)
-        self._amqp = AmqpEndpoint(house, self.events, f"twinkle hub {name}")
+        event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
+        self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
         self._runner = web.AppRunner(
@@ -128,17 +128,17 @@ class Server:
                 self._runner, settings.bind, settings.rest_port, ssl_context=certificates.context()
             )
             await self._listen(site.start(), "--rest-port")
-            await self._open_amqp(house, certificates.context())
+            await self._open_amqp(event_hub, certificates.context())
         except ServerError:
             await self.stop()
             raise
-        self._publish(mqtt_port, self._runner.addresses[0][1], house, certificates.ca_file)
+        self._publish(mqtt_port, self._runner.addresses[0][1], event_hub, certificates.ca_file)
         self.ticker.touch()
 
-    async def _open_amqp(self, house: House, context: ssl.SSLContext) -> None:
+    async def _open_amqp(self, event_hub: EventHub, context: ssl.SSLContext) -> None:
         settings = self.settings
         starting = self._amqp.start(settings.bind, settings.amqp_port, context)
-        house.port = await self._listen(starting, "--amqp-port")
+        event_hub.port = await self._listen(starting, "--amqp-port")
         self._plain_port = None
         if settings.plain_amqp_port is not None:
             starting = self._amqp.start(LOOPBACK, settings.plain_amqp_port, None)
@@ -196,23 +196,23 @@ class Server:
                 f"another hub is running with {self.settings.state}; stop it or give another --state"
             ) from None
 
-    def _publish(self, mqtt_port: int, rest_port: int, house: House, ca_file: Path) -> None:
+    def _publish(self, mqtt_port: int, rest_port: int, event_hub: EventHub, ca_file: Path) -> None:
         host, access = self.settings.host_names[0], self.hub.access
-        endpoint = host if house.port == AMQPS_PORT else f"{host}:{house.port}"
+        endpoint = host if event_hub.port == AMQPS_PORT else f"{host}:{event_hub.port}"
         self.info = {
             "host": host,
             "bind": self.settings.bind,
             "mqttPort": mqtt_port,
             "restPort": rest_port,
-            "amqpPort": house.port,
+            "amqpPort": event_hub.port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
             "serviceConnectionString": access.connection_string(f"{host}:{rest_port}"),
-            "eventHubConnectionString": access.event_hub_connection_string(endpoint, house.name),
+            "eventHubConnectionString": access.event_hub_connection_string(endpoint, event_hub.name),
         }
         if self._plain_port is not None:
             # The one word that makes Azure's readers do without TLS, and take the port from here.
-            text = access.event_hub_connection_string(f"{host}:{self._plain_port}", house.name)
+            text = access.event_hub_connection_string(f"{host}:{self._plain_port}", event_hub.name)
             self.info["eventHubEmulatorConnectionString"] = f"{text};UseDevelopmentEmulator=true"
         path = self.settings.state / "hub.json"
         new = path.with_suffix(".new")

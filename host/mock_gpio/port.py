@@ -14,7 +14,7 @@ from twinkle.core.errors import HardwareError
 from twinkle.ports.contract import Port as Contract
 from twinkle.ports.dht_facts import model_of, sample
 
-from .sensor import DhtSensor, day
+from .sensor import DhtSensor, day, is_whole
 
 LOOK_MS = 100  # from one look at the directory to the next
 
@@ -58,7 +58,7 @@ class Port(Contract):
         frame = self._sensor.frame(self.utc() or 0)
         if frame is None:
             raise HardwareError("the sensor did not answer", "check its wiring")
-        if len(frame) < 5 or sum(frame[:4]) & 0xFF != frame[4]:
+        if not is_whole(frame):
             raise HardwareError("the sensor sent a wrong checksum")
         return sample(self._model, frame)
 

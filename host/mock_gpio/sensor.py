@@ -87,6 +87,11 @@ def encode(model, temperature, humidity, complement=False):
     return bytes(body)
 
 
+def is_whole(frame):
+    """Whether all of a frame has come, with the right sum."""
+    return len(frame) == 5 and sum(frame[:4]) & 0xFF == frame[4]
+
+
 def day(utc):
     """``{"temperature", "humidity"}`` of a gentle day: coldest and dampest at 04:00 UTC."""
     swing = math.cos((utc % DAY_S - 4 * 3600) / DAY_S * 2 * math.pi)

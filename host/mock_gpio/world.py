@@ -17,7 +17,7 @@ from ..paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE
 from ..waiting import PATIENCE_S
 from . import witness
 from .bridge import Bridge
-from .sensor import DhtSensor
+from .sensor import DhtSensor, is_whole
 
 if str(FIRMWARE) not in sys.path:
     sys.path.append(str(FIRMWARE))
@@ -291,7 +291,7 @@ class Board:
         reading = {"ownTemperature": self.own_temperature, "memory": self.memory}
         frame = self._sensor.frame(self.world.clock.utc())
         try:
-            if frame is None or len(frame) < 5 or sum(frame[:4]) & 0xFF != frame[4]:
+            if frame is None or not is_whole(frame):
                 raise HardwareError("checksum" if frame else "no answer")
             reading["temperature"], reading["humidity"] = sample("DHT22", frame)
         except HardwareError as error:

@@ -40,6 +40,14 @@ class Hub:
     events_string: str | None = field(default=None, repr=False)
     amqp_port: int = AMQP_PORT
 
+    def stranger(self) -> Failure:
+        """It shows the certificate of an authority that is not trusted."""
+        return Failure(f"{self.address} has a certificate of another authority; see --ca-file", REFUSED)
+
+    def unheard(self) -> Failure:
+        """It does not answer, or no longer."""
+        return Failure(f"{self.address} stopped, or does not answer; is the hub running?", UNREACHABLE)
+
     @property
     def parts(self) -> dict[str, str]:
         """The connection string's fields."""

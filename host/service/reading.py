@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ..failure import FAILED, NOT_FOUND, REFUSED, UNREACHABLE, Failure
-from .hub import EVENTS_VARIABLE, Hub, explain
+from ..failure import FAILED, NOT_FOUND, REFUSED, Failure
+from .hub import EVENTS_VARIABLE, Hub
+from .sidedoor import diagnostics
 
 Event = dict[str, Any]
 
 WAITING = 1000  # events that wait to be shown
 LOOK_S = 0.25  # between two looks at whether it is over
-SIDE_DOOR_SILENCE_S = 15  # it says something every five seconds
 DIAGNOSTICS = "hubDiagnostics"
 
 
@@ -136,7 +136,7 @@ def _failure(hub: Hub, error: Exception) -> Failure:
     if isinstance(error, azure.AuthenticationError):
         return Failure(f"{hub.address} does not let this in: {text}", REFUSED)
     if "CERTIFICATE" in text.upper():
-        return Failure(f"{hub.address} has a certificate of another authority; see --ca-file", REFUSED)
+        return hub.stranger()
     if "stolen" in text:
         return Failure(f"another reader has taken over: {text}", REFUSED)
     if "not-found" in text or "consumer group" in text:
@@ -144,7 +144,7 @@ def _failure(hub: Hub, error: Exception) -> Failure:
     if isinstance(
         error, (azure.ConnectError, azure.ConnectionLostError, azure.OperationTimeoutError, OSError)
     ):
-        return Failure(f"{hub.address} stopped, or does not answer; is the hub running?", UNREACHABLE)
+        return hub.unheard()
     return Failure(f"the events of {hub.address} cannot be read: {text}", FAILED)
 
 
@@ -184,34 +184,15 @@ def _body(body: bytes) -> tuple[str, Any]:
         return "text", text
 
 
-# --- the local hub's side door
+# --- the local hub's diagnostics
 
 
 def _listen(hub: Hub, line: queue.Queue, stop: threading.Event) -> None:
-    import requests
-
     try:
-        with requests.get(
-            f"https://{hub.address}/twinkle/diagnostics",
-            headers={"Authorization": hub.token()},
-            stream=True,
-            verify=hub.ca_file,
-            timeout=(10, SIDE_DOOR_SILENCE_S),
-        ) as response:
-            if response.status_code != 200:
-                raise explain(response.status_code, response.text, response.reason)
-            for text in response.iter_lines(chunk_size=1):
-                if stop.is_set():
-                    return
-                if text:
-                    _put(line, json.loads(text), stop)
-        failure = Failure(f"{hub.address} stopped", UNREACHABLE)
-    except Failure as refused:
-        failure = refused
-    except requests.exceptions.SSLError:
-        failure = Failure(f"{hub.address} has a certificate of another authority; see --ca-file", REFUSED)
-    except requests.exceptions.ReadTimeout:
-        failure = Failure(f"{hub.address} has fallen silent", UNREACHABLE)
-    except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError):
-        failure = Failure(f"{hub.address} stopped, or does not answer; is the hub running?", UNREACHABLE)
-    _put(line, failure, stop)
+        for event in diagnostics(hub):
+            if stop.is_set():
+                return
+            if event:
+                _put(line, event, stop)
+    except Failure as failure:
+        _put(line, failure, stop)

@@ -123,8 +123,8 @@ def test_from_the_beginning_it_sees_everything_and_from_the_end_only_what_comes(
 
 def until_read_by(hub, count):
     """Wait until so many readers are there."""
-    house = hub.server._amqp.house
-    eventually(lambda: sum(map(len, house._readers.values())) >= count)
+    event_hub = hub.server._amqp.event_hub
+    eventually(lambda: sum(map(len, event_hub._readers.values())) >= count)
 
 
 def test_a_reader_that_dies_goes_on_from_its_offset_without_loss_or_repeat(hub, device_id, partition, end):

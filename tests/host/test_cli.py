@@ -268,7 +268,7 @@ def started_monitor(hub, home, *arguments):
         stderr=subprocess.PIPE,
         text=True,
     )
-    eventually(lambda: sum(map(len, hub.server._amqp.house._readers.values())) == 4)
+    eventually(lambda: sum(map(len, hub.server._amqp.event_hub._readers.values())) == 4)
     return process
 
 

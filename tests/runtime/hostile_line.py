@@ -12,6 +12,7 @@ import sys
 
 from driver import CONNECTION, EPOCH
 from hostile import LINES, RESTARTS, Chance, application, topic
+from virtual_sockets import packet, text
 
 from twinkle.core.connection_string import parse
 from twinkle.core.device import Device
@@ -289,20 +290,6 @@ class Hostile:
             if name.split(".")[0] not in ("config", "selftest")
         ]
         assert not left, left
-
-
-def text(topic):
-    data = topic.encode()
-    return struct.pack("!H", len(data) & 0xFFFF) + data
-
-
-def packet(first, body):
-    size, length = len(body), b""
-    while True:
-        size, low = size >> 7, size & 0x7F
-        length += bytes([low | (0x80 if size else 0)])
-        if not size:
-            return bytes([first]) + length + body
 
 
 def mutated(chance, data):

@@ -173,10 +173,13 @@ def guard(umqtt):
 
 
 def text(topic):
-    return struct.pack("!H", len(topic)) + topic.encode()
+    """A UTF-8 string of MQTT 3.1.1, section 1.5.3; the length of one that is too long is a wrong one."""
+    data = topic.encode()
+    return struct.pack("!H", len(data) & 0xFFFF) + data
 
 
 def packet(first, body):
+    """A control packet that begins with the byte ``first``."""
     size, length = len(body), b""
     while True:
         size, low = size >> 7, size & 0x7F

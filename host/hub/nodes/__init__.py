@@ -1,9 +1,9 @@
 """What a hub's AMQP links lead to: tokens, facts of partitions, events, and messages to devices.
 
-``House`` is what all connections share, ``Guest`` one connection's own part of it.
+``EventHub`` is what all connections share, ``HubContainer`` one connection's own part of it.
 """
 
-from .guest import Guest
-from .house import House
+from .container import HubContainer
+from .event_hub import EventHub
 
-__all__ = ["Guest", "House"]
+__all__ = ["EventHub", "HubContainer"]

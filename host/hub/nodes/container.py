@@ -1,4 +1,4 @@
-"""One AMQP connection's part of the house: its tokens, its links, and what each address leads to."""
+"""One AMQP connection's own part: its tokens, its links, and the node that each address leads to."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from ..core import SERVICE_CONNECT
 from . import management
 from .answers import Answers, Requests
 from .devicebound import DeviceBound, FeedbackReader, Nothing
-from .house import House
+from .event_hub import EventHub
 from .partition import Reader
 from .tokens import Tokens
 
@@ -25,13 +25,13 @@ _READERS = re.compile(r"([^/]+)/ConsumerGroups/([^/]+)/Partitions/([^/]+)", re.I
 _EVENTS = re.compile(r"messages/events(/.*)?", re.IGNORECASE)
 
 
-class Guest:
+class HubContainer:
     """One connection; its engine's Container. ``wake()``: see Reader."""
 
-    def __init__(self, house: House, wake: Callable[[], None]):
-        self._house = house
+    def __init__(self, event_hub: EventHub, wake: Callable[[], None]):
+        self._event_hub = event_hub
         self._wake = wake
-        self._tokens = Tokens(house.hub.access)
+        self._tokens = Tokens(event_hub.hub.access)
         self._ends: dict[Link, Any] = {}
         self._answers: list[Answers] = []
         self._paths: dict[Link, tuple[str, ...]] = {}
@@ -43,7 +43,7 @@ class Guest:
         address = _HOST.sub("", link.address).strip("/")
         path = tuple(address.lower().split("/"))
         if path == (MANAGEMENT,):
-            path = (self._house.name.lower(), MANAGEMENT)  # azure-eventhub leaves out whose
+            path = (self._event_hub.name.lower(), MANAGEMENT)  # azure-eventhub leaves out whose
         if path == (CBS,):
             end = self._ask(link, self._tokens.answer)
         else:
@@ -60,7 +60,7 @@ class Guest:
         if isinstance(end, Answers):
             self._answers.remove(end)
         elif isinstance(end, Reader):
-            self._house.left(end)
+            self._event_hub.left(end)
         elif isinstance(end, FeedbackReader):
             end.left()
 
@@ -72,15 +72,15 @@ class Guest:
 
     def _open(self, link: Link, address: str, path: tuple[str, ...]) -> Source | Sink:
         if path[-1] == MANAGEMENT and len(path) <= 2:
-            return self._ask(link, lambda message: management.answer(self._house, message))
+            return self._ask(link, lambda message: management.answer(self._event_hub, message))
         if match := _READERS.fullmatch(address):
             return self._read(link, *match.groups())
         if match := _EVENTS.fullmatch(address):
             raise self._redirect(match[1] or "")
         if path == DEVICE_BOUND and not link.sends:
-            return DeviceBound(self._house.hub, self._house.touch)
+            return DeviceBound(self._event_hub.hub, self._event_hub.touch)
         if path == FEEDBACK and link.sends:
-            return FeedbackReader(link, self._house.hub, self._wake)
+            return FeedbackReader(link, self._event_hub.hub, self._wake)
         if path == FILES and link.sends:
             return Nothing()
         raise Refused(NOT_FOUND, f"There is no node {address[:128]!r} on this hub, for this direction.")
@@ -93,19 +93,21 @@ class Guest:
         return answers
 
     def _read(self, link: Link, hub: str, group: str, partition: str) -> Reader:
-        if hub.lower() != self._house.name.lower():
-            raise Refused(NOT_FOUND, f"There is no event hub {hub[:64]!r}; this one is {self._house.name!r}.")
+        if hub.lower() != self._event_hub.name.lower():
+            raise Refused(
+                NOT_FOUND, f"There is no event hub {hub[:64]!r}; this one is {self._event_hub.name!r}."
+            )
         if not link.sends:
             raise Refused(NOT_ALLOWED, "Events come from devices; this endpoint is for reading.")
-        reader = Reader(link, self._house.log, self._house.partition(group, partition), self._wake)
-        self._house.admit(reader)
+        reader = Reader(link, self._event_hub.log, self._event_hub.partition(group, partition), self._wake)
+        self._event_hub.admit(reader)
         return reader
 
     def _redirect(self, rest: str) -> Refused:
         # The IoT Hub developer guide's way from a hub's own name to its built-in endpoint.
-        host = self._house.hub.host_name
-        address = f"amqps://{host}:{self._house.port}/{self._house.name}{rest}"
-        info = {"hostname": host, "network-host": host, "port": self._house.port, "address": address}
+        host = self._event_hub.hub.host_name
+        address = f"amqps://{host}:{self._event_hub.port}/{self._event_hub.name}{rest}"
+        info = {"hostname": host, "network-host": host, "port": self._event_hub.port, "address": address}
         return Refused(
             REDIRECT,
             f"Events are read from {address}/ConsumerGroups/$Default/Partitions/0 and so on.",

@@ -12,8 +12,8 @@ DEFAULT_GROUP = "$Default"
 MAX_READERS = 5  # of one partition and group; Event Hubs quotas
 
 
-class House:
-    """One hub's nodes. ``groups``: the names of its consumer groups beside ``$Default``.
+class EventHub:
+    """The event hub of one hub. ``groups``: the names of its consumer groups beside ``$Default``.
 
     ``touch()`` is called when the hub's next deadline may have changed. ``port``: of the AMQP door.
     """

@@ -48,7 +48,7 @@ class Drain:
         self.taken.append(payload)
 
 
-class House:
+class Nodes:
     """A container with a well and a drain."""
 
     def __init__(self):
@@ -81,10 +81,10 @@ def frame_of(channel, form, kind=b"\x00", **values):
 class Peer:
     """One client. ``hear()`` gives what the hub said since, as (name, fields, payload)."""
 
-    def __init__(self, house=None):
-        self.house = house or House()
+    def __init__(self, nodes=None):
+        self.nodes = nodes or Nodes()
         self.now = 1000.0
-        self.connection = Connection(self.house, "the hub", self.now)
+        self.connection = Connection(self.nodes, "the hub", self.now)
         self._buffer = b""
 
     # --- bytes

@@ -4,7 +4,7 @@ import pytest
 from azure.eventhub._pyamqp import performatives
 from azure.eventhub._pyamqp.endpoints import Source, Target
 from azure.eventhub._pyamqp.outcomes import Accepted
-from peer import AMQP, SASL, House, Peer, text, whole
+from peer import AMQP, SASL, Nodes, Peer, text, whole
 
 from twinkle_host.hub.amqp import Refused, read_message
 from twinkle_host.hub.amqp.link import CREDIT, MAX_MESSAGE, MAX_UNSETTLED
@@ -70,7 +70,7 @@ def test_a_close_is_answered_and_ends_its_links(peer):
     peer.reading()
     peer.say(0, performatives.CloseFrame)
     assert peer.hear_one("close")[0] is None
-    assert peer.house.links == [] and len(peer.house.left) == 1
+    assert peer.nodes.links == [] and len(peer.nodes.left) == 1
 
 
 def test_what_comes_after_the_end_is_not_looked_at(peer):
@@ -105,7 +105,7 @@ def test_a_client_that_is_silent_is_dropped_after_twice_what_it_was_told(peer):
 
 
 def test_a_reader_gets_as_much_as_it_gave_credit_for(peer):
-    peer.house.well.messages = [text(number) for number in range(5)]
+    peer.nodes.well.messages = [text(number) for number in range(5)]
     peer.reading(credit=2)
     first, second = peer.hear()
     assert [first[2], second[2]] == [text(0), text(1)]
@@ -118,13 +118,13 @@ def test_a_reader_gets_as_much_as_it_gave_credit_for(peer):
 
 
 def test_a_reader_without_credit_gets_nothing_and_nothing_is_taken_for_it(peer):
-    peer.house.well.messages = [text(0)]
+    peer.nodes.well.messages = [text(0)]
     peer.reading()
-    assert peer.hear() == [] and peer.house.well.messages == [text(0)]
+    assert peer.hear() == [] and peer.nodes.well.messages == [text(0)]
 
 
 def test_the_windows_of_sessions_are_kept_to(peer):
-    peer.house.well.messages = [text(number) for number in range(10)]
+    peer.nodes.well.messages = [text(number) for number in range(10)]
     peer.reading(window=3)
     peer.flow(0, 10, window=3)
     assert len(peer.hear()) == 3
@@ -135,7 +135,7 @@ def test_the_windows_of_sessions_are_kept_to(peer):
 
 
 def test_a_large_message_comes_in_frames_of_the_readers_size_and_waits_for_its_window(peer):
-    peer.house.well.messages = [bytes(range(256)) * 8]
+    peer.nodes.well.messages = [bytes(range(256)) * 8]
     peer.begun(window=2, max_frame_size=512)
     peer.attach(0, "well", True)
     peer.hear()
@@ -150,7 +150,7 @@ def test_a_large_message_comes_in_frames_of_the_readers_size_and_waits_for_its_w
 
 
 def test_readers_of_one_connection_take_turns(peer):
-    peer.house.well.messages = [text(number) for number in range(6)]
+    peer.nodes.well.messages = [text(number) for number in range(6)]
     peer.begun()
     for handle in (0, 1):
         peer.attach(handle, "well", True)
@@ -162,7 +162,7 @@ def test_readers_of_one_connection_take_turns(peer):
 
 
 def test_credit_that_is_to_be_used_up_is(peer):
-    peer.house.well.messages = [text(0)]
+    peer.nodes.well.messages = [text(0)]
     peer.reading()
     peer.flow(0, 5, drain=True)
     transfer, flow = peer.hear()
@@ -170,19 +170,19 @@ def test_credit_that_is_to_be_used_up_is(peer):
 
 
 def test_a_reader_that_wants_to_settle_is_waited_for_and_its_word_is_told(peer):
-    peer.house.well.messages = [text(number) for number in range(3)]
-    peer.house.well.asks = True
+    peer.nodes.well.messages = [text(number) for number in range(3)]
+    peer.nodes.well.asks = True
     peer.reading(credit=3)
     assert [fields[4] for _, fields, _ in peer.hear()] == [False] * 3
     peer.say(0, performatives.DispositionFrame, role=True, first=0, last=1, settled=True, state=Accepted())
-    assert peer.house.well.outcomes == [(0, "accepted"), (1, "accepted")]
+    assert peer.nodes.well.outcomes == [(0, "accepted"), (1, "accepted")]
     peer.say(0, performatives.DispositionFrame, role=True, first=0, last=0xFFFFFFFF, settled=True)
-    assert peer.house.well.outcomes[2:] == [(2, None)]
+    assert peer.nodes.well.outcomes[2:] == [(2, None)]
 
 
 def test_what_waits_for_a_readers_word_is_bounded(peer):
-    peer.house.well.messages = [text(0)] * (MAX_UNSETTLED + 500)
-    peer.house.well.asks = True
+    peer.nodes.well.messages = [text(0)] * (MAX_UNSETTLED + 500)
+    peer.nodes.well.asks = True
     peer.reading()
     peer.flow(0, MAX_UNSETTLED + 500, window=100000)
     assert len(peer.hear()) == MAX_UNSETTLED
@@ -190,15 +190,15 @@ def test_what_waits_for_a_readers_word_is_bounded(peer):
 
 def test_what_a_source_need_not_know_is_settled_as_it_is_sent(peer):
     """azure-eventhub wishes for unsettled events, and never says a word on them."""
-    peer.house.well.messages = [text(number) for number in range(MAX_UNSETTLED + 1)]
+    peer.nodes.well.messages = [text(number) for number in range(MAX_UNSETTLED + 1)]
     peer.reading(send_settle_mode=0)
     peer.flow(0, MAX_UNSETTLED + 1, window=100000)
     assert len(peer.hear()) == MAX_UNSETTLED + 1
 
 
 def test_a_reader_may_do_without_a_word(peer):
-    peer.house.well.asks = True
-    peer.house.well.messages = [text(0)]
+    peer.nodes.well.asks = True
+    peer.nodes.well.messages = [text(0)]
     peer.reading(credit=1, send_settle_mode=1)
     assert peer.hear()[0][1][4] is True
 
@@ -210,7 +210,7 @@ def test_a_message_is_settled_when_the_node_has_it(peer):
     peer.sending()
     peer.transfer(whole("m1", b"body", {"a": "1"}))
     assert peer.hear_one("disposition")[:4] == [True, 0, 0, True]
-    (payload,) = peer.house.drain.taken
+    (payload,) = peer.nodes.drain.taken
     message = read_message(payload)
     assert (message.properties["message_id"], message.data) == ("m1", b"body")
     assert message.application in ({"a": "1"}, {b"a": "1"})
@@ -221,23 +221,23 @@ def test_a_message_comes_in_pieces_and_may_be_given_up(peer):
     message = whole("m1", b"x" * 1000)
     peer.transfer(message[:300], more=True)
     peer.transfer(message[300:900], number=None, more=True)
-    assert peer.hear() == [] and peer.house.drain.taken == []
+    assert peer.hear() == [] and peer.nodes.drain.taken == []
     peer.transfer(message[900:], number=None)
-    assert peer.house.drain.taken == [message]
+    assert peer.nodes.drain.taken == [message]
     peer.transfer(message[:300], number=1, more=True)
     peer.transfer(b"", number=None, aborted=True)
-    assert peer.house.drain.taken == [message] and peer.connection._held == 0
+    assert peer.nodes.drain.taken == [message] and peer.connection._held == 0
 
 
 def test_a_refused_message_is_rejected_by_name_and_the_link_goes_on(peer):
     peer.sending()
-    peer.house.drain.refuse = Refused("amqp:resource-limit-exceeded", "50 wait already")
+    peer.nodes.drain.refuse = Refused("amqp:resource-limit-exceeded", "50 wait already")
     peer.transfer(whole("m1", b""))
     state = peer.hear_one("disposition")[4]
     assert state["rejected"][0][0] == b"amqp:resource-limit-exceeded"
-    peer.house.drain.refuse = None
+    peer.nodes.drain.refuse = None
     peer.transfer(whole("m2", b""), number=1)
-    assert len(peer.house.drain.taken) == 1
+    assert len(peer.nodes.drain.taken) == 1
 
 
 def test_a_sender_hears_of_new_credit_before_it_runs_out(peer):
@@ -246,7 +246,7 @@ def test_a_sender_hears_of_new_credit_before_it_runs_out(peer):
         peer.transfer(b"", number=number, settled=True)
     flows = [fields for name, fields, _ in peer.hear() if name == "flow"]
     assert len(flows) == 6 and all(fields[6] == CREDIT for fields in flows)
-    assert len(peer.house.drain.taken) == 3 * CREDIT
+    assert len(peer.nodes.drain.taken) == 3 * CREDIT
 
 
 def test_a_sender_that_floods_past_its_credit_loses_its_link(peer):
@@ -288,7 +288,7 @@ def test_a_link_to_what_there_is_not_is_attached_and_ended_with_the_reason(peer)
     attach, detach = peer.hear()
     assert attach[1][5] and attach[1][6] and len(attach[1]) == 14
     assert condition(detach[1]) == "amqp:not-found"
-    assert peer.house.left == []
+    assert peer.nodes.left == []
 
 
 def test_a_link_without_a_place_is_refused(peer):
@@ -338,7 +338,7 @@ def test_the_window_is_opened_again_in_time(peer):
     for number in range(3 * WINDOW):
         peer.transfer(b"", number=number, settled=True)
         peer.hear_raw()
-    assert len(peer.house.drain.taken) == 3 * WINDOW
+    assert len(peer.nodes.drain.taken) == 3 * WINDOW
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_a_breach_of_the_connection_ends_it(peer, breach, expected):
     peer.reading()
     breach(peer)
     assert condition(peer.hear()[-1][1]) == expected
-    assert peer.connection.state == "closed" and peer.house.links == []
+    assert peer.connection.state == "closed" and peer.nodes.links == []
 
 
 def test_azure_eventhub_detaches_after_it_has_ended_its_session(peer):
@@ -381,8 +381,8 @@ def test_before_it_has_opened_a_client_may_say_little(peer):
 
 
 def test_a_peer_that_does_not_read_is_made_ready_no_more_than_a_fill():
-    house = House()
-    house.well.messages = [bytes(50000)] * 1000
-    peer = Peer(house).reading(credit=1000)
+    nodes = Nodes()
+    nodes.well.messages = [bytes(50000)] * 1000
+    peer = Peer(nodes).reading(credit=1000)
     assert len(peer.hear_raw()) < 350_000
-    assert len(house.well.messages) > 990
+    assert len(nodes.well.messages) > 990

@@ -52,8 +52,8 @@ CONVERSATION = [
 def talk(pieces):
     """A client that says these; the hub's answers as one piece."""
     peer = Peer()
-    peer.house.well.asks = True
-    peer.house.well.messages = [text(number) for number in range(5)]
+    peer.nodes.well.asks = True
+    peer.nodes.well.messages = [text(number) for number in range(5)]
     heard = b""
     for piece in pieces:
         peer.say_raw(piece)
@@ -68,13 +68,13 @@ def is_sound(peer):
     assert connection._size < FILL + 100_000 and 0 <= connection._held <= MAX_HELD + 65536
     assert len(connection.sessions) <= CHANNEL_MAX + 1
     if connection.state == "closed":
-        assert peer.house.links == [] and connection.sessions == {}
+        assert peer.nodes.links == [] and connection.sessions == {}
 
 
 def test_the_conversation_is_an_honest_one():
     peer, heard = talk(CONVERSATION)
-    assert peer.house.drain.taken == [MESSAGE]
-    assert peer.house.well.outcomes == [(0, "accepted"), (1, "accepted")]
+    assert peer.nodes.drain.taken == [MESSAGE]
+    assert peer.nodes.well.outcomes == [(0, "accepted"), (1, "accepted")]
     assert peer.connection.error is None and peer.connection.state == "closed"
     assert heard.count(b"message ") == 3
 
@@ -85,7 +85,7 @@ def test_cut_at_every_byte_it_is_the_same_conversation():
         for at in range(1, len(frame)):
             pieces = [*CONVERSATION[:index], frame[:at], frame[at:], *CONVERSATION[index + 1 :]]
             peer, other = talk(pieces)
-            assert other == heard and peer.house.drain.taken == [MESSAGE]
+            assert other == heard and peer.nodes.drain.taken == [MESSAGE]
     _, other = talk(bytes((byte,)) for byte in b"".join(CONVERSATION))
     assert other == heard
 
@@ -95,7 +95,7 @@ def test_a_client_that_dies_at_any_byte_leaves_nothing_behind():
     for at in range(len(whole_talk)):
         peer, _ = talk([whole_talk[:at]])
         peer.connection.lost()
-        assert peer.house.links == [] and peer.connection._held == 0
+        assert peer.nodes.links == [] and peer.connection._held == 0
 
 
 @pytest.mark.parametrize("at", range(len(CONVERSATION)))

@@ -55,7 +55,7 @@ def honest(hub):
         daemon=True,
     )
     thread.start()
-    eventually(lambda: sum(map(len, hub.server._amqp.house._readers.values())) == 4)
+    eventually(lambda: sum(map(len, hub.server._amqp.event_hub._readers.values())) == 4)
     with Wire(hub) as device:
         device.say(hello(hub, "honest"))
         device.hear()

@@ -10,7 +10,7 @@ from harness import HOST, token
 from peer import Peer
 
 from twinkle_host.hub.amqp import Connection, read_message
-from twinkle_host.hub.nodes import Guest
+from twinkle_host.hub.nodes import HubContainer
 
 SELECTOR = b"apache.org:selector-filter:string"
 HUB = HOST.partition(".")[0]
@@ -23,13 +23,13 @@ def reply(payload):
 
 
 class Client(Peer):
-    """A connection to the house of a desk."""
+    """A connection to the hub of a desk."""
 
     def __init__(self, desk):
         super().__init__()
         self.desk = desk
-        self.guest = Guest(desk.house, lambda: None)
-        self.connection = Connection(self.guest, "the hub", self.now)
+        self.container = HubContainer(desk.event_hub, lambda: None)
+        self.connection = Connection(self.container, "the hub", self.now)
         self._pairs = {}
         self._handle = 0
 

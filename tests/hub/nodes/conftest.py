@@ -15,7 +15,7 @@ from harness import HOST, Stage
 
 from twinkle_host.hub.core import ROUTES, Hub
 from twinkle_host.hub.events.log import EventLog
-from twinkle_host.hub.nodes import House
+from twinkle_host.hub.nodes import EventHub
 
 
 class EagerLog(EventLog):
@@ -41,7 +41,7 @@ class Desk(Stage):
         self.hub = Hub(HOST, self.clock, self.store, rand, log=self.log, routes=ROUTES)
         self.events = []
         self.hub.listen(self.events.append)
-        self.house = House(self.hub, self.log, ("second",))
+        self.event_hub = EventHub(self.hub, self.log, ("second",))
 
     def client(self):
         made = Client(self)
@@ -55,7 +55,7 @@ class Desk(Stage):
     def run(self, seconds):
         super().run(seconds)
         for client in self.clients:
-            client.guest.expire()
+            client.container.expire()
 
 
 @pytest.fixture

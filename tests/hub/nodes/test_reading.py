@@ -94,7 +94,7 @@ def test_a_token_that_ends_closes_what_it_opened_and_a_renewed_one_does_not(desk
     assert two.put(life=3600) == (200, "OK")
     desk.run(11)
     assert one.detached() == ["amqp:unauthorized-access"] and two.detached() == []
-    assert one.guest.expire() is None
+    assert one.container.expire() is None
     sent(desk, 1)
     assert [body for _, body in two.got()][-1] == b"0"
 
@@ -102,8 +102,8 @@ def test_a_token_that_ends_closes_what_it_opened_and_a_renewed_one_does_not(desk
 def test_sasl_plain_is_a_token_as_well(desk):
     client = desk.client()
     header = desk.service_header()
-    assert client.guest.plain("service@sas.root.hub", header)
-    assert not client.guest.plain("service@sas.root.hub", header[:-10])
+    assert client.container.plain("service@sas.root.hub", header)
+    assert not client.container.plain("service@sas.root.hub", header[:-10])
     client.begun()
     client.read(PART)
     assert client.detached() == []
@@ -284,4 +284,4 @@ def test_five_readers_of_one_partition_and_group(desk):
     client.read(PART)
     assert client.detached() == ["amqp:resource-limit-exceeded"]
     client.connection.lost()
-    assert desk.house._readers == {}
+    assert desk.event_hub._readers == {}
