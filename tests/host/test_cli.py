@@ -261,6 +261,11 @@ def test_monitor_shows_events_and_ends_after_a_count(hub, twinkle):
 
 def started_monitor(hub, home, *arguments):
     """``twinkle monitor``, once it is reading."""
+
+    def readers():
+        return sum(map(len, hub.server._amqp.event_hub._readers.values()))
+
+    eventually(lambda: readers() == 0)  # those of one that has just ended would be taken for its
     process = subprocess.Popen(
         [TWINKLE, "monitor", "--state", hub.settings.state, *arguments],
         env=home,
@@ -268,7 +273,7 @@ def started_monitor(hub, home, *arguments):
         stderr=subprocess.PIPE,
         text=True,
     )
-    eventually(lambda: sum(map(len, hub.server._amqp.event_hub._readers.values())) == 4)
+    eventually(lambda: readers() == 4)
     return process
 
 
