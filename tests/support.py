@@ -19,6 +19,16 @@ HEAP = "128k"
 MQTT_PORT = 8883  # the only one that Azure's SDKs dial
 CLAIM_PORT = 8882  # bound, and never listened on, by the process of the tests that an address belongs to
 
+# The device's modules that import what the other interpreter has not.
+OF_ONE = {
+    "twinkle.ports.pico": "micropython",
+    "twinkle.ports.rpi": "cpython",
+    "twinkle.ports.socket_console": "cpython",
+    "twinkle.ports.systemd": "cpython",
+    "twinkle.runtime.on_micropython": "micropython",
+    "twinkle.runtime.on_cpython": "cpython",
+}
+
 
 @functools.cache
 def own_address() -> str:

@@ -17,19 +17,41 @@ from mpremote.transport_serial import SerialTransport
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRMWARE, STORIES = ROOT / "firmware", ROOT / "tests" / "core"
+sys.path.append(str(ROOT / "tests"))
+
+from support import OF_ONE  # noqa: E402
+
 DEVICE_HEAP = 192 * 1024  # what a Pico W's firmware leaves to a program, in bytes
 CHUNK = 1024
 # Modules that this core has not; they need only be there to be imported. Nothing told here uses them.
 ABSENT = ("dht", "network", "ntptime", "os", "select", "socket", "time", "tls")
 STAND_IN = "sleep_ms = ticks_ms = ticks_diff = None"
-OTHERS = ("twinkle.ports.rpi", "twinkle.ports.systemd", "twinkle.runtime.on_cpython")  # for CPython
 NOT_TOLD = (STORIES / "conftest.py", STORIES / "on_micropython.py")  # what tells them elsewhere
 
 BOARD = """
 import gc, io, sys, vfs
 from binascii import a2b_base64
 
-FILES = {}
+FILES = {}  # path -> its bytes in pieces: a heap that has told many stories has no large block left
+
+class Pieces(io.IOBase):
+    def __init__(self, pieces):
+        self.left = list(pieces)
+        self.at = 0
+    def readinto(self, buffer):
+        # All that is asked for, as long as there is some: an import takes less for the end of the file.
+        done = 0
+        while self.left and done < len(buffer):
+            part = self.left[0][self.at : self.at + len(buffer) - done]
+            buffer[done : done + len(part)] = part
+            done += len(part)
+            self.at += len(part)
+            if self.at == len(self.left[0]):
+                self.left.pop(0)
+                self.at = 0
+        return done
+    def ioctl(self, request, argument):
+        return 0
 
 class Files:
     def mount(self, readonly, mkfs): pass
@@ -38,18 +60,18 @@ class Files:
     def stat(self, path):
         path = path.strip("/")
         if path in FILES:
-            return (0x8000, 0, 0, 0, 0, 0, len(FILES[path]), 0, 0, 0)
+            return (0x8000, 0, 0, 0, 0, 0, sum([len(piece) for piece in FILES[path]]), 0, 0, 0)
         if any([name.startswith(path + "/") for name in FILES]):
             return (0x4000, 0, 0, 0, 0, 0, 0, 0, 0, 0)
         raise OSError(2)
     def open(self, path, mode):
-        return io.BytesIO(FILES[path.strip("/")])
+        return Pieces(FILES[path.strip("/")])
 
 vfs.mount(Files(), "/f")
 sys.path[:] = ["/f"]
 
 def put(path, text):
-    FILES[path] = FILES.get(path, b"") + a2b_base64(text)
+    FILES.setdefault(path, []).append(a2b_base64(text))
 
 def bring(name):
     before = set(sys.modules)
@@ -59,7 +81,7 @@ def bring(name):
 
 def used():
     gc.collect()
-    return gc.mem_alloc() - sum([len(content) for content in FILES.values()])
+    return gc.mem_alloc() - sum([len(piece) for pieces in FILES.values() for piece in pieces])
 
 def tell(name):
     module = __import__(name)
@@ -140,7 +162,7 @@ def main() -> int:
             for source in sorted([*(FIRMWARE / "twinkle").rglob("*.py"), *(FIRMWARE / "apps").glob("*.py")]):
                 path = source.relative_to(FIRMWARE)
                 module = ".".join(path.with_suffix("").parts).removesuffix(".__init__")
-                if module not in OTHERS:
+                if OF_ONE.get(module) != "cpython":
                     core.put(str(path.with_suffix(".mpy")), compile_to_mpy(source, folder))
                     names.append(module)
             for name in names:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support import ROOT, run_micropython
+from support import OF_ONE, ROOT, run_micropython
 
 from twinkle_host.mock_gpio.process import PICO_MODULES
 from twinkle_host.waiting import PATIENCE_S
@@ -64,17 +64,6 @@ def test_the_poison_works():
     guilty = script().replace("import twinkle\n", "import time\n")
     done = subprocess.run([sys.executable, "-c", guilty], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode != 0 and "time" in done.stderr
-
-
-# They import what the other interpreter has not.
-OF_ONE = {
-    "twinkle.ports.pico": "micropython",
-    "twinkle.ports.rpi": "cpython",
-    "twinkle.ports.socket_console": "cpython",
-    "twinkle.ports.systemd": "cpython",
-    "twinkle.runtime.on_micropython": "micropython",
-    "twinkle.runtime.on_cpython": "cpython",
-}
 
 
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
