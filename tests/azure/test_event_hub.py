@@ -5,6 +5,7 @@ import contextlib
 import datetime
 import queue
 import threading
+import time
 
 import pytest
 from azure.eventhub import EventHubConsumerClient
@@ -40,9 +41,11 @@ def partition(device_id):
 
 @pytest.fixture
 def end(hub, device_id, partition):
-    """Where the partition ends before the test's own events."""
+    """Where the partition ends before the test's own events, which come at a later millisecond than all before."""
     hub.keep(device_id)
-    return hub.server.events.events.partitions[int(partition)].next
+    kept = hub.server.events.events.partitions[int(partition)]
+    eventually(lambda: time.time() * 1000 >= kept.enqueued + 1)
+    return kept.next
 
 
 def bodies(count, start=0):
