@@ -11,7 +11,7 @@ from support import ROOT
 
 from twinkle_host.waiting import PATIENCE_S
 
-ABOUT = {"date": "2026-01-01", "board": "raspberry_pi"}
+ABOUT = {"date": "2026-01-01", "board": "raspberry_pi", "seconds": 900, "made": 0}
 FIGURES = dict.fromkeys(("kernel", "systemd", "python", "gpio"), "1.0")
 
 
@@ -104,12 +104,15 @@ def test_the_page_tells_what_passed_and_what_did_not():
     failed = {**check, "passed": False, "seen": "it\nstops"}
     records = {
         "bookworm": {**ABOUT, "facts": FIGURES, "checks": [check, only]},
-        "trixie": {**ABOUT, "facts": FIGURES | {"python": "2.0"}, "checks": [failed]},
+        "trixie": {**ABOUT, "made": 60, "facts": FIGURES | {"python": "2.0"}, "checks": [failed]},
     }
     text = page.render(records)
     assert "| It runs. | ✓ 3 s; a / b | **no**: it stops |" in text
     assert "| It also runs. | ✓ 3 s; a / b | not tried |" in text
-    assert "trixie: 2026-01-01, board file `raspberry_pi` first." in text
+    assert (
+        "bookworm: 2026-01-01, board file `raspberry_pi` first; 900 s, its parts were in the cache." in text
+    )
+    assert "first; 900 s, 60 s of them for what later runs find made." in text
     assert "bookworm 1.0, in the virtual environment" in text and "<br>trixie 2.0, in the" in text
 
 

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TWINKLE = ROOT / ".twinkle/venv/bin/twinkle"
 SUITES = ("bookworm", "trixie")
 BOARDS = ("raspberry_pi", "raspberry_pi_5")
+MADE = "made: "  # begins the steps that make what later runs find in the cache
 
 
 def main() -> int:
@@ -77,6 +78,8 @@ def _recorded(folder: Path) -> dict:
         return {
             "date": "",
             "board": "",
+            "seconds": 0.0,
+            "made": 0.0,
             "facts": {},
             "checks": [asdict(Verdict("The run came to its end.", False, 0.0))],
         }
@@ -84,6 +87,7 @@ def _recorded(folder: Path) -> dict:
 
 def _card(options: argparse.Namespace) -> list[dict]:
     """Make one release's card, and judge the product on it; what was found is also in record.json."""
+    begun = time.monotonic()
     folder = options.work / options.suite
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / "record.json"
@@ -121,8 +125,16 @@ def _card(options: argparse.Namespace) -> list[dict]:
             machine.close()
         hub.stop()
     found = [asdict(verdict) for verdict in judge.verdicts]
-    date = time.strftime("%Y-%m-%d", time.gmtime())
-    record.write_text(json.dumps({"date": date, "board": options.board, "facts": facts, "checks": found}))
+    made = sum(seconds for step, seconds in steps.times.items() if step.startswith(MADE))
+    told = {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "board": options.board,
+        "seconds": round(time.monotonic() - begun),
+        "made": round(made),
+        "facts": facts,
+        "checks": found,
+    }
+    record.write_text(json.dumps(told))
     return found
 
 
@@ -138,7 +150,7 @@ def _parts(options: argparse.Namespace, steps: Steps) -> tuple[Path, ...]:
             for old in path.parent.glob(f"{name}-*"):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
             path.parent.mkdir(parents=True, exist_ok=True)
-            with steps.step(f"made: {name}"):
+            with steps.step(MADE + name):
                 make(path)
         return path
 

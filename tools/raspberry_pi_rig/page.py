@@ -68,7 +68,7 @@ def render(records: dict[str, dict[str, Any]]) -> str:
     ]
     suites = list(records)
     lines += [
-        f"* {suite}: {records[suite]['date']}, board file `{records[suite]['board']}` first."
+        f"* {suite}: {records[suite]['date']}, board file `{records[suite]['board']}` first; {_time(records[suite])}."
         for suite in suites
     ]
     lines.append("")
@@ -86,6 +86,15 @@ def render(records: dict[str, dict[str, Any]]) -> str:
         told = ("<br>".join(cells.get(suite, ["not tried"])) for suite in suites)
         lines.append(f"| {sentence} | {' | '.join(told)} |")
     return "\n".join([*lines, "", OTHERS])
+
+
+def _time(record: dict[str, Any]) -> str:
+    made = (
+        f"{record['made']} s of them for what later runs find made"
+        if record["made"]
+        else "its parts were in the cache"
+    )
+    return f"{record['seconds']} s, {made}"
 
 
 def _cell(check: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ class Steps:
     def __init__(self, folder: Path, label: str):
         self._folder = folder
         self._label = label
+        self.times: dict[str, float] = {}  # seconds that each step took
         self.log = folder / "steps.log"
         folder.mkdir(parents=True, exist_ok=True)
         self.log.write_text("")
@@ -33,7 +34,8 @@ class Steps:
         """Time what is done inside."""
         begun = time.monotonic()
         yield
-        self.say(f"      {text} ({time.monotonic() - begun:.0f} s)")
+        self.times[text] = time.monotonic() - begun
+        self.say(f"      {text} ({self.times[text]:.0f} s)")
 
     def run(
         self,
