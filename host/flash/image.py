@@ -38,7 +38,7 @@ ENTRY = "main.py"
 FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
 )
-FOR_CPYTHON = FIRMWARE / "twinkle" / "runtime" / "on_cpython.py"
+FOR_CPYTHON = FIRMWARE / "twinkle" / "on_cpython.py"
 # Names of the device's own that objects of MicroPython and of umqtt.simple have, too (tests/field/test_image.py looks
 # for them in their type stubs); and what tools/benchmark asks a flashed device.
 FOREIGN = frozenset(

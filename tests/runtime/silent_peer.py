@@ -5,8 +5,9 @@ Tells how long it was waited for, how often idle() was called meanwhile, and how
 
 import sys
 
+from twinkle import compat
 from twinkle.core.errors import WireError
-from twinkle.runtime import certificates, compat, stream
+from twinkle.runtime import certificates, stream
 
 WAIT_MS = 1500
 HOST = "127.0.0.1"

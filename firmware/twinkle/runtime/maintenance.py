@@ -6,8 +6,8 @@ TwinkleError says why it could not be done, and what to do.
 
 import gc
 
+from .. import compat
 from ..core.errors import BadRequest, HardwareError, TwinkleError
-from . import compat
 from .log import LEVELS
 
 MOST_NETWORKS = 20  # shown of a scan

@@ -10,8 +10,8 @@ This works for the releases with ``ssl_params`` (1.3.4) and for those that take
 a TLS context alike, since neither is asked to do TLS.
 """
 
+from .. import compat
 from ..core.errors import ProtocolError, Unreachable, WireError
-from . import compat
 
 CONNECT_MS = 10000
 HANDSHAKE_MS = 15000  # on a Pico W an EC handshake takes two to four seconds
