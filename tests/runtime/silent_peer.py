@@ -7,7 +7,7 @@ import sys
 
 from twinkle import compat
 from twinkle.core.errors import WireError
-from twinkle.runtime import certificates, stream
+from twinkle.runtime import certificates, maintenance, stream
 
 WAIT_MS = 1500
 HOST = "127.0.0.1"
@@ -33,7 +33,7 @@ else:
     stream.HANDSHAKE_MS = WAIT_MS
     network = stream.Network(certificates.load(folder, False), ticks, idle, compat.look_up)
     try:
-        network.probe(HOST, int(port))
+        maintenance.greet(network, HOST, int(port))
         found = True
     except WireError as error:
         found = str(error)
