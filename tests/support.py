@@ -25,8 +25,8 @@ OF_ONE = {
     "twinkle.ports.rpi": "cpython",
     "twinkle.ports.socket_console": "cpython",
     "twinkle.ports.systemd": "cpython",
-    "twinkle.runtime.on_micropython": "micropython",
-    "twinkle.runtime.on_cpython": "cpython",
+    "twinkle.on_micropython": "micropython",
+    "twinkle.on_cpython": "cpython",
 }
 
 

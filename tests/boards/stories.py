@@ -16,8 +16,8 @@ with open(DIRECTORY + "/board.json") as file:
     SETTINGS = json.load(file)
 WIFI = {"ssid": "home", "password": "a secret"}
 
+from twinkle import compat  # noqa: E402
 from twinkle.core.errors import HardwareError  # noqa: E402
-from twinkle.runtime import compat  # noqa: E402
 
 
 def make():

@@ -4,11 +4,10 @@ import binascii
 
 from driver import EPOCH, Driver
 
-from twinkle import App
+from twinkle import App, compat
 from twinkle.core.clock import JUMP_S
 from twinkle.core.errors import HubError
 from twinkle.core.link import RESET_MS
-from twinkle.runtime import compat
 from twinkle.runtime.diagnosis import refusal
 
 DAY = 86400

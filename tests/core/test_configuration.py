@@ -2,9 +2,9 @@
 
 from driver import Driver
 
-from twinkle.core import safe_mode
 from twinkle.core.configuration import seconds
 from twinkle.core.errors import BadRequest
+from twinkle.runtime import safe_mode
 
 FIRST = {"configId": 1, "sendFrequency": "24h"}
 THIRD = {"configId": 3, "sendFrequency": "5m"}

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tokenize
 
 import pytest
 from support import ROOT, run_micropython
@@ -12,6 +13,7 @@ from support import ROOT, run_micropython
 from twinkle_host.failure import Failure
 from twinkle_host.flash import image
 
+LINK = image.FIRMWARE / "twinkle" / "core" / "link.py"
 PICO = json.loads((ROOT / "boards" / "pico_w.json").read_text())
 
 
@@ -72,24 +74,49 @@ def test_a_name_that_the_devices_files_have_from_each_other_is_short_on_the_boar
     link, device = files["twinkle/core/link.mpy"], files["twinkle/core/device.mpy"]
     for name in (b"TOKEN_S", b"Liveness"):
         assert name not in link + device, "the device has it from there"
-    short = image.public_names()["TOKEN_S"].encode()
-    assert short in link and short in device
+    short = image.short_names()[LINK]["TOKEN_S"]
+    assert short == image.short_names()[LINK.with_name("device.py")]["TOKEN_S"]
+    assert short.encode() in link and short.encode() in device
     for name, file in (
         ("own_temperature", "core/board"),
         ("BadRequest", "core/errors"),
         ("on_message", "app"),
     ):
-        assert name not in image.public_names() and name.encode() in files[f"twinkle/{file}.mpy"]
+        assert not any(name in names for names in image.short_names().values())
+        assert name.encode() in files[f"twinkle/{file}.mpy"]
 
 
 def test_no_name_of_somebody_elses_objects_is_shortened():
-    own, others = set(image.public_names()), set()
+    own, others = {name for names in image.short_names().values() for name in names}, set()
     for file in [*(ROOT / ".twinkle" / "stubs").rglob("*.pyi"), image.UMQTT]:
         for node in ast.walk(ast.parse(file.read_text())):
             others |= {getattr(node, kind, None) for kind in ("name", "attr", "id", "arg")}
     assert {"ticks_diff", "unique_id", "load_cert_chain", "set_callback"} <= others
-    assert not own & others
-    assert len(own) == len(set(image.public_names().values()))
+    # What begins with an underscore and constants are a file's own.
+    assert not {name for name in own if name[0] != "_" and not name.isupper()} & others
+
+
+def test_names_that_may_meet_on_the_board_have_different_short_ones():
+    names = image.short_names()
+    for file, short in names.items():
+        with file.open() as text:
+            words = {
+                token.string
+                for token in tokenize.generate_tokens(text.readline)
+                if token.type == tokenize.NAME
+            }
+        assert len(short) == len(set(short.values())) and not words & set(short.values()), file
+    contract = image.FIRMWARE / "twinkle" / "ports" / "contract.py"
+    for kin in (contract.with_name("pico.py"), contract.with_name("rpi.py")):
+        assert names[kin] == names[contract], "their classes inherit from its class"
+    # What stands for a device, by __getattr__, has no short name that is another name of the device's.
+    stand_in = names[LINK.with_name("provisioning.py")]
+    assert "def __getattr__" in LINK.with_name("provisioning.py").read_text()
+    public = {name: short for each in names.values() for name, short in each.items() if name[0].islower()}
+    for name, short in stand_in.items():
+        assert not [other for other in public if public[other] == short and other != name], name
+    everywhere = {short for each in names.values() for short in each.values()}
+    assert len(everywhere) < 0.7 * len({name for each in names.values() for name in each})
 
 
 def test_what_is_no_python_is_named(tmp_path):

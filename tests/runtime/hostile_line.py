@@ -14,10 +14,11 @@ from driver import CONNECTION, EPOCH
 from hostile import LINES, RESTARTS, Chance, application, topic
 from virtual_sockets import packet, text
 
+from twinkle import compat
 from twinkle.core.connection_string import parse
 from twinkle.core.device import Device
 from twinkle.ports.contract import Port as Contract
-from twinkle.runtime import compat, log, terminal
+from twinkle.runtime import log, terminal
 from twinkle.runtime.runner import Runner
 from twinkle.runtime.store import Store
 

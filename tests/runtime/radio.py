@@ -3,10 +3,11 @@
 from driver import EPOCH, Driver
 
 from mock_gpio import radio
+from twinkle import compat
 from twinkle.core.errors import HardwareError, Unreachable, WireError
 from twinkle.ports.contract import Port
 from twinkle.ports.wifi import Wifi
-from twinkle.runtime import compat, runner
+from twinkle.runtime import runner
 from twinkle.runtime.log import Log
 from twinkle.runtime.maintenance import Maintenance
 from twinkle.runtime.stream import Network

@@ -11,13 +11,13 @@ import struct
 from driver import CONNECTION, EPOCH
 from virtual_sockets import ERROR, HANG_UP, IN, OUT, Own, Poll, Socket, guard, packet, text
 
-from twinkle import App
+from twinkle import App, compat
 from twinkle.core.connection_string import parse
 from twinkle.core.device import Device
 from twinkle.core.errors import HardwareError
 from twinkle.ports.contract import Port as Contract
 from twinkle.ports.dht_facts import Rest
-from twinkle.runtime import compat, log, terminal
+from twinkle.runtime import log, terminal
 from twinkle.runtime.runner import Runner
 
 TWIN = b'{"desired":{"$version":1},"reported":{"$version":1}}'

@@ -5,8 +5,9 @@ Tells how long it was waited for, how often idle() was called meanwhile, and how
 
 import sys
 
+from twinkle import compat
 from twinkle.core.errors import WireError
-from twinkle.runtime import certificates, compat, stream
+from twinkle.runtime import certificates, maintenance, stream
 
 WAIT_MS = 1500
 HOST = "127.0.0.1"
@@ -32,7 +33,7 @@ else:
     stream.HANDSHAKE_MS = WAIT_MS
     network = stream.Network(certificates.load(folder, False), ticks, idle, compat.look_up)
     try:
-        network.probe(HOST, int(port))
+        maintenance.greet(network, HOST, int(port))
         found = True
     except WireError as error:
         found = str(error)

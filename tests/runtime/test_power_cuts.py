@@ -41,7 +41,8 @@ def test_a_configuration_wears_the_flash_little(told, measured):
 STEPS = """
 import builtins, os, signal, sys
 sys.path.insert(0, {firmware!r})
-from twinkle.runtime import compat, store
+from twinkle import compat
+from twinkle.runtime import store
 
 left = int(sys.argv[1])
 

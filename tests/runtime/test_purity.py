@@ -1,5 +1,6 @@
-"""The core has no effects, and the same bytes run on both interpreters."""
+"""The core has no effects, imports go one way, and the same bytes run on both interpreters."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,37 @@ def test_the_poison_works():
     guilty = script().replace("import twinkle\n", "import time\n")
     done = subprocess.run([sys.executable, "-c", guilty], capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode != 0 and "time" in done.stderr
+
+
+# By room: what its files may take from elsewhere in twinkle/. Applications have the whole of it.
+IMPORTS = {
+    "core": {"core", "__version__"},
+    "app": {"core"},
+    "compat": {"on_cpython", "on_micropython"},
+    "on_cpython": set(),
+    "on_micropython": set(),
+    "ports": {"core", "ports", "compat"},
+    "runtime": {"core", "app", "compat", "ports", "runtime"},
+    "__init__": {"app"},
+}
+
+
+def test_imports_between_the_rooms_of_the_device_go_one_way():
+    found = {room: set() for room in IMPORTS}
+    for path in (FIRMWARE / "twinkle").rglob("*.py"):
+        package = path.relative_to(FIRMWARE).parent.parts
+        room = path.relative_to(FIRMWARE / "twinkle").with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                base = package[: len(package) - node.level + 1] if node.level else ()
+                base += tuple((node.module or "").split(".")) if node.module else ()
+                names = [(*base, alias.name) for alias in node.names]
+            elif isinstance(node, ast.Import):
+                names = [tuple(alias.name.split(".")) for alias in node.names]
+            else:
+                continue
+            found[room] |= {name[1] for name in names if name[0] == "twinkle"}
+    assert {room: taken - IMPORTS[room] for room, taken in found.items() if taken - IMPORTS[room]} == {}
 
 
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])

@@ -5,9 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from twinkle import compat
 from twinkle.core.errors import Unreachable, WireError
 from twinkle.core.link import LONGEST_MS, Link
-from twinkle.runtime import compat, reachability, stream
+from twinkle.runtime import reachability, stream
 
 STEP_MS = 50  # the runtime's loop turns at least that often
 HERD = 500

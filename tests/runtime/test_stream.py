@@ -2,8 +2,9 @@
 
 import pytest
 
+from twinkle import compat
 from twinkle.core.errors import WireError
-from twinkle.runtime import compat, stream
+from twinkle.runtime import stream
 
 
 class Endless:

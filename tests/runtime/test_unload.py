@@ -5,7 +5,7 @@ from support import run_micropython
 PROGRAM = """
 import gc
 import twinkle.core.device
-from twinkle.runtime import compat
+from twinkle import compat
 
 def used():
     gc.collect()

@@ -4,7 +4,9 @@ import contextlib
 import io
 import json
 import re
+from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from mpremote.romfs import make_romfs
 
@@ -21,7 +23,9 @@ ABOUT = """The files that `twinkle flash` puts on a Pico W, compiled, run on 32-
 stand-ins for the board's modules and the heap that TLS leaves there. Each import is weighed by itself,
 after a collection; once the device is ready and has sent a message, what is retained beyond all modules are
 its objects: the device, its twin, the connection. The goal counts umqtt, core, runtime, the default application
-and these objects, but not what only the start needs. What is left when the same files lie in a ROMFS, from where
+and these objects, but not what only the start needs. Names are kept by MicroPython once, and for ever: the first
+that brings one is charged with its text, and for its place each has the same share of the tables of names, which
+grow by doubling, whoever comes when one is full. What is left when the same files lie in a ROMFS, from where
 bytecode runs in place, stands beside it: that takes a firmware with such a partition, which the one published
 for the Pico W is not. Each of the files carries the names that it uses, those of other files among them.
 mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is
@@ -36,6 +40,8 @@ LAYERS = {
     "twinkle.core": "core",
     "twinkle.app": "core",
     "twinkle.runtime": "runtime",
+    "twinkle.compat": "runtime",
+    "twinkle.on_micropython": "runtime",
     "twinkle.ports": "port",
     "twinkle": "core",
     "apps": "default application",
@@ -92,7 +98,7 @@ def heap(folder: Path, files: dict[str, bytes], romfs: bool = False) -> tuple[di
             image_file.write_bytes(make_romfs(str(folder / "files"), mpy_cross=None))
     names = [path.removesuffix(".mpy").removeprefix("lib/") for path in files if path.endswith(".mpy")]
     modules = [name.removesuffix("/__init__").replace("/", ".") for name in names]
-    stand_ins = [file.stem for file in PICO_MODULES.glob("*.py")]
+    stand_ins = sorted(file.stem for file in PICO_MODULES.glob("*.py"))
     with HubProcess(folder / "hub", port=0) as hub:
         text = hub.service().add("p4")
         wifi = {"ssid": "home", "password": "not a real password"}
@@ -101,19 +107,68 @@ def heap(folder: Path, files: dict[str, bytes], romfs: bool = False) -> tuple[di
         )
         # Each module keeps the name of its file: they are as short as on the board.
         said = on_micropython.run(
-            *("heap_program.py", device.folder, image_file, *modules, *stand_ins),
+            *("heap_program.py", device.folder, image_file, ",".join(stand_ins), *modules),
             heap=ROOMY if romfs else HEAP,  # the image lies in the heap, too, as there is no flash here
             path=(PICO_MODULES, *(() if romfs else ("", "lib")), HOST),
             place=folder / "files",
         )
-    held = {name: int(size) for name, size in re.findall(r"^module (\S+) (\d+)$", said, re.MULTILINE)}
-    layers = dict.fromkeys((*COUNTED, "port", "others"), 0)
-    for name, size in held.items():
-        layers[layer(name)] += size
-    layers["objects"] = int(re.search(r"^total (\d+)$", said, re.MULTILINE)[1]) - sum(held.values())
     free = int(re.search(r"^free (\d+)$", said, re.MULTILINE)[1])
     largest = UNIT * int(re.search(r"max free sz: (\d+)", said)[1])
-    return layers, free, largest
+    return attributed(said), free, largest
+
+
+class Weight(NamedTuple):
+    """What is in use at a moment, or was taken between two: ``names``, and ``bytes`` without their tables."""
+
+    bytes: int
+    names: int
+
+    def less(self, other: Self) -> Self:
+        """What was taken since ``other``."""
+        return type(self)(self.bytes - other.bytes, self.names - other.names)
+
+
+MOMENT = re.compile(
+    r"^(begin|end|at) (\S+) (\d+)\n.*n_qstr=(\d+), n_str_data_bytes=(\d+), n_total_bytes=(\d+)$", re.MULTILINE
+)
+
+
+def attributed(said: str) -> dict[str, int]:
+    """Bytes by layer, of what heap_program.py has said; they are all that is in use beyond that program."""
+    kept = set(re.findall(r"^kept (\S+)$", said, re.MULTILINE))
+    held = {}  # by module, without those that it has imported itself
+    moments = {}
+    under_way: list[tuple[Weight, list[Weight]]] = []  # when it began, and what those within took
+    share = Fraction(0)  # of the tables of names, for each of them
+    for moment, name, used, count, texts, whole in MOMENT.findall(said):
+        tables = int(whole) - int(texts)
+        now = Weight(int(used) - tables, int(count))
+        if moment == "begin":
+            under_way.append((now, []))
+        elif moment == "end":
+            begun, within = under_way.pop()
+            taken = own = now.less(begun)
+            for inner in within:
+                own = own.less(inner)
+            if name in kept:
+                held[name] = own
+            if under_way:
+                under_way[-1][1].append(taken)
+        else:
+            moments[name] = now
+            share = Fraction(tables, now.names)
+    stand_ins, device = (
+        moments["stand-ins"].less(moments["begin"]),
+        moments["ready"].less(moments["stand-ins"]),
+    )
+    layers = dict.fromkeys((*COUNTED, "port", "others"), Fraction(0))
+    layers["others"] += stand_ins.bytes + stand_ins.names * share
+    layers["objects"] += device.bytes + device.names * share
+    for name, own in held.items():
+        size = own.bytes + own.names * share
+        layers[layer(name)] += size
+        layers["objects"] -= size
+    return {name: round(size) for name, size in layers.items()}
 
 
 def layer(module: str) -> str:

@@ -1,12 +1,18 @@
 """For MicroPython: boots the device of a directory, connects, and prints what its modules hold of the heap.
 
-    heap_program.py DIRECTORY IMAGE MODULE…
+    heap_program.py DIRECTORY IMAGE STAND-INS MODULE…
 
-IMAGE is that of a ROMFS to take the modules from, or "-" for none.
+IMAGE is that of a ROMFS to take the modules from, or "-" for none. STAND-INS, with commas between them, are what a
+board has in its firmware: they are loaded before all else, and so are the names that they bring.
 
-``module NAME BYTES`` for each of these modules that is loaded then, its own part alone; ``total BYTES`` for all that is
-retained once the device is ready and has sent a message; ``free BYTES`` for what is left, and then MicroPython's own
-account of the heap. What the interpreter and this program take is not in them.
+At each of these moments there is a line, with the bytes in use after a collection, and below it MicroPython's own
+account of the names that it keeps:
+
+    begin NAME BYTES, end NAME BYTES    the import of a module; those that it imports itself are within
+    at begin|stand-ins|ready BYTES      the program begins, has the stand-ins, has a device that is ready and has sent
+                                        a message
+
+Then ``kept NAME`` for each module that is loaded still, ``free BYTES`` for what is left, and the account of the heap.
 """
 
 import builtins
@@ -22,35 +28,36 @@ if sys.argv[2] != "-":
     with open(sys.argv[2], "rb") as file:
         vfs.mount(vfs.VfsRom(file.read()), "/rom")
     sys.path[:0] = ["/rom", "/rom/lib"]
-held = dict.fromkeys(sys.argv[3:])
-inner = [0]  # bytes that imports within the present one took
+known = sys.argv[4:]
 loading = []
 plain = builtins.__import__
 
 
+def tell(moment, name):
+    """A line of the heap and one of the names."""
+    gc.collect()
+    print(moment, name, gc.mem_alloc())
+    micropython.qstr_info()
+
+
 def load(name):
-    """Import a module, and note what it takes beyond what it imports itself."""
-    outer, inner[0] = inner[0], 0
+    """Import a module, and tell of it."""
     loading.append(name)
-    gc.collect()
-    begun = gc.mem_alloc()
+    tell("begin", name)
     plain(name)
-    gc.collect()
-    taken = gc.mem_alloc() - begun
+    tell("end", name)
     loading.pop()
-    held[name] = taken - inner[0]
-    inner[0] = outer + taken
 
 
 def absolute(name, wanted, level):
     """The full name behind a relative one."""
     if loading:
         parts = loading[-1].split(".")
-        package = any(other.startswith(loading[-1] + ".") for other in held)
+        package = any(other.startswith(loading[-1] + ".") for other in known)
         parts = parts[: len(parts) - level + package]
         return ".".join(parts + ([name] if name else []))
     # From within a function. Nothing says whose, but names are not that many.
-    (found,) = [other for other in held if other.endswith("." + (name or wanted[0]))]
+    (found,) = [other for other in known if other.endswith("." + (name or wanted[0]))]
     return found if name else found.rpartition(".")[0]
 
 
@@ -63,14 +70,16 @@ def weighed(name, names=None, scope=None, wanted=None, level=0):
     # A module that is named after "import" in "from … import" is imported without asking here.
     asked += [base + "." + own for own in wanted or ()]
     for module in asked:
-        if module in held and module not in sys.modules:
+        if module in known and module not in sys.modules:
             load(module)
     return plain(base, None, None, wanted, 0)
 
 
+tell("at", "begin")
+for name in sys.argv[3].split(","):
+    plain(name)
+tell("at", "stand-ins")
 builtins.__import__ = weighed
-gc.collect()
-before = gc.mem_alloc()
 
 import twinkle.runtime.boot  # noqa: E402
 
@@ -80,14 +89,12 @@ for _ in range(500):
     runner.turn()
     if runner.device.telemetry.sent:
         break
-gc.collect()
-total, free = gc.mem_alloc() - before, gc.mem_free()
+tell("at", "ready")
 if not runner.device.telemetry.sent:
     raise SystemExit("the device did not send: " + runner.device.link.state)
-for name in held:
-    if held[name] is not None and name in sys.modules:
-        print("module", name, held[name])
-print("total", total)
-print("free", free)
+for name in known:
+    if name in sys.modules:
+        print("kept", name)
+print("free", gc.mem_free())
 micropython.mem_info()
 runner.leave("measured")

@@ -92,8 +92,8 @@ class Context:
         """Queue members of the reported properties; None deletes a member.
 
         ``reporter`` names the part that reports. What the hub would not take is dropped, member by member,
-        and named in ``lastError``; when all the rest of the part's has been answered,
-        Device.on_reported() hears of it.
+        and named in ``lastError``; when all the rest of the part's has been answered, its on_reported()
+        is called.
         """
         good = {}
         for name, value in patch.items():

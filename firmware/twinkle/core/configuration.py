@@ -115,9 +115,7 @@ class Configuration:
         if wanted.get("status") is None and "status" in reported:
             wanted["status"] = "Success"
         wanted.setdefault("reason", None)
-        patch = missing(wanted, reported)
-        if patch:
-            self._context.report("config", patch)
+        self._context.report("config", missing(wanted, reported))
 
     def _fire(self, event):
         step = self.TABLE.get((self.state, event))

@@ -11,12 +11,12 @@ change, ask for nothing. A handler's answer is performed after what waits for th
 """
 
 from . import actions, topics
-from .board import Board, Reboot
+from .board import Board
 from .clock import JUMP_S, WallClock
 from .configuration import Configuration
 from .document import missing
 from .errors import HubError
-from .handlers import Methods, Observers, Tasks, Writables, described
+from .handlers import Methods, Tasks, Writables, described
 from .link import CONNECTING, OFFLINE, QUIET, READY, SILENT, SYNCING, TOKEN_S, Link, Liveness
 from .telemetry import Sampler, Sensor, Telemetry
 from .twin import Reports, Twin
@@ -37,7 +37,8 @@ class Device:
     restarts}. ``safe``: in safe mode, in which no configuration is applied.
     """
 
-    backlog = None
+    # Most devices have no room for what they do not use.
+    backlog = observers = reboot = None
 
     def __init__(
         self, app, identity, records, random, keep_alive=60, now=0, information=None, waiting=None, safe=False
@@ -53,10 +54,15 @@ class Device:
         self.reports = Reports(context)
         self.configuration = Configuration(records.get("config") or app.config, context)
         self.board = Board(context, information)
-        self.reboot = Reboot(records.get("reboot"), now, context)
+        self._rebooted = records.get("reboot"), now
+        if records.get("reboot"):
+            self._load_reboot()
         self.tasks = Tasks()
         self.methods = Methods(app.methods, self.board, self.tasks, context)
-        self.observers = Observers(app.desired_handlers, self.board, context)
+        if app.desired_handlers or app.on_message:
+            from .observers import Observers
+
+            self.observers = Observers(app.desired_handlers, self.board, context)
         self.writables = Writables(app.writables, self.board, self.tasks, context)
         self.telemetry = Telemetry(self.clock, context, waiting.get("capacity"), waiting.get("bytes"))
         self.sensor = Sensor(context)
@@ -65,7 +71,6 @@ class Device:
         )
         self.move(identity)
         if "disk" in waiting:
-            # Most boards have no room for what they do not use.
             from .backlog import Backlog
 
             self.backlog = Backlog(
@@ -156,16 +161,9 @@ class Device:
         elif name == "store":
             self._on_stored(action[1], text)
         elif name == "reset":
-            self.reboot.on_refused(text)
+            self._load_reboot().on_refused(text)
         elif name == "led":
             self.context.say("error", "LED: " + text)
-
-    def on_reported(self, reporter):
-        """The hub has answered all that this part has reported."""
-        if reporter == "config":
-            self.configuration.on_reported()
-        elif reporter == "reboot":
-            self.reboot.on_reported()
 
     # --- what to do
 
@@ -174,7 +172,7 @@ class Device:
         self._step_link(now)
         self._go_on(now)
         if self.board.rebooting:
-            self.reboot.step(now)
+            self._load_reboot().step(now)
         state = self.link.state
         if state in (SYNCING, READY):
             self.twin.step(now)
@@ -183,7 +181,10 @@ class Device:
             self.reports.step(now)
             self.telemetry.send()
         while self.reports.settled:
-            self.on_reported(self.reports.settled.pop(0))
+            # The hub has answered all that one of these has reported.
+            part = {"config": self.configuration, "reboot": self.reboot}.get(self.reports.settled.pop(0))
+            if part:
+                part.on_reported()
         return self.context.taken()
 
     def go_on(self, now):
@@ -205,16 +206,11 @@ class Device:
         """The moment (milliseconds) by which step() must be called again."""
         if self.context.actions:
             return now
-        times = [
-            self.tasks.due(),
-            self.methods.due(),
-            self.board.led.due(),
-            self.reboot.due,
-            self.sampler.due(),
-        ]
+        times = [self.tasks.due(), self.methods.due(), self.board.led.due(), self.sampler.due()]
+        for part in (self.backlog, self.reboot):
+            if part:
+                times.append(part.due)
         state = self.link.state
-        if self.backlog:
-            times.append(self.backlog.due)
         if state == OFFLINE:
             times.append(self.link.due if self.clock.utc(now) else now + CLOCK_MS)
         elif state != CONNECTING:
@@ -242,7 +238,7 @@ class Device:
     def _on_desired(self, payload, now, version):
         patch = self.twin.on_desired(version, payload)
         if patch:
-            self.observers.on_change(patch, self.twin.desired)
+            self._observe(patch)
             self.writables.on_patch(patch, self.twin.version, now)
             self._configure()
 
@@ -254,7 +250,7 @@ class Device:
         delta, reported = answer
         self._reconcile(reported, now)
         if delta is not None:
-            self.observers.on_change(delta, self.twin.desired)
+            self._observe(delta)
             self.writables.on_twin(self.twin.desired, reported, self.twin.version, now)
             self._configure()
 
@@ -263,6 +259,10 @@ class Device:
             self.observers.on_message(self.app.on_message, properties, payload)
 
     MESSAGES = {"method": _on_method, "desired": _on_desired, "twin": _on_twin, "message": _on_cloud_message}
+
+    def _observe(self, delta):
+        if self.observers:
+            self.observers.on_change(delta, self.twin.desired)
 
     def _configure(self):
         if not self.safe:
@@ -275,26 +275,29 @@ class Device:
         if not self.safe:
             self.configuration.reconcile(reported)
         self.sensor.reconcile(reported)
-        self.reboot.report(now)
+        if self.reboot:
+            self.reboot.report(now)
         own = {}
         if self.telemetry.dropped:
             own["droppedMessages"] = self.telemetry.dropped
         if not self.safe:
             own["safeMode"] = None
-        self._report("device", own, reported)
+        self.context.report("device", missing(own, reported))
         if self.problem:
             self.context.report("device", {"lastError": self.problem[: actions.LONGEST_ERROR]})
             self.problem = None
         if self.app.properties:
             try:
-                self._report("app", self.app.properties(self.board), reported)
+                self.context.report("app", missing(self.app.properties(self.board), reported))
             except Exception as error:
                 self.context.complain("the application's properties failed: " + described(error))
 
-    def _report(self, reporter, wanted, reported):
-        patch = missing(wanted, reported)
-        if patch:
-            self.context.report(reporter, patch)
+    def _load_reboot(self):
+        if not self.reboot:
+            from .reboot import Reboot
+
+            self.reboot = Reboot(*self._rebooted, self.context)
+        return self.reboot
 
     # --- the link
 
@@ -313,7 +316,9 @@ class Device:
             if self.link.abandoned(now):
                 self.context.act(actions.reset("no connection to the hub for hours", False))
             elif utc is None:
-                self._wait_for_clock()
+                if self.link.reason != NO_CLOCK:
+                    self.link.reason = NO_CLOCK
+                    self.context.say("warning", "%s: no token can be signed before it is set" % NO_CLOCK)
             elif now >= self.link.due:
                 username = self.identity.username(self.app.model_id)
                 self.context.act(actions.connect(username, int(utc) + TOKEN_S))
@@ -335,11 +340,6 @@ class Device:
         elif verdict == QUIET:
             self.liveness.asked(now)
             self.context.act(actions.ping())
-
-    def _wait_for_clock(self):
-        if self.link.reason != NO_CLOCK:
-            self.link.reason = NO_CLOCK
-            self.context.say("warning", "%s: no token can be signed before it is set" % NO_CLOCK)
 
     def _drop(self, reason, now):
         self.context.act(actions.disconnect())

@@ -14,8 +14,8 @@ and what TLS computes of a handshake at once, 2.3 s on an RP2040. "At once" is l
 longer than the watchdog waits, the port sees to itself.
 """
 
+from .. import compat
 from ..core.errors import HardwareError
-from ..runtime import compat
 
 # What a device process ends with to be started again, as after a reset.
 RESET_STATUS = 3

@@ -14,12 +14,13 @@ A device's directory holds
 
 import os
 
-from ..core import configuration, safe_mode
+from .. import compat
+from ..core import configuration
 from ..core.connection_string import check_host, check_id, parse
 from ..core.device import Device
 from ..core.document import decode
 from ..core.errors import BadRequest, HardwareError, Held, SetupError
-from . import certificates, compat
+from . import certificates, safe_mode
 from .log import LEVELS, Log
 from .runner import Runner
 from .store import LARGEST, Store

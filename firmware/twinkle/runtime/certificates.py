@@ -7,8 +7,8 @@ of it at a time (``extmod/mbedtls/mbedtls_config_common.h`` up to release 1.28.0
 
 from binascii import a2b_base64
 
+from .. import compat
 from ..core.errors import SetupError
-from . import compat
 
 LARGEST = (
     8192  # bytes of a certificate or a key as they are in the file; those in use have one to three thousand

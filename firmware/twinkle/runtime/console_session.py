@@ -9,7 +9,7 @@ and a restart, waits with all that was typed after it until the line is free.
 
 import gc
 
-from . import compat
+from .. import compat
 from .log import plain
 
 LOOK_MS = 20  # however fast messages come, keys are looked at no oftener than that

@@ -6,12 +6,25 @@ TwinkleError says why it could not be done, and what to do.
 
 import gc
 
+from .. import compat
 from ..core.errors import BadRequest, HardwareError, TwinkleError
-from . import compat
 from .log import LEVELS
+from .stream import Stream
 
 MOST_NETWORKS = 20  # shown of a scan
 SHOWN_MS = 300  # how long the LED is lit to be looked at
+DISCONNECT = b"\xe0\x00"  # MQTT 3.1.1, section 3.14
+
+
+def greet(network, host, port):
+    """Try whether verified TLS can be had there; WireError says why not."""
+    stream = Stream(network)
+    try:
+        stream.connect((host, port))
+        stream.write(DISCONNECT)
+        stream.flush()
+    finally:
+        stream.close()
 
 
 class Maintenance:
@@ -116,7 +129,9 @@ class Maintenance:
     def _dns(self):
         host = self._runner.device.identity.dial
         try:
-            return " %s is %s" % (host, compat.numbers(self._port.look_up(host, 0)[0], host))
+            number = self._port.look_up(host, 0)[0][-1]
+            # Not every system shows it.
+            return " %s is %s" % (host, number[0] if isinstance(number, tuple) else host)
         except OSError as error:
             raise HardwareError(
                 "%s cannot be looked up (%s)" % (host, error), "check the host name and the network's DNS"
@@ -124,6 +139,6 @@ class Maintenance:
 
     def _tls(self):
         identity = self._runner.device.identity
-        self._runner.network.probe(identity.dial, identity.port)
+        greet(self._runner.network, identity.dial, identity.port)
 
     TESTS = {"sensor": _sensor, "LED": _led, "flash": _flash, "network": _network, "DNS": _dns, "TLS": _tls}

@@ -15,10 +15,10 @@ is never called while it is at work.
 
 import gc
 
+from .. import compat
 from ..core import actions
 from ..core.errors import HardwareError, ProtocolError, TwinkleError
 from ..ports.contract import RESET_STATUS
-from . import compat
 from .console_session import ConsoleSession
 from .reachability import Reachability
 from .stream import Network

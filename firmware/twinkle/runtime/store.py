@@ -13,8 +13,8 @@ wears: a Pico's holds about 100,000 erases a block.
 import json
 import os
 
+from .. import compat
 from ..core.errors import HardwareError, TwinkleError
-from . import compat
 
 LARGEST = 4096  # bytes of one record
 

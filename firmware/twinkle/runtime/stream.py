@@ -10,8 +10,8 @@ This works for the releases with ``ssl_params`` (1.3.4) and for those that take
 a TLS context alike, since neither is asked to do TLS.
 """
 
+from .. import compat
 from ..core.errors import ProtocolError, Unreachable, WireError
-from . import compat
 
 CONNECT_MS = 10000
 HANDSHAKE_MS = 15000  # on a Pico W an EC handshake takes two to four seconds
@@ -21,7 +21,6 @@ LENGTH_BYTES = 4  # MQTT 3.1.1, section 2.2.3
 GATHER = 1024  # bytes of small writes that go out as one TLS record
 CHUNK = 1024  # bytes that are asked of TLS at once; each is an allocation of its own
 PACE = 8  # pieces from one look at the time to the next; none takes as much as a tenth of a second
-DISCONNECT = b"\xe0\x00"  # MQTT 3.1.1, section 3.14
 LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
 SPARED = 7  # times as long as a look-up in vain took: until the next; it stops everything meanwhile
 MOST_NAMES = 4  # whose addresses are remembered: those of two hubs and of two services
@@ -87,16 +86,6 @@ class Network:
         found = self._found.get(host)
         self.sure = bool(found) and compat.answers(found[0], ms, self.idle)
         return self.sure
-
-    def probe(self, host, port):
-        """Try whether verified TLS can be had there; WireError says why not."""
-        stream = Stream(self)
-        try:
-            stream.connect((host, port))
-            stream.write(DISCONNECT)
-            stream.flush()
-        finally:
-            stream.close()
 
 
 class Stream:

@@ -60,11 +60,6 @@ def look_up(host, port):
     return socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
 
 
-def numbers(address, host):
-    """The number of one of these addresses, or the name where the system does not show it."""
-    return address[-1][0] if isinstance(address[-1], tuple) else host
-
-
 def answers(address, ms, idle):
     """Whether somebody accepts TCP connections at one of getaddrinfo's addresses, found out within ``ms``."""
     try:
