@@ -23,7 +23,7 @@ def device_id(hub, request):
     return name
 
 
-def program(hub, *arguments):
+def program(hub, *arguments, **environment):
     """What a service of its own process prints: uamqp reads where its authorities are once, from the environment."""
     done = subprocess.run(
         [sys.executable, SENDER, *arguments],
@@ -32,6 +32,7 @@ def program(hub, *arguments):
             "SSL_CERT_FILE": hub.info["caFile"],
             "SERVICE": dialled(hub.info["serviceConnectionString"]),
             "HOST": own_address(),
+            **environment,
         },
         capture_output=True,
         text=True,
