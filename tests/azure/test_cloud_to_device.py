@@ -5,6 +5,7 @@ import os
 import queue
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -69,12 +70,16 @@ def test_a_message_arrives_with_its_system_properties_and_feedback_says_so(hub, 
     assert record["deviceId"] == device_id
 
 
-def test_expired_messages_are_told(hub, device_id):
+@pytest.mark.parametrize("seconds", [-1000, 1], ids=["before-it-came", "while-it-waited"])
+def test_expired_messages_are_told(hub, device_id, seconds):
+    expiry = int((time.time() + seconds) * 1000)
     assert (
-        send(hub, device_id, "x", messageId="m2", expiryTimeUtc=1000, **{"iothub-ack": "negative"}) == "sent"
+        send(hub, device_id, "x", messageId="m2", expiryTimeUtc=expiry, **{"iothub-ack": "negative"})
+        == "sent"
     )
     (record,) = program(hub, "feedback", "1")
     assert (record["originalMessageId"], record["statusCode"]) == ("m2", "Expired")
+    assert hub.call("get_device", device_id)["cloudToDeviceMessageCount"] == 0
 
 
 class Mute(paho.Client):
