@@ -21,7 +21,7 @@ log = logging.getLogger("twinkle.hub")
 GREET_S = 10.0  # for the TLS handshake, and again for the open
 MAX_CONNECTIONS = 1000
 MAX_UNSENT = 512 * 1024  # bytes that wait for a peer; above, it is waited for
-STALL_S = 60.0  # a peer that reads nothing for so long is dropped
+STALL_S = 60.0  # a peer that reads nothing for so long is dropped, and one that leaves its last word unread
 LOOK_S = 0.5  # from a token's end to the end of what it opened, at most
 
 
@@ -44,6 +44,11 @@ class AmqpEndpoint:
         )
         self._servers.append(server)
         return server.sockets[0].getsockname()[1]
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many connections as there is room for."""
+        return len(self.connections) >= MAX_CONNECTIONS
 
     async def stop(self) -> None:
         """Close the ports, and every connection with a word."""
@@ -77,7 +82,7 @@ class Door(asyncio.Protocol):
         self._transport = transport
         self._who = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", 0))[:2])
         transport.set_write_buffer_limits(MAX_UNSENT)
-        if len(self._endpoint.connections) >= MAX_CONNECTIONS:
+        if self._endpoint.full:
             self._endpoint.refused += 1
             transport.abort()
             return
@@ -129,6 +134,8 @@ class Door(asyncio.Protocol):
             if self._engine.error is not None:
                 log.info("%s closed: %s", self._who, self._engine.error)
             self._transport.close()
+            self._timer.cancel()
+            self._timer = self._loop.call_later(STALL_S, self._transport.abort)
 
     def end(self, error: ConnectionBroken) -> None:
         """Close it, and say why."""

@@ -86,6 +86,10 @@ class Rest:
 
         self.application.router.add_route(method, path, authorised, expect_handler=None)
 
+    def add_upgrade(self, path: str, handler: Handler) -> None:
+        """A route on which a client leaves HTTP; who it is, it says in the other protocol."""
+        self.application.router.add_route("GET", path, handler)
+
     # --- identities
 
     async def _list_devices(self, request: web.Request) -> web.Response:
@@ -239,10 +243,10 @@ class Rest:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if not request.path.startswith("/twinkle/"):
+            if not request.path.startswith(("/twinkle/", "/$")):
                 _check_version(request)
                 if self.faults and (status := self.faults.value("http", request.match_info.get("id", ""))):
-                    return _unserved(status, "A fault that was asked for.", "FaultAskedFor")
+                    return unserved(status, "A fault that was asked for.", "FaultAskedFor")
             return await handler(request)
         except HubError as error:
             log.info("%s %s: %s", request.method, request.path, error)
@@ -255,9 +259,9 @@ class Rest:
         except web.HTTPRequestEntityTooLarge:
             return _refusal(HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes."), False)
         except web.HTTPNotFound:
-            return _unserved(404, f"The local hub has no resource {request.path}.")
+            return unserved(404, f"The local hub has no resource {request.path}.")
         except web.HTTPMethodNotAllowed:
-            return _unserved(501, f"The local hub does not serve {request.method} on {request.path}.")
+            return unserved(501, f"The local hub does not serve {request.method} on {request.path}.")
 
 
 def _check_version(request: web.Request) -> None:
@@ -323,6 +327,6 @@ def _refusal(error: HubError, nested: bool) -> web.Response:
     )
 
 
-def _unserved(status: int, text: str, code: str = "NotFound") -> web.Response:
+def unserved(status: int, text: str, code: str = "NotFound") -> web.Response:
     body = {"Message": f"ErrorCode:{code};{text}", "ExceptionMessage": ""}
     return web.json_response(body, status=status)

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from aiohttp import web
 
 from .amqp_endpoint import AmqpEndpoint
+from .amqp_websocket import AmqpWebSocket
 from .bad_line import BadLine
 from .certificates import Certificates
 from .core import Hub, Provisioning
@@ -118,6 +119,7 @@ class Server:
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
+        AmqpWebSocket(self._amqp, self._rest)
         self._runner = web.AppRunner(
             self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
         )

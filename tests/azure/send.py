@@ -1,20 +1,27 @@
 """A service's program: azure-iot-hub sends a message, or uamqp reads feedback; prints the outcome as JSON.
 
-Arguments: ``send DEVICE BODY PROPERTIES`` or ``feedback COUNT``. SERVICE is the connection string.
+Arguments: ``send DEVICE BODY PROPERTIES`` or ``feedback COUNT``. SERVICE is the connection string. With WSS_PORT it
+goes over WebSocket; the port is told to uamqp as its own constant, since azure-iot-hub takes 443 and no other.
 """
 
 import json
 import os
 import sys
 
+import uamqp
+
 verb, *arguments = sys.argv[1:]
 text = os.environ["SERVICE"]
+transport = uamqp.TransportType.Amqp
+if "WSS_PORT" in os.environ:
+    transport = uamqp.TransportType.AmqpOverWebsocket
+    uamqp.constants.DEFAULT_AMQP_WSS_PORT = int(os.environ["WSS_PORT"])
 
 
 def send(device_id, body, properties):
     from azure.iot.hub import IoTHubRegistryManager
 
-    manager = IoTHubRegistryManager.from_connection_string(text)
+    manager = IoTHubRegistryManager.from_connection_string(text, transport)
     try:
         manager.send_c2d_message(device_id, body, json.loads(properties))
     except Exception as error:
@@ -23,13 +30,13 @@ def send(device_id, body, properties):
 
 
 def feedback(count):
-    import uamqp
     from azure.iot.hub.iothub_amqp_client import IoTHubAmqpClientSharedAccessKeyAuth as Client
 
     parts = dict(pair.partition("=")[::2] for pair in text.split(";"))
     host = os.environ["HOST"]
-    auth = Client(host, parts["SharedAccessKeyName"], parts["SharedAccessKey"]).amqp_client._auth
-    receiver = uamqp.ReceiveClient(f"amqps://{host}/messages/serviceBound/feedback", auth=auth)
+    auth = Client(host, parts["SharedAccessKeyName"], parts["SharedAccessKey"], transport).amqp_client._auth
+    source = f"amqps://{host}/messages/serviceBound/feedback"
+    receiver = uamqp.ReceiveClient(source, auth=auth, transport_type=transport)
     records = []
     while len(records) < int(count):
         for message in receiver.receive_message_batch(timeout=1000):

@@ -1,13 +1,16 @@
 """monitor: which events, in which words, and the table that shows them."""
 
 import itertools
+import json
 from datetime import datetime
 
 import click
 import pytest
+from azure.eventhub import EventData
+from azure.eventhub._pyamqp.message import Message
 from rich.console import Console
 
-from twinkle_host.screen import Words, show
+from twinkle_host.screen import Words, show, show_json
 from twinkle_host.service.monitor import (
     COLOURS,
     Row,
@@ -20,6 +23,7 @@ from twinkle_host.service.monitor import (
     news,
     render,
 )
+from twinkle_host.service.reading import shown
 
 TELEMETRY = {
     "source": "Telemetry",
@@ -71,6 +75,28 @@ def test_a_line_has_the_local_time_its_zone_the_device_and_the_body(monkeypatch)
     here = datetime.fromisoformat(TELEMETRY["enqueuedTime"]).astimezone()
     assert words == [*here.strftime("%H:%M:%S %Z").split(), "a", "telemetry", '{"temp":', "21}"]
     assert local_time("nonsense") == local_time(None) == ""
+
+
+@pytest.mark.parametrize(
+    "body, kind, value",
+    [
+        (b'{"a": 1}', "json", {"a": 1}),
+        (b"21.5", "json", 21.5),
+        (b"warm", "text", "warm"),
+        (b"\xff\xfe", "base64", "//4="),
+        (b"NaN", "text", "NaN"),
+        (b'{"a": -Infinity}', "text", '{"a": -Infinity}'),
+        (b"1e999", "text", "1e999"),
+        (b"[" * 500 + b"]" * 500, "text", "[" * 500 + "]" * 500),
+    ],
+    ids=["object", "number", "text", "bytes", "nan", "infinity", "too-large", "too-deep"],
+)
+def test_a_body_that_is_no_json_is_not_shown_as_json(capsys, body, kind, value):
+    event = shown(EventData._from_message(Message(data=[body])))
+    assert (event["bodyType"], event["body"]) == (kind, value)
+    show_json(event)
+    again = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert again["body"] == value
 
 
 def test_a_device_has_its_own_colour_on_a_terminal_and_none_elsewhere(capsys):

@@ -4,6 +4,7 @@ What is refused with a condition by the engine and the nodes is in the rooms amq
 socket can do: say nothing, say half, never read, come in great number.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -33,6 +34,11 @@ OPENING = (
     + frame_of(0, performatives.OpenFrame, container_id="mallory")
 )
 BEGIN = frame_of(0, performatives.BeginFrame, next_outgoing_id=0, incoming_window=100, outgoing_window=100)
+QUESTION = frame_of(
+    *(0, performatives.FlowFrame),
+    **{"next_incoming_id": 0, "incoming_window": 100, "next_outgoing_id": 0, "outgoing_window": 100},
+    echo=True,
+)
 
 
 @pytest.fixture(scope="module")
@@ -147,11 +153,6 @@ def test_a_peer_that_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made
     hub, honest, monkeypatch
 ):
     monkeypatch.setattr(amqp_endpoint, "STALL_S", 0.5)
-    question = frame_of(
-        *(0, performatives.FlowFrame),
-        **{"next_incoming_id": 0, "incoming_window": 100, "next_outgoing_id": 0, "outgoing_window": 100},
-        echo=True,
-    )
     known = set(hub.server._amqp.connections)
     with dialled(hub) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -160,11 +161,50 @@ def test_a_peer_that_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made
         with contextlib.suppress(OSError):
             sock.settimeout(PATIENCE_S)
             while door in hub.server._amqp.connections:
-                sock.sendall(question * 1000)
+                sock.sendall(QUESTION * 1000)
                 unsent = door._transport.get_write_buffer_size()
                 assert unsent < amqp_endpoint.MAX_UNSENT + 512 * 1024
         eventually(lambda: door not in hub.server._amqp.connections)
     honest()
+
+
+class Deaf(asyncio.Transport):
+    """The transport of a peer that reads nothing: ``close`` waits for what is unsent, without a limit of its own
+    (asyncio's documentation of WriteTransport), and ``abort`` does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.closing = False
+        self.gone = asyncio.Event()
+
+    def set_write_buffer_limits(self, high=None, low=None):
+        pass
+
+    def write(self, data):
+        pass
+
+    def is_closing(self):
+        return self.closing
+
+    def close(self):
+        self.closing = True
+
+    def abort(self):
+        self.gone.set()
+
+
+def test_a_peer_that_leaves_the_last_word_unread_is_dropped_too(hub, monkeypatch):
+    monkeypatch.setattr(amqp_endpoint, "STALL_S", 0.0)
+
+    async def story():
+        door, transport = amqp_endpoint.Door(hub.server._amqp), Deaf()
+        door.connection_made(transport)
+        door.data_received(b"GET / HTTP/1.1\r\n\r\n")
+        assert transport.closing
+        await asyncio.wait_for(transport.gone.wait(), 1.0)
+        door.connection_lost(None)
+
+    asyncio.run(story())
 
 
 def test_more_connections_than_there_is_room_for_are_refused_and_counted(hub, honest, monkeypatch):

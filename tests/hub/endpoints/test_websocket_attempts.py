@@ -1,0 +1,265 @@
+"""What is attempted at the WebSocket door of the AMQP endpoint, over real sockets, by websocket-client and by hand."""
+
+import asyncio
+import contextlib
+import http.client
+import socket
+import ssl
+
+import pytest
+import websocket
+from peer import AMQP, SASL
+from test_amqp_attempts import BEGIN, OPENING, QUESTION
+
+from twinkle_host.hub import amqp_endpoint
+from twinkle_host.hub.amqp.frames import MAX_FRAME
+from twinkle_host.hub.amqp_websocket import MAX_MESSAGE, Line
+from twinkle_host.hub.live import LiveHub
+from twinkle_host.waiting import PATIENCE_S, eventually
+
+PATH = "/$servicebus/websocket"
+HANDSHAKE = {
+    **{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
+    **{"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "AMQPWSB10"},
+}
+UNSUPPORTED, TOO_BIG, BROKEN = 1003, 1009, 1002  # RFC 6455, 7.4.1
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
+        yield live
+
+
+@pytest.fixture(autouse=True)
+def quiet(hub, alarm):
+    """Nothing is left behind, and nothing was a failure of the hub's."""
+    yield
+    eventually(lambda: not doors(hub))
+    alarm.silent()
+
+
+def doors(hub):
+    return hub.server._amqp.connections
+
+
+@contextlib.contextmanager
+def dialled(hub, path=PATH):
+    """A WebSocket, by websocket-client."""
+    line = websocket.create_connection(
+        f"wss://localhost:{hub.info['restPort']}{path}",
+        subprotocols=["AMQPWSB10"],
+        sslopt={"ca_certs": hub.info["caFile"]},
+        # Soon full; with less than one packet of loopback TCP would crawl.
+        sockopt=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)],
+        timeout=PATIENCE_S,
+    )
+    try:
+        yield line
+    finally:
+        line.shutdown()
+
+
+def status(hub, method="GET", path=PATH, **changed):
+    """What a request is answered with, and the headers; the handshake with some headers changed, None for without."""
+    context = ssl.create_default_context(cafile=hub.info["caFile"])
+    rest = http.client.HTTPSConnection("localhost", hub.info["restPort"], context=context, timeout=PATIENCE_S)
+    headers = {**HANDSHAKE, **{name.replace("_", "-"): value for name, value in changed.items()}}
+    with contextlib.closing(rest):
+        rest.request(
+            method, path, headers={name: value for name, value in headers.items() if value is not None}
+        )
+        answer = rest.getresponse()
+        return answer.status, dict(answer.getheaders())
+
+
+def heard(line):
+    """All AMQP that comes until the hub closes, and the code that it closes with."""
+    data = b""
+    while True:
+        try:
+            opcode, more = line.recv_data()
+        except (websocket.WebSocketConnectionClosedException, OSError):
+            return data, None
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            return data, int.from_bytes(more[:2], "big")
+        data += more
+
+
+@pytest.mark.parametrize("path", [PATH, PATH + "/", "/$iothub/websocket"])
+def test_both_of_iot_hubs_paths_lead_to_the_endpoint(hub, path):
+    with dialled(hub, path) as line:
+        assert line.headers["sec-websocket-protocol"] == "AMQPWSB10"
+        line.send_binary(OPENING)
+        assert line.recv().startswith(SASL)
+        eventually(lambda: any(door._engine.state == "opened" for door in doors(hub)))
+
+
+def test_the_stream_may_be_cut_anywhere(hub):
+    with dialled(hub) as line:
+        for number in range(len(OPENING)):
+            line.send_binary(OPENING[number : number + 1])
+            if number % 50 == 0:
+                line.ping("still there?")
+        (door,) = eventually(lambda: set(doors(hub)))
+        eventually(lambda: door._engine.state == "opened")
+        line.send_binary(b"")
+
+
+@pytest.mark.parametrize(
+    "attempt, answer",
+    [
+        ({"path": "/$servicebus/other"}, 404),
+        ({"path": "/$servicebus"}, 404),
+        ({"path": "/websocket"}, 400),  # as every path without an api-version
+        ({"method": "POST"}, 501),
+        ({"Sec_WebSocket_Protocol": "mqtt"}, 400),
+        ({"Sec_WebSocket_Protocol": None}, 400),
+        ({"Upgrade": None}, 426),
+        ({"Upgrade": "h2c"}, 426),
+        ({"Connection": None}, 400),
+        ({"Sec_WebSocket_Version": "8"}, 426),
+        ({"Sec_WebSocket_Key": "short"}, 400),
+        ({"Sec_WebSocket_Key": None}, 400),
+    ],
+)
+def test_what_is_no_such_websocket_is_refused(hub, attempt, answer):
+    code, headers = status(hub, **attempt)
+    assert code == answer
+    if code == 426:
+        assert (headers["Upgrade"], headers["Sec-WebSocket-Version"]) == ("websocket", "13")
+
+
+def test_without_tls_nothing_is_answered(hub):
+    with socket.create_connection(("127.0.0.1", hub.info["restPort"]), timeout=PATIENCE_S) as plain:
+        headers = [f"{name}: {HANDSHAKE[name]}" for name in HANDSHAKE]
+        plain.sendall("\r\n".join([f"GET {PATH} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode())
+        with contextlib.suppress(ConnectionError):
+            assert not plain.recv(100).startswith(b"HTTP")
+
+
+@pytest.mark.parametrize(
+    "said, code",
+    [
+        (b"\x81\x84masked"[:6] + b"AMQP", UNSUPPORTED),
+        (b"\x82\xff" + (MAX_MESSAGE + 1).to_bytes(8, "big") + b"mask", TOO_BIG),
+        (b"\xc2\x81maskx", BROKEN),
+        (b"\x82\xff" + b"\xff" * 8 + b"mask", TOO_BIG),
+    ],
+    ids=["text", "too-big", "reserved-bits", "absurd"],
+)
+def test_what_is_no_binary_message_closes_it_and_says_why(hub, said, code):
+    with dialled(hub) as line:
+        line.send_binary(OPENING)
+        line.sock.sendall(said)
+        assert heard(line)[1] == code
+
+
+@pytest.mark.parametrize(
+    "said, answer",
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", SASL),
+        (OPENING + b"\xff" * 100, b"amqp:connection:framing-error"),
+        (OPENING + BEGIN + BEGIN, b"amqp:not-allowed"),
+    ],
+    ids=["http", "no-frames", "a-channel-twice"],
+)
+def test_what_is_no_amqp_is_answered_and_closed(hub, said, answer):
+    with dialled(hub) as line:
+        line.send_binary(said)
+        data, code = heard(line)
+        assert answer in data and code == 1000
+
+
+@pytest.mark.parametrize("said", [None, b"", SASL, SASL + AMQP[:4]], ids=["nothing", "empty", "sasl", "half"])
+def test_who_does_not_open_is_dropped_in_time(hub, said, monkeypatch):
+    monkeypatch.setattr(amqp_endpoint, "GREET_S", 0.2)
+    with dialled(hub) as line:
+        if said is not None:
+            line.send_binary(said)
+        heard(line)
+
+
+def test_who_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made_for_it(hub, monkeypatch):
+    monkeypatch.setattr(amqp_endpoint, "STALL_S", 0.5)
+    with dialled(hub) as line:
+        line.send_binary(OPENING + BEGIN)
+        (door,) = eventually(lambda: set(doors(hub)))
+        with contextlib.suppress(OSError, websocket.WebSocketException):
+            while door in doors(hub):
+                line.send_binary(QUESTION * 1000)
+                assert door._transport.get_write_buffer_size() < amqp_endpoint.MAX_UNSENT + 512 * 1024
+        eventually(lambda: door not in doors(hub))
+
+
+class SlowSocket:
+    """aiohttp's WebSocketResponse, when its peer reads late: ``send_bytes`` waits while the transport is full."""
+
+    def __init__(self):
+        self.reads = asyncio.Event()
+        self.sent = []
+
+    async def send_bytes(self, data):
+        await self.reads.wait()
+        self.sent.append(data)
+
+    async def close(self):
+        self.sent.append(None)
+
+
+class Told:
+    """A door that is told when to pause."""
+
+    def __init__(self):
+        self.words = []
+
+    def pause_writing(self):
+        self.words.append("pause")
+
+    def resume_writing(self):
+        self.words.append("resume")
+
+
+def test_who_reads_late_gets_all_of_it_in_order_and_the_door_pauses_meanwhile():
+    async def story():
+        socket, door = SlowSocket(), Told()
+        line = Line(socket, asyncio.Transport(), door)
+        line.set_write_buffer_limits(100_000)
+        sending = asyncio.create_task(line.send())
+        pieces = [b"%d" % number * 30_000 for number in range(10, 15)]
+        line.write(pieces[0])
+        assert door.words == []
+        for piece in pieces[1:]:
+            line.write(piece)
+        assert door.words == ["pause"]
+        assert line.get_write_buffer_size() == 300_000
+        socket.reads.set()
+        line.close()
+        line.write(b"too late")
+        await sending
+        assert door.words == ["pause", "resume"]
+        assert line.get_write_buffer_size() == 0
+        *sent, end = socket.sent
+        assert b"".join(sent) == b"".join(pieces) and max(map(len, sent)) <= MAX_FRAME and end is None
+
+    asyncio.run(story())
+
+
+def test_more_than_there_is_room_for_are_refused_and_counted(hub, monkeypatch):
+    before = hub.server._amqp.refused
+    with dialled(hub) as line:
+        line.send_binary(OPENING)
+        assert line.recv()
+        monkeypatch.setattr(amqp_endpoint, "MAX_CONNECTIONS", 1)
+        assert status(hub)[0] == 503
+    assert hub.server._amqp.refused == before + 1
+
+
+def test_the_hub_says_good_bye_when_it_stops(tmp_path, alarm):
+    with LiveHub(tmp_path) as live, dialled(live) as line:
+        line.send_binary(OPENING)
+        eventually(lambda: any(door._engine.state == "opened" for door in doors(live)))
+        live.stop()
+        data, code = heard(line)
+        assert b"amqp:connection:forced" in data and code == 1000
+    alarm.silent()
