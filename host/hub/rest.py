@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .core import Hub, HubError, MethodResult, jsontext
+from .core import Hub, HubError, MethodResult, jsontext, run_bulk
 from .faults import Faults
 from .ticker import Ticker
 
@@ -109,39 +109,9 @@ class Rest:
         return web.Response(status=204)
 
     async def _bulk(self, request: web.Request) -> web.Response:
-        entries = await read_json(request)
-        if not isinstance(entries, list) or len(entries) > 100:
-            raise HubError("ArgumentInvalid", "The body must be an array of at most 100 devices.")
-        errors = []
-        for entry in entries:
-            device_id = entry.get("id") if isinstance(entry, dict) else None
-            try:
-                self._one_of_bulk(device_id, entry)
-            except HubError as error:
-                errors.append({"deviceId": device_id, "errorCode": error.code, "errorStatus": error.message})
+        result = run_bulk(self._hub, await read_json(request))
         self._ticker.touch()
-        return _answer(
-            {"isSuccessful": not errors, "errors": errors, "warnings": []}, status=400 if errors else 200
-        )
-
-    def _one_of_bulk(self, device_id: Any, entry: Any) -> None:
-        if not isinstance(device_id, str):
-            raise HubError("ArgumentInvalid", "Each entry must be an object with an id.")
-        body = {**entry, "deviceId": device_id}
-        mode = str(entry.get("importMode", "createOrUpdate")).lower()
-        if mode.startswith("delete"):
-            self._hub.delete_device(device_id, None)
-        elif mode.startswith("update"):
-            self._hub.update_device(device_id, body, None)
-        elif mode == "create":
-            self._hub.create_device(device_id, body)
-        else:
-            try:
-                self._hub.create_device(device_id, body)
-            except HubError as error:
-                if error.name != "DeviceAlreadyExists":
-                    raise
-                self._hub.update_device(device_id, body, None)
+        return _answer(result, status=200 if result["isSuccessful"] else 400)
 
     async def _no_modules(self, request: web.Request) -> web.Response:
         self._hub.get_device(request.match_info["id"])
