@@ -8,8 +8,7 @@ import ssl
 import stat
 
 import pytest
-import requests
-from azure.iot.hub.sastoken import SasToken
+from curl import Rest
 from wire import ACCEPTED, hello, open_tls, subscribe
 
 from twinkle_host.hub.certificates import Certificates
@@ -17,36 +16,13 @@ from twinkle_host.hub.endpoint import MAX_UNREAD, MAX_WAITING
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import BusyPort, ServerError
 from twinkle_host.hub.store import SqliteStore, StoreError
-from twinkle_host.waiting import PATIENCE_S, eventually
+from twinkle_host.waiting import eventually
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     with LiveHub(tmp_path_factory.mktemp("hub"), host_names=("localhost", "bench.test", "192.0.2.7")) as live:
         yield live
-
-
-class Rest:
-    """The REST endpoint as curl would use it."""
-
-    def __init__(self, hub, policy="iothubowner"):
-        self._hub = hub
-        text = hub.call("access.connection_string", f"localhost:{hub.info['restPort']}", policy)
-        parts = dict(pair.split("=", 1) for pair in text.split(";"))
-        self.token = str(SasToken(parts["HostName"], parts["SharedAccessKey"], policy))
-
-    def __call__(self, method, path, body=None, version="2021-04-12", **options):
-        headers = {"Authorization": self.token, **options.pop("headers", {})}
-        query = f"?api-version={version}" if version else ""
-        return requests.request(
-            method,
-            f"https://localhost:{self._hub.info['restPort']}{path}{query}",
-            data=body if isinstance(body, str) or body is None else json.dumps(body),
-            headers=headers,
-            verify=self._hub.info["caFile"],
-            timeout=PATIENCE_S,
-            **options,
-        )
 
 
 @pytest.fixture
