@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .core import Hub, HubError, MethodResult, jsontext, run_bulk
+from .core.twins.limits import ARRAYS_SINCE
 from .faults import Faults
 from .routes import OtherMethod, Routes, UnknownResource
 from .ticker import Ticker
@@ -133,7 +134,7 @@ class Rest:
         return web.Response(status=204)
 
     async def _bulk(self, request: web.Request) -> web.Response:
-        result = run_bulk(self._hub, await read_json(request))
+        result = run_bulk(self._hub, await read_json(request), _arrays(request))
         self._ticker.touch()
         return _answer(result, status=200 if result["isSuccessful"] else 400)
 
@@ -156,11 +157,11 @@ class Rest:
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request)))
+        return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request)))
+        return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])
@@ -250,6 +251,11 @@ class Rest:
 def _check_version(request: web.Request) -> None:
     if not API_VERSION.match(_query(request).get("api-version", "")):
         raise HubError("ArgumentInvalid", "The query needs an api-version, such as 2021-04-12.")
+
+
+def _arrays(request: web.Request) -> bool:
+    """Whether the caller's api-version has arrays in twins."""
+    return _query(request)["api-version"] >= ARRAYS_SINCE
 
 
 async def read_json(request: web.Request) -> Any:

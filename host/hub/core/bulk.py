@@ -44,10 +44,11 @@ _MODES = {
 }
 
 
-def run_bulk(hub: Hub, entries: Any) -> dict[str, Any]:
+def run_bulk(hub: Hub, entries: Any, arrays: bool = True) -> dict[str, Any]:
     """Do the entries of one request; ``{"isSuccessful", "errors", "warnings"}``.
 
     400004 for what is no list, 413002 for more than 100 entries: then nothing is done.
+    ``arrays``: False when the caller's api-version knows none in twins.
     """
     if not isinstance(entries, list):
         raise HubError("ArgumentInvalid", "The body must be an array of devices, each an object with an id.")
@@ -64,7 +65,7 @@ def run_bulk(hub: Hub, entries: Any) -> dict[str, Any]:
                     "DeviceDefinedMultipleTimes",
                     f"The device {device_id[:128]!r} stands in this request more than once; nothing was done with it.",
                 )
-            _do(hub, device_id, entry)
+            _do(hub, device_id, entry, arrays)
         except HubError as error:
             errors.append({"deviceId": device_id, "errorCode": error.name, "errorStatus": error.message})
             if module_id is not None:
@@ -90,7 +91,7 @@ def _who(entry: dict[str, Any]) -> tuple[str | None, str | None]:
     )
 
 
-def _do(hub: Hub, device_id: str | None, entry: dict[str, Any]) -> None:
+def _do(hub: Hub, device_id: str | None, entry: dict[str, Any], arrays: bool) -> None:
     if device_id is None:
         raise HubError("ArgumentInvalid", "Each entry must be an object with an id, which is text.")
     name = entry.get("importMode")
@@ -105,14 +106,13 @@ def _do(hub: Hub, device_id: str | None, entry: dict[str, Any]) -> None:
     twin = {name: entry[name] for name in ("tags", "properties") if name in entry} or None
     action = mode.existing if device_id in hub.devices else mode.missing
     if action == "create" or (action is None and mode.missing):
-        hub.create_device(device_id, body, twin)  # which refuses an id that is taken
+        hub.create_device(device_id, body, twin, arrays)  # which refuses an id that is taken
     elif action == "update":
         etag = _etag(entry, "eTag") if mode.matching else None
-        hub.update_device(
-            device_id, body, etag, twin, _etag(entry, "twinETag") if "twinETag" in entry else None
-        )
+        twin_etag = _etag(entry, "twinETag") if "twinETag" in entry else None
+        hub.update_device(device_id, body, etag, twin, twin_etag, arrays)
     elif action == "twin":
-        hub.replace_twin(device_id, twin or {}, _etag(entry, "twinETag") if mode.matching else None)
+        hub.replace_twin(device_id, twin or {}, _etag(entry, "twinETag") if mode.matching else None, arrays)
     else:
         hub.delete_device(device_id, _etag(entry, "eTag") if mode.matching else None)  # or there is none
 

@@ -67,7 +67,9 @@ class Hub(Parts):
 
     # --- the registry
 
-    def create_device(self, device_id: str, body: Any = None, twin: Any = None) -> dict[str, Any]:
+    def create_device(
+        self, device_id: str, body: Any = None, twin: Any = None, arrays: bool = True
+    ) -> dict[str, Any]:
         """A new identity and its twin; 409001 when the id exists. Missing keys are made.
 
         ``twin``: what the twin begins with, as ``replace_twin`` takes it.
@@ -83,7 +85,7 @@ class Hub(Parts):
         generation = max(ticks(utc), self._last_generation + 1)
         device = Device(new_identity(device_id, body, utc, generation, self._random), Twin())
         if twin is not None:
-            device.twin.replace(twin, iso(utc))
+            device.twin.replace(twin, iso(utc), arrays)
         self.devices.add(device)
         self._last_generation = generation
         self.events.lifecycle(device, "createDeviceIdentity")
@@ -96,6 +98,7 @@ class Hub(Parts):
         etag: str | None = None,
         twin: Any = None,
         twin_etag: str | None = None,
+        arrays: bool = True,
     ) -> dict[str, Any]:
         """Change an identity. Disabling it, or replacing the key its token was signed with, ends its connection.
 
@@ -109,7 +112,9 @@ class Hub(Parts):
         written = device.twin.counter
         try:
             if twin is not None:
-                self.replace_twin(device_id, twin, twin_etag)  # which stores both, if it changes anything
+                self.replace_twin(
+                    device_id, twin, twin_etag, arrays
+                )  # which stores both, if it changes anything
             if device.twin.counter == written:
                 self.devices.save(device)
         except BaseException:
@@ -166,13 +171,20 @@ class Hub(Parts):
         self.throttles.spend(throttles.TWIN_READS)
         return self.devices.find(device_id).twin_view()
 
-    def patch_twin(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
-        """Merge tags and desired properties, tell the device, answer the twin as written."""
-        return self._write_desired(device_id, etag, lambda twin, time: twin.patch(body, time))
+    def patch_twin(
+        self, device_id: str, body: Any, etag: str | None = None, arrays: bool = True
+    ) -> dict[str, Any]:
+        """Merge tags and desired properties, tell the device, answer the twin as written.
 
-    def replace_twin(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
+        ``arrays``: False when the caller's api-version knows none.
+        """
+        return self._write_desired(device_id, etag, lambda twin, time: twin.patch(body, time, arrays))
+
+    def replace_twin(
+        self, device_id: str, body: Any, etag: str | None = None, arrays: bool = True
+    ) -> dict[str, Any]:
         """Replace the sections the body mentions, tell the device, answer the twin as written."""
-        return self._write_desired(device_id, etag, lambda twin, time: twin.replace(body, time))
+        return self._write_desired(device_id, etag, lambda twin, time: twin.replace(body, time, arrays))
 
     def get_digital_twin(self, device_id: str) -> tuple[dict[str, Any], str]:
         """The digital twin and its etag, which is that of the twin."""

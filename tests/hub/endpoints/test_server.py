@@ -111,6 +111,32 @@ def test_an_etag_counts_with_and_without_quotes(hub, rest, quoted):
         )
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/twins/arrays", {"tags": {"a": {"b": [1]}}}),
+        ("PATCH", "/twins/arrays", {"properties": {"desired": {"a": []}}}),
+        ("PUT", "/twins/arrays", {"tags": {"a": [1]}}),
+        ("POST", "/devices", [{"id": "arrays", "importMode": "updateTwin", "tags": {"a": [1]}}]),
+        (
+            "POST",
+            "/devices",
+            [{"id": "arrays", "importMode": "update", "properties": {"desired": {"a": [1]}}}],
+        ),
+        ("POST", "/devices", [{"id": "arrays-2", "importMode": "create", "tags": {"a": [1]}}]),
+    ],
+)
+def test_a_service_with_an_old_api_version_writes_no_arrays(hub, rest, method, path, body):
+    """azure-iot-explorer issue 305: 2019-10-01 or later has them; azure-iot-sdk-csharp issue 65: the words."""
+    if not hub.call("devices.get", "arrays"):
+        hub.add("arrays")
+    for version in ("2018-06-30", "2019-07-01-preview"):
+        answer = rest(method, path, body, version=version)
+        assert answer.status_code == 400 and "ArgumentInvalid" in answer.text, answer.text
+        assert "arrays are not supported" in answer.text
+    assert rest(method, path, body, version="2019-10-01").status_code == 200
+
+
 def test_many_devices_are_made_in_one_request(rest):
     answer = rest("POST", "/devices", [{"id": f"bulk-{n}", "importMode": "create"} for n in range(3)])
     assert answer.json() == {"isSuccessful": True, "errors": [], "warnings": []}
