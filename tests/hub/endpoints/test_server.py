@@ -156,6 +156,14 @@ def test_the_side_door_is_labelled_and_streams(hub, rest):
     assert event["deviceId"] == "side-door" and event["body"]["reason"] == "a test"
 
 
+@pytest.mark.parametrize("what", ["requestRefused", "answerDropped", "storeFailed"])
+def test_what_was_refused_on_a_live_connection_is_in_the_hubs_log(hub, caplog, what):
+    """A registration that is answered 401, a twin write that is answered 400: nothing else would tell of them."""
+    with caplog.at_level("WARNING", "twinkle.hub"):
+        hub.call("events.diagnostic", "shed-7", what, "a test said so")
+    assert [record.getMessage() for record in caplog.records] == ["device shed-7: a test said so"]
+
+
 @pytest.mark.parametrize("path", ["/twinkle/events", "/twinkle/messages/side-door"])
 def test_what_azure_offers_has_no_side_door(rest, path):
     assert rest("GET", path, version=None).status_code in (404, 501)
