@@ -11,13 +11,15 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .core import Hub, HubError, MethodResult, jsontext
+from .core import Hub, HubError, MethodResult, jsontext, run_bulk
+from .core.twins.limits import ARRAYS_SINCE
 from .faults import Faults
+from .routes import OtherMethod, Routes, UnknownResource
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
@@ -27,7 +29,7 @@ http_log = logging.getLogger("twinkle.hub.http")
 MAX_BODY = 512 * 1024  # a method payload may have 128 KiB, a bulk registration more
 NESTED = re.compile(r"/methods$|/commands/[^/]+$")  # whose errors hold JSON in their message
 UNREADABLE = (HttpProcessingError, web.RequestPayloadError)  # what aiohttp says of bytes that are no HTTP
-API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$")
+API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$", re.IGNORECASE)
 
 
 def _no_traceback(record: logging.LogRecord) -> bool:
@@ -44,6 +46,14 @@ http_log.addFilter(_no_traceback)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class Route(NamedTuple):
+    """What is done at one path with one method, and which permission opens it."""
+
+    path: str
+    permission: str
+    handler: Handler
+
+
 class Rest:
     """The routes of one hub. ``application`` is what aiohttp serves."""
 
@@ -52,6 +62,8 @@ class Rest:
         self._ticker = ticker
         self.faults: Faults | None = None  # what it does wrong on purpose
         self.application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
+        self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=None)
+        self._routes: Routes[Route] = Routes()
         routes: list[tuple[str, str, str, Handler]] = [
             ("GET", "/devices", "RegistryRead", self._list_devices),
             ("POST", "/devices", "RegistryWrite", self._bulk),
@@ -79,12 +91,25 @@ class Rest:
 
     def add(self, method: str, path: str, permission: str, handler: Handler) -> None:
         """One more route, open to policies with ``permission``."""
+        self._routes.add(method, path, Route(path, permission, handler))
 
-        async def authorised(request: web.Request) -> web.StreamResponse:
-            self._hub.access.authorize(request.headers.get("Authorization"), permission)
-            return await handler(request)
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        route, names = self._routes.find(request.method, request.rel_url.raw_path)
+        request.match_info.update(names)
+        try:
+            return await self._open(route, request)
+        except HubError as error:
+            log.info("%s %s: %s", request.method, request.path, error)
+            return _refusal(error, NESTED.search(route.path) is not None)
 
-        self.application.router.add_route(method, path, authorised, expect_handler=None)
+    async def _open(self, route: Route, request: web.Request) -> web.StreamResponse:
+        if not route.path.startswith("/twinkle/"):
+            _check_version(request)
+            device_id = request.match_info.get("id", "")
+            if self.faults and (status := self.faults.value("http", device_id)):
+                return unserved(status, "A fault that was asked for.", "FaultAskedFor")
+        self._hub.access.authorize(request.headers.get("Authorization"), route.permission)
+        return await route.handler(request)
 
     def add_upgrade(self, path: str, handler: Handler) -> None:
         """A route on which a client leaves HTTP; who it is, it says in the other protocol."""
@@ -93,7 +118,7 @@ class Rest:
     # --- identities
 
     async def _list_devices(self, request: web.Request) -> web.Response:
-        return _answer(self._hub.list_devices(_digits(request.query.get("top", "")) or 1000))
+        return _answer(self._hub.list_devices(_digits(_query(request).get("top", "")) or 1000))
 
     async def _get_device(self, request: web.Request) -> web.Response:
         return _answer(self._hub.get_device(request.match_info["id"]))
@@ -113,39 +138,9 @@ class Rest:
         return web.Response(status=204)
 
     async def _bulk(self, request: web.Request) -> web.Response:
-        entries = await read_json(request)
-        if not isinstance(entries, list) or len(entries) > 100:
-            raise HubError("ArgumentInvalid", "The body must be an array of at most 100 devices.")
-        errors = []
-        for entry in entries:
-            device_id = entry.get("id") if isinstance(entry, dict) else None
-            try:
-                self._one_of_bulk(device_id, entry)
-            except HubError as error:
-                errors.append({"deviceId": device_id, "errorCode": error.code, "errorStatus": error.message})
+        result = run_bulk(self._hub, await read_json(request), _arrays(request))
         self._ticker.touch()
-        return _answer(
-            {"isSuccessful": not errors, "errors": errors, "warnings": []}, status=400 if errors else 200
-        )
-
-    def _one_of_bulk(self, device_id: Any, entry: Any) -> None:
-        if not isinstance(device_id, str):
-            raise HubError("ArgumentInvalid", "Each entry must be an object with an id.")
-        body = {**entry, "deviceId": device_id}
-        mode = str(entry.get("importMode", "createOrUpdate")).lower()
-        if mode.startswith("delete"):
-            self._hub.delete_device(device_id, None)
-        elif mode.startswith("update"):
-            self._hub.update_device(device_id, body, None)
-        elif mode == "create":
-            self._hub.create_device(device_id, body)
-        else:
-            try:
-                self._hub.create_device(device_id, body)
-            except HubError as error:
-                if error.name != "DeviceAlreadyExists":
-                    raise
-                self._hub.update_device(device_id, body, None)
+        return _answer(result, status=200 if result["isSuccessful"] else 400)
 
     async def _no_modules(self, request: web.Request) -> web.Response:
         self._hub.get_device(request.match_info["id"])
@@ -166,11 +161,11 @@ class Rest:
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request)))
+        return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request)))
+        return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])
@@ -243,14 +238,7 @@ class Rest:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if not request.path.startswith(("/twinkle/", "/$")):
-                _check_version(request)
-                if self.faults and (status := self.faults.value("http", request.match_info.get("id", ""))):
-                    return unserved(status, "A fault that was asked for.", "FaultAskedFor")
             return await handler(request)
-        except HubError as error:
-            log.info("%s %s: %s", request.method, request.path, error)
-            return _refusal(error, NESTED.search(request.path) is not None)
         except UNREADABLE as error:
             log.info("%s %s: %s", request.method, request.path, " ".join(str(error).split()))
             return _refusal(
@@ -258,15 +246,20 @@ class Rest:
             )
         except web.HTTPRequestEntityTooLarge:
             return _refusal(HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes."), False)
-        except web.HTTPNotFound:
+        except (web.HTTPNotFound, UnknownResource):
             return unserved(404, f"The local hub has no resource {request.path}.")
-        except web.HTTPMethodNotAllowed:
+        except OtherMethod:
             return unserved(501, f"The local hub does not serve {request.method} on {request.path}.")
 
 
 def _check_version(request: web.Request) -> None:
-    if not API_VERSION.match(request.query.get("api-version", "")):
+    if not API_VERSION.match(_query(request).get("api-version", "")):
         raise HubError("ArgumentInvalid", "The query needs an api-version, such as 2021-04-12.")
+
+
+def _arrays(request: web.Request) -> bool:
+    """Whether the caller's api-version has arrays in twins."""
+    return _query(request)["api-version"] >= ARRAYS_SINCE
 
 
 async def read_json(request: web.Request) -> Any:
@@ -279,8 +272,13 @@ async def read_json(request: web.Request) -> Any:
     return value
 
 
+def _query(request: web.Request) -> dict[str, str]:
+    """The fields of the query, by their names in lower case."""
+    return {name.lower(): value for name, value in request.query.items()}
+
+
 def _seconds(request: web.Request, name: str, default: int) -> Any:
-    text = request.query.get(name)
+    text = _query(request).get(name.lower())
     if text is None:
         return default
     number = _digits(text)

@@ -17,6 +17,7 @@ from .amqp_websocket import AmqpWebSocket
 from .bad_line import BadLine
 from .certificates import Certificates
 from .core import Hub, Provisioning
+from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
 from .endpoint import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
@@ -84,6 +85,12 @@ class RealClock:
     utc = staticmethod(time.time)
 
 
+def _log(event: dict[str, Any]) -> None:
+    """What no endpoint logs: they tell of connections."""
+    if event["body"]["what"] in (REQUEST_REFUSED, ANSWER_DROPPED, STORE_FAILED):
+        log.warning("device %s: %s", event["deviceId"], event["body"]["reason"])
+
+
 class Server:
     """One local hub."""
 
@@ -111,6 +118,7 @@ class Server:
         self.hub = Hub(
             name, clock, self._store, os.urandom, aliases, settings.throttle, self.events, settings.routes
         )
+        self.hub.events.watch(_log)
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
         context = certificates.device_context()

@@ -9,7 +9,13 @@ import paho.mqtt.client as paho
 import pytest
 from azure.iot.device import Message, MethodResponse
 from azure.iot.device.exceptions import ClientError, CredentialError
-from azure.iot.hub.models import CloudToDeviceMethod, QuerySpecification, Twin, TwinProperties
+from azure.iot.hub.models import (
+    CloudToDeviceMethod,
+    ExportImportDevice,
+    QuerySpecification,
+    Twin,
+    TwinProperties,
+)
 from msrest.exceptions import HttpOperationError
 from support import MQTT_PORT, own_address
 
@@ -81,6 +87,18 @@ def test_statistics_are_counted(service):
     assert counts.disabled_device_count >= 1
     assert counts.total_device_count == counts.enabled_device_count + counts.disabled_device_count
     assert service.get_service_statistics().connected_device_count >= 0
+
+
+def test_identities_in_bulk_are_made_with_tags_and_a_stale_etag_leaves_them(service):
+    """Model DeviceRegistryOperationError: ``error_code`` is the code's name."""
+    made = service.bulk_create_or_update_devices(
+        [ExportImportDevice(id="bulk-1", import_mode="create", tags={"floor": 1})]
+    )
+    assert made.is_successful and service.get_twin("bulk-1").tags == {"floor": 1}
+    stale = ExportImportDevice(id="bulk-1", import_mode="deleteIfMatchETag", e_tag="c3RhbGU=")
+    refused = service.bulk_create_or_update_devices([stale])
+    assert [(e.device_id, e.error_code) for e in refused.errors] == [("bulk-1", "PreconditionFailed")]
+    assert not refused.is_successful and service.get_device("bulk-1").status == "enabled"
 
 
 def test_a_service_with_a_wrong_key_is_refused(hub, service, monkeypatch):

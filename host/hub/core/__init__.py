@@ -15,6 +15,7 @@ devices and HTTPS to services. Typical use::
 from .access.policies import DEVICE_CONNECT, REGISTRY_READ, REGISTRY_WRITE, SERVICE_CONNECT
 from .access.services import Access, Grant
 from .access.tokens import TokenRefused
+from .bulk import run_bulk
 from .errors import CODES, ConnectRefused, HubError
 from .hub import Hub
 from .messages.events import ROUTES, Event
@@ -47,4 +48,5 @@ __all__ = [
     "TokenRefused",
     "Will",
     "is_registration",
+    "run_bulk",
 ]

@@ -13,6 +13,7 @@ from .times import iso, us_time
 CODES: dict[str, tuple[int, int]] = {
     "ArgumentInvalid": (400, 400004),
     "IotHubFormatError": (400, 400006),
+    "DeviceDefinedMultipleTimes": (400, 400011),
     "InvalidDigitalTwinJsonPatch": (400, 400505),
     "InvalidDigitalTwinPayload": (400, 400506),
     "InvalidDigitalTwinPatch": (400, 400507),
@@ -29,8 +30,10 @@ CODES: dict[str, tuple[int, int]] = {
     "DeviceAlreadyExists": (409, 409001),
     "PreconditionFailed": (412, 412001),
     "MessageTooLarge": (413, 413001),
+    "TooManyDevices": (413, 413002),
     "ThrottlingException": (429, 429001),
     "ServerError": (500, 500001),
+    "FeatureNotSupported": (501, 501000),  # the name is documented, the number is this hub's own
     "ServiceUnavailable": (503, 503001),
     "GatewayTimeout": (504, 504101),
 }

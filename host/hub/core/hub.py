@@ -19,7 +19,7 @@ from .queries.query import run_query
 from .sessions.connections import Connections
 from .sessions.parts import Parts
 from .sessions.session import Session
-from .times import ticks
+from .times import iso, ticks
 from .twins.digital_patch import desired_patch
 from .twins.digital_twin import digital_twin
 from .twins.twin import Change, Twin
@@ -67,8 +67,13 @@ class Hub(Parts):
 
     # --- the registry
 
-    def create_device(self, device_id: str, body: Any = None) -> dict[str, Any]:
-        """A new identity and its twin; 409001 when the id exists. Missing keys are made."""
+    def create_device(
+        self, device_id: str, body: Any = None, twin: Any = None, arrays: bool = True
+    ) -> dict[str, Any]:
+        """A new identity and its twin; 409001 when the id exists. Missing keys are made.
+
+        ``twin``: what the twin begins with, as ``replace_twin`` takes it.
+        """
         check_device_id(device_id)
         self.throttles.spend(throttles.REGISTRY)
         if device_id in self.devices:
@@ -79,20 +84,39 @@ class Hub(Parts):
         utc = self.clock.utc()
         generation = max(ticks(utc), self._last_generation + 1)
         device = Device(new_identity(device_id, body, utc, generation, self._random), Twin())
+        if twin is not None:
+            device.twin.replace(twin, iso(utc), arrays)
         self.devices.add(device)
         self._last_generation = generation
         self.events.lifecycle(device, "createDeviceIdentity")
         return device.identity_view()
 
-    def update_device(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
-        """Change an identity. Disabling it, or replacing the key its token was signed with, ends its connection."""
+    def update_device(
+        self,
+        device_id: str,
+        body: Any,
+        etag: str | None = None,
+        twin: Any = None,
+        twin_etag: str | None = None,
+        arrays: bool = True,
+    ) -> dict[str, Any]:
+        """Change an identity. Disabling it, or replacing the key its token was signed with, ends its connection.
+
+        ``twin``: what of the twin is to be replaced at the same time, if its etag is ``twin_etag``.
+        """
         self.throttles.spend(throttles.REGISTRY)
         device = self.devices.find(device_id)
         check_etag(etag, device.identity["etag"], "identity")
         before = device.identity
         device.identity = changed_identity(before, body, self.clock.utc(), self._random)
+        written = device.twin.counter
         try:
-            self.devices.save(device)
+            if twin is not None:
+                self.replace_twin(
+                    device_id, twin, twin_etag, arrays
+                )  # which stores both, if it changes anything
+            if device.twin.counter == written:
+                self.devices.save(device)
         except BaseException:
             device.identity = before
             raise
@@ -147,13 +171,20 @@ class Hub(Parts):
         self.throttles.spend(throttles.TWIN_READS)
         return self.devices.find(device_id).twin_view()
 
-    def patch_twin(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
-        """Merge tags and desired properties, tell the device, answer the twin as written."""
-        return self._write_desired(device_id, etag, lambda twin, time: twin.patch(body, time))
+    def patch_twin(
+        self, device_id: str, body: Any, etag: str | None = None, arrays: bool = True
+    ) -> dict[str, Any]:
+        """Merge tags and desired properties, tell the device, answer the twin as written.
 
-    def replace_twin(self, device_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
+        ``arrays``: False when the caller's api-version knows none.
+        """
+        return self._write_desired(device_id, etag, lambda twin, time: twin.patch(body, time, arrays))
+
+    def replace_twin(
+        self, device_id: str, body: Any, etag: str | None = None, arrays: bool = True
+    ) -> dict[str, Any]:
         """Replace the sections the body mentions, tell the device, answer the twin as written."""
-        return self._write_desired(device_id, etag, lambda twin, time: twin.replace(body, time))
+        return self._write_desired(device_id, etag, lambda twin, time: twin.replace(body, time, arrays))
 
     def get_digital_twin(self, device_id: str) -> tuple[dict[str, Any], str]:
         """The digital twin and its etag, which is that of the twin."""

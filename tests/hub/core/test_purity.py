@@ -42,7 +42,7 @@ FLOORS = (
     ("queries", "messages"),
     ("sessions",),
     ("hub",),
-    ("provisioning",),
+    ("bulk", "provisioning"),
     ("__init__",),
 )
 

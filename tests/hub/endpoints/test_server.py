@@ -8,8 +8,7 @@ import ssl
 import stat
 
 import pytest
-import requests
-from azure.iot.hub.sastoken import SasToken
+from curl import Rest
 from wire import ACCEPTED, hello, open_tls, subscribe
 
 from twinkle_host.hub.certificates import Certificates
@@ -17,36 +16,13 @@ from twinkle_host.hub.endpoint import MAX_UNREAD, MAX_WAITING
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import BusyPort, ServerError
 from twinkle_host.hub.store import SqliteStore, StoreError
-from twinkle_host.waiting import PATIENCE_S, eventually
+from twinkle_host.waiting import eventually
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     with LiveHub(tmp_path_factory.mktemp("hub"), host_names=("localhost", "bench.test", "192.0.2.7")) as live:
         yield live
-
-
-class Rest:
-    """The REST endpoint as curl would use it."""
-
-    def __init__(self, hub, policy="iothubowner"):
-        self._hub = hub
-        text = hub.call("access.connection_string", f"localhost:{hub.info['restPort']}", policy)
-        parts = dict(pair.split("=", 1) for pair in text.split(";"))
-        self.token = str(SasToken(parts["HostName"], parts["SharedAccessKey"], policy))
-
-    def __call__(self, method, path, body=None, version="2021-04-12", **options):
-        headers = {"Authorization": self.token, **options.pop("headers", {})}
-        query = f"?api-version={version}" if version else ""
-        return requests.request(
-            method,
-            f"https://localhost:{self._hub.info['restPort']}{path}{query}",
-            data=body if isinstance(body, str) or body is None else json.dumps(body),
-            headers=headers,
-            verify=self._hub.info["caFile"],
-            timeout=PATIENCE_S,
-            **options,
-        )
 
 
 @pytest.fixture
@@ -135,6 +111,32 @@ def test_an_etag_counts_with_and_without_quotes(hub, rest, quoted):
         )
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "/twins/arrays", {"tags": {"a": {"b": [1]}}}),
+        ("PATCH", "/twins/arrays", {"properties": {"desired": {"a": []}}}),
+        ("PUT", "/twins/arrays", {"tags": {"a": [1]}}),
+        ("POST", "/devices", [{"id": "arrays", "importMode": "updateTwin", "tags": {"a": [1]}}]),
+        (
+            "POST",
+            "/devices",
+            [{"id": "arrays", "importMode": "update", "properties": {"desired": {"a": [1]}}}],
+        ),
+        ("POST", "/devices", [{"id": "arrays-2", "importMode": "create", "tags": {"a": [1]}}]),
+    ],
+)
+def test_a_service_with_an_old_api_version_writes_no_arrays(hub, rest, method, path, body):
+    """azure-iot-explorer issue 305: 2019-10-01 or later has them; azure-iot-sdk-csharp issue 65: the words."""
+    if not hub.call("devices.get", "arrays"):
+        hub.add("arrays")
+    for version in ("2018-06-30", "2019-07-01-preview"):
+        answer = rest(method, path, body, version=version)
+        assert answer.status_code == 400 and "ArgumentInvalid" in answer.text, answer.text
+        assert "arrays are not supported" in answer.text
+    assert rest(method, path, body, version="2019-10-01").status_code == 200
+
+
 def test_many_devices_are_made_in_one_request(rest):
     answer = rest("POST", "/devices", [{"id": f"bulk-{n}", "importMode": "create"} for n in range(3)])
     assert answer.json() == {"isSuccessful": True, "errors": [], "warnings": []}
@@ -152,6 +154,14 @@ def test_the_side_door_is_labelled_and_streams(hub, rest):
         event = json.loads(next(line for line in lines if line))
     assert event["source"] == "hubDiagnostics", "all else is read over AMQP"
     assert event["deviceId"] == "side-door" and event["body"]["reason"] == "a test"
+
+
+@pytest.mark.parametrize("what", ["requestRefused", "answerDropped", "storeFailed"])
+def test_what_was_refused_on_a_live_connection_is_in_the_hubs_log(hub, caplog, what):
+    """A registration that is answered 401, a twin write that is answered 400: nothing else would tell of them."""
+    with caplog.at_level("WARNING", "twinkle.hub"):
+        hub.call("events.diagnostic", "shed-7", what, "a test said so")
+    assert [record.getMessage() for record in caplog.records] == ["device shed-7: a test said so"]
 
 
 @pytest.mark.parametrize("path", ["/twinkle/events", "/twinkle/messages/side-door"])

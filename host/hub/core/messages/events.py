@@ -69,6 +69,7 @@ class Events:
         self._kept = frozenset((TELEMETRY, *routes)) if log is not None else frozenset()
         self._random = random_bytes
         self._listeners: dict[int, Listener] = {}
+        self._told: list[Listener] = []
         self._tokens = itertools.count()
 
     def listen(self, callback: Listener) -> Callable[[], None]:
@@ -83,6 +84,10 @@ class Events:
             self._listeners.pop(token, None)
 
         return unlisten
+
+    def watch(self, callback: Listener) -> None:
+        """Call ``callback(event)`` for each diagnostic from now on, and for nothing else; it must not raise."""
+        self._told.append(callback)
 
     def telemetry(self, device: Device, message: Message, auth_method: str) -> None:
         """A device-to-cloud message was accepted."""
@@ -137,7 +142,7 @@ class Events:
 
     def diagnostic(self, device_id: str, what: str, reason: str, **more: Any) -> None:
         """Our own event: ``what`` happened and why. Nothing secret may be in it."""
-        if self._listeners:
+        if self._listeners or self._told:
             body = {"what": what, "reason": reason, **more}
             self._tell(DIAGNOSTICS, device_id, {}, {}, body, "json", self._clock.utc())
 
@@ -214,5 +219,6 @@ class Events:
             "bodyType": kind,
             "body": body,
         }
-        for listener in list(self._listeners.values()):
+        told = self._told if source == DIAGNOSTICS else ()
+        for listener in (*told, *self._listeners.values()):
             listener(event)

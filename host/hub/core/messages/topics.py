@@ -141,9 +141,12 @@ def parse_bag(bag: str) -> dict[str, str | None]:
     """The decoded pairs of a property bag; a bare key has the value None.
 
     Refuses unencoded reserved characters: the service drops the connection for
-    them (seen with the colons of a bare time stamp).
+    them (seen with the colons of a bare time stamp). A question mark before the
+    bag is part of the first name.
     """
     pairs: dict[str, str | None] = {}
+    if bag.startswith("?"):
+        bag = "%3F" + bag[1:]
     for part in bag.split("&") if bag else ():
         name, equals, value = part.partition("=")
         if not name:

@@ -10,7 +10,8 @@ symmetric key   the enrolment's keys           keys derived from the group's and
 X.509           a certificate's thumbprint     any certificate that an authority issued
 ==============  =============================  ==========================================
 
-A certificate's subject must be ``CN={registration id}``.
+A certificate's subject must be ``CN={registration id}``. Groups are asked only for a registration
+id without an enrolment of its own ("How to disenroll a device").
 """
 
 import base64
@@ -63,11 +64,14 @@ class Enrolments:
         self._authorities = authorities
         self._clock = clock
         self._random = random_bytes
-        self._record = store.load(RECORD_ID) or {
+        kept = store.load(RECORD_ID)
+        self._record = kept or {
             "id": RECORD_ID,
             "scope": f"0ne{random_bytes(4).hex().upper()}",
             "enrolments": {},
         }
+        if kept is None:
+            self.save()  # devices are given the scope before anything is enrolled
 
     @property
     def scope(self) -> str:
@@ -141,8 +145,10 @@ class Enrolments:
         token = parse_token(proof.password or "")
         if not covers(token.resource, (self.scope.lower(),), "registrations", proof.registration_id):
             raise TokenRefused("resource", "the token is not for this registration id and scope")
-        refused = TokenRefused("key", "no enrolment has this registration id, nor a group this key")
-        for enrolment in self._candidates(proof.registration_id):
+        own = self._individual(proof.registration_id)
+        if own is not None and not own["keys"]:
+            raise TokenRefused("key", f"the enrolment {own['name']!r} is for a certificate, not for a key")
+        for enrolment in self._groups() if own is None else (own,):
             keys = enrolment["keys"]
             if enrolment["group"]:
                 keys = [derive_key(key, proof.registration_id) for key in keys]
@@ -152,8 +158,10 @@ class Enrolments:
                     symmetric = {"primaryKey": keys[0], "secondaryKey": keys[1]}
                     return enrolment, {"type": "sas", "symmetricKey": symmetric}
             except TokenRefused as error:
-                refused = error
-        raise refused
+                # Whose key it is not, is not the one that was meant.
+                if own is not None or error.kind != "key":
+                    raise
+        raise TokenRefused("key", "no enrolment has this registration id, nor a group this key")
 
     def _by_certificate(self, proof: Proof) -> tuple[Record, Record]:
         certificate = proof.certificate
@@ -161,17 +169,32 @@ class Enrolments:
             raise TokenRefused(
                 "key", f"the client certificate must have the subject CN={proof.registration_id}"
             )
-        thumbprints = {text.lower() for text in certificate.thumbprints}
-        for enrolment in self._candidates(proof.registration_id):
-            own = enrolment["thumbprint"] or ""
-            if (own and own.lower() in thumbprints) or enrolment["authority"] in certificate.authorities:
-                print_ = {"primaryThumbprint": certificate.thumbprints[-1].upper()}
-                return enrolment, {"type": "selfSigned", "x509Thumbprint": print_}
+        own = self._individual(proof.registration_id)
+        if own is not None:
+            allowed = (own["thumbprint"] or "").lower()
+            if not allowed or allowed not in (text.lower() for text in certificate.thumbprints):
+                what = "another certificate's thumbprint" if allowed else "keys, and takes no certificate"
+                raise TokenRefused("key", f"the enrolment {own['name']!r} has {what}")
+            return own, _self_signed(certificate)
+        for enrolment in self._groups():
+            if enrolment["authority"] in certificate.authorities:
+                return enrolment, _self_signed(certificate)
         raise TokenRefused(
-            "key", "no enrolment has this certificate's thumbprint, nor a group the authority that issued it"
+            "key",
+            "no enrolment has this registration id, nor a group the authority that issued its certificate",
         )
 
-    def _candidates(self, registration_id: str) -> Iterable[Record]:
+    def _individual(self, registration_id: str) -> Record | None:
+        # Where there is one, no group is asked.
         for enrolment in self._record["enrolments"].values():
-            if enrolment["group"] or enrolment["name"].lower() == registration_id.lower():
-                yield enrolment
+            if not enrolment["group"] and enrolment["name"].lower() == registration_id.lower():
+                return enrolment
+        return None
+
+    def _groups(self) -> Iterable[Record]:
+        return [enrolment for enrolment in self._record["enrolments"].values() if enrolment["group"]]
+
+
+def _self_signed(certificate: Certificate) -> Record:
+    print_ = {"primaryThumbprint": certificate.thumbprints[-1].upper()}
+    return {"type": "selfSigned", "x509Thumbprint": print_}

@@ -7,6 +7,7 @@ whatever it shows; it is the registration that is answered 401. The device's
 identity on the hub is made, or given what the device showed, when it is assigned.
 """
 
+import base64
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -37,6 +38,18 @@ def is_registration(username: str | None) -> bool:
     return bool(username) and "/registrations/" in username
 
 
+class Operation:
+    """One assignment: whose it is, when it is ``ready`` (monotonic seconds), and its answer once there is one."""
+
+    __slots__ = ("answer", "enrolment", "owner", "ready")
+
+    def __init__(self, owner: str, enrolment: Record, ready: float):
+        self.owner = owner
+        self.enrolment = enrolment
+        self.ready = ready
+        self.answer: Record | None = None
+
+
 class Provisioning:
     """Registrations, by the ``enrolments``. ``hub`` is the one that all devices are assigned to."""
 
@@ -45,7 +58,7 @@ class Provisioning:
         self.clock = clock
         self.enrolments = Enrolments(store, clock, random_bytes, hub.authorities)
         self._random = random_bytes
-        self._operations: dict[str, tuple[str, Record, float]] = {}
+        self._operations: dict[str, Operation] = {}
 
     @property
     def scope(self) -> str:
@@ -80,7 +93,7 @@ class Provisioning:
         operation = f"5.{self._random(8).hex()}.{self._random(16).hex()}"
         if len(self._operations) >= MAX_OPERATIONS:
             self._operations.pop(next(iter(self._operations)))
-        self._operations[operation] = (registration_id, enrolment, self.clock.monotonic() + ASSIGN_S)
+        self._operations[operation] = Operation(registration_id, enrolment, self.clock.monotonic() + ASSIGN_S)
         return operation
 
     def outcome(self, operation: str, registration_id: str, authentication: Record) -> Record | None:
@@ -88,26 +101,43 @@ class Provisioning:
 
         ``authentication`` is what the device's identity on the hub gets.
         """
-        owner, enrolment, ready = self._operations[operation]
-        if owner != registration_id:
+        found = self._operations[operation]
+        if found.owner != registration_id:
             raise KeyError(operation)
-        if self.clock.monotonic() < ready:
-            return None
+        if found.answer is None and self.clock.monotonic() >= found.ready:
+            state = self._assign(registration_id, found.enrolment, authentication)
+            found.answer = {"operationId": operation, "status": "assigned", "registrationState": state}
+        return found.answer
+
+    def _assign(self, registration_id: str, enrolment: Record, authentication: Record) -> Record:
         device_id = enrolment["deviceId"] or registration_id
         self._admit(device_id, authentication)
-        now = iso(self.clock.utc())
-        first = enrolment["assigned"].setdefault(registration_id, now) == now
+        now, hub = iso(self.clock.utc()), self.hub.host_name
+        before = enrolment["assigned"].get(registration_id)
+        if isinstance(before, str):
+            before = {"created": before, "hub": hub}  # a record without the hub
+        enrolment["assigned"][registration_id] = {"created": before["created"] if before else now, "hub": hub}
         self.enrolments.save()
-        state = {
+        if before is None:
+            substatus = "initialAssignment"
+        else:
+            substatus = "reprovisionedToInitialAssignment" if before["hub"] == hub else "deviceDataMigrated"
+        return {
             "registrationId": registration_id,
-            "createdDateTimeUtc": enrolment["assigned"][registration_id],
-            "assignedHub": self.hub.host_name,
+            "createdDateTimeUtc": enrolment["assigned"][registration_id]["created"],
+            "assignedHub": hub,
             "deviceId": device_id,
             "status": "assigned",
-            "substatus": "initialAssignment" if first else "deviceDataMigrated",
+            "substatus": substatus,
             "lastUpdatedDateTimeUtc": now,
+            "etag": self._etag(),
         }
-        return {"operationId": operation, "status": "assigned", "registrationState": state}
+
+    def _etag(self) -> str:
+        # The look of the service's: base64 of a quoted text.
+        digits = self._random(16).hex()
+        parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+        return base64.b64encode(f'"{"-".join(parts)}"'.encode()).decode()
 
     def _admit(self, device_id: str, authentication: Record) -> None:
         body = {"deviceId": device_id, "authentication": authentication}

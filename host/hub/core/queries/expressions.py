@@ -6,7 +6,8 @@ IoT Hub developer guide, "Query expressions". From loosest to tightest::
     comparison  sum [= != <> < > <= >= sum], sum IN [literals], sum NIN [literals]
     sum         product { + - product }
     product     operand { * / % operand }
-    operand     literal, path, function(value), (condition), - operand
+    operand     literal, path, function(value {, value}), (condition), - operand
+    path        name { .name | ['name'] | [[name]] }, where a keyword needs its brackets
 
 Numbers, strings and conditions are told apart when a query is parsed as far as
 the text shows it; what a path holds is only known for each device.
@@ -15,10 +16,11 @@ the text shows it; what a path holds is only known for each device.
 from dataclasses import dataclass
 from typing import Any
 
-from .text import Token, Tokens, refuse
+from .text import KEYWORDS, LITERALS, Token, Tokens, refuse
 from .values import (
     COMPARISONS,
     FUNCTIONS,
+    TEXT_FUNCTIONS,
     UNDEFINED,
     Lookup,
     Value,
@@ -34,9 +36,6 @@ from .values import (
 )
 
 MAX_NESTING = 50  # parentheses, functions and signs; the parser recurses for them
-
-KEYWORDS = frozenset({"select", "top", "from", "where", "and", "or", "not", "in", "nin", "group", "by", "as"})
-_LITERALS = {"true": True, "false": False, "null": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +59,7 @@ class Expressions:
 
     def __init__(self, tokens: Tokens):
         self._tokens = tokens
+        self._roots = ("devices", tokens.alias())
         self._depth = 0
 
     def condition(self) -> Node:
@@ -182,46 +182,64 @@ class Expressions:
             return _calculation("-", Node(literal(0), token.position, "literal"), inner)
         if token.kind == "word":
             word = token.text.lower()
-            if word in _LITERALS:
-                return Node(literal(_LITERALS[word]), token.position, "literal")
+            if word in LITERALS:
+                return Node(literal(LITERALS[word]), token.position, "literal")
             if self._tokens.is_next("("):
                 return self._function(token)
             if word not in KEYWORDS:
                 return self._path(token)
+        if token.kind == "name":
+            return self._path(token)
         raise refuse(f"expected a value or a property path, found {token.text[:32]!r}", token.position)
 
     def _function(self, token: Token) -> Node:
-        test = FUNCTIONS.get(token.text.lower())
+        name = token.text.lower()
+        test = FUNCTIONS.get(name) or TEXT_FUNCTIONS.get(name)
         if test is None:
-            known = ", ".join(FUNCTIONS)
+            known = ", ".join((*FUNCTIONS, *TEXT_FUNCTIONS))
             raise refuse(
                 f"the function {token.text[:32]!r} is not served here; there is {known}", token.position
             )
         self._tokens.expect("(")
-        inner = self._deeper(self.sum)
-        self._tokens.expect(")")
+        inner = self._deeper(self.sum).value
+        if name in FUNCTIONS:
+            self._tokens.expect(")")
 
-        def ask(look: Lookup) -> bool:
-            found = inner.value(look)
-            return found is not UNDEFINED and test(found)
+            def ask(look: Lookup) -> Any:
+                found = inner(look)
+                return found is not UNDEFINED and test(found)
+
+        else:
+            self._tokens.expect(",")
+            part = self._text().value
+            self._tokens.expect(")")
+
+            def ask(look: Lookup) -> Any:
+                texts = inner(look), part(look)
+                return test(*texts) if all(isinstance(text, str) for text in texts) else UNDEFINED
 
         return Node(ask, token.position, "condition")
+
+    def _text(self) -> Node:
+        node = self._deeper(self.sum)
+        if node.kind != "path" and not isinstance(node.value(nothing), str):
+            raise refuse("expected a text or a property path", node.position)
+        return node
 
     def path(self) -> Node:
         """A property path and nothing else."""
         token = self._tokens.take()
-        if token.kind != "word" or token.text.lower() in KEYWORDS:
+        if token.kind != "name" and (token.kind != "word" or token.text.lower() in KEYWORDS):
             raise refuse(f"expected a property path, found {token.text[:32]!r}", token.position)
         return self._path(token)
 
     def _path(self, first: Token) -> Node:
-        names = [first.text]
+        names = [first.value or first.text]
         while True:
             if self._tokens.accept("."):
-                token = self._tokens.take()
-                if token.kind != "word":
-                    raise refuse(f"expected a property name, found {token.text!r}", token.position)
-                names.append(token.text)
+                names.append(self._name())
+            elif self._tokens.next.kind == "name":
+                names.append(self._tokens.take().value)
             elif self._tokens.accept("["):
                 token = self._tokens.take()
                 if token.kind != "string":
@@ -230,10 +248,23 @@ class Expressions:
                 self._tokens.expect("]")
             else:
                 break
-        if names[0] == "devices" and len(names) > 1:
+        if names[0] in self._roots and len(names) > 1:
             del names[0]
         path = tuple(names)
         return Node(lambda look: look(path), first.position, "path", path)
+
+    def _name(self) -> str:
+        token = self._tokens.take()
+        if token.kind == "name":
+            return token.value
+        if token.kind != "word":
+            raise refuse(f"expected a property name, found {token.text!r}", token.position)
+        if token.text.lower() in KEYWORDS or token.text.lower() in LITERALS:
+            raise refuse(
+                f"{token.text!r} is a reserved word; as a property name it is [[{token.text}]]",
+                token.position,
+            )
+        return token.text
 
     def _deeper(self, rule) -> Node:
         self._depth += 1

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import HubError
+from .values import UNDEFINED
 
 MAX_QUERY = 8192  # characters
 MAX_NUMBER = 64  # characters of one number
@@ -12,20 +13,27 @@ MAX_NUMBER = 64  # characters of one number
 _TOKEN = re.compile(
     r"""
     (?P<space>\s+)
-  | (?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)
+  | (?P<number>0[xX][0-9A-Fa-f]+|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)
   | (?P<word>[A-Za-z_$][A-Za-z0-9_$]*)
   | (?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+  | (?P<name>\[\[[^\]]+\]\])
   | (?P<sign><=|>=|!=|<>|=|<|>|\(|\)|\[|\]|,|\.|\*|\+|-|/|%)
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Words of the grammar, in lower case. In a path they stand in double brackets: tags.[[group]].
+KEYWORDS = frozenset({"select", "top", "from", "where", "and", "or", "not", "in", "nin", "group", "by", "as"})
+LITERALS = {"true": True, "false": False, "null": None, "undefined": UNDEFINED}
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word, number, string or sign. ``value`` is the value of a literal; ``end`` is the last kind."""
+    """A word, name in double brackets, number, string or sign; ``end`` is the last kind.
+
+    ``value``: of a literal, and what a name is.
+    """
 
     kind: str
     text: str
@@ -53,15 +61,22 @@ def tokens_of(text: str) -> list[Token]:
         if kind == "number":
             if len(word) > MAX_NUMBER:
                 raise refuse(f"a number may have {MAX_NUMBER} characters", position)
-            value: Any = float(word) if any(c in ".eE" for c in word) else int(word)
-            tokens.append(Token(kind, word, position, value))
+            tokens.append(Token(kind, word, position, _number(word)))
         elif kind == "string":
             tokens.append(Token(kind, word, position, _ESCAPE.sub(_unescape, word[1:-1])))
+        elif kind == "name":
+            tokens.append(Token(kind, word, position, word[2:-2]))
         elif kind != "space":
             tokens.append(Token(kind, word, position))
         position = match.end()
     tokens.append(Token("end", "the end", len(text)))
     return tokens
+
+
+def _number(word: str) -> int | float:
+    if word[:2] in ("0x", "0X"):
+        return int(word, 16)
+    return float(word) if any(c in ".eE" for c in word) else int(word)
 
 
 def _unescape(match: re.Match[str]) -> str:
@@ -95,8 +110,17 @@ class Tokens:
         return token.kind == "sign" and token.text == text
 
     def follows(self, text: str) -> bool:
-        """Whether this sign comes after the next token."""
-        return self._tokens[min(self._at + 1, len(self._tokens) - 1)].text == text
+        """Whether this word or sign comes after the next token."""
+        return self._tokens[min(self._at + 1, len(self._tokens) - 1)].text.lower() == text
+
+    def alias(self) -> str | None:
+        """What the query calls the devices, by ``FROM devices [AS] name``, wherever it has been read to."""
+        words = [token.text.lower() if token.kind == "word" else "" for token in self._tokens]
+        for at in range(len(words) - 2):
+            if words[at : at + 2] == ["from", "devices"]:
+                token = self._tokens[at + 2 + (words[at + 2] == "as")]
+                return token.text if token.kind == "word" and token.text.lower() not in KEYWORDS else None
+        return None
 
     def accept(self, text: str) -> bool:
         """Take this word or sign if it comes next."""

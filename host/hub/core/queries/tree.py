@@ -2,7 +2,7 @@
 
 IoT Hub developer guide, "IoT Hub query language"::
 
-    SELECT [TOP n] * | columns FROM devices [WHERE condition] [GROUP BY path]
+    SELECT [TOP n] * | columns FROM devices [[AS] name] [WHERE condition] [GROUP BY path]
 
 A column is an expression or an aggregate (count, avg, sum, min, max), with a name
 after AS; without one it is called by the last name of its path, or by its
@@ -12,8 +12,8 @@ is grouped by.
 
 from dataclasses import dataclass
 
-from .expressions import KEYWORDS, Expressions, Node
-from .text import Token, Tokens, refuse
+from .expressions import Expressions, Node
+from .text import KEYWORDS, Token, Tokens, refuse
 from .values import AGGREGATES
 
 MAX_COLUMNS = 50
@@ -49,11 +49,13 @@ def parse_query(text: str) -> Query:
     expressions = Expressions(tokens)
     tokens.expect("select")
     top = _top(tokens) if tokens.accept("top") else None
+    _check_distinct(tokens)
     columns = () if tokens.accept("*") else _columns(tokens, expressions)
     tokens.expect("from")
     tokens.expect("devices")
     if tokens.is_next("."):
         raise refuse("only FROM devices is served here, no modules or jobs", tokens.next.position)
+    _alias(tokens)
     condition = expressions.condition() if tokens.accept("where") else None
     group = None
     if tokens.is_next("group"):
@@ -68,6 +70,24 @@ def parse_query(text: str) -> Query:
     if query.aggregates:
         _check_grouped(query)
     return query
+
+
+def _check_distinct(tokens: Tokens) -> None:
+    # Only before a column; alone it is a property's name.
+    if tokens.is_next("distinct") and not any(map(tokens.follows, (",", ".", "[", "from", "as"))):
+        raise refuse(
+            "DISTINCT is not of IoT Hub's language; GROUP BY lists each value once", tokens.next.position
+        )
+
+
+def _alias(tokens: Tokens) -> None:
+    """The name after FROM devices, which the expressions know already."""
+    named = tokens.accept("as")
+    token = tokens.next
+    if token.kind == "word" and token.text.lower() not in KEYWORDS:
+        tokens.take()
+    elif named:
+        raise refuse("AS needs a name", token.position)
 
 
 def _top(tokens: Tokens) -> int:
@@ -109,7 +129,7 @@ def _column(tokens: Tokens, expressions: Expressions) -> tuple[str | None, Node 
 def _name(tokens: Tokens, begin: Token, aggregate: str | None, node: Node | None) -> str:
     if tokens.accept("as"):
         token = tokens.take()
-        if (token.kind == "string" and token.value) or (
+        if (token.kind in ("string", "name") and token.value) or (
             token.kind == "word" and token.text.lower() not in KEYWORDS
         ):
             return token.value or token.text

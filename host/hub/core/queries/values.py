@@ -49,6 +49,13 @@ FUNCTIONS: dict[str, Callable[[Any], bool]] = {
 }
 
 
+# Questions about two texts; STARTS_WITH and ENDS_WITH are of message routes only.
+TEXT_FUNCTIONS: dict[str, Callable[[str, str], bool]] = {
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+}
+
+
 def family_of(value: Any) -> str | None:
     """Scalars compare within their family only."""
     if isinstance(value, bool):

@@ -25,6 +25,9 @@ BAD_CREDENTIALS = 4
 NOT_AUTHORISED = 5
 
 _VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?")
+_FIELD = r"(?=(?:api-version|DeviceClientType|model-id)=)"
+_FIELDS = re.compile(rf"/(?:\?|{_FIELD})")
+_BETWEEN_FIELDS = re.compile(rf"&|/{_FIELD}")  # an old .NET client has a slash there
 # A DTDL model identifier: segments joined by colons, and a version.
 _SEGMENT = r"_?[A-Za-z](?:[A-Za-z0-9_]*[A-Za-z0-9])?"
 _MODEL = re.compile(rf"dtmi:{_SEGMENT}(?::{_SEGMENT})*(?:;[1-9][0-9]{{0,8}}(?:\.[0-9]{{1,6}})?)?")
@@ -62,8 +65,8 @@ class Admission:
 def parse_username(text: str | None) -> Username:
     """Take a user name apart; ConnectRefused 4 when it is none.
 
-    Both ``/?api-version=`` (documented) and ``/api-version=`` (an older C SDK)
-    are understood. A missing api-version is legacy and allowed.
+    The fields begin after ``/?`` (documented), or after a slash alone (older SDKs, which had
+    no modules), in any order. A missing api-version is legacy and allowed.
     """
     if not text or len(text) > _MAX_USERNAME:
         raise ConnectRefused(
@@ -71,19 +74,15 @@ def parse_username(text: str | None) -> Username:
             "the CONNECT has no usable user name; the device must send '{hub}/{deviceId}/?api-version=2021-04-12'",
         )
     host, _, rest = text.partition("/")
-    client_id, query = rest, ""
-    for separator in ("/?", "/api-version="):
-        before, found, after = rest.partition(separator)
-        if found:
-            client_id, query = before, separator[1:].lstrip("?") + after
-            break
+    found = _FIELDS.search(rest)
+    client_id, query = (rest[: found.start()], rest[found.end() :]) if found else (rest, "")
     client_id = client_id.rstrip("/")
     if not client_id:
         raise ConnectRefused(
             BAD_CREDENTIALS, "the user name has no device id: it must be '{hub}/{deviceId}/?api-version=…'"
         )
     fields = {}
-    for part in query.split("&"):
+    for part in _BETWEEN_FIELDS.split(query):
         name, _, value = part.partition("=")
         fields[unquote(name)] = unquote(value)
     version, model = fields.get("api-version"), fields.get("model-id")

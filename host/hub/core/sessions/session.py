@@ -16,12 +16,12 @@ from ..messages.telemetry import MAX_MESSAGE, Message, read_message
 from ..messages.topics import MethodResponse, Telemetry, TopicRefused, TwinGet, TwinPatch, parse_publish
 from ..ports import Hello, Link
 from ..timers import Timer
+from ..twins.limits import ARRAYS_SINCE
 from .admission import Admission
 from .parts import Parts
 
 MAX_SUBSCRIPTIONS = 5  # "five topics at a time"; a sixth is answered 0x80
 REFUSED = 0x80  # SUBACK return code, MQTT 3.1.1 section 3.9.3
-ARRAYS_SINCE = "2019-10-01"  # the first api-version with arrays in twins
 
 
 class Session:

@@ -15,6 +15,7 @@ MAX_SECTION = 32 * 1024  # desired and reported each; $metadata and $version are
 MAX_KEY = 1024  # bytes of UTF-8
 MAX_STRING = 4096  # bytes of UTF-8
 MAX_DEPTH = 10  # nested objects under tags, desired or reported
+ARRAYS_SINCE = "2019-10-01"  # the first api-version with arrays in twins
 MIN_INTEGER = -(2**52)
 MAX_INTEGER = 2**52 - 1
 
@@ -32,19 +33,30 @@ def invalid(message: str) -> HubError:
     return HubError("ArgumentInvalid", message)
 
 
-def check_members(members: dict[str, Any], path: str, arrays: bool = True, depth: int = 0) -> None:
+def check_members(
+    members: dict[str, Any], path: str, arrays: bool = True, depth: int = 0, nulls: bool = True
+) -> None:
     """Check keys, values and nesting of a document or patch; a null member is a deletion and fine.
 
     ``path`` names the object in messages, ``arrays`` is False for callers whose
-    api-version knows none, ``depth`` counts the objects around it.
+    api-version knows none, ``depth`` counts the objects around it. ``nulls`` is False
+    inside an array: it is replaced as a whole, so there is nothing to delete.
     """
     for key, value in members.items():
         _check_key(key, path)
         if value is not None:
-            _check_value(value, f"{path}.{key}", arrays, depth)
+            _check_value(value, f"{path}.{key}", arrays, depth, nulls)
+        elif not nulls:
+            raise _null_in_array(f"{path}.{key}")
 
 
-def _check_value(value: Any, path: str, arrays: bool, depth: int) -> None:
+def _null_in_array(path: str) -> HubError:
+    return invalid(
+        f"The value of '{_short(path)}' cannot be null: it stands in an array; leave it out, or use another value."
+    )
+
+
+def _check_value(value: Any, path: str, arrays: bool, depth: int, nulls: bool) -> None:
     if isinstance(value, str):
         if _utf8_size(value, path) > MAX_STRING:
             raise invalid(
@@ -62,7 +74,7 @@ def _check_value(value: Any, path: str, arrays: bool, depth: int) -> None:
             raise invalid(f"The number at '{_short(path)}' is not finite; JSON has no NaN or Infinity.")
     elif isinstance(value, dict):
         _check_depth(depth, path)
-        check_members(value, path, arrays, depth + 1)
+        check_members(value, path, arrays, depth + 1, nulls)
     elif isinstance(value, list):
         _check_array(value, path, arrays, depth)
     else:
@@ -73,17 +85,16 @@ def _check_array(items: list[Any], path: str, arrays: bool, depth: int) -> None:
     if not arrays:
         raise invalid(
             f"The value of '{_short(path)}' is an array; arrays are not supported by the api-version in use. "
-            "Connect with api-version 2019-10-01 or later."
+            f"Use api-version {ARRAYS_SINCE} or later."
         )
     for item in items:
-        # The documents do not say what null in an array means; nothing could delete it later.
         if item is None:
-            raise invalid(f"The array at '{_short(path)}' holds null; remove it or use another value.")
+            raise _null_in_array(path)
         if isinstance(item, list):
             _check_depth(depth, path)  # an array in an array counts as a level, so nesting has an end
             _check_array(item, path, arrays, depth + 1)
         else:
-            _check_value(item, path, arrays, depth)
+            _check_value(item, path, arrays, depth, False)
 
 
 def _check_depth(depth: int, path: str) -> None:
@@ -92,8 +103,8 @@ def _check_depth(depth: int, path: str) -> None:
 
 
 def _check_key(key: Any, path: str) -> None:
-    if not isinstance(key, str) or not key:
-        raise invalid(f"'{_short(path)}' has an empty key.")
+    if not isinstance(key, str):
+        raise invalid(f"'{_short(path)}' has a key that is no text.")
     if _utf8_size(key, path) > MAX_KEY:
         raise invalid(f"'{_short(path)}' has a key longer than {MAX_KEY} bytes; shorten it.")
     if not _ILLEGAL_IN_KEYS.isdisjoint(key):

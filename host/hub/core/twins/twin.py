@@ -19,6 +19,13 @@ from .merge import Document, changes_something, merge, replacing, select, stamp,
 
 # Members of a section that are the hub's own: echoed back by clients, never data.
 _OWN = ("$metadata", "$version")
+# The members of a twin, by the REST reference of 2021-04-12, model Twin; all but tags and properties are read-only.
+_ROOT = frozenset(
+    "deviceId moduleId modelId tags properties etag version deviceEtag status statusReason statusUpdateTime "
+    "connectionState lastActivityTime cloudToDeviceMessageCount authenticationType x509Thumbprint capabilities "
+    "deviceScope parentScopes configurations".split()
+)
+_PROPERTIES = frozenset(("desired", "reported"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +102,22 @@ class Twin:
 
     # --- writes
 
-    def patch(self, body: Any, time: str) -> Change | None:
+    def patch(self, body: Any, time: str, arrays: bool = True) -> Change | None:
         """Merge a service's ``{"tags", "properties": {"desired"}}``; None when it has no effect at all.
 
-        A null section empties it. Read-only members in the body are ignored.
+        A null section empties it. Read-only members in the body are ignored; a member that no
+        twin has is refused. ``arrays``: False when the service's api-version knows none.
         """
-        tags, desired = self._sections(body)
+        tags, desired = self._sections(body, arrays)
         return self._commit(
             None if tags is _ABSENT else _or_cleared(tags, self.tags or {}),
             None if desired is _ABSENT else _or_cleared(desired, self.desired.values),
             time,
         )
 
-    def replace(self, body: Any, time: str) -> Change | None:
+    def replace(self, body: Any, time: str, arrays: bool = True) -> Change | None:
         """Replace the sections the body mentions; members it leaves out disappear."""
-        tags, desired = self._sections(body)
+        tags, desired = self._sections(body, arrays)
         return self._commit(
             None if tags is _ABSENT else replacing(self.tags or {}, tags or {}),
             None if desired is _ABSENT else replacing(self.desired.values, desired or {}),
@@ -142,17 +150,24 @@ class Twin:
         self.reported = Section(values, metadata, section.version + 1, sizes)
         return Change(reported=patch)
 
-    def _sections(self, body: Any) -> tuple[Any, Any]:
+    def _sections(self, body: Any, arrays: bool) -> tuple[Any, Any]:
         if not isinstance(body, dict):
             raise invalid(
                 "The body of a twin write must be a JSON object with 'tags' and/or 'properties.desired'."
             )
-        tags = body.get("tags", _ABSENT)
         properties = body.get("properties")
         if properties is not None and not isinstance(properties, dict):
             raise invalid("The member 'properties' must be a JSON object with the member 'desired'.")
-        desired = (properties or {}).get("desired", _ABSENT)
-        return _checked(tags, "tags"), _checked(desired, "properties.desired")
+        for members, known in ((body, _ROOT), (properties or {}, _PROPERTIES)):
+            for name in members:
+                if name not in known:
+                    raise invalid(
+                        f"A twin has no member {str(name)[:64]!r} there; write 'tags' and 'properties.desired'."
+                    )
+        return (
+            _checked(body.get("tags", _ABSENT), "tags", arrays),
+            _checked((properties or {}).get("desired", _ABSENT), "properties.desired", arrays),
+        )
 
     def _commit(
         self, tags: Document | None, desired: Document | None, time: str, replaced: bool = False
@@ -238,13 +253,13 @@ def _data(members: Document) -> Document:
     return members
 
 
-def _checked(members: Any, path: str) -> Any:
+def _checked(members: Any, path: str, arrays: bool) -> Any:
     if members is _ABSENT or members is None:
         return members
     if not isinstance(members, dict):
         raise invalid(f"The member '{path}' must be a JSON object, or null to empty it.")
     members = _data(members)
-    check_members(members, path)
+    check_members(members, path, arrays)
     return members
 
 

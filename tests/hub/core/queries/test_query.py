@@ -86,10 +86,78 @@ def ids(stage, where, select="*"):
         ("is_defined(properties.desired.level + 1)", "ab"),
         ("is_number(version) = true", "abc"),
         ("etag = 'AAAAAAAAAAI='", "abc"),
+        ("version = 0x4 OR version = 0X3", "abc"),
+        ("tags.nothing = undefined OR deviceId = 'a'", "a"),
     ],
 )
 def test_conditions(fleet, where, found):
+    """azure-docs, iot-hub-devguide-query-language.md, "Expressions and conditions": syntax, constants, operators."""
     assert ids(fleet, where) == found
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        ("STARTSWITH(devices.deviceId, 'b')", "b"),
+        ("startswith(deviceId, '')", "abc"),
+        ("STARTSWITH(deviceId, 'B')", ""),
+        ("ENDSWITH(tags.location.plant, '43')", "ab"),
+        ("ENDSWITH(tags.location.plant, '43') = false", "c"),
+        ("NOT ENDSWITH(tags.location.plant, 's')", "ab"),
+        ("STARTSWITH(properties.desired.level, 'hi')", "c"),
+        ("NOT STARTSWITH(properties.desired.level, 'hi')", ""),
+        ("STARTSWITH(properties.reported.rebootTime, '2026-11')", "b"),
+        ("STARTSWITH(tags.location.plant, tags.location.plant) AND status = 'enabled'", "ab"),
+    ],
+)
+def test_texts_are_asked_for_how_they_begin_and_end(fleet, where, found):
+    """azure-docs issue 110329: the service takes STARTSWITH. IoT Explorer asks so (src/app/api/shared/utils.ts)."""
+    assert ids(fleet, where) == found
+
+
+@pytest.mark.parametrize(
+    "word", ["group", "Group", "select", "from", "where", "by", "as", "in", "top", "and", "null"]
+)
+def test_a_reserved_word_is_a_name_only_in_double_brackets(stage, word):
+    """azure-docs, iot-hub-devguide-query-language.md, GROUP BY: "consider surrounding it with double brackets";
+    azure-docs issue 17106: without them the query fails."""
+    stage.hub.create_device("a")
+    stage.hub.patch_twin("a", {"tags": {word: {"name": 1}, "x": {word: 2}}})
+    for path in (f"tags.[[{word}]].name", f"tags[[{word}]].name", f"tags['{word}'].name"):
+        assert ids(stage, f"{path} = 1") == "a"
+    assert ids(stage, f"[[tags]].x.[[{word}]] = 2") == "a"
+    for bare in (f"tags.{word}.name = 1", f"tags.x.{word} = 2", f"is_defined(tags.{word})"):
+        with pytest.raises(HubError, match=rf"\[\[{word}\]\]") as refused:
+            ids(stage, bare)
+        assert refused.value.code == 400004
+    (row,) = rows(stage, f"SELECT tags.x.[[{word}]], count() AS n FROM devices GROUP BY tags.x.[[{word}]]")
+    assert row == {word: 2, "n": 1}
+
+
+@pytest.mark.parametrize("name", ["north-west", "v1.2:a+b", "it's", "$x y"])
+def test_configurations_are_named_in_double_brackets(fleet, name):
+    """azure-docs, iot-hub-automatic-device-management.md: ``configurations.[[yourconfigname]].status``."""
+    assert ids(fleet, f"configurations.[[{name}]].status = 'Applied'") == ""
+    assert ids(fleet, f"NOT is_defined(configurations.[[{name}]])") == "abc"
+
+
+@pytest.mark.parametrize("source", ["devices d", "devices AS d", "devices as D"])
+def test_the_collection_may_have_a_name_of_its_own(fleet, source):
+    alias = source[-1]
+    found, _, kind = fleet.hub.query(f"SELECT * FROM {source} WHERE {alias}.tags.location.plant = 'Paris'")
+    assert kind == "Twin" and [row["deviceId"] for row in found] == ["c"]
+    text = f"SELECT {alias}.status AS s, count() AS n FROM {source} WHERE devices.version > 0 GROUP BY {alias}.status"
+    assert rows(fleet, text) == [{"s": "disabled", "n": 1}, {"s": "enabled", "n": 2}]
+
+
+def test_distinct_is_not_of_the_language(fleet):
+    """azure-docs, iot-hub-devguide-query-language.md, grammar of SELECT: TOP, projections, aggregates."""
+    for columns in ("tags.location.plant", "*", "[[deviceId]]"):
+        with pytest.raises(HubError, match=r"position 7: .*DISTINCT.*GROUP BY"):
+            fleet.hub.query(f"SELECT DISTINCT {columns} FROM devices")
+    for column in ("distinct, deviceId", "distinct AS d, deviceId", "deviceId, distinct"):
+        assert rows(fleet, f"SELECT TOP 1 {column} FROM devices") == [{"deviceId": "a"}]
+    assert rows(fleet, "SELECT TOP 1 distinct FROM devices") == [{}]
 
 
 def test_keywords_are_read_in_any_case_and_spaces_do_not_matter(fleet):
@@ -211,6 +279,15 @@ def test_top_limits_the_rows(fleet):
         ("SELECT * FROM devices WHERE tags[1] = 1", 33),
         ("SELECT * FROM devices WHERE exotic(deviceId)", 28),
         ("SELECT * FROM devices WHERE 5", 29),
+        ("SELECT * FROM devices WHERE STARTSWITH(deviceId)", 47),
+        ("SELECT * FROM devices WHERE STARTSWITH(deviceId, 5)", 49),
+        ("SELECT * FROM devices WHERE STARTS_WITH(deviceId, 'a')", 28),
+        ("SELECT * FROM devices WHERE is_defined(deviceId, 'a')", 47),
+        ("SELECT * FROM devices WHERE tags.[[]] = 1", 33),
+        ("SELECT * FROM devices WHERE tags.[[a = 1", 33),
+        ("SELECT * FROM devices where d WHERE d.version = 1", 30),
+        ("SELECT * FROM devices AS WHERE version = 1", 25),
+        ("SELECT * FROM devices 5", 22),
         ("SELECT * FROM devices WHERE version = " + "9" * 5000, 38),
     ],
 )

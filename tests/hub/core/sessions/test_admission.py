@@ -128,10 +128,28 @@ def test_a_policy_without_device_connect_opens_no_device(stage):
         f"{HOST.upper()}/dev1/?api-version=2020-09-30&DeviceClientType=azure-iot-device-iothub-py%2F2.14.0",
         f"{HOST}/dev1/",
         f"{HOST}/dev1",
+        f"{HOST}/dev1/DeviceClientType=azure-iot-device%2F1.1.2&api-version=2016-11-14",
+        f"{HOST}/dev1/DeviceClientType=iothubclient%2F1.1.7",
+        f"{HOST}/dev1/DeviceClientType=my/own/&api-version=2016-11-14",
+        f"{HOST}/dev1/api-version=2016-11-14/DeviceClientType=Microsoft.Azure.Devices.Client/1.2.2",
+        f"{HOST}/dev1/model-id=dtmi%3Ax%3B1&api-version=2020-09-30",
     ],
 )
 def test_user_names_met_in_the_wild_are_understood(stage, username):
-    stage.device().connect(username=username)
+    """Without "?": azure-iot-sdk-node before 1.2 (mqtt_base.js), azure-iot-sdk-c before 1.2 (iothubtransportmqtt.c),
+    and iotedge's tests of DeviceIdentityProvider, which know a slash before DeviceClientType."""
+    device = stage.device()
+    device.connect(username=username)
+    status, _, _ = device.report({"a": 1})
+    assert status == (204 if "api-version" in username else 400), "the version is read wherever it stands"
+
+
+@pytest.mark.parametrize(
+    "username", [f"{HOST}/dev1/m", f"{HOST}/dev1/m/?api-version=2021-04-12", f"{HOST}/dev1/a=b"]
+)
+def test_a_module_is_not_taken_for_a_client_without_a_question_mark(stage, username):
+    refused = refusal(stage, stage.device().hello(username=username))
+    assert refused.code == 2 and "module" in refused.reason
 
 
 def test_an_alias_is_another_name_for_the_same_hub(stage):

@@ -126,6 +126,30 @@ def test_telemetry_becomes_an_event_with_its_properties(stage):
 
 
 @pytest.mark.parametrize(
+    ("bag", "properties"),
+    [
+        ("?a=1&b=2", {"?a": "1", "b": "2"}),
+        ("?%24.ct=application%2Fjson", {"?$.ct": "application/json"}),
+        ("?", {"?": None}),
+    ],
+)
+def test_a_question_mark_before_a_property_bag_belongs_to_the_first_name(stage, bag, properties):
+    """Azure's answer in sdk-nrf pull request 5906: it "would be considered a part of the first property name"."""
+    device = stage.connected()
+    device.session.publish(EVENTS + bag, b"{}", 1)
+    (event,) = stage.events_of("Telemetry")
+    assert event["applicationProperties"] == properties
+    assert "content-type" not in event["systemProperties"] and device.wire.closed is None
+
+
+@pytest.mark.parametrize("bag", ["a?=1", "a=1&?b=2", "??a=1", "a=?"])
+def test_a_question_mark_elsewhere_is_not_encoded_as_it_must_be(stage, bag):
+    device = stage.connected()
+    device.session.publish(EVENTS + bag, b"{}", 1)
+    assert "unencoded" in device.wire.closed
+
+
+@pytest.mark.parametrize(
     ("payload", "kind", "body"),
     [
         (b'{"a":1}', "json", {"a": 1}),

@@ -25,15 +25,18 @@ ACCEPTED = {
     "large float": {"f": 1e300},
     "ten levels": {"a": nested(10)},
     "array in the tenth level": {"a": nested(10, [1, 2])},
-    "array of objects": {"a": [{"b": 1}, {"b": None}]},
+    "array of objects": {"a": [{"b": 1}, {"b": {}}]},
     "empty object": {"a": {}},
+    # azure-docs, iot-hub-devguide-device-twins.md, "Tags and properties format": length and characters have limits,
+    # and no key is too short.
+    "empty key": {"": 1},
+    "empty key inside": {"a": {"": {"": 1}}, "b": [{"": 1}]},
     "key with dashes": {"a-b_c:d": 1},
     "component marker": {"thermostat1": {"__t": "c", "x": 1}},
 }
 REFUSED = {
     "key above 1 KB": {"k" * 1025: 1},
     "key above 1 KB in UTF-8": {"é" * 513: 1},
-    "empty key": {"": 1},
     "dot in a key": {"a.b": 1},
     "dollar in a key": {"$a": 1},
     "space in a key": {"a b": 1},
@@ -50,6 +53,9 @@ REFUSED = {
     "array nested without end": {"a": nested(10, [[1]])},
     "null in an array": {"a": [1, None]},
     "null in an inner array": {"a": [[None]]},
+    # azure-iot-sdk-csharp issue 1741: the service answers {"a":[{"b":null}]} with 400004, "by design".
+    "null in an object in an array": {"a": [{"b": None}]},
+    "null deep in an array": {"a": {"x": [1, {"b": {"c": [{"d": {"e": None}}]}}]}},
     "not a number": {"a": float("nan")},
     "infinite": {"a": float("-inf")},
     "half a surrogate pair": {"a": "\ud800"},
@@ -173,3 +179,26 @@ def test_the_sizes_of_what_was_not_touched_are_known():
     assert before == {"a": 11, "b": 9, "c": 6}
     values = {"a": object(), "c": {"d": "xy"}, "e": 2}
     assert sizes_of(values, before, ["b", "c", "e", "f"]) == {"a": 11, "c": 4, "e": 9}
+
+
+@pytest.mark.parametrize(
+    "members", [REFUSED["null in an object in an array"], REFUSED["null deep in an array"]]
+)
+def test_a_device_may_not_report_null_in_an_array_either(stage, members):
+    """azure-iot-sdk-csharp issue 1741, which is of reported properties."""
+    device = stage.connected()
+    status, _, body = device.report(members)
+    assert (status, body["errorCode"]) == (400, 400004) and "cannot be null" in body["message"]
+
+
+def test_an_empty_key_is_kept_stamped_and_deleted(stage):
+    device = stage.connected()
+    section = stage.hub.patch_twin("dev1", {"properties": {"desired": {"": {"": 1}}}})["properties"][
+        "desired"
+    ]
+    assert section[""] == {"": 1} and section["$metadata"][""][""]["$lastUpdatedVersion"] == 2
+    assert device.report({"": 2})[0] == 204 and device.get()["reported"][""] == 2
+    assert (
+        ""
+        not in stage.hub.patch_twin("dev1", {"properties": {"desired": {"": None}}})["properties"]["desired"]
+    )

@@ -161,6 +161,26 @@ def test_a_replacement_is_told_with_nulls(stage):
     assert stage.hub.replace_twin("dev1", {"tags": {"u": {"v": None}}})["tags"] == {"u": {}}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"desiredProperties": {"a": 1}},
+        {"etag": "*", "desired": {"building": "43", "floor": 3}},
+        {"properties": {"desired": {}, "desiredProperties": {"a": 1}}},
+        {"tag": {"a": 1}, "properties": {"desired": {"a": 1}}},
+    ],
+)
+def test_a_member_that_no_twin_has_is_refused_and_named(stage, body):
+    """azure-iot-sdk-node issue 44: a patch with ``desired`` at its root is BadRequest, ArgumentInvalid."""
+    stage.device()
+    before = stage.hub.get_twin("dev1")
+    for write in (stage.hub.patch_twin, stage.hub.replace_twin):
+        with pytest.raises(HubError, match=r"'desiredProperties'|'desired'|'tag'") as refused:
+            write("dev1", body)
+        assert refused.value.code == 400004
+    assert stage.hub.get_twin("dev1") == before
+
+
 def test_read_only_members_that_clients_echo_are_ignored(stage):
     device = stage.connected()
     stage.hub.patch_twin("dev1", desired({"a": 1}))
@@ -168,6 +188,8 @@ def test_read_only_members_that_clients_echo_are_ignored(stage):
     twin = stage.hub.get_twin("dev1")
     twin["properties"]["desired"]["a"] = 2
     twin.update(deviceId="other", version=99, modelId="dtmi:x;1", connectionState="Dancing")
+    # What other twins may have, by the model Twin of azure-iot-hub 2.7.
+    twin.update(moduleId=None, configurations={}, deviceScope="x", parentScopes=[], statusReason=None)
     after = stage.hub.patch_twin("dev1", twin, f'"{twin["etag"]}"')
     assert data(after["properties"]["desired"]) == {"a": 2}
     assert data(after["properties"]["reported"]) == {"r": 1}
