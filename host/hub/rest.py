@@ -47,10 +47,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """What is done at one path with one method, and which permission opens it."""
+    """What is done at one path with one method, and which permission opens it; None: its handler sees to that."""
 
     path: str
-    permission: str
+    permission: str | None
     handler: Handler
 
 
@@ -103,6 +103,8 @@ class Rest:
             return _refusal(error, NESTED.search(route.path) is not None)
 
     async def _open(self, route: Route, request: web.Request) -> web.StreamResponse:
+        if route.permission is None:
+            return await route.handler(request)
         if not route.path.startswith("/twinkle/"):
             _check_version(request)
             device_id = request.match_info.get("id", "")
@@ -112,8 +114,8 @@ class Rest:
         return await route.handler(request)
 
     def add_upgrade(self, path: str, handler: Handler) -> None:
-        """A route on which a client leaves HTTP; who it is, it says in the other protocol."""
-        self.application.router.add_route("GET", path, handler)
+        """A route on which a client leaves HTTP; it says who it is in the other protocol."""
+        self._routes.add("GET", path, Route(path, None, handler))
 
     # --- identities
 

@@ -111,7 +111,7 @@ def test_the_stream_may_be_cut_anywhere(hub):
     [
         ({"path": "/$servicebus/other"}, 404),
         ({"path": "/$servicebus"}, 404),
-        ({"path": "/websocket"}, 400),  # as every path without an api-version
+        ({"path": "/websocket"}, 404),
         ({"method": "POST"}, 501),
         ({"Sec_WebSocket_Protocol": "mqtt"}, 400),
         ({"Sec_WebSocket_Protocol": None}, 400),
