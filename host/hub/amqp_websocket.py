@@ -15,7 +15,7 @@ from .amqp.frames import MAX_FRAME
 from .amqp_endpoint import AmqpEndpoint, Door
 from .rest import Rest, unserved
 
-PATHS = ("/$servicebus/websocket{slash:/?}", "/$iothub/websocket{slash:/?}")  # uamqp ends them with one
+PATHS = ("/$servicebus/websocket", "/$iothub/websocket")
 SUB_PROTOCOL = "AMQPWSB10"
 VERSION = "13"  # RFC 6455, 4.4
 MAX_MESSAGE = 1 << 20  # bytes of a WebSocket message; the frames in it have limits of their own
