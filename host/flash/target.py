@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..failure import FAILED, REFUSED, UNREACHABLE, Failure
 
-LIMIT_S = 60.0  # for each program, except those that are given more
+LIMIT_S = 120.0  # for each program, except those that are given more; a small computer may be busy
 SSH_FAILED = 255
 
 
