@@ -38,6 +38,7 @@ ENTRY = "main.py"
 FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
 )
+FOR_DISKS = FIRMWARE / "twinkle" / "core" / "backlog.py"  # with "disk" in the board file's telemetry
 FOR_CPYTHON = FIRMWARE / "twinkle" / "on_cpython.py"
 # Names of the device's own that objects of MicroPython and of umqtt.simple have, too (tests/field/test_image.py looks
 # for them in their type stubs); and what tools/benchmark asks a flashed device.
@@ -74,6 +75,8 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     roots = [FIRMWARE / ENTRY, _source(board["port"]), app or _source(board["app"])]
     found = {}
     for source in sorted(_closure(roots)):
+        if source == FOR_DISKS and "disk" not in board.get("telemetry", {}):
+            continue
         path = source.relative_to(FIRMWARE) if source.is_relative_to(FIRMWARE) else Path("apps", source.name)
         found[str(path)] = source
     return found, settings
@@ -135,27 +138,36 @@ def compile_to_mpy(source: Path) -> bytes:
 
 
 def inlined(text: str, shared: frozenset[str]) -> str:
-    """A module's text with each whole number that only this module names written as ``_NAME = const(…)``.
+    """A module's text with each number or text that only this module names written as ``_NAME = const(…)``.
 
-    mpy-cross then puts the number where its name stands, and keeps no name of it (MicroPython's
+    mpy-cross then puts the value where its name stands, and keeps no name of it (MicroPython's
     documentation, ``micropython.const``): a kilobyte of flash, and more of the heap.
     """
     lines = text.splitlines(keepends=True)
     names = set()
     for node in ast.parse(text).body:
-        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Constant):
+        if not isinstance(node, ast.Assign) or not _is_constant(node.value):
             continue
         (target,) = node.targets
-        if isinstance(target, ast.Name) and type(node.value.value) is int and target.id not in shared:
+        if isinstance(target, ast.Name) and target.id not in shared:
             names.add(target.id)
-            line = lines[node.lineno - 1]
-            begin, end = node.value.col_offset, node.value.end_col_offset
-            lines[node.lineno - 1] = f"{line[:begin]}const({line[begin:end]}){line[end:]}"
+            row, begin, end = node.value.lineno - 1, node.value.col_offset, node.value.end_col_offset
+            line = lines[row]
+            lines[row] = f"{line[:begin]}const({line[begin:end]}){line[end:]}"
     for token in reversed(list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))):
         if token.type == tokenize.NAME and token.string in names:
             row, column = token.start
             lines[row - 1] = f"{lines[row - 1][:column]}_{lines[row - 1][column:]}"
     return "".join(lines)
+
+
+def _is_constant(value: ast.expr) -> bool:
+    """Whether it is a number, also as a product or the like, or a text, on one line."""
+    if value.end_lineno != value.lineno:
+        return False
+    if isinstance(value, ast.BinOp):
+        return all(_is_constant(side) for side in (value.left, value.right))
+    return isinstance(value, ast.Constant) and type(value.value) in (int, float, str, bytes)
 
 
 def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str:

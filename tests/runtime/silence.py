@@ -97,6 +97,20 @@ def test_what_the_hub_sends_with_qos_1_is_acknowledged_at_once_whatever_the_devi
         assert not world.said("link lost")
 
 
+def test_between_messages_that_have_waited_nothing_is_asked_of_the_line_and_the_hub_is_heard():
+    # What it says before it acknowledges one of them is read with that.
+    with World("1h") as world:
+        world.until(world.ready)
+        world.run(1000)
+        for number in range(30):
+            world.device.telemetry.add({"n": number}, None, world.now)
+        polls = world.polls
+        world.notify(1)
+        world.until(lambda: not len(world.device.telemetry))
+        assert world.polls - polls <= 3, world.polls - polls
+        assert [number for _, number in world.acknowledged] == [1]
+
+
 def test_what_is_typed_is_obeyed_while_the_line_is_waited_for():
     with World() as world:
         world.until(world.ready)

@@ -2,6 +2,7 @@
 
 import binascii
 import json
+import sys
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -121,3 +122,17 @@ def test_any_records(tmp_path_factory, some_authority, states, provisioned):
     runner = start(folder, credentials=told, roots=some_authority, records=states)
     assert isinstance(runner, Runner), runner
     run_a_little(runner)
+
+
+def test_a_board_that_keeps_no_telemetry_on_its_disk_says_so_when_its_board_file_asks_for_that(
+    tmp_path, some_authority, monkeypatch
+):
+    # The module is left out of what is flashed onto a board whose file does not ask for it.
+    monkeypatch.setitem(sys.modules, "twinkle.core.backlog", None)
+    board = json.dumps({**BOARD, "telemetry": {"disk": 4096}}).encode()
+    error = start(tmp_path, board=board, roots=some_authority)
+    assert (
+        isinstance(error, SetupError)
+        and "disk in board.json" in str(error)
+        and "flash it again" in str(error)
+    )

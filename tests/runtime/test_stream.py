@@ -11,7 +11,7 @@ class Endless:
     """A line on which ``data`` comes again and again, a millisecond a call."""
 
     def __init__(self, data):
-        self.data, self.now, self.fed = data, 0, []
+        self.data, self.now, self.fed, self.asked = data, 0, [], 0
 
     def ticks(self):
         return self.now
@@ -24,6 +24,7 @@ class Endless:
 
     def receive(self, size):
         self.now += 1
+        self.asked += 1
         return self.data[:size]
 
     def transmit(self, data):
@@ -86,3 +87,23 @@ def test_a_length_has_four_bytes_at_most(line):
         made.read(1)
     with pytest.raises(WireError, match="length is wrong"):
         made.read(1)
+
+
+def test_tls_is_asked_once_for_what_a_short_packet_is_read_in(line):
+    endless, made = line(b"\x40\x02\x00\x07")
+    made.setblocking(False)
+    assert made.read(1) == b"\x40"
+    made.setblocking(True)
+    assert made.read(1) == b"\x02" and made.wait(0) and made.read(2) == b"\x00\x07"
+    assert endless.asked == 1 and made.heard == 4
+
+
+def test_pieces_of_what_came_at_once_feed_the_watchdog_like_others(line):
+    endless, made = line(b"\x50" * stream.AHEAD)
+    for _ in range(stream.AHEAD):
+        made.setblocking(True)
+        made.read(1)
+        endless.now += 10
+    assert endless.asked == 1
+    gaps = [b - a for a, b in zip([0, *endless.fed], endless.fed, strict=False)]
+    assert len(gaps) > 10 and max(gaps) <= compat.SLICE_MS + 10 * stream.PACE

@@ -6,7 +6,8 @@ from .topics import number, plain
 
 REMEDY = "copy the device's own connection string, all of it"
 LONGEST_ID = 128  # characters of a device id ("Understand the identity registry")
-LONGEST_NAME, LONGEST_LABEL = 253, 63  # characters of a host name and of its parts (RFC 1035)
+LONGEST_NAME = 253  # characters of a host name (RFC 1035) …
+LONGEST_LABEL = 63  # … and of its parts
 
 
 def parse(text):

@@ -38,9 +38,6 @@ class Identity:
         if not self._key and not self.certified:
             raise SetupError("SharedAccessKey is not base64", "copy the key again, with its closing =")
 
-    def __repr__(self):
-        return "<Identity %s on %s>" % (self.device_id, self.host)
-
     def username(self, model_id=None):
         """The MQTT user name, which also announces the Plug and Play model."""
         name = self.host + "/" + self.device_id + "/?api-version=" + API_VERSION

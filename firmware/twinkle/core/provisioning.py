@@ -83,7 +83,7 @@ class Provisioner:
         self.clock = WallClock()
         self.link = Link(random, now)
         self._model_id = model_id
-        self._actions = []
+        self._context = actions.Context()
         self._rid = 0
         self._operation = None
         self._next = None  # when to ask (again)
@@ -114,7 +114,7 @@ class Provisioner:
         if action[0] in ("connect", "publish") and error:
             self.on_lost(error, now)
         elif action[0] == "reset":
-            self._act(actions.reset(str(error), False))
+            self._context.act(actions.reset(str(error), False))
 
     def on_lost(self, error, now):
         """The connection could not be made or was lost; see Device."""
@@ -124,7 +124,7 @@ class Provisioner:
         if self.link.fire("lost", now, reason, hopeless):
             self.asking = False
             wait = (self.link.due - now) / 1000
-            self._say("warning", "not provisioned: %s; next try in %.1f s" % (reason, wait))
+            self._context.say("warning", "not provisioned: %s; next try in %.1f s" % (reason, wait))
 
     def on_message(self, topic, payload, now):
         """An answer to the last request."""
@@ -150,8 +150,8 @@ class Provisioner:
                 self._operation = quote(operation) if named else None
             self._next = now + self._wait(bag.get("retry-after"))
         elif status == 200 and body.get("status") == "assigned" and self._assign(body):
-            self._say("info", "assigned to %s as %s" % self.assigned)
-            self._act(actions.disconnect())
+            self._context.say("info", "assigned to %s as %s" % self.assigned)
+            self._context.act(actions.disconnect())
             self.link.fire("lost", now, "assigned")
             self.asking = False
         else:
@@ -160,7 +160,7 @@ class Provisioner:
                 "the provisioning service refused (%s); check id scope, registration id and key"
                 % reason.strip()
             )
-            self._act(actions.disconnect())
+            self._context.act(actions.disconnect())
             self._lose(text, now, True)
 
     def step(self, now):
@@ -169,16 +169,15 @@ class Provisioner:
         if state == OFFLINE:
             utc = self.clock.utc(now)
             if self.asking and utc is not None and now >= self.link.due:
-                self._act(actions.connect(self.identity.username(), utc + TOKEN_S))
+                self._context.act(actions.connect(self.identity.username(), utc + TOKEN_S))
                 self.link.fire("due", now, "connecting")
         elif self.link.overdue(now):
-            self._act(actions.disconnect())
+            self._context.act(actions.disconnect())
             self.on_lost("the provisioning service did not finish in time", now)
         elif state == SYNCING and self._next is not None and now >= self._next:
             self._next = None
             self._ask()
-        taken, self._actions = self._actions, []
-        return taken
+        return self._context.taken()
 
     def go_on(self, *_):
         """As Device has it: there is nothing but the line here, and its time limit is limit enough."""
@@ -210,22 +209,16 @@ class Provisioner:
     def _ask(self):
         self._rid += 1
         if self._operation:
-            self._act(actions.publish(STATUS % (self._rid, self._operation), b""))
+            self._context.act(actions.publish(STATUS % (self._rid, self._operation), b""))
             return
         body = {"registrationId": self.identity.device_id}
         if self._model_id:
             body["payload"] = {"modelId": self._model_id}
-        self._act(actions.publish(REGISTER % self._rid, json.dumps(body).encode()))
+        self._context.act(actions.publish(REGISTER % self._rid, json.dumps(body).encode()))
 
     def _wait(self, text):
         seconds = number(text)
         return min(WAIT_S if seconds is None else seconds, LONGEST_WAIT_S) * 1000
-
-    def _say(self, level, text):
-        self._act(actions.say(level, text))
-
-    def _act(self, action):
-        self._actions.append(action)
 
 
 # What is asked of whoever has the line; all else, of the device.

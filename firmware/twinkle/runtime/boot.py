@@ -113,7 +113,12 @@ def boot(directory, state=None):
         records = {"config": store.load("config", _configuration)}
         for name in ("reboot", "telemetry"):
             records[name] = store.load(name)
-        device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
+        try:
+            device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
+        except ImportError:
+            raise SetupError(
+                "this board was not given what disk in board.json needs", "flash it again"
+            ) from None
         if store.damaged:
             device.problem = "damaged on flash, and put aside: " + ", ".join(store.damaged)
         led = settings.get("led")

@@ -28,7 +28,9 @@ MOST_FAILURES = 20  # rounds in a row for which there is no memory; then the pro
 INBOX = 32  # messages taken in before the core sees them
 LAST_PACKET_ID = 60000  # umqtt.simple counts on past 65,535, where MQTT ends
 
-PUBLISH, PUBACK, SUBACK = 0x30, 0x40, 0x90
+PUBLISH = 0x30  # MQTT 3.1.1, table 2.1
+PUBACK = 0x40
+SUBACK = 0x90
 
 
 class Runner:
@@ -249,7 +251,9 @@ class Runner:
             return
         stream = self.network.stream
         try:
-            self._exchange(self._listen, stream, ms)
+            # What came before an acknowledgement was read with it.
+            if ms > 0 or stream.heard == self._heard:
+                self._exchange(self._listen, stream, ms)
         except Exception as error:
             gc.collect()
             self.device.on_lost(self._cut(error), self.port.ticks())

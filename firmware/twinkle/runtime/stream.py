@@ -19,7 +19,8 @@ PATIENCE_MS = 10000  # for any other read or write that has begun
 EXCHANGE_MS = 30000  # for all that one call of umqtt.simple reads and writes
 LENGTH_BYTES = 4  # MQTT 3.1.1, section 2.2.3
 GATHER = 1024  # bytes of small writes that go out as one TLS record
-CHUNK = 1024  # bytes that are asked of TLS at once; each is an allocation of its own
+CHUNK = 1024  # bytes that are asked of TLS at once, at most: each is an allocation of its own
+AHEAD = 256  # and at least: umqtt.simple reads a packet in five pieces, and most are short
 PACE = 8  # pieces from one look at the time to the next; none takes as much as a tenth of a second
 LARGEST_SKIP = 1 << 20  # a peer that announces more than this is not a hub
 SPARED = 7  # times as long as a look-up in vain took: until the next; it stops everything meanwhile
@@ -103,6 +104,7 @@ class Stream:
         self._greeted = False
         self._host = ""
         self._gathered = bytearray()
+        self._ahead = b""  # received, and not yet read
         self._end = self._idled = self._pieces = 0  # of the exchange; when idle() was called; since it began
         self._singles = 0  # bytes read one by one since a packet began
         self.skipped = False  # the last read was larger than allowed and thrown away
@@ -156,7 +158,7 @@ class Stream:
         if size > self._network.largest:
             return self._skip(size)
         data = None
-        if self._connection.holds() or not self._blocking:
+        if self._ahead or self._connection.holds() or not self._blocking:
             data = self._receive(min(size, CHUNK))
         if not data:
             if data is None and not self._blocking:
@@ -204,7 +206,7 @@ class Stream:
 
     def wait(self, ms):
         """Wait up to ``ms`` for something to read. Answers whether there is."""
-        return self._connection.wait(ms)
+        return bool(self._ahead) or self._connection.wait(ms)
 
     def close(self):
         """Send the rest, as far as that is possible, and close.
@@ -237,12 +239,16 @@ class Stream:
 
     def _receive(self, size):
         self._pace()
-        try:
-            data = self._connection.receive(size)
-        except compat.SOCKET_ERRORS as error:
-            raise self._broken(error) from None
-        if data:
+        if not self._ahead:
+            try:
+                data = self._connection.receive(max(size, AHEAD))
+            except compat.SOCKET_ERRORS as error:
+                raise self._broken(error) from None
+            if not data:
+                return data
             self.heard += len(data)
+            self._ahead = data
+        data, self._ahead = self._ahead[:size], self._ahead[size:]
         return data
 
     def _more(self, size, deadline):
