@@ -8,6 +8,8 @@ import ssl
 
 import pytest
 import websocket
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from peer import AMQP, SASL
 from test_amqp_attempts import BEGIN, OPENING, QUESTION
 
@@ -169,6 +171,21 @@ def test_what_is_no_amqp_is_answered_and_closed(hub, said, answer):
         line.send_binary(said)
         data, code = heard(line)
         assert answer in data and code == 1000
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300))
+@example(b"\x82\xfe")
+@example(b"\x88\x80mask" * 2)
+@example(b"\x89\xfe\x01\x00mask" + bytes(256))
+def test_bytes_that_are_no_frames_harm_nobody(hub, data):
+    with dialled(hub) as line:
+        line.send_binary(OPENING)
+        with contextlib.suppress(OSError):
+            line.sock.sendall(data)
+    with dialled(hub) as other:
+        other.send_binary(OPENING)
+        assert other.recv().startswith(SASL)
 
 
 @pytest.mark.parametrize("said", [None, b"", SASL, SASL + AMQP[:4]], ids=["nothing", "empty", "sasl", "half"])
