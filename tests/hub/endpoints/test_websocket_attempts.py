@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import socket
 import ssl
+import struct
 
 import pytest
 import websocket
@@ -132,10 +133,24 @@ def test_what_is_no_such_websocket_is_refused(hub, attempt, answer):
         assert (headers["Upgrade"], headers["Sec-WebSocket-Version"]) == ("websocket", "13")
 
 
+REQUEST = "\r\n".join(
+    [f"GET {PATH} HTTP/1.1", "Host: localhost", *map("{0[0]}: {0[1]}".format, HANDSHAKE.items()), "", ""]
+).encode()
+
+
+def test_who_asks_and_is_gone_is_no_failure(hub):
+    context = ssl.create_default_context(cafile=hub.info["caFile"])
+    at_once = struct.pack("ii", 1, 0)
+    for _ in range(100):
+        plain = socket.create_connection(("127.0.0.1", hub.info["restPort"]), timeout=PATIENCE_S)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        with context.wrap_socket(plain, server_hostname="localhost") as sock:
+            sock.sendall(REQUEST)
+
+
 def test_without_tls_nothing_is_answered(hub):
     with socket.create_connection(("127.0.0.1", hub.info["restPort"]), timeout=PATIENCE_S) as plain:
-        headers = [f"{name}: {HANDSHAKE[name]}" for name in HANDSHAKE]
-        plain.sendall("\r\n".join([f"GET {PATH} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode())
+        plain.sendall(REQUEST)
         with contextlib.suppress(ConnectionError):
             assert not plain.recv(100).startswith(b"HTTP")
 
