@@ -40,9 +40,10 @@ class AmqpWebSocket:
         socket = web.WebSocketResponse(
             protocols=(SUB_PROTOCOL,), timeout=GOODBYE_S, compress=False, max_msg_size=MAX_MESSAGE
         )
+        below = request.transport  # of a client that has gone meanwhile there is none; to prepare says so
         await socket.prepare(request)
         door = Door(self._endpoint)
-        line = Line(socket, request.transport, door)
+        line = Line(socket, below, door)
         door.connection_made(line)
         sending = asyncio.create_task(line.send())
         try:

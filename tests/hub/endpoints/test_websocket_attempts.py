@@ -5,9 +5,12 @@ import contextlib
 import http.client
 import socket
 import ssl
+import struct
 
 import pytest
 import websocket
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from peer import AMQP, SASL
 from test_amqp_attempts import BEGIN, OPENING, QUESTION
 
@@ -130,10 +133,24 @@ def test_what_is_no_such_websocket_is_refused(hub, attempt, answer):
         assert (headers["Upgrade"], headers["Sec-WebSocket-Version"]) == ("websocket", "13")
 
 
+REQUEST = "\r\n".join(
+    [f"GET {PATH} HTTP/1.1", "Host: localhost", *map("{0[0]}: {0[1]}".format, HANDSHAKE.items()), "", ""]
+).encode()
+
+
+def test_who_asks_and_is_gone_is_no_failure(hub):
+    context = ssl.create_default_context(cafile=hub.info["caFile"])
+    at_once = struct.pack("ii", 1, 0)
+    for _ in range(100):
+        plain = socket.create_connection(("127.0.0.1", hub.info["restPort"]), timeout=PATIENCE_S)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        with context.wrap_socket(plain, server_hostname="localhost") as sock:
+            sock.sendall(REQUEST)
+
+
 def test_without_tls_nothing_is_answered(hub):
     with socket.create_connection(("127.0.0.1", hub.info["restPort"]), timeout=PATIENCE_S) as plain:
-        headers = [f"{name}: {HANDSHAKE[name]}" for name in HANDSHAKE]
-        plain.sendall("\r\n".join([f"GET {PATH} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode())
+        plain.sendall(REQUEST)
         with contextlib.suppress(ConnectionError):
             assert not plain.recv(100).startswith(b"HTTP")
 
@@ -169,6 +186,21 @@ def test_what_is_no_amqp_is_answered_and_closed(hub, said, answer):
         line.send_binary(said)
         data, code = heard(line)
         assert answer in data and code == 1000
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300))
+@example(b"\x82\xfe")
+@example(b"\x88\x80mask" * 2)
+@example(b"\x89\xfe\x01\x00mask" + bytes(256))
+def test_bytes_that_are_no_frames_harm_nobody(hub, data):
+    with dialled(hub) as line:
+        line.send_binary(OPENING)
+        with contextlib.suppress(OSError):
+            line.sock.sendall(data)
+    with dialled(hub) as other:
+        other.send_binary(OPENING)
+        assert other.recv().startswith(SASL)
 
 
 @pytest.mark.parametrize("said", [None, b"", SASL, SASL + AMQP[:4]], ids=["nothing", "empty", "sasl", "half"])
