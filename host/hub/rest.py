@@ -5,20 +5,20 @@ version 2021-04-12). Refusals are made by the core; here they get their HTTP for
 """
 
 import asyncio
-import json
 import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .absent import ABSENT
 from .core import Hub, HubError, MethodResult, jsontext, run_bulk
 from .core.twins.limits import ARRAYS_SINCE
 from .faults import Faults
+from .refusals import fault, refusal
 from .routes import OtherMethod, Routes, UnknownResource
 from .ticker import Ticker
 
@@ -29,6 +29,7 @@ http_log = logging.getLogger("twinkle.hub.http")
 MAX_BODY = 512 * 1024  # a method payload may have 128 KiB, a bulk registration more
 NESTED = re.compile(r"/methods$|/commands/[^/]+$")  # whose errors hold JSON in their message
 UNREADABLE = (HttpProcessingError, web.RequestPayloadError)  # what aiohttp says of bytes that are no HTTP
+MAX_SHOWN = 200  # characters of an address in an error
 API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$", re.IGNORECASE)
 
 
@@ -47,11 +48,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """What is done at one path with one method, and which permission opens it."""
+    """What is done at one path with one method, and which permission opens it; ``absent``: what there is not."""
 
     path: str
     permission: str
-    handler: Handler
+    handler: Handler | None
+    absent: str = ""
 
 
 class Rest:
@@ -88,6 +90,9 @@ class Rest:
         ]
         for method, path, permission, handler in routes:
             self.add(method, path, permission, handler)
+        for what, places in ABSENT.items():
+            for method, path in map(str.split, places):
+                self._routes.add(method, path, Route(path, "", None, what))
 
     def add(self, method: str, path: str, permission: str, handler: Handler) -> None:
         """One more route, open to policies with ``permission``."""
@@ -99,15 +104,18 @@ class Rest:
         try:
             return await self._open(route, request)
         except HubError as error:
-            log.info("%s %s: %s", request.method, request.path, error)
-            return _refusal(error, NESTED.search(route.path) is not None)
+            return refusal(
+                request, error, route.handler is not None and NESTED.search(route.path) is not None
+            )
 
     async def _open(self, route: Route, request: web.Request) -> web.StreamResponse:
+        if route.handler is None:
+            raise HubError("FeatureNotSupported", f"This hub has no {route.absent}.")
         if not route.path.startswith("/twinkle/"):
             _check_version(request)
             device_id = request.match_info.get("id", "")
             if self.faults and (status := self.faults.value("http", device_id)):
-                return _unserved(status, "A fault that was asked for.", "FaultAskedFor")
+                return fault(request, status)
         self._hub.access.authorize(request.headers.get("Authorization"), route.permission)
         return await route.handler(request)
 
@@ -236,21 +244,26 @@ class Rest:
         try:
             return await handler(request)
         except UNREADABLE as error:
-            log.info("%s %s: %s", request.method, request.path, " ".join(str(error).split()))
-            return _refusal(
-                HubError("IotHubFormatError", "The body cannot be read as its headers say."), False
-            )
+            what = " ".join(str(error).split())
+            refused = HubError("IotHubFormatError", f"The body cannot be read as its headers say: {what}")
         except web.HTTPRequestEntityTooLarge:
-            return _refusal(HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes."), False)
+            refused = HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes.")
         except (web.HTTPNotFound, UnknownResource):
-            return _unserved(404, f"The local hub has no resource {request.path}.")
-        except OtherMethod:
-            return _unserved(501, f"The local hub does not serve {request.method} on {request.path}.")
+            refused = HubError("GenericNotFound", f"IoT Hub has no resource {request.path[:MAX_SHOWN]}.")
+        except OtherMethod as other:
+            allowed = ", ".join(other.allowed)
+            refused = HubError(
+                "GenericMethodNotAllowed", f"The resource takes {allowed}, not {request.method}."
+            )
+            response = refusal(request, refused)
+            response.headers["Allow"] = allowed
+            return response
+        return refusal(request, refused)
 
 
 def _check_version(request: web.Request) -> None:
     if not API_VERSION.match(_query(request).get("api-version", "")):
-        raise HubError("ArgumentInvalid", "The query needs an api-version, such as 2021-04-12.")
+        raise HubError("InvalidProtocolVersion", "The query needs an api-version, such as 2021-04-12.")
 
 
 def _arrays(request: web.Request) -> bool:
@@ -298,29 +311,3 @@ def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None)
 
 def _twin(twin: dict[str, Any]) -> web.Response:
     return _answer(twin, headers={"ETag": f'"{twin["etag"]}"'})
-
-
-def _refusal(error: HubError, nested: bool) -> web.Response:
-    tracking = f"Tracking ID:{uuid.uuid4().hex}-G:0"
-    if nested:
-        # Methods answer with JSON inside the message.
-        inner = {
-            "errorCode": error.code,
-            "trackingId": tracking,
-            "message": error.message,
-            "info": error.info,
-        }
-        body = {"Message": json.dumps(inner), "ExceptionMessage": ""}
-    else:
-        body = {"Message": f"ErrorCode:{error.name};{error.message}", "ExceptionMessage": tracking}
-    return web.json_response(
-        body,
-        status=error.status,
-        reason=HTTPStatus(error.status).phrase,
-        headers={"iothub-errorcode": error.name},
-    )
-
-
-def _unserved(status: int, text: str, code: str = "NotFound") -> web.Response:
-    body = {"Message": f"ErrorCode:{code};{text}", "ExceptionMessage": ""}
-    return web.json_response(body, status=status)

@@ -11,6 +11,7 @@ from .times import iso, us_time
 
 # name -> (HTTP status, code)
 CODES: dict[str, tuple[int, int]] = {
+    "InvalidProtocolVersion": (400, 400001),
     "ArgumentInvalid": (400, 400004),
     "IotHubFormatError": (400, 400006),
     "DeviceDefinedMultipleTimes": (400, 400011),
@@ -23,10 +24,12 @@ CODES: dict[str, tuple[int, int]] = {
     "DeviceMaximumQueueDepthExceeded": (403, 403004),
     "DeviceModelMaxPropertiesExceeded": (403, 403100),
     "DeviceMaximumInflightMethodExceeded": (403, 403800),
+    "GenericNotFound": (404, 404000),
     "DeviceNotFound": (404, 404001),
     "ModuleNotFound": (404, 404010),
     "DeviceNotOnline": (404, 404103),
     "DeviceConnectionClosedRemotely": (404, 404104),
+    "GenericMethodNotAllowed": (405, 405000),
     "DeviceAlreadyExists": (409, 409001),
     "PreconditionFailed": (412, 412001),
     "MessageTooLarge": (413, 413001),
