@@ -18,6 +18,7 @@ from .absent import ABSENT
 from .core import Hub, HubError, MethodResult, jsontext, run_bulk
 from .core.twins.limits import ARRAYS_SINCE
 from .faults import Faults
+from .message_headers import read_headers
 from .refusals import fault, refusal
 from .routes import OtherMethod, Routes, UnknownResource
 from .ticker import Ticker
@@ -80,6 +81,8 @@ class Rest:
             ("PATCH", "/twins/{id}", "ServiceConnect", self._patch_twin),
             ("PUT", "/twins/{id}", "ServiceConnect", self._put_twin),
             ("POST", "/twins/{id}/methods", "ServiceConnect", self._invoke),
+            ("POST", "/devices/{id}/messages/devicebound", "ServiceConnect", self._send),
+            ("DELETE", "/devices/{id}/commands", "ServiceConnect", self._purge),
             ("GET", "/digitaltwins/{id}", "ServiceConnect", self._get_digital_twin),
             ("PATCH", "/digitaltwins/{id}", "ServiceConnect", self._patch_digital_twin),
             ("POST", "/digitaltwins/{id}/commands/{name}", "ServiceConnect", self._command),
@@ -236,6 +239,20 @@ class Rest:
         if isinstance(outcome, HubError):
             raise outcome
         return outcome
+
+    # --- messages to devices
+
+    async def _send(self, request: web.Request) -> web.Response:
+        bag, expires = read_headers(request.headers)
+        self._hub.send(request.match_info["id"], await request.read(), bag, expires=expires)
+        self._ticker.touch()
+        return web.Response(status=204)
+
+    async def _purge(self, request: web.Request) -> web.Response:
+        device_id = request.match_info["id"]
+        purged = self._hub.purge(device_id)
+        self._ticker.touch()
+        return _answer({"totalMessagesPurged": purged, "deviceId": device_id, "moduleId": None})
 
     # --- refusals
 
