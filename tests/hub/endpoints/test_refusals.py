@@ -96,6 +96,32 @@ def test_an_address_that_is_none_is_told_apart_from_a_device_that_is_not_there(r
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body", "status", "name"),
+    [
+        ("DELETE", "/twinkle/enrolments/nobody", None, 404, "EnrollmentNotFound"),
+        ("PUT", "/twinkle/enrolments/twice", {}, 409, "EnrollmentConflict"),
+        (
+            "PUT",
+            "/twinkle/enrolments/x",
+            {"group": True, "authority": "no"},
+            404,
+            "CertificateAuthorityNotFound",
+        ),
+        ("DELETE", "/twinkle/authorities/nobody", None, 404, "CertificateAuthorityNotFound"),
+        ("PUT", "/twinkle/authorities/twice", {}, 409, "CertificateAuthorityConflict"),
+    ],
+)
+def test_an_enrolment_or_an_authority_is_not_taken_for_a_device(hub, rest, method, path, body, status, name):
+    """The names are of the list in model DeviceRegistryOperationError."""
+    if status == 409:
+        with open(hub.info["caFile"]) as file:
+            body = {"certificate": file.read()} if "authorities" in path else {}
+        rest(method, path, body)
+    answer = rest(method, path, body)
+    assert (answer.status_code, answer.headers["iothub-errorcode"]) == (status, name), answer.text
+
+
+@pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
         ("POST", f"/twins/{DEVICE}", "GET, PATCH, PUT"),
