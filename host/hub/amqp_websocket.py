@@ -13,7 +13,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from .amqp.frames import MAX_FRAME
 from .amqp_endpoint import AmqpEndpoint, Door
-from .rest import Rest, unserved
+from .core import HubError
+from .refusals import refusal
+from .rest import Rest
 
 PATHS = ("/$servicebus/websocket", "/$iothub/websocket")
 SUB_PROTOCOL = "AMQPWSB10"
@@ -34,7 +36,8 @@ class AmqpWebSocket:
         refused = _refusal(request)
         if refused is None and self._endpoint.full:
             self._endpoint.refused += 1
-            refused = unserved(503, "There are as many AMQP connections as the hub takes.", "ServerBusy")
+            full = HubError("ServiceUnavailable", "There are as many AMQP connections as the hub takes.")
+            refused = refusal(request, full)
         if refused is not None:
             return refused
         socket = web.WebSocketResponse(
@@ -58,13 +61,14 @@ class AmqpWebSocket:
 def _refusal(request: web.Request) -> web.Response | None:
     headers = request.headers
     if headers.get("Upgrade", "").lower() != "websocket" or headers.get("Sec-WebSocket-Version") != VERSION:
-        answer = unserved(
-            426, f"Here is a WebSocket of version {VERSION}, and nothing else.", "UpgradeRequired"
+        return web.Response(
+            status=426,
+            text=f"Here is a WebSocket of version {VERSION}, and nothing else.",
+            headers={"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION},
         )
-        answer.headers.update({"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION})
-        return answer
     if SUB_PROTOCOL not in [word.strip() for word in headers.get("Sec-WebSocket-Protocol", "").split(",")]:
-        return unserved(400, f"The hub's only sub-protocol here is {SUB_PROTOCOL}.", "ArgumentInvalid")
+        other = HubError("ArgumentInvalid", f"The hub's only sub-protocol here is {SUB_PROTOCOL}.")
+        return refusal(request, other)
     return None
 
 

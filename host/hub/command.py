@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import re
 import signal
 from pathlib import Path
 
@@ -16,7 +17,16 @@ ROUTES = (
     *("twinChangeEvents", "digitalTwinChangeEvents"),
     *("deviceConnectionStateEvents", "deviceLifecycleEvents"),
 )  # the core's, which is imported late
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+HOST_NAME = re.compile(rf"{_PART}(?:\.{_PART})*")  # RFC 1123, section 2.1
+MAX_NAME = 253
 COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where there are a thousand devices
+
+
+def _host_name(context: click.Context, option: click.Parameter, value: str) -> str:
+    if len(value) > MAX_NAME or not HOST_NAME.fullmatch(value):
+        raise click.BadParameter("use letters, digits and '-', in parts with dots between them")
+    return value
 
 
 @click.command(
@@ -55,6 +65,13 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
 )
 @click.option(
     "--consumer-group", multiple=True, metavar="NAME", help="A group of readers beside $Default; repeatable."
+)
+@click.option(
+    "--name",
+    default="localhost",
+    show_default=True,
+    callback=_host_name,
+    help="The hub's own name, in devices' strings, tokens and events, and where devices are assigned to.",
 )
 @click.option(
     "--host-name",
@@ -98,6 +115,7 @@ def hub(
     plain_amqp_port,
     route,
     consumer_group,
+    name,
     host_name,
     throttle,
     faults,
@@ -108,8 +126,8 @@ def hub(
 ) -> None:
     """Run a local hub that speaks IoT Hub's protocols, until it is stopped.
 
-    For a desk, a test or a workshop. Its own name is localhost; further names
-    are what devices dial (GatewayHostName in their connection string).
+    For a desk, a test or a workshop. Further names (--host-name) are what devices
+    dial (GatewayHostName in their connection string).
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_Plain("%(message)s"))
@@ -119,7 +137,6 @@ def hub(
     from .server import ServerError, Settings
     from .store import StoreError
 
-    names = ("localhost", *host_name)
     try:
         rules = faults.read_text() if faults else None
     except (OSError, UnicodeDecodeError) as error:
@@ -129,7 +146,7 @@ def hub(
         bind=bind,
         port=port,
         rest_port=rest_port,
-        host_names=names,
+        host_names=(name, *host_name),
         throttle=throttle,
         faults=rules,
         amqp_port=amqp_port,

@@ -5,20 +5,21 @@ version 2021-04-12). Refusals are made by the core; here they get their HTTP for
 """
 
 import asyncio
-import json
 import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable
-from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from .absent import ABSENT
 from .core import Hub, HubError, MethodResult, jsontext, run_bulk
 from .core.twins.limits import ARRAYS_SINCE
 from .faults import Faults
+from .message_headers import read_headers
+from .refusals import fault, refusal
 from .routes import OtherMethod, Routes, UnknownResource
 from .ticker import Ticker
 
@@ -29,6 +30,7 @@ http_log = logging.getLogger("twinkle.hub.http")
 MAX_BODY = 512 * 1024  # a method payload may have 128 KiB, a bulk registration more
 NESTED = re.compile(r"/methods$|/commands/[^/]+$")  # whose errors hold JSON in their message
 UNREADABLE = (HttpProcessingError, web.RequestPayloadError)  # what aiohttp says of bytes that are no HTTP
+MAX_SHOWN = 200  # characters of an address in an error
 API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$", re.IGNORECASE)
 
 
@@ -47,11 +49,15 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Route(NamedTuple):
-    """What is done at one path with one method, and which permission opens it; None: its handler sees to that."""
+    """What is done at one path with one method, and which permission opens it; None: its handler sees to that.
+
+    ``absent``: what there is not.
+    """
 
     path: str
     permission: str | None
-    handler: Handler
+    handler: Handler | None
+    absent: str = ""
 
 
 class Rest:
@@ -78,6 +84,8 @@ class Rest:
             ("PATCH", "/twins/{id}", "ServiceConnect", self._patch_twin),
             ("PUT", "/twins/{id}", "ServiceConnect", self._put_twin),
             ("POST", "/twins/{id}/methods", "ServiceConnect", self._invoke),
+            ("POST", "/devices/{id}/messages/devicebound", "ServiceConnect", self._send),
+            ("DELETE", "/devices/{id}/commands", "ServiceConnect", self._purge),
             ("GET", "/digitaltwins/{id}", "ServiceConnect", self._get_digital_twin),
             ("PATCH", "/digitaltwins/{id}", "ServiceConnect", self._patch_digital_twin),
             ("POST", "/digitaltwins/{id}/commands/{name}", "ServiceConnect", self._command),
@@ -88,6 +96,9 @@ class Rest:
         ]
         for method, path, permission, handler in routes:
             self.add(method, path, permission, handler)
+        for what, places in ABSENT.items():
+            for method, path in map(str.split, places):
+                self._routes.add(method, path, Route(path, "", None, what))
 
     def add(self, method: str, path: str, permission: str, handler: Handler) -> None:
         """One more route, open to policies with ``permission``."""
@@ -99,17 +110,20 @@ class Rest:
         try:
             return await self._open(route, request)
         except HubError as error:
-            log.info("%s %s: %s", request.method, request.path, error)
-            return _refusal(error, NESTED.search(route.path) is not None)
+            return refusal(
+                request, error, route.handler is not None and NESTED.search(route.path) is not None
+            )
 
     async def _open(self, route: Route, request: web.Request) -> web.StreamResponse:
+        if route.handler is None:
+            raise HubError("FeatureNotSupported", f"This hub has no {route.absent}.")
         if route.permission is None:
             return await route.handler(request)
         if not route.path.startswith("/twinkle/"):
             _check_version(request)
             device_id = request.match_info.get("id", "")
             if self.faults and (status := self.faults.value("http", device_id)):
-                return unserved(status, "A fault that was asked for.", "FaultAskedFor")
+                return fault(request, status)
         self._hub.access.authorize(request.headers.get("Authorization"), route.permission)
         return await route.handler(request)
 
@@ -235,6 +249,20 @@ class Rest:
             raise outcome
         return outcome
 
+    # --- messages to devices
+
+    async def _send(self, request: web.Request) -> web.Response:
+        bag, expires = read_headers(request.headers)
+        self._hub.send(request.match_info["id"], await request.read(), bag, expires=expires)
+        self._ticker.touch()
+        return web.Response(status=204)
+
+    async def _purge(self, request: web.Request) -> web.Response:
+        device_id = request.match_info["id"]
+        purged = self._hub.purge(device_id)
+        self._ticker.touch()
+        return _answer({"totalMessagesPurged": purged, "deviceId": device_id, "moduleId": None})
+
     # --- refusals
 
     @web.middleware
@@ -242,21 +270,26 @@ class Rest:
         try:
             return await handler(request)
         except UNREADABLE as error:
-            log.info("%s %s: %s", request.method, request.path, " ".join(str(error).split()))
-            return _refusal(
-                HubError("IotHubFormatError", "The body cannot be read as its headers say."), False
-            )
+            what = " ".join(str(error).split())
+            refused = HubError("IotHubFormatError", f"The body cannot be read as its headers say: {what}")
         except web.HTTPRequestEntityTooLarge:
-            return _refusal(HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes."), False)
+            refused = HubError("MessageTooLarge", f"The body is larger than {MAX_BODY} bytes.")
         except (web.HTTPNotFound, UnknownResource):
-            return unserved(404, f"The local hub has no resource {request.path}.")
-        except OtherMethod:
-            return unserved(501, f"The local hub does not serve {request.method} on {request.path}.")
+            refused = HubError("GenericNotFound", f"IoT Hub has no resource {request.path[:MAX_SHOWN]}.")
+        except OtherMethod as other:
+            allowed = ", ".join(other.allowed)
+            refused = HubError(
+                "GenericMethodNotAllowed", f"The resource takes {allowed}, not {request.method}."
+            )
+            response = refusal(request, refused)
+            response.headers["Allow"] = allowed
+            return response
+        return refusal(request, refused)
 
 
 def _check_version(request: web.Request) -> None:
     if not API_VERSION.match(_query(request).get("api-version", "")):
-        raise HubError("ArgumentInvalid", "The query needs an api-version, such as 2021-04-12.")
+        raise HubError("InvalidProtocolVersion", "The query needs an api-version, such as 2021-04-12.")
 
 
 def _arrays(request: web.Request) -> bool:
@@ -304,29 +337,3 @@ def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None)
 
 def _twin(twin: dict[str, Any]) -> web.Response:
     return _answer(twin, headers={"ETag": f'"{twin["etag"]}"'})
-
-
-def _refusal(error: HubError, nested: bool) -> web.Response:
-    tracking = f"Tracking ID:{uuid.uuid4().hex}-G:0"
-    if nested:
-        # Methods answer with JSON inside the message.
-        inner = {
-            "errorCode": error.code,
-            "trackingId": tracking,
-            "message": error.message,
-            "info": error.info,
-        }
-        body = {"Message": json.dumps(inner), "ExceptionMessage": ""}
-    else:
-        body = {"Message": f"ErrorCode:{error.name};{error.message}", "ExceptionMessage": tracking}
-    return web.json_response(
-        body,
-        status=error.status,
-        reason=HTTPStatus(error.status).phrase,
-        headers={"iothub-errorcode": error.name},
-    )
-
-
-def unserved(status: int, text: str, code: str = "NotFound") -> web.Response:
-    body = {"Message": f"ErrorCode:{code};{text}", "ExceptionMessage": ""}
-    return web.json_response(body, status=status)

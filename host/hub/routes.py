@@ -16,7 +16,12 @@ class UnknownResource(LookupError):
 
 
 class OtherMethod(LookupError):
-    """The resource is there, and none of its routes takes this method."""
+    """The resource is there, and none of its routes takes this method. ``allowed``: those that are taken."""
+
+    def __init__(self, method: str, allowed: list[str]):
+        super().__init__(method, allowed)
+        self.method = method
+        self.allowed = allowed
 
 
 class Routes(Generic[Value]):
@@ -35,14 +40,14 @@ class Routes(Generic[Value]):
         ``address``: the path as it was sent, percent-encoded.
         """
         parts = unquote(address).removesuffix("/").split("/")[1:]
-        known = False
+        allowed = []
         for route_method, pattern, value in self._routes:
             names = _names(pattern, parts)
             if names is not None:
                 if route_method == method:
                     return value, names
-                known = True
-        raise OtherMethod(method) if known else UnknownResource(address)
+                allowed.append(route_method)
+        raise OtherMethod(method, sorted(allowed)) if allowed else UnknownResource(address)
 
 
 def _names(pattern: list[str], parts: list[str]) -> dict[str, str] | None:

@@ -53,8 +53,8 @@ class BusyPort(ServerError):
 class Settings:
     """Where the hub keeps its state and how it is reached.
 
-    ``host_names``: the first is the hub's own name, which tokens are signed for;
-    all of them are put into its certificate. Port 0 takes any free one.
+    ``host_names``: the first is the hub's own name, which devices' strings, tokens and events carry;
+    it answers to all of them, and to the one it is dialled by on this computer. Port 0 takes any free one.
     ``throttle``: the share of IoT Hub's documented rates the hub takes; None: no limit.
     ``faults``: the rules by which it misbehaves, see the module of that name.
     ``amqp_port``: for services that read events; ``plain_amqp_port``: the same without TLS, on loopback
@@ -76,6 +76,13 @@ class Settings:
     routes: tuple[str, ...] = ()
     keep_s: float = KEEP_S
     keep_bytes: int = KEEP_BYTES
+
+
+def dialled(bind: str) -> str:
+    """The name by which programs on this computer reach a hub that listens on ``bind``."""
+    if bind in ("", "0.0.0.0", "::", LOOPBACK, "::1"):
+        return "localhost"
+    return f"[{bind}]" if ":" in bind else bind
 
 
 class RealClock:
@@ -107,11 +114,14 @@ class Server:
         faults = load(settings.faults, time.monotonic) if settings.faults is not None else None
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_state()
-        certificates = Certificates(settings.state / "ca", settings.host_names)
+        names = settings.host_names
+        if dialled(settings.bind) != "localhost":
+            names = (*names, settings.bind)
+        certificates = Certificates(settings.state / "ca", names)
         certificates.prepare()
         self._store = SqliteStore(settings.state / "hub.sqlite")
         clock = RealClock()
-        name, *aliases = settings.host_names
+        name, *aliases = *settings.host_names, dialled(settings.bind)
         self.events = Gathering(
             EventLog(settings.state / "events.sqlite", settings.keep_s, settings.keep_bytes)
         )
@@ -207,22 +217,23 @@ class Server:
             ) from None
 
     def _publish(self, mqtt_port: int, rest_port: int, event_hub: EventHub, ca_file: Path) -> None:
-        host, access = self.settings.host_names[0], self.hub.access
-        endpoint = host if event_hub.port == AMQPS_PORT else f"{host}:{event_hub.port}"
+        access, address = self.hub.access, dialled(self.settings.bind)
+        endpoint = address if event_hub.port == AMQPS_PORT else f"{address}:{event_hub.port}"
         self.info = {
-            "host": host,
+            "host": self.hub.host_name,
+            "address": address,
             "bind": self.settings.bind,
             "mqttPort": mqtt_port,
             "restPort": rest_port,
             "amqpPort": event_hub.port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
-            "serviceConnectionString": access.connection_string(f"{host}:{rest_port}"),
+            "serviceConnectionString": access.connection_string(f"{address}:{rest_port}"),
             "eventHubConnectionString": access.event_hub_connection_string(endpoint, event_hub.name),
         }
         if self._plain_port is not None:
             # The one word that makes Azure's readers do without TLS, and take the port from here.
-            text = access.event_hub_connection_string(f"{host}:{self._plain_port}", event_hub.name)
+            text = access.event_hub_connection_string(f"localhost:{self._plain_port}", event_hub.name)
             self.info["eventHubEmulatorConnectionString"] = f"{text};UseDevelopmentEmulator=true"
         path = self.settings.state / "hub.json"
         new = path.with_suffix(".new")

@@ -133,7 +133,7 @@ def test_a_certificate_that_no_enrolment_knows_is_not_provisioned(hub, start, na
     text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name};x509=true"
     start(text, tmp_path / "own").wait_for("not provisioned")
     event = hub.event("hubDiagnostics", lambda event: event["deviceId"] == name)
-    assert "no enrolment has this certificate's thumbprint" in event["body"]["reason"]
+    assert "no enrolment has this registration id" in event["body"]["reason"]
 
 
 @pytest.mark.parametrize("form", ["PEM", "DER"])

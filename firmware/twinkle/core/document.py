@@ -38,7 +38,7 @@ def refused(name, value):
     """Why the hub would refuse a report of ``value`` under ``name``, in a few words, or None.
 
     These are encode()'s rules and those of twins, each member by itself; the size of the whole is the
-    caller's to keep. A value of None, here or in an object, deletes and is fine.
+    caller's to keep. A value of None, here or in an object outside arrays, deletes and is fine.
     """
     fault = _fault({name: value}, MAX_DEPTH + 1, True)
     return fault and "reported" + fault
@@ -164,7 +164,8 @@ def _refuse(value, depth):
 
 
 def _fault(value, depth, twin):
-    # Where and what: ``['a'][2] is not finite``, or what alone, after a space.
+    # Where and what: ``['a'][2] is not finite``, or what alone, after a space. ``twin``: whether the twins'
+    # rules count; 2 inside an array, where null has nothing to delete.
     if isinstance(value, str):
         return _text_fault(value, twin and LONGEST_TEXT)
     if isinstance(value, (dict, list)):
@@ -177,7 +178,9 @@ def _fault(value, depth, twin):
                 if not isinstance(place, str):
                     return " has a name that is not JSON"
                 fault = _text_fault(place, twin and LONGEST_NAME)
-            elif twin and inner is None:
+            elif twin:
+                twin = 2
+            if twin == 2 and inner is None:
                 fault = " is null"
             fault = fault or _fault(inner, depth - 1, twin)
             if fault:
@@ -201,8 +204,8 @@ def _text_fault(text, longest):
         return " is not UTF-8"
     if longest and len(data) > longest:
         return " is over %d bytes" % longest
-    if longest == LONGEST_NAME and (not data or NO_NAME.search(data)):
-        return " is no name: empty, or with space, control, . or $"
+    if longest == LONGEST_NAME and NO_NAME.search(data):
+        return " is no name: with space, control, . or $"
     return None
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from .times import iso, us_time
 
-# name -> (HTTP status, code)
+# name -> (HTTP status, code). All names are documented; a number that is not ends in 000.
 CODES: dict[str, tuple[int, int]] = {
+    "InvalidProtocolVersion": (400, 400001),
     "ArgumentInvalid": (400, 400004),
     "IotHubFormatError": (400, 400006),
     "DeviceDefinedMultipleTimes": (400, 400011),
@@ -23,17 +24,23 @@ CODES: dict[str, tuple[int, int]] = {
     "DeviceMaximumQueueDepthExceeded": (403, 403004),
     "DeviceModelMaxPropertiesExceeded": (403, 403100),
     "DeviceMaximumInflightMethodExceeded": (403, 403800),
+    "GenericNotFound": (404, 404000),
     "DeviceNotFound": (404, 404001),
     "ModuleNotFound": (404, 404010),
     "DeviceNotOnline": (404, 404103),
     "DeviceConnectionClosedRemotely": (404, 404104),
+    "EnrollmentNotFound": (404, 404201),
+    "CertificateAuthorityNotFound": (404, 404000),
+    "GenericMethodNotAllowed": (405, 405000),
     "DeviceAlreadyExists": (409, 409001),
+    "EnrollmentConflict": (409, 409000),
+    "CertificateAuthorityConflict": (409, 409000),
     "PreconditionFailed": (412, 412001),
     "MessageTooLarge": (413, 413001),
     "TooManyDevices": (413, 413002),
     "ThrottlingException": (429, 429001),
     "ServerError": (500, 500001),
-    "FeatureNotSupported": (501, 501000),  # the name is documented, the number is this hub's own
+    "FeatureNotSupported": (501, 501000),
     "ServiceUnavailable": (503, 503001),
     "GatewayTimeout": (504, 504101),
 }

@@ -248,6 +248,10 @@ class Hub(Parts):
         self.throttles.spend(throttles.MESSAGES)
         self.messages.send(self.devices.find(device_id), body, properties or {}, lifetime, expires)
 
+    def purge(self, device_id: str) -> int:
+        """Throw away the cloud-to-device messages that wait for a device; how many there were."""
+        return self.messages.empty(self.devices.find(device_id))
+
     def query(
         self, text: str, page_size: int | None = 100, continuation: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None, str]:

@@ -23,7 +23,7 @@ class Rest:
         return requests.request(
             method,
             f"https://localhost:{self._hub.info['restPort']}{path}{query}",
-            data=body if isinstance(body, str) or body is None else json.dumps(body),
+            data=body if isinstance(body, str | bytes) or body is None else json.dumps(body),
             headers=headers,
             verify=self._hub.info["caFile"],
             timeout=PATIENCE_S,

@@ -99,13 +99,15 @@ paths = st.one_of(
     st.builds("/twins/{}".format, ids),
     st.builds("/twins/{}/methods".format, ids),
     st.builds("/devices/{}/modules".format, ids),
+    st.builds("/devices/{}/commands".format, ids),
+    st.builds("/Devices%2F{}%2Fmessages%2FdeviceBound/".format, ids),
     st.builds("/digitaltwins/{}".format, ids),
     st.builds("/digitaltwins/{}/commands/{}".format, ids, noise),
     st.builds("/digitaltwins/{}/components/{}/commands/{}".format, ids, noise, noise),
     st.builds("/twinkle/enrolments/{}".format, ids),
     st.builds("/twinkle/authorities/{}".format, ids),
     st.builds("/{}/{}".format, noise, noise),
-).map(lambda path: quote(path, safe="/*", errors="replace"))
+).map(lambda path: quote(path, safe="/*%", errors="replace"))
 values = st.recursive(
     st.none()
     | st.booleans()
@@ -145,6 +147,8 @@ shapes = {
         {"properties": st.fixed_dictionaries({"desired": values})}, optional={"tags": values}
     ),
     "PUT /twins/{}": st.fixed_dictionaries({"properties": values, "tags": values}),
+    "POST /devices/{}/messages/devicebound": values,
+    "DELETE /devices/{}/commands": st.none(),
     "GET /devices": st.none(),
     "GET /twins/{}": st.none(),
 }
@@ -166,6 +170,7 @@ queries = st.dictionaries(
 ).map(lambda fields: "".join(f"&{name}={quote(value, errors='replace')}" for name, value in fields.items()))
 # RFC 9110, section 5.5: any byte but controls; a line's end would begin another header.
 header = st.one_of(
+    st.binary(max_size=12).map(lambda value: bytes(byte for byte in value if byte > 31 and byte != 127)),
     st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=12),
     st.sampled_from(
         ["²", "\xb2", "9" * 5000, '"*"', "gzip", "deflate", "100-continue", "W/", "text/plain; charset=x"]
@@ -174,7 +179,7 @@ header = st.one_of(
 headers = st.dictionaries(
     st.sampled_from(
         "Authorization If-Match x-ms-max-item-count x-ms-continuation Content-Type Content-Encoding Expect Host Cookie "
-        "Accept-Encoding Range".split()
+        "Accept-Encoding Range iothub-app-x iothub-messageid iothub-ack iothub-expiry".split()
     ),
     header,
     max_size=2,
@@ -187,10 +192,14 @@ plain = settings(
 
 
 @plain
+@example(("POST", f"/devices/{DEVICE}/messages/devicebound", b"1"), "", {"iothub-app-x": b"\xb2"})
 @given(st.sampled_from(list(shapes)).flatmap(shaped) | st.tuples(methods, paths, contents), queries, headers)
 def test_every_request_is_answered_and_none_with_a_failure_of_the_hubs(service, alarm, request, query, more):
     method, path, body = request
-    more = {name: value.encode("utf-8", "replace") for name, value in more.items()}
+    more = {
+        name: value if isinstance(value, bytes) else value.encode("utf-8", "replace")
+        for name, value in more.items()
+    }
     if "Expect" in more:
         body = b""  # the connection is of no further use while a body is owed
     try:

@@ -61,7 +61,7 @@ def test_a_method_refusal_has_json_in_its_message(hub, rest):
         ("PUT", "/devices/with space", {"deviceId": "with space"}, 400),
         ("POST", "/devices", {"not": "an array"}, 400),
         ("GET", "/no/such/resource", None, 404),
-        ("POST", "/twins/rest-bad", {}, 501),
+        ("POST", "/twins/rest-bad", {}, 405),
         ("PATCH", "/twins/rest-bad", "x" * 600_000, 413),
         ("PATCH", "/twins/rest-bad", "[" * 100_000, 400),
     ],

@@ -115,7 +115,7 @@ def test_the_stream_may_be_cut_anywhere(hub):
         ({"path": "/$servicebus/other"}, 404),
         ({"path": "/$servicebus"}, 404),
         ({"path": "/websocket"}, 404),
-        ({"method": "POST"}, 501),
+        ({"method": "POST"}, 405),
         ({"Sec_WebSocket_Protocol": "mqtt"}, 400),
         ({"Sec_WebSocket_Protocol": None}, 400),
         ({"Upgrade": None}, 426),

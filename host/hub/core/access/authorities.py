@@ -28,12 +28,12 @@ class Authorities:
         """Register one; 409 when the name is taken."""
         check_device_id(name)
         if name in self.certificates:
-            raise HubError("DeviceAlreadyExists", f"The authority {name!r} exists; remove it first.")
+            raise HubError("CertificateAuthorityConflict", f"The authority {name!r} exists; remove it first.")
         self._record["certificates"][name] = pem
         self._store.save(self._record)
 
     def remove(self, name: str) -> None:
         """Forget one; live connections stay."""
         if self._record["certificates"].pop(name, None) is None:
-            raise HubError("DeviceNotFound", f"There is no authority {name!r}.")
+            raise HubError("CertificateAuthorityNotFound", f"There is no authority {name!r}.")
         self._store.save(self._record)

@@ -157,10 +157,12 @@ def _check_key(name: str, key: Any) -> str:
 def _capabilities(identity: dict[str, Any], body: dict[str, Any]) -> None:
     edge = _object("capabilities", body.get("capabilities")).get("iotEdge", False)
     if edge is not False and edge is not None:
-        raise invalid("This hub has no IoT Edge; set capabilities.iotEdge to false.")
+        raise HubError("FeatureNotSupported", "This hub has no IoT Edge; set capabilities.iotEdge to false.")
     for name in ("deviceScope", "parentScopes"):
         if body.get(name):
-            raise invalid(f"This hub has no IoT Edge hierarchies; leave out '{name}'.")
+            raise HubError(
+                "FeatureNotSupported", f"This hub has no IoT Edge hierarchies; leave out '{name}'."
+            )
 
 
 def _new_etag(old: str, random_bytes: Callable[[int], bytes]) -> str:

@@ -127,6 +127,20 @@ class CloudToDevice:
             self._tell(device, message, PURGED)
         device.inbox = []
 
+    def empty(self, device: Device) -> int:
+        """Throw away what waits for a device and how many there were; 500001 if that cannot be stored."""
+        self._expire(device)
+        waiting, device.inbox = device.inbox, []
+        try:
+            self._devices.save(device)
+        except HubError:
+            device.inbox = waiting
+            raise
+        for message in waiting:
+            self._tell(device, message, PURGED)
+        self._watch(device)
+        return len(waiting)
+
     def _end(self, device: Device, message: dict[str, Any], status: str) -> None:
         if not any(other is message for other in device.inbox):
             return  # it expired or was thrown away while it was under way; that is what was told

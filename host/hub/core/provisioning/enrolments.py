@@ -105,13 +105,15 @@ class Enrolments:
         if device_id is not None:
             check_device_id(device_id)
         if name in self._record["enrolments"]:
-            raise HubError("DeviceAlreadyExists", f"The enrolment {name!r} exists; remove it first.")
+            raise HubError("EnrollmentConflict", f"The enrolment {name!r} exists; remove it first.")
         if (group and thumbprint) or (authority and not group):
             raise invalid("A certificate's thumbprint is for one device, an authority for a group.")
         if thumbprint and not THUMBPRINT.fullmatch(thumbprint):
             raise invalid("A thumbprint is 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.")
         if authority and authority not in self._authorities.certificates:
-            raise HubError("DeviceNotFound", f"There is no authority {authority!r}; register it first.")
+            raise HubError(
+                "CertificateAuthorityNotFound", f"There is no authority {authority!r}; register it first."
+            )
         keys = [] if thumbprint or authority else [new_key(self._random), new_key(self._random)]
         enrolment = {"name": name, "group": group, "enabled": True, "deviceId": device_id}
         enrolment.update(thumbprint=thumbprint, authority=authority, keys=keys)
@@ -122,7 +124,7 @@ class Enrolments:
     def remove(self, name: str) -> None:
         """Remove an enrolment; devices that were assigned keep their identities."""
         if self._record["enrolments"].pop(name, None) is None:
-            raise HubError("DeviceNotFound", f"There is no enrolment {name!r}.")
+            raise HubError("EnrollmentNotFound", f"There is no enrolment {name!r}.")
         self.save()
 
     def enable(self, name: str, enabled: bool) -> None:

@@ -12,6 +12,7 @@ is grouped by.
 
 from dataclasses import dataclass
 
+from ..errors import HubError
 from .expressions import Expressions, Node
 from .text import KEYWORDS, Token, Tokens, refuse
 from .values import AGGREGATES
@@ -53,8 +54,11 @@ def parse_query(text: str) -> Query:
     columns = () if tokens.accept("*") else _columns(tokens, expressions)
     tokens.expect("from")
     tokens.expect("devices")
-    if tokens.is_next("."):
-        raise refuse("only FROM devices is served here, no modules or jobs", tokens.next.position)
+    if tokens.accept("."):
+        what = tokens.take()
+        if what.text.lower() in ("modules", "jobs"):
+            raise HubError("FeatureNotSupported", f"This hub has no {what.text.lower()}; ask FROM devices.")
+        raise refuse("expected modules or jobs", what.position)
     _alias(tokens)
     condition = expressions.condition() if tokens.accept("where") else None
     group = None

@@ -78,13 +78,25 @@ def test_other_ids_are_refused(stage, device_id):
         {"authentication": {"symmetricKey": {"primaryKey": 5}}},
         {"authentication": {"type": "selfSigned"}},
         {"authentication": {"x509Thumbprint": {"primaryThumbprint": "xyz"}}},
-        {"capabilities": {"iotEdge": True}},
-        {"deviceScope": "ms-azure-iot-edge://x"},
     ],
 )
 def test_a_bad_body_is_refused_and_nothing_is_made(stage, body):
     assert refusal(stage.hub.create_device, "dev1", body) == (400, 400004)
     assert refusal(stage.hub.get_device, "dev1") == (404, 404001)
+    assert "dev1" not in stage.store.texts
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"capabilities": {"iotEdge": True}},
+        {"deviceScope": "ms-azure-iot-edge://x"},
+        {"parentScopes": ["ms-azure-iot-edge://x"]},
+    ],
+)
+def test_what_this_hub_does_not_have_is_told_apart_from_a_bad_body(stage, body):
+    """These are good identities for IoT Hub: REST reference, model Device."""
+    assert refusal(stage.hub.create_device, "dev1", body) == (501, 501000)
     assert "dev1" not in stage.store.texts
 
 

@@ -127,3 +127,41 @@ def test_properties_that_no_topic_can_carry_are_refused(stage):
     assert refused.value.code == 413001
     stage.hub.send("dev1", b"", {"level": "é" * 10_000})
     assert len(device.wire.sent[-1][0]) < 65536
+
+
+def test_a_queue_is_purged_and_told_and_stays_so_over_a_restart(stage):
+    """REST reference, "Purge Command Queue"; developer guide, "Message feedback": statusCode ``Purged``."""
+    device = stage.device("dev1")
+    for n in range(3):
+        stage.hub.send("dev1", b"%d" % n, {"$.mid": f"m{n}", "iothub-ack": "full"})
+    assert stage.hub.purge("dev1") == 3 and stage.hub.purge("dev1") == 0 and pending(stage) == 0
+    assert [record["statusCode"] for record in stage.hub.feedback.lease(9)] == ["Purged"] * 3
+    stage.start()
+    device.connect((*ALL, FILTER))
+    assert bodies(device) == [] and stage.hub.get_device("dev1")["cloudToDeviceMessageCount"] == 0
+    with pytest.raises(HubError) as refused:
+        stage.hub.purge("nobody")
+    assert refused.value.name == "DeviceNotFound"
+
+
+def test_a_purged_message_that_is_under_way_is_told_once(stage):
+    device = stage.device("dev1")
+    device.connect((*ALL, FILTER))
+    stage.hub.send("dev1", b"x", {"iothub-ack": "full"})
+    assert stage.hub.purge("dev1") == 1
+    acknowledge(device)
+    assert [record["statusCode"] for record in stage.hub.feedback.lease(9)] == ["Purged"]
+
+
+def test_what_the_store_cannot_forget_is_not_purged(stage, monkeypatch):
+    stage.device("dev1")
+    stage.hub.send("dev1", b"x", {"iothub-ack": "full"})
+
+    def full(record):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.store, "save", full)
+        with pytest.raises(HubError):
+            stage.hub.purge("dev1")
+    assert pending(stage) == 1 and stage.hub.feedback.lease(9) == []

@@ -121,11 +121,11 @@ def test_enrolments_survive_a_restart_and_are_listed_without_keys(service):
     ("arguments", "code"),
     [
         ({"name": "-"}, 400004),
-        ({"name": "own"}, 409001),
+        ({"name": "own"}, 409000),
         ({"name": "a", "thumbprint": "xyz"}, 400004),
         ({"name": "a", "group": True, "thumbprint": PRINT}, 400004),
         ({"name": "a", "authority": "factory"}, 400004),
-        ({"name": "a", "group": True, "authority": "nobody"}, 404001),
+        ({"name": "a", "group": True, "authority": "nobody"}, 404000),
     ],
 )
 def test_an_enrolment_that_makes_no_sense_is_refused(service, arguments, code):

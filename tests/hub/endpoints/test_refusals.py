@@ -1,0 +1,162 @@
+"""A refusal says what it is of: a device that is not there, an address that is none, or what this hub does not have."""
+
+import logging
+
+import pytest
+from curl import Rest
+
+from twinkle_host.hub.live import LiveHub
+
+DEVICE = "refused-1"
+
+# The operations of azure-iot-hub 2.7 (protocol/operations/*.py, ``metadata``) and of azure-iot-device over HTTPS that
+# this hub does not have, and the word for it.
+ABSENT = [
+    ("GET", f"/devices/{DEVICE}/modules/m", "modules"),
+    ("PUT", f"/devices/{DEVICE}/modules/m", "modules"),
+    ("DELETE", f"/devices/{DEVICE}/modules/m", "modules"),
+    ("GET", f"/twins/{DEVICE}/modules/m", "modules"),
+    ("PUT", f"/twins/{DEVICE}/modules/m", "modules"),
+    ("PATCH", f"/twins/{DEVICE}/modules/m", "modules"),
+    ("POST", f"/twins/{DEVICE}/modules/m/methods", "modules"),
+    ("GET", "/configurations", "configurations"),
+    ("GET", "/configurations/x", "configurations"),
+    ("PUT", "/configurations/x", "configurations"),
+    ("DELETE", "/configurations/x", "configurations"),
+    ("POST", "/configurations/testQueries", "configurations"),
+    ("POST", f"/devices/{DEVICE}/applyConfigurationContent", "configurations"),
+    ("GET", "/jobs", "import and export"),
+    ("POST", "/jobs/create", "import and export"),
+    ("GET", "/jobs/x", "import and export"),
+    ("DELETE", "/jobs/x", "import and export"),
+    ("GET", "/jobs/v2/query", "jobs"),
+    ("GET", "/jobs/v2/x", "jobs"),
+    ("PUT", "/jobs/v2/x", "jobs"),
+    ("POST", "/jobs/v2/x/cancel", "jobs"),
+    ("GET", "/messages/serviceBound/feedback", "feedback"),
+    ("DELETE", "/messages/serviceBound/feedback/x", "feedback"),
+    ("POST", "/messages/serviceBound/feedback/x/abandon", "feedback"),
+    ("GET", "/messages/serviceBound/filenotifications", "file upload"),
+    ("POST", f"/devices/{DEVICE}/messages/events", "devices over HTTPS"),
+    ("GET", f"/devices/{DEVICE}/messages/deviceBound", "devices over HTTPS"),
+    ("DELETE", f"/devices/{DEVICE}/messages/deviceBound/x", "devices over HTTPS"),
+    ("POST", f"/devices/{DEVICE}/messages/deviceBound/x/abandon", "devices over HTTPS"),
+    ("POST", f"/devices/{DEVICE}/files", "file upload"),
+    ("POST", f"/devices/{DEVICE}/files/notifications", "file upload"),
+    ("GET", "/$iothub/websocket", "WebSocket"),
+    ("GET", "/$servicebus/websocket", "WebSocket"),
+]
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
+        live.add(DEVICE)
+        yield live
+
+
+@pytest.fixture
+def rest(hub):
+    return Rest(hub)
+
+
+@pytest.fixture
+def told(caplog):
+    """The lines of the hub's log."""
+    caplog.set_level(logging.INFO, "twinkle.hub")
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "twinkle.hub"]
+
+
+@pytest.mark.parametrize(("method", "path", "word"), ABSENT, ids=lambda value: str(value).replace("/", "."))
+def test_what_the_hub_does_not_have_says_so_in_the_reason_phrase_and_in_the_log(
+    rest, told, method, path, word
+):
+    """msrest's errors show the reason phrase (in "invalid status code"), and azure-iot-hub
+    does not try 501 again. The name is of the list in model DeviceRegistryOperationError."""
+    answer = rest(method, path, {} if method in ("PUT", "POST", "PATCH") else None)
+    assert answer.status_code == 501, answer.text
+    assert answer.reason.startswith("Not Implemented: ") and word in answer.reason and answer.reason.isascii()
+    assert answer.headers["iothub-errorcode"] == "FeatureNotSupported"
+    assert answer.json()["Message"].startswith("ErrorCode:FeatureNotSupported;")
+    (line,) = told()
+    assert method in line and path in line and word in line
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [("/no/such/resource", "?api-version=2021-04-12"), ("/device/x", ""), ("/", "?x=1")]
+)
+def test_an_address_that_is_none_is_told_apart_from_a_device_that_is_not_there(rest, told, path, query):
+    """``iothub-errorcode`` of both, from the list in model DeviceRegistryOperationError."""
+    answer = rest("GET", path + query, version=None)
+    assert (answer.status_code, answer.headers["iothub-errorcode"]) == (404, "GenericNotFound")
+    assert path in answer.json()["Message"] and answer.json()["ExceptionMessage"].startswith("Tracking ID:")
+    assert any("GET" in line and "GenericNotFound" in line for line in told())
+    answer = rest("GET", "/devices/nobody")
+    assert (answer.status_code, answer.headers["iothub-errorcode"]) == (404, "DeviceNotFound")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "name"),
+    [
+        ("DELETE", "/twinkle/enrolments/nobody", None, 404, "EnrollmentNotFound"),
+        ("PUT", "/twinkle/enrolments/twice", {}, 409, "EnrollmentConflict"),
+        (
+            "PUT",
+            "/twinkle/enrolments/x",
+            {"group": True, "authority": "no"},
+            404,
+            "CertificateAuthorityNotFound",
+        ),
+        ("DELETE", "/twinkle/authorities/nobody", None, 404, "CertificateAuthorityNotFound"),
+        ("PUT", "/twinkle/authorities/twice", {}, 409, "CertificateAuthorityConflict"),
+    ],
+)
+def test_an_enrolment_or_an_authority_is_not_taken_for_a_device(hub, rest, method, path, body, status, name):
+    """The names are of the list in model DeviceRegistryOperationError."""
+    if status == 409:
+        with open(hub.info["caFile"]) as file:
+            body = {"certificate": file.read()} if "authorities" in path else {}
+        rest(method, path, body)
+    answer = rest(method, path, body)
+    assert (answer.status_code, answer.headers["iothub-errorcode"]) == (status, name), answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", f"/twins/{DEVICE}", "GET, PATCH, PUT"),
+        ("DELETE", "/devices", "GET, POST"),
+        ("HEAD", "/devices", "GET"),
+    ],
+)
+def test_a_method_that_a_resource_does_not_take_is_405_with_those_it_takes(rest, told, method, path, allowed):
+    """RFC 9110, section 15.5.6: 405 with ``Allow``; the name is of the list in model DeviceRegistryOperationError."""
+    answer = rest(method, path)
+    assert (answer.status_code, answer.headers["iothub-errorcode"]) == (405, "GenericMethodNotAllowed")
+    assert allowed in answer.headers["Allow"]
+    assert any(method in line and "GenericMethodNotAllowed" in line for line in told())
+
+
+@pytest.mark.parametrize("version", [None, "today", "2021-4-12"])
+def test_a_version_that_is_none_is_named(rest, version):
+    """Azure/Industrial-IoT pull request 708: the service answers "ErrorCode:InvalidProtocolVersion;BadRequest"."""
+    answer = rest("GET", "/devices", version=version)
+    assert (answer.status_code, answer.headers["iothub-errorcode"]) == (400, "InvalidProtocolVersion")
+
+
+def test_a_body_that_is_too_large_is_in_the_log(rest, told):
+    answer = rest("PATCH", f"/twins/{DEVICE}", "x" * 600_000)
+    assert (answer.status_code, answer.headers["iothub-errorcode"]) == (413, "MessageTooLarge")
+    assert any("MessageTooLarge" in line for line in told())
+
+
+def test_a_fault_that_was_asked_for_looks_like_a_refusal(hub, rest, told):
+    hub.misbehave({"fault": "http", "status": 503})
+    try:
+        answer = rest("GET", f"/twins/{DEVICE}")
+    finally:
+        hub.misbehave()
+    assert (answer.status_code, answer.reason) == (503, "Service Unavailable")
+    assert answer.headers["iothub-errorcode"] == "FaultAskedFor" and any(
+        "asked for" in line for line in told()
+    )
