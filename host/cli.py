@@ -12,6 +12,7 @@ from .failure import EXIT_STATUSES, FAILED
 from .flash.command import flash
 from .hub.command import hub
 from .provision.command import provision
+from .release import release
 from .run import run
 from .screen import show
 from .service.authorities import authorities
@@ -23,7 +24,7 @@ from .service.verbs import devices, method, query, twin
 
 
 @click.group(epilog=EXIT_STATUSES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option("0.1.0", prog_name="twinkle")
+@click.version_option(release(), prog_name="twinkle")
 @click.option("--debug", is_flag=True, help="Show where an unexpected error came from.")
 @click.pass_context
 def twinkle(context: click.Context, debug: bool) -> None:

@@ -1,15 +1,34 @@
-"""Where things are: the project's own folders, and the hub's state on this computer."""
+"""Where things are: what Twinkle is made of, and what it keeps on this computer.
+
+In a clone they are the project's own folders, with what set-up brought in ``.twinkle``. A wheel has them inside
+the package, in the folder ``files``, but for MicroPython, which is no Python package.
+"""
 
 import os
+import shutil
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+HOST = Path(__file__).resolve().parent
+INSIDE = HOST / "files"
+IS_CLONE = not INSIDE.is_dir()
+ROOT = HOST.parent if IS_CLONE else INSIDE
 FIRMWARE = ROOT / "firmware"
-HOST = ROOT / "host"
 BOARDS = ROOT / "boards"
 PRIVATE = ROOT / ".twinkle"
-MICROPYTHON = PRIVATE / "bin" / "micropython"
-UMQTT = PRIVATE / "lib" / "umqtt" / "simple.py"
+SETUP = ROOT / "tools" / "setup"
+LIB = (PRIVATE if IS_CLONE else INSIDE) / "lib"
+UMQTT = LIB / "umqtt" / "simple.py"
+MICROPYTHON_VARIABLE = "TWINKLE_MICROPYTHON"
+
+
+def _micropython() -> Path:
+    """The one that the environment names, or set-up's, or the one on the path."""
+    named = os.environ.get(MICROPYTHON_VARIABLE)
+    own = PRIVATE / "bin" / "micropython"
+    return Path(named or (own if own.exists() else shutil.which("micropython")) or own)
+
+
+MICROPYTHON = _micropython()
 
 
 def state_home() -> Path:

@@ -21,7 +21,7 @@ from .boards import load
 from .device_certificate import CERTIFICATE, KEY
 from .device_json import written
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
-from .paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT, state_home
+from .paths import FIRMWARE, HOST, LIB, MICROPYTHON, UMQTT, state_home
 from .screen import show, show_json
 from .service.hub import local_hub
 
@@ -145,9 +145,11 @@ def launch(
     """
     for needed in (UMQTT, MICROPYTHON) if interpreter == "micropython" else (UMQTT,):
         if not needed.exists():
-            raise Failure(f"{needed.name} is missing on this computer; run ./tools/setup", NOT_FOUND)
+            raise Failure(
+                f"{needed.name} is missing on this computer; twinkle doctor says how to get it", NOT_FOUND
+            )
     stand_ins = [HOST / "mock_gpio" / "pico"] if mock and interpreter == "micropython" else []
-    path = ":".join(map(str, (*stand_ins, FIRMWARE, PRIVATE / "lib", HOST)))
+    path = ":".join(map(str, (*stand_ins, FIRMWARE, LIB, HOST)))
     environment = dict(os.environ)
     # The device reads its credentials from its directory; they need not stand in its environment.
     environment.pop(VARIABLE, None)

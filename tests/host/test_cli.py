@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from support import ROOT
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
@@ -420,18 +419,6 @@ def test_every_verb_has_help_with_an_example_and_json(verb):
     text = CliRunner().invoke(twinkle, [*verb, "--help"]).output
     assert "Example: twinkle " + " ".join(verb) in text
     assert "--json" in text and "Exit status" in text
-
-
-def test_the_version_is_one_everywhere():
-    import tomllib
-
-    import twinkle
-
-    done = subprocess.run(
-        [TWINKLE, "--version"], capture_output=True, text=True, timeout=PATIENCE_S, check=True
-    )
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert project == twinkle.__version__ and project in done.stdout
 
 
 def test_a_digital_twin_is_read_patched_and_commanded(hub, twinkle, tmp_path):
