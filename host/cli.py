@@ -7,6 +7,8 @@ import click
 
 from .boards import boards
 from .console.command import console
+from .dev.command import dev
+from .dev.new import new
 from .doctor import doctor
 from .failure import EXIT_STATUSES, FAILED, Failure, tell
 from .flash.command import flash
@@ -46,6 +48,8 @@ for command in (
     devices,
     enrolments,
     authorities,
+    new,
+    dev,
     run,
     flash,
     provision,

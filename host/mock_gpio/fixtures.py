@@ -139,6 +139,7 @@ def mock_board(_applications, tmp_path):
 
     def make(app, interpreter="cpython", **config):
         if interpreter == "micropython":
+            _need_micropython()
             app, place = _applications.lay_out(app, tmp_path / f"app-{len(worlds)}")
             places = [place]
         else:
@@ -148,6 +149,13 @@ def mock_board(_applications, tmp_path):
     yield make
     for world in worlds:
         world.close()
+
+
+def _need_micropython():
+    from ..paths import MICROPYTHON
+
+    if not MICROPYTHON.exists():
+        pytest.skip("MicroPython is not on this computer; twinkle doctor says how to get it")
 
 
 def _connected(worlds, app, config, interpreter="cpython", places=(), **more):
@@ -175,6 +183,7 @@ def pico_w(_applications, tmp_path):
         started = []
 
         def start(app="apps.environment", apps=(), **board):
+            _need_micropython()
             device_id = f"pico-{len(started)}"
             text = f"{hub.add(device_id)};Port={hub.info['mqttPort']}"
             app, program = _applications.lay_out(app, tmp_path / f"{device_id}-app")
