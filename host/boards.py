@@ -1,7 +1,9 @@
 """Board files: found by name or path, and checked before anything is done with them.
 
 A board file says what is wired to which pin; the file of its ``hardware`` says
-which pins there are. A mistake is refused with the name of the member or pin.
+which pins there are. Its ``app`` is an application that comes with Twinkle, such as
+``apps.environment``, or a file such as ``app.py``, beside the board file. A mistake is
+refused with the name of the member or pin.
 """
 
 import contextlib
@@ -13,7 +15,7 @@ from typing import Any
 import click
 
 from .failure import EXIT_STATUSES, NOT_FOUND, Failure
-from .paths import BOARDS
+from .paths import BOARDS, FIRMWARE
 from .screen import show, show_json
 
 # Every member a board file may have, and what it is.
@@ -74,15 +76,23 @@ def load(board: str) -> dict[str, Any]:
         settings = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise Failure(f"the board file {path} cannot be read: {error}") from None
-    wrong = problems(settings)
+    wrong = problems(settings, path.parent)
     if wrong:
         more = f" (and {len(wrong) - 1} more: twinkle boards check {board})" if len(wrong) > 1 else ""
         raise Failure(f"the board file {path}: {wrong[0]}{more}")
-    return settings
+    # Whoever reads it on needs to know nothing of where it came from.
+    return (
+        {**settings, "app": str(path.parent.absolute() / settings["app"])} if is_file(settings) else settings
+    )
 
 
-def problems(settings: Any) -> list[str]:
-    """What is wrong with a board file's content, a sentence each."""
+def is_file(settings: dict[str, Any]) -> bool:
+    """Whether the application is a file of somebody's own."""
+    return settings["app"].endswith(".py")
+
+
+def problems(settings: Any, folder: Path = BOARDS) -> list[str]:
+    """What is wrong with a board file's content, a sentence each; ``folder``: where the file lies."""
     if not isinstance(settings, dict):
         return ["it must hold a JSON object"]
     wrong = [f"it lacks {name!r}" for name in NEEDED if not settings.get(name)]
@@ -101,7 +111,22 @@ def problems(settings: Any) -> list[str]:
             wrong.append("'micropython' must be a version such as 1.23.0")
     if not wrong and "hardware" in settings:
         wrong += _pin_problems(settings)
+    if isinstance(settings.get("app"), str) and settings["app"]:
+        wrong += _app_problems(settings, folder)
     return wrong
+
+
+def _app_problems(settings: dict[str, Any], folder: Path) -> list[str]:
+    app = settings["app"]
+    file = folder / app if is_file(settings) else FIRMWARE.joinpath(*app.split(".")).with_suffix(".py")
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if file.is_file():
+            return []
+    if is_file(settings):
+        return [f"there is no application {file}"]
+    shipped = sorted(path for path in (FIRMWARE / "apps").glob("*.py") if "App(" in path.read_text())
+    known = ", ".join(f"apps.{path.stem}" for path in shipped)
+    return [f"there is no application {app!r}; there are {known}, or name a file such as 'app.py'"]
 
 
 def _part_problems(part: str, value: dict[str, Any]) -> list[str]:
@@ -174,7 +199,7 @@ def check(board: str, as_json: bool) -> None:
     """Check a board file, by name or path: its members and its pins."""
     path = find(board)
     try:
-        wrong = problems(json.loads(path.read_bytes()))
+        wrong = problems(json.loads(path.read_bytes()), path.parent)
     except (OSError, ValueError, RecursionError) as error:
         wrong = [f"it cannot be read: {error}"]
     if as_json:

@@ -7,11 +7,14 @@ import click
 
 from .boards import boards
 from .console.command import console
+from .dev.command import dev
+from .dev.new import new
 from .doctor import doctor
-from .failure import EXIT_STATUSES, FAILED
+from .failure import EXIT_STATUSES, FAILED, Failure, tell
 from .flash.command import flash
 from .hub.command import hub
 from .provision.command import provision
+from .release import release
 from .run import run
 from .screen import show
 from .service.authorities import authorities
@@ -21,9 +24,17 @@ from .service.monitor import monitor
 from .service.send import send
 from .service.verbs import devices, method, query, twin
 
+COMPLETION = """\b
+To have the shell complete verbs and options:
+  bash   eval "$(_TWINKLE_COMPLETE=bash_source twinkle)"
+  zsh    eval "$(_TWINKLE_COMPLETE=zsh_source twinkle)"
+  fish   _TWINKLE_COMPLETE=fish_source twinkle | source"""
 
-@click.group(epilog=EXIT_STATUSES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option("0.1.0", prog_name="twinkle")
+
+@click.group(
+    epilog=f"{COMPLETION}\n\n{EXIT_STATUSES}", context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(release(), prog_name="twinkle")
 @click.option("--debug", is_flag=True, help="Show where an unexpected error came from.")
 @click.pass_context
 def twinkle(context: click.Context, debug: bool) -> None:
@@ -37,6 +48,8 @@ for command in (
     devices,
     enrolments,
     authorities,
+    new,
+    dev,
     run,
     flash,
     provision,
@@ -57,7 +70,14 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # a terminal may not have every character
     try:
-        twinkle(prog_name="twinkle")
+        status = twinkle.main(prog_name="twinkle", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        tell(error)
+        sys.exit(error.exit_code)
+    except click.Abort:  # Ctrl-C, or the end of input where something was asked
+        show("twinkle: ended by you", err=True)
+        sys.exit(FAILED)
     except BrokenPipeError:
         # The reader of our output has gone; that is its right.
         sys.stderr.close()
@@ -66,5 +86,5 @@ def main() -> None:
         if "--debug" in sys.argv:
             for line in traceback.format_exc().splitlines():
                 show(line, err=True)
-        show(f"twinkle: unexpected {type(error).__name__}: {error} (twinkle --debug … shows where)", err=True)
+        tell(Failure(f"unexpected {type(error).__name__}: {error} (twinkle --debug … shows where)"))
         sys.exit(FAILED)

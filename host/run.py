@@ -5,13 +5,13 @@ directory. This launcher prepares the directory and starts the process again
 whenever it resets itself.
 """
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import threading
+from http import HTTPStatus
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,35 +19,40 @@ import click
 
 from .boards import load
 from .device_certificate import CERTIFICATE, KEY
-from .device_json import written
-from .failure import EXIT_STATUSES, NOT_FOUND, Failure
-from .paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE, UMQTT, state_home
+from .device_directory import PICO, RASPBERRY_PI, VARIABLE, Prepared
+from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, Failure, note
+from .paths import device_folder
 from .screen import show, show_json
-from .service.hub import local_hub
+from .service.hub import Hub, awaited
 
-VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
 STOP_S = 10.0
 LOGGED = re.compile(r"(\d+\.\d+) (\w+) (.*)")
-PICO = "twinkle.ports.pico"
 # The port that simulates the pins under a port; a Pico's is the same, on other modules.
-MOCKS = {PICO: PICO, "twinkle.ports.rpi": "mock_gpio.raspberry"}
-SIMULATED_WIFI = {"ssid": "simulated", "password": "not a real password"}
+MOCKS = {PICO: PICO, RASPBERRY_PI: "mock_gpio.raspberry"}
+FOR_RASPBERRY_PI = ("adafruit_dht", "gpiozero")  # what its port wants on simulated pins, too
+MODEL_FILE = Path("/proc/device-tree/model")  # "Raspberry Pi 4 Model B Rev 1.1" and the like, of Linux on one
+MOST = 1000  # devices that a hub lists at once
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FROM_VARIABLE = click.core.ParameterSource.ENVIRONMENT
 
 
 @click.command(
-    epilog=f'\b\nExample: twinkle run --connection-string "$(twinkle devices add desk)"\n\n{EXIT_STATUSES}'
+    epilog="\b\nExample: twinkle run desk\n"
+    "         twinkle run desk --app my_app.py\n"
+    "         twinkle run pico --board pico_w --mock\n"
+    '         twinkle run --connection-string "$(twinkle devices add desk)"\n\n' + EXIT_STATUSES
 )
+@click.argument("name", required=False)
 @click.option(
     "--board", default="desktop", show_default=True, help="A board of boards/, or a board file's path."
 )
-@click.option(
-    "--connection-string", envvar=VARIABLE, required=True, help=f"The device's own; also from {VARIABLE}."
-)
+@click.option("--app", type=FILE, help="An application of your own, in the place of the board file's.")
+@click.option("--connection-string", envvar=VARIABLE, help=f"The device's own; also from {VARIABLE}.")
 @click.option(
     "--ca-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FILE,
     help="File of the certificate authorities to trust, PEM or DER; without it, that of the local hub started last.",
 )
 @click.option(
@@ -68,17 +73,84 @@ SIMULATED_WIFI = {"ssid": "simulated", "password": "not a real password"}
 @click.option("--mock", is_flag=True, help="Run the board's own port on simulated pins, on this computer.")
 @click.option("--heap", metavar="SIZE", help="MicroPython's heap, such as 128k.")
 @click.option("--json", "as_json", is_flag=True, help="Print the device's log as JSON, a line each.")
-def run(board, connection_string, ca_file, x509, state, interpreter, mock, heap, as_json) -> None:
-    """Run the device on this computer until it is stopped."""
-    state = state or state_home() / "devices" / (device_id(connection_string) or "unnamed")
-    settings = mocked(load(board)) if mock else load(board)
-    interpreter = interpreter or ("micropython" if settings["port"] == PICO else "cpython")
-    if interpreter == "cpython":
-        settings["console"] = {"socket": str(state / "console")}
-    credentials = {"connectionString": connection_string, "wifi": SIMULATED_WIFI if mock else None}
-    prepare(state, settings, credentials, ca_file or local_authority(), x509)
-    command, environment = launch(interpreter, heap, state, mock)
-    sys.exit(supervise(command, environment, state / "stop", as_json))
+def run(name, board, app, connection_string, ca_file, x509, state, interpreter, mock, heap, as_json) -> None:
+    """Run a device on this computer until it is stopped.
+
+    NAME is one of the local hub's, and registered there if it is new. A device of any other hub is given by its
+    connection string.
+    """
+    settings = load(board)
+    settings = mocked(settings) if mock else real(settings, board)
+    connection_string = connection_string_of(name, connection_string)
+    if "x509=true" in connection_string and x509 is None:
+        raise Failure("the device has a certificate in the place of a key; name its directory with --x509")
+    device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
+    with device.alone():
+        device.prepare(connection_string, ca_file or local_authority(), x509, mock)
+        command, environment = device.launch(heap, mock)
+        note(f"the device lives in {device.state}; Ctrl-C stops it")
+        sys.exit(supervise(command, environment, device.state / "stop", as_json))
+
+
+def connection_string_of(name: str | None, connection_string: str | None) -> str:
+    """The connection string that was given, or that of the device ``name`` on the local hub."""
+    if connection_string is not None and not connection_string.strip():
+        raise click.UsageError(
+            "the connection string is empty; did the command that was to print it fail? "
+            "twinkle run NAME takes a device of the local hub"
+        )
+    if (name is None) == (connection_string is None):
+        # The variable may be set for other uses; who names a device means that one.
+        if (
+            name is None
+            or click.get_current_context().get_parameter_source("connection_string") != FROM_VARIABLE
+        ):
+            raise click.UsageError(
+                "name a device of the local hub, as in twinkle run desk, or give another one's --connection-string"
+            )
+    return connection_string if name is None else registered(awaited(), name)
+
+
+def registered(hub: Hub, name: str) -> str:
+    """The connection string of a device that is on this hub from now on."""
+    with hub.registry() as registry:
+        from msrest.exceptions import HttpOperationError
+
+        try:
+            # Asking for it first would be a refused request in the hub's log, on the first day.
+            known = next((device for device in registry.get_devices(MOST) if device.device_id == name), None)
+            if known is None:
+                known = registry.create_device_with_sas(name, None, None, "enabled")
+                note(f"{name} is registered on {hub.address} now")
+        except HttpOperationError as error:
+            if error.response.status_code != HTTPStatus.CONFLICT:
+                raise
+            known = registry.get_device(name)  # one of very many, or registered by somebody else just now
+    if known.status != "enabled":
+        raise Failure(f"{name} is disabled on {hub.address}", REFUSED)
+    return hub.device_connection_string(known.device_id, known.authentication.symmetric_key.primary_key)
+
+
+def real(settings: dict[str, Any], board: str) -> dict[str, Any]:
+    """A board file's content, for a board that this computer is; Failure when it is not."""
+    port = settings["port"]
+    if port == PICO or (port == RASPBERRY_PI and not _is_raspberry_pi()):
+        what = (
+            "is no computer to run this on"
+            if port == PICO
+            else "is a Raspberry Pi, and this computer is none"
+        )
+        raise Failure(
+            f"{board} {what}: --mock runs it here on simulated pins, and twinkle flash puts it on a real one"
+        )
+    return settings
+
+
+def _is_raspberry_pi() -> bool:
+    try:
+        return b"Raspberry Pi" in MODEL_FILE.read_bytes()
+    except OSError:
+        return False
 
 
 def mocked(settings: dict[str, Any]) -> dict[str, Any]:
@@ -86,85 +158,34 @@ def mocked(settings: dict[str, Any]) -> dict[str, Any]:
     port = settings["port"]
     if port not in MOCKS:
         raise Failure(f"there are no simulated pins for the port {port}; --mock is for {', '.join(MOCKS)}")
+    missing = [name for name in FOR_RASPBERRY_PI if port == RASPBERRY_PI and not find_spec(name)]
+    if missing:
+        raise Failure(f"{' and '.join(missing)} is missing: pip install 'twinkle-host[test]'", NOT_FOUND)
     return {**settings, "port": MOCKS[port]}
 
 
 def device_id(connection_string: str) -> str:
-    """The device or registration id of a connection string, fit for a file name; empty when it has none."""
+    """The device or registration id of a connection string; empty when it has none."""
     parts = dict(pair.partition("=")[::2] for pair in connection_string.split(";"))
-    text = parts.get("DeviceId") or parts.get("RegistrationId") or ""
-    return "".join(c if c.isalnum() or c in "-_.:" else "_" for c in text).lstrip(".")
+    return parts.get("DeviceId") or parts.get("RegistrationId") or ""
 
 
 def local_authority() -> Path:
     """The CA file of the local hub started last; Failure when there is none."""
-    hub = local_hub(None)
-    if hub is None:
-        raise Failure("no local hub is known here; give the hub's CA file with --ca-file", NOT_FOUND)
-    return Path(hub.ca_file)
-
-
-def prepare(
-    state: Path,
-    board: dict[str, Any],
-    credentials: dict[str, Any],
-    ca_file: Path,
-    certificate: Path | None = None,
-) -> None:
-    """Lay out a device's directory. Credentials are readable by the owner alone.
-
-    ``certificate``: the directory of the device's own certificate and key, if it has them.
-    """
     try:
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (state / "board.json").write_bytes(written(board))
-        shutil.copyfile(ca_file, state / "ca.pem")
-        for name in (CERTIFICATE, KEY) if certificate else ():
-            _write_private(state / name, (certificate / name).read_bytes())
-        _write_private(state / "credentials.json", written(credentials))
-    except OSError as error:
+        return Path(awaited().ca_file)
+    except Failure as failure:
+        if failure.exit_code != NOT_FOUND:
+            raise
         raise Failure(
-            f"the device's directory {state} cannot be prepared: {error.filename}: {error.strerror}"
+            "no local hub is known here; give the hub's CA file with --ca-file", NOT_FOUND
         ) from None
-
-
-def _write_private(file: Path, content: bytes) -> None:
-    new = file.with_name(file.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-        handle.write(content)
-    new.replace(file)
-
-
-def launch(
-    interpreter: str, heap: str | None, state: Path, mock: bool = False
-) -> tuple[list[str], dict[str, str]]:
-    """The command line and environment of a device process.
-
-    ``mock`` puts the stand-ins for a Pico's modules before MicroPython's own.
-    """
-    for needed in (UMQTT, MICROPYTHON) if interpreter == "micropython" else (UMQTT,):
-        if not needed.exists():
-            raise Failure(f"{needed.name} is missing on this computer; run ./tools/setup", NOT_FOUND)
-    stand_ins = [HOST / "mock_gpio" / "pico"] if mock and interpreter == "micropython" else []
-    path = ":".join(map(str, (*stand_ins, FIRMWARE, PRIVATE / "lib", HOST)))
-    environment = dict(os.environ)
-    # The device reads its credentials from its directory; they need not stand in its environment.
-    environment.pop(VARIABLE, None)
-    if interpreter == "micropython":
-        command = [str(MICROPYTHON), *(["-X", f"heapsize={heap}"] if heap else [])]
-        command += [str(HOST / "mock_gpio" / "rp2.py")] if mock else []
-        environment["MICROPYPATH"] = path
-    else:
-        command = [sys.executable, "-u"]
-        environment["PYTHONPATH"] = path
-    return [*command, str(FIRMWARE / "main.py"), str(state)], environment
 
 
 def supervise(command: list[str], environment: dict[str, str], stop_file: Path, as_json: bool = False) -> int:
     """Run the device, again after each reset, until it ends or this process is told to stop.
 
-    The device is told by ``stop_file``; one that does not heed it is killed.
+    The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed.
     """
     stopping = False
     device: subprocess.Popen | None = None
@@ -185,6 +206,7 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
             # A session of its own: Ctrl-C reaches the device through us, once.
             device = subprocess.Popen(
                 command,
+                cwd=stop_file.parent,
                 env=environment,
                 stdout=subprocess.PIPE,
                 encoding="utf-8",

@@ -42,6 +42,6 @@ def show(text: str, err: bool = False) -> None:
         click.echo(plain(text), err=err)
 
 
-def show_json(value: Any, indent: int | None = None) -> None:
-    """Print a value as JSON, in ASCII; on one line unless it is indented."""
-    click.echo(json.dumps(value, indent=indent))
+def show_json(value: Any, indent: int | None = None, err: bool = False) -> None:
+    """Print a value as JSON, in ASCII; on one line unless it is indented; on standard error if ``err``."""
+    click.echo(json.dumps(value, indent=indent), err=err)

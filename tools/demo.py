@@ -26,6 +26,13 @@ from twinkle_host.service.reading import events
 DEVICE = "demo"
 CONFIG = {"configId": 3, "sendFrequency": "2s"}
 LEAST_SECONDS = 8
+NEXT = """
+What next? In this folder:
+  export PATH=$PWD/.twinkle/venv/bin:$PATH
+  twinkle hub &            a hub that stays
+  twinkle run desk &       this device on it
+  twinkle monitor          what it sends
+  twinkle --help           the rest; README.md has an application of ten lines"""
 STEP_S = 15.0  # no step takes longer on a computer that works
 
 
@@ -282,6 +289,8 @@ def main(seconds: float, interpreter: str) -> None:
     )
     for step in steps:
         click.echo(f"  {'✓' if step in done else '✗'} {step:<14} {done.get(step, 'did not happen')}")
+    if len(done) == len(steps) and not trouble:
+        click.echo(NEXT)
     if trouble:
         click.echo(f"twinkle demo: {trouble}", err=True)
     sys.exit(0 if len(done) == len(steps) and not trouble else 1)

@@ -9,7 +9,7 @@ from ..failure import EXIT_STATUSES, Failure
 from ..flash.command import FILE
 from ..flash.serial_link import find_port
 from ..flash.target import over_ssh
-from ..paths import state_home
+from ..paths import device_folder, state_home
 from ..screen import show, show_json
 from .dialogue import Dialogue, asks_for_json
 from .line import Line, SerialLine, SocketLine, SshLine
@@ -42,7 +42,7 @@ def console(port, socket, device, ssh, ssh_config, question, timeout, log, as_js
     if sum(option is not None for option in (port, socket, device, ssh)) > 1:
         raise click.UsageError("name one of --port, --socket, --device and --ssh")
     if device is not None:
-        socket = state_home() / "devices" / device / "console"
+        socket = device_folder(device) / "console"
 
     def open_line() -> Line:
         if ssh is not None:

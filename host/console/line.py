@@ -1,5 +1,6 @@
 """Where a console is: a serial port, or the socket of a device that runs on a computer, this one or another."""
 
+import os
 import socket
 import time
 from pathlib import Path
@@ -68,7 +69,12 @@ class SocketLine:
         self.name = str(path)
         self._socket = socket.socket(socket.AF_UNIX)
         try:
-            self._socket.connect(self.name)
+            # By its folder: a socket's own path has 107 bytes at the most (unix(7)), and device ids are long.
+            folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+            try:
+                self._socket.connect(f"/proc/self/fd/{folder}/{path.name}")
+            finally:
+                os.close(folder)
         except OSError as error:
             self._socket.close()
             raise Failure(

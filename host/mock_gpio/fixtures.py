@@ -1,6 +1,7 @@
-"""pytest fixtures for whoever writes an application or a port, at three depths; load them with
+"""pytest fixtures for whoever writes an application or a port, at three depths; pytest loads them by itself.
 
-    pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
+``app`` is a module such as ``apps.environment``, or a file of your own, such as ``app.py``, which is looked for beside
+the test and in the folders above it, up to pytest's own root. A file is imported anew for each board.
 
 ``mock_board(app)``: the application on a board in memory, with a hub and a virtual clock::
 
@@ -13,6 +14,8 @@
         board.run(60)
         assert board.telemetry[-1]["temp"] == 31.0
 
+``mock_board(app, interpreter="micropython")`` runs the same on MicroPython.
+
 ``raspberry_pi(...)``: the Raspberry Pi port itself on gpiozero's mock pins and on
 Adafruit's driver at the end of a simulated wire::
 
@@ -23,6 +26,14 @@ Adafruit's driver at the end of a simulated wire::
         board.port.led(0.5)
         board.pin.assert_states([0, 0.5])                  # gpiozero's own assertions
         board.pass_time(2.1)                               # the sensor has rested
+
+``raspberry_pi(app=app)`` puts an application on it, and answers a board like mock_board's, whose LED and sensor are
+the port's::
+
+    def test_a_pi_lights_its_led(raspberry_pi):
+        board = raspberry_pi(app="apps.environment")
+        assert board.call("turnon").status == 200
+        assert board.pin.state == 1
 
 ``pico_w(app)``: the Pico W port itself, a real process under MicroPython on stand-ins
 for ``machine``, ``network``, ``dht`` and ``ntptime``, with a real hub over TLS::
@@ -35,7 +46,11 @@ for ``machine``, ``network``, ``dht`` and ``ntptime``, with a real hub over TLS:
         assert device.leds()[-1] == 0.0                    # what the pin has shown
 """
 
+import contextlib
+import os
+import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -45,99 +60,122 @@ if str(FIRMWARE) not in sys.path:
     sys.path.append(str(FIRMWARE))
 
 
-class RaspberryPi:
-    """One Raspberry Pi on the bench: ``port`` is the real port, ``pin`` the LED's mock pin."""
+class Applications:
+    """Finds the applications that tests name, for as long as a test lasts."""
 
-    def __init__(self, settings):
-        from gpiozero.pins.mock import MockFactory, MockPWMPin
+    def __init__(self, request, stack):
+        self._test, self._root, self._stack = request.path, request.config.rootpath, stack
 
-        from twinkle.ports.rpi import Port
+    def file(self, app):
+        """The file that ``app`` names; None when it names a module."""
+        if not isinstance(app, os.PathLike) and not app.endswith(".py"):
+            return None
+        folders = [folder for folder in self._test.parents if folder.is_relative_to(self._root)]
+        for folder in folders or [self._test.parent]:
+            if (folder / app).is_file():
+                return folder / app
+        raise FileNotFoundError(f"no application {app} beside {self._test} or above it, up to {self._root}")
 
-        from .sensor import DhtSensor
-        from .waveform import Bench, Wire
+    def load(self, app):
+        """The module's name, for this process."""
+        from ..application import loaded
 
-        self._seconds = 1000.0
-        self._room = None
-        factory = MockFactory(pin_class=MockPWMPin)
+        file = self.file(app)
+        return app if file is None else self._stack.enter_context(loaded(file))
 
-        class Simulated(Port):
-            """The port with gpiozero's mock factory in the place of a back-end."""
+    def lay_out(self, app, folder):
+        """The module's name, and the folder with the program that finds it: ``folder``, or the device's own."""
+        from ..application import lay_out
 
-            def pin_factory(self, name):
-                return factory
-
-        sensor = DhtSensor(settings["sensor"]["model"], lambda: self._room)
-        self._wire = Wire(sensor, lambda: self._seconds)
-        self.bench = Bench({4: self._wire})
-        self._wire.pass_time(int(self._seconds * 1e6))
-        self.port = Simulated(settings, ".")
-        self.port.ticks = lambda: int(self._seconds * 1000)
-        self.pin = factory.pin(settings["led"]["pin"])
-
-    def tell(self, **room):
-        """What the sensor is in: ``temperature``, ``humidity``, ``lag``, ``fault``; see mock_gpio.sensor."""
-        self._room = room
-
-    def pass_time(self, seconds):
-        """Let virtual time pass."""
-        self._seconds += seconds
-        self._wire.pass_time(int(self._seconds * 1e6))
+        file = self.file(app)
+        return (app, FIRMWARE) if file is None else (lay_out(file, folder), folder)
 
 
 @pytest.fixture
-def raspberry_pi():
-    """A function that makes a RaspberryPi; all of them are closed at the end."""
-    made = []
+def _applications(request):
+    with contextlib.ExitStack() as stack:
+        yield Applications(request, stack)
 
-    def make(model="DHT22", led=None, sensor_pin=4, pulseio=False, **more):
+
+@pytest.fixture
+def raspberry_pi(_applications):
+    """A function that makes a Raspberry Pi: see the module's text, and ``mock_gpio.pi``.
+
+    ``config``: the configuration of its application; ``more`` are members of its board file.
+    """
+    made, worlds = [], []
+
+    def make(model="DHT22", led=None, sensor_pin=4, pulseio=False, app=None, config=None, **more):
+        from .pi import RaspberryPi, RaspberryPiBoard
+
         settings = {
             "gpio": "rpigpio",
             "led": led or {"pin": 17, "pwm": True},
             "sensor": {"model": model, "pin": sensor_pin, "pulseio": pulseio},
             **more,
         }
-        made.append(RaspberryPi(settings))
-        return made[-1]
-
-    import signal
+        pi = RaspberryPi(settings)
+        made.append(pi)
+        if app is None:
+            return pi
+        return _connected(
+            worlds, _applications.load(app), config, kind=lambda *given: RaspberryPiBoard(pi, *given)
+        )
 
     before = signal.getsignal(signal.SIGTERM)
     yield make
     signal.signal(signal.SIGTERM, before)
-    for board in made:
-        board.port.close()
-        board.bench.remove()
+    for thing in (*worlds, *made):
+        thing.close()
 
 
 @pytest.fixture
-def mock_board():
+def mock_board(_applications, tmp_path):
     """A function that makes a mock board with an application on it, connected to a hub in memory.
 
     See the module's text; the board is a ``mock_gpio.world.Board``.
     """
-    from .world import World
-
     worlds = []
 
     def make(app, interpreter="cpython", **config):
-        world = World(interpreter)
-        worlds.append(world)
-        board = world.add("mock-board", app, config or None)
-        world.until(lambda: board.state == "ready")
-        return board
+        if interpreter == "micropython":
+            _need_micropython()
+            app, place = _applications.lay_out(app, tmp_path / f"app-{len(worlds)}")
+            places = [place]
+        else:
+            app, places = _applications.load(app), []
+        return _connected(worlds, app, config or None, interpreter, places)
 
     yield make
     for world in worlds:
         world.close()
 
 
+def _need_micropython():
+    from ..paths import MICROPYTHON
+
+    if not MICROPYTHON.exists():
+        pytest.skip("MicroPython is not on this computer; twinkle doctor says how to get it")
+
+
+def _connected(worlds, app, config, interpreter="cpython", places=(), **more):
+    from .world import World
+
+    world = World(interpreter, places=places)
+    worlds.append(world)
+    board = world.add("mock-board", app, config, **more)
+    world.until(lambda: board.state == "ready")
+    return board
+
+
 @pytest.fixture
-def pico_w(tmp_path):
+def pico_w(_applications, tmp_path):
     """A function that starts a Pico W under MicroPython, on stand-ins for its modules, with a local hub.
 
     Answers a ``mock_gpio.process.DeviceProcess`` with ``hub`` (a LiveHub) and ``id``;
     ``apps`` are folders in which it looks for applications.
     """
+    from ..application import ENTRY
     from ..hub.live import LiveHub
     from .process import PICO_MODULES, DeviceProcess
 
@@ -145,16 +183,19 @@ def pico_w(tmp_path):
         started = []
 
         def start(app="apps.environment", apps=(), **board):
+            _need_micropython()
             device_id = f"pico-{len(started)}"
             text = f"{hub.add(device_id)};Port={hub.info['mqttPort']}"
-            with open(hub.info["caFile"], "rb") as file:
-                process = DeviceProcess(
-                    *("micropython", tmp_path / device_id, text, file.read(), {"app": app, **board}),
-                    base="pico_w",
-                    wifi={"ssid": "home", "password": "not a real password"},
-                    before=[PICO_MODULES],
-                    apps=apps,
-                )
+            app, program = _applications.lay_out(app, tmp_path / f"{device_id}-app")
+            process = DeviceProcess(
+                *("micropython", tmp_path / device_id, text, Path(hub.info["caFile"]).read_bytes()),
+                {"app": app, **board},
+                base="pico_w",
+                wifi={"ssid": "home", "password": "not a real password"},
+                before=[PICO_MODULES],
+                apps=apps,
+                program=program / ENTRY,
+            )
             process.hub, process.id = hub, device_id
             started.append(process.start())
             return process

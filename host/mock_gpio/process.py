@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-from ..paths import BOARDS, FIRMWARE, HOST, MICROPYTHON, PRIVATE
+from ..paths import BOARDS, FIRMWARE, HOST, LIB, MICROPYTHON
 from ..waiting import PATIENCE_S
 from . import witness
 
@@ -18,7 +18,7 @@ from . import witness
 # and 17 KB more with those for what a Pico W has in its firmware. What a conservative collector keeps is partly
 # chance: a quarter is to spare.
 HEAP = "208k"
-PATHS = [FIRMWARE, PRIVATE / "lib", HOST]
+PATHS = [FIRMWARE, LIB, HOST]
 PICO_MODULES = HOST / "mock_gpio" / "pico"  # stand-ins for MicroPython's modules of a Pico W
 RP2 = HOST / "mock_gpio" / "rp2.py"  # runs a program on MicroPython as a Pico W's firmware has it
 

@@ -13,7 +13,7 @@ import sys
 from collections import deque
 
 from ..hub.core import ConnectRefused, Hello, Hub, MemoryStore
-from ..paths import FIRMWARE, HOST, MICROPYTHON, PRIVATE
+from ..paths import FIRMWARE, HOST, LIB, MICROPYTHON
 from ..waiting import PATIENCE_S
 from . import witness
 from .bridge import Bridge
@@ -52,7 +52,7 @@ class MicroPythonBridge:
     applications are looked for too."""
 
     def __init__(self, places=(), program=HOST / "mock_gpio" / "bridge.py"):
-        places = [FIRMWARE, PRIVATE / "lib", *places]
+        places = [*places, FIRMWARE, LIB]
         self._process = subprocess.Popen(
             [MICROPYTHON, "-X", f"heapsize={HEAP}", program],
             env={**os.environ, "MICROPYPATH": ":".join(map(str, places))},
@@ -289,16 +289,19 @@ class Board:
 
     def _read(self):
         reading = {"ownTemperature": self.own_temperature, "memory": self.memory}
-        frame = self._sensor.frame(self.world.clock.utc())
         try:
-            if frame is None or not is_whole(frame):
-                raise HardwareError("checksum" if frame else "no answer")
-            reading["temperature"], reading["humidity"] = sample("DHT22", frame)
+            reading["temperature"], reading["humidity"] = self._measure()
         except HardwareError as error:
             reading["temperature"], reading["humidity"] = getattr(error, "sample", (None, None))
             self._events.append(["failed", [str(error), reading]])
         else:
             self._events.append(["reading", [reading]])
+
+    def _measure(self):
+        frame = self._sensor.frame(self.world.clock.utc())
+        if frame is None or not is_whole(frame):
+            raise HardwareError("checksum" if frame else "no answer")
+        return sample("DHT22", frame)
 
     def _room(self):
         return {
@@ -344,8 +347,8 @@ class Board:
 class World:
     """The hub and its devices under one clock.
 
-    ``interpreter``: of the devices; ``places``: where applications are looked for
-    besides the project's own.
+    ``interpreter``: of the devices; ``places``: where MicroPython looks for applications
+    before it looks for the project's own.
     """
 
     def __init__(self, interpreter="cpython", store=None, places=()):
@@ -362,15 +365,20 @@ class World:
         """Milliseconds, as devices count."""
         return round(self.clock.seconds * 1000)
 
-    def add(self, device_id="myDeviceId", app="twin_apps.plain", config=None, on=True, chance=None):
+    def add(
+        self, device_id="myDeviceId", app="twin_apps.plain", config=None, on=True, chance=None, kind=Board
+    ):
         """A new identity and a board for it."""
         self.hub.create_device(device_id, {"deviceId": device_id})
-        return self.board_for(device_id, app, config, on, chance)
+        return self.board_for(device_id, app, config, on, chance, kind)
 
-    def board_for(self, device_id, app="twin_apps.plain", config=None, on=True, chance=None):
-        """A board for an identity that exists. ``chance``: the seed of its numbers; without one all are 0.5."""
+    def board_for(self, device_id, app="twin_apps.plain", config=None, on=True, chance=None, kind=Board):
+        """A board for an identity that exists. ``chance``: the seed of its numbers; without one all are 0.5.
+
+        ``kind``: what makes the board, if not Board.
+        """
         bridge = MicroPythonBridge(self._places) if self.interpreter == "micropython" else Bridge()
-        board = Board(self, bridge, device_id, app, config, chance)
+        board = kind(self, bridge, device_id, app, config, chance)
         self.boards.append(board)
         if on:
             board.power_on()

@@ -62,9 +62,11 @@ def provision(
         )
     target = None if serial else target_of(root, ssh, ssh_config)
     connection = _connection_string(id_scope, registration_id, x509 is not None)
-    password = _secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "") if wifi else ""
-    credentials = check(connection, ca_file, x509, wifi, password)
-    if warning := credentials.unresolved():
+    credentials = check(connection, ca_file, x509, wifi)  # before anything else is asked
+    if wifi:
+        password = _secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "")
+        credentials = check(connection, ca_file, x509, wifi, password)
+    for warning in credentials.warnings():
         show(f"twinkle: note: {warning}", err=True)
     report.facts |= {
         "device": credentials.device,

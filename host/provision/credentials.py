@@ -6,8 +6,10 @@ name the part that is wrong and never its value.
 
 import base64
 import datetime
+import ipaddress
 import re
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,13 +66,25 @@ class Credentials:
             found |= {CERTIFICATE: (self.certificate, 0o644), KEY: (self.key, 0o600)}
         return found
 
-    def unresolved(self) -> str | None:
-        """Why the hub's name cannot be looked up from here, or None. Not an error: a bench may be offline."""
+    def warnings(self) -> Iterator[str]:
+        """What may keep the device from its hub. No errors: a bench may be offline, or be the hub itself."""
+        if is_loopback(self.host):
+            yield (
+                f"{self.host} is on every computer that computer itself, and on the device not this one; for a hub "
+                "here: twinkle hub --bind 0.0.0.0 --host-name ADDRESS, twinkle devices add NAME --gateway ADDRESS"
+            )
         try:
             socket.getaddrinfo(self.host, None)
         except OSError as error:
-            return f"{self.host} cannot be looked up from here ({error.strerror}); the device will have to"
-        return None
+            yield f"{self.host} cannot be looked up from here ({error.strerror}); the device will have to"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name or address is a computer's own, on whichever computer it is used."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def parts_of(connection_string: str) -> dict[str, str]:
@@ -88,6 +102,8 @@ def check(
 ) -> Credentials:
     """Credentials that are well-formed and fit together; Failure says what does not."""
     written([connection_string, ssid, password])
+    if not connection_string.strip():
+        raise Failure("the connection string is empty; copy the device's own, all of it")
     parts = parts_of(connection_string)
     needed = ("IdScope", "RegistrationId") if "IdScope" in parts else ("HostName", "DeviceId")
     for name in needed:

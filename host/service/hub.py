@@ -7,17 +7,23 @@ import contextlib
 import json
 import os
 import re
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, UNREACHABLE, Failure
+from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, UNREACHABLE, Failure, note
 from ..paths import current_hub, default_hub_state
 
 VARIABLE = "TWINKLE_SERVICE_CONNECTION_STRING"
 EVENTS_VARIABLE = "TWINKLE_EVENTS_CONNECTION_STRING"
 MQTT_PORT = 8883
+HTTPS_PORT = 443
+START_S = 10.0  # what a local hub takes to start, on a busy computer
+ANSWER_S = 1.0
+LOOK_S = 0.1
 AMQP_PORT = 5671
 
 # What went wrong, by HTTP status, for exit statuses.
@@ -62,6 +68,15 @@ class Hub:
     def host(self) -> str:
         """The hub's name, as devices sign it."""
         return self.address.partition(":")[0]
+
+    def accepts(self) -> bool:
+        """Whether somebody accepts connections at its address."""
+        host, _, port = self.address.partition(":")
+        try:
+            socket.create_connection((host, int(port or HTTPS_PORT)), ANSWER_S).close()
+        except (OSError, ValueError):
+            return False
+        return True
 
     @property
     def is_local(self) -> bool:
@@ -113,21 +128,52 @@ class Hub:
 
 
 def find(connection_string: str | None, state: str | None, ca_file: str | None) -> Hub:
-    """The hub meant: by connection string, by a local hub's state directory, or the local hub started last."""
+    """The hub meant: by connection string, by a local hub's state directory, or the local hub started last.
+
+    A local hub that is starting is waited for.
+    """
+    if connection_string is not None and not connection_string.strip():
+        raise Failure(
+            "the service connection string is empty; copy it whole, or leave --service out", REFUSED
+        )
     connection_string = connection_string or (None if state else os.environ.get(VARIABLE))
-    local = local_hub(state)
     if connection_string:
+        local = local_hub(state)
         _check(connection_string)
         # The same hub's own files know its authority and its device port.
         if local and _host(connection_string) == _host(local.connection_string):
             return replace(local, connection_string=connection_string, ca_file=ca_file or local.ca_file)
         return Hub(connection_string, ca_file, events_string=os.environ.get(EVENTS_VARIABLE))
-    if local is None:
-        raise Failure(
+    return awaited(state)
+
+
+def awaited(state: str | None = None) -> Hub:
+    """The local hub; one that is starting is waited for, for START_S.
+
+    One that does not answer by then is answered all the same, for its caller to say so. Failure when there is none.
+    """
+    end = time.monotonic() + START_S
+    told = False
+    while True:
+        hub, failure = None, None
+        try:
+            hub = local_hub(state)
+        except Failure as error:  # its files may not be there yet, or not all of them
+            failure = error
+        if hub is not None and hub.accepts():
+            return hub
+        if time.monotonic() >= end:
+            break
+        if not told:
+            note(f"no local hub answers here; waiting up to {START_S:.0f} s for one that is starting")
+            told = True
+        time.sleep(LOOK_S)
+    if hub is None:
+        raise failure or Failure(
             f"no hub is named and none is running here: start one (twinkle hub), give --service or set {VARIABLE}",
             NOT_FOUND,
         )
-    return local
+    return hub
 
 
 def local_hub(state: str | None) -> Hub | None:

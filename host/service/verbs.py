@@ -1,7 +1,9 @@
 """``devices``, ``twin``, ``method`` and ``query``: the service's side of a hub."""
 
+import contextlib
 import functools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,12 @@ from .hub import VARIABLE, Hub, find
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
+CONFLICT = 409
+METADATA = click.option(
+    "--metadata",
+    is_flag=True,
+    help="Show also when each property was set ($metadata); with --json it is there anyway.",
+)
 DEVICE_ID = click.argument("device_id", metavar="DEVICE")
 
 
@@ -101,7 +109,7 @@ def add(hub: Hub, say, device_id: str, gateway: str | None, x509, certificate, a
     """
     if bool(x509) + bool(certificate) + authority > 1:
         raise click.UsageError("--x509, --certificate and --authority exclude one another")
-    with hub.registry() as registry:
+    with hub.registry() as registry, _new(device_id):
         if authority:
             made = registry.create_device_with_certificate_authority(device_id, "enabled")
         elif x509 or certificate:
@@ -110,6 +118,22 @@ def add(hub: Hub, say, device_id: str, gateway: str | None, x509, certificate, a
         else:
             made = registry.create_device_with_sas(device_id, None, None, "enabled")
     _say_connection(hub, say, made, gateway)
+
+
+@contextlib.contextmanager
+def _new(device_id: str) -> Iterator[None]:
+    """A device that is registered already, in words."""
+    from msrest.exceptions import HttpOperationError
+
+    try:
+        yield
+    except HttpOperationError as error:
+        if error.response.status_code != CONFLICT:
+            raise
+        raise Failure(
+            f"{device_id} is registered already; twinkle devices connection-string {device_id} prints its "
+            f"connection string, and twinkle devices remove {device_id} removes it"
+        ) from None
 
 
 @devices.command("connection-string", epilog=example("twinkle devices connection-string kitchen"))
@@ -160,10 +184,23 @@ def twin() -> None:
 @twin.command("get", epilog=example("twinkle twin get kitchen"))
 @on_hub
 @DEVICE_ID
-def twin_get(hub: Hub, say, device_id: str):
+@METADATA
+def twin_get(hub: Hub, say, device_id: str, metadata: bool):
     """Print DEVICE's twin."""
     with hub.registry() as registry:
-        say(plain(registry.get_twin(device_id)))
+        _say_twin(say, plain(registry.get_twin(device_id)), metadata)
+
+
+def _say_twin(say, twin: dict[str, Any], metadata: bool) -> None:
+    """For scripts all of it; for people without $metadata, which is longer than all the rest, unless asked for."""
+    shown = twin
+    if not metadata:
+        properties = {
+            name: {key: value for key, value in section.items() if key != "$metadata"}
+            for name, section in (twin.get("properties") or {}).items()
+        }
+        shown = {**twin, "properties": properties}
+    say(twin, *json.dumps(shown, indent=2).splitlines())
 
 
 @twin.command(
@@ -174,7 +211,8 @@ def twin_get(hub: Hub, say, device_id: str):
 @click.argument("desired", metavar="JSON")
 @click.option("--tags", is_flag=True, help="JSON is for the tags, not for the desired properties.")
 @click.option("--etag", help="Only if the twin still has this etag.")
-def twin_patch(hub: Hub, say, device_id: str, desired: str, tags: bool, etag: str | None):
+@METADATA
+def twin_patch(hub: Hub, say, device_id: str, desired: str, tags: bool, etag: str | None, metadata: bool):
     """Merge JSON into DEVICE's desired properties; null deletes a member."""
     patch = parse(desired, "the patch")
     if not isinstance(patch, dict):
@@ -183,7 +221,7 @@ def twin_patch(hub: Hub, say, device_id: str, desired: str, tags: bool, etag: st
         from azure.iot.hub.models import Twin, TwinProperties
 
         body = Twin(tags=patch) if tags else Twin(properties=TwinProperties(desired=patch))
-        say(plain(registry.update_twin(device_id, body, etag)))
+        _say_twin(say, plain(registry.update_twin(device_id, body, etag)), metadata)
 
 
 @click.command(

@@ -6,8 +6,6 @@ import re
 import pytest
 from support import ROOT
 
-pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
-
 TEXT = ast.get_docstring(ast.parse((ROOT / "host" / "mock_gpio" / "fixtures.py").read_text()), clean=False)
 EXAMPLES = {
     name: re.sub(r"^    ", "", "    " + text, flags=re.MULTILINE)
@@ -16,13 +14,18 @@ EXAMPLES = {
 
 
 def test_each_depth_has_an_example_of_ten_lines_or_less():
-    assert set(EXAMPLES) == {"test_it_blinks", "test_a_warm_room", "test_a_pico"}
+    assert set(EXAMPLES) == {"test_it_blinks", "test_a_warm_room", "test_a_pi_lights_its_led", "test_a_pico"}
     assert all(len(text.strip().splitlines()) <= 10 for text in EXAMPLES.values())
 
 
 @pytest.mark.parametrize(
     ("name", "fixture"),
-    [("test_it_blinks", "mock_board"), ("test_a_warm_room", "raspberry_pi"), ("test_a_pico", "pico_w")],
+    [
+        ("test_it_blinks", "mock_board"),
+        ("test_a_warm_room", "raspberry_pi"),
+        ("test_a_pi_lights_its_led", "raspberry_pi"),
+        ("test_a_pico", "pico_w"),
+    ],
 )
 def test_the_examples_of_the_text_are_true(name, fixture, request):
     space = {}

@@ -18,8 +18,6 @@ from twinkle.ports import rpi
 from twinkle.ports.rpi import Port
 from twinkle_host.waiting import PATIENCE_S
 
-pytest_plugins = ["twinkle_host.mock_gpio.fixtures"]
-
 AS_A_PI = {"BLINKA_FORCEBOARD": "RASPBERRY_PI_4B", "BLINKA_FORCECHIP": "BCM2XXX"}
 
 

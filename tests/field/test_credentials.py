@@ -8,11 +8,11 @@ import pytest
 from authority import Authority, in_der, turn_to_der
 
 from twinkle_host.device_certificate import make_certificate, read_certificate, thumbprint_of
+from twinkle_host.device_directory import prepare
 from twinkle_host.failure import Failure
 from twinkle_host.flash import image
 from twinkle_host.paths import BOARDS
 from twinkle_host.provision.credentials import azure_authorities, check
-from twinkle_host.run import prepare
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OWN = f"HostName=contoso.azure-devices.net;DeviceId=shed-7;SharedAccessKey={KEY}"
@@ -23,7 +23,7 @@ OWN_CERTIFIED = "HostName=contoso.azure-devices.net;DeviceId=shed-7;x509=true"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "has no HostName"),
+        ("", "is empty"),
         ("HostName=a.azure-devices.net", "has no DeviceId"),
         (f"IdScope=0ne1;SharedAccessKey={KEY}", "has no RegistrationId"),
         ("HostName=a.azure-devices.net;DeviceId=d", "missing or too short"),

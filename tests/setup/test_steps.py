@@ -37,7 +37,8 @@ class Clone:
         self.home = self.root / ".twinkle"
         self.archive = None  # the folder that the real apt-get and dpkg-deb bring packages from
         shutil.copytree(ROOT / "tools", self.root / "tools", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", self.root)
+        for name in ("pyproject.toml", "setup.py"):
+            shutil.copy(ROOT / name, self.root)
         self._path.mkdir()
         for name in STOOD_FOR:
             (self._path / name).symlink_to(STAND_IN)

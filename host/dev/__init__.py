@@ -1,0 +1,1 @@
+"""For authors of applications: a new one, and one that is being written, running."""

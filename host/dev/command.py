@@ -1,0 +1,211 @@
+"""``twinkle dev``: an application that is being written, running: its hub, its device and both their news."""
+
+import contextlib
+import json
+import queue
+import signal
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..application import module_name
+from ..boards import find, load
+from ..device_directory import Prepared
+from ..failure import EXIT_STATUSES, Failure
+from ..paths import current_hub, device_folder
+from ..run import FILE, LOGGED, mocked, real
+from ..screen import Words, show, show_json
+from ..service.monitor import SOURCES, news
+from .device import Device
+from .program import PLACE, place_of
+
+LOOK_S = 0.1  # between two looks at the files
+COLOURS = {"telemetry": "green", "error": "red", "warning": "yellow", "reported": "cyan", "saved": "magenta"}
+# What the device's own log says, too, and what twinChangeEvents say in fewer words.
+QUIET = ("deviceLifecycleEvents", "deviceConnectionStateEvents", "digitalTwinChangeEvents")
+
+
+@click.command(
+    epilog="\b\nExample: twinkle dev my_app.py\n"
+    "         twinkle dev my_app.py --board pico_w --mock\n\n" + EXIT_STATUSES
+)
+@click.argument("file", type=FILE)
+@click.option(
+    "--board", default="desktop", show_default=True, help="A board of boards/, or a board file's path."
+)
+@click.option("--mock", is_flag=True, help="Run the board's own port on simulated pins, on this computer.")
+@click.option("--device", metavar="NAME", help="The device's id; without it, the application's name.")
+@click.option(
+    "--interpreter",
+    type=click.Choice(["cpython", "micropython"]),
+    help="For the desktop and mock boards; without it, the one that the board has.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON, a line each.")
+def dev(
+    file: Path, board: str, mock: bool, device: str | None, interpreter: str | None, as_json: bool
+) -> None:
+    """Run the application in FILE, and again whenever it is saved, until Ctrl-C.
+
+    A hub of its own runs with it; verbs in other terminals find that one meanwhile. The device keeps its state from
+    one version to the next. Errors are shown with their line.
+    """
+    from ..hub.live import LiveHub
+    from ..hub.server import ServerError
+    from ..hub.store import StoreError
+
+    name = device or module_name(file).partition(".")[2]
+    settings = mocked(load(board)) if mock else real(load(board), board)
+    state = device_folder(name)
+    prepared = Prepared(state, settings, file.absolute(), interpreter)
+    hub = LiveHub(state / "hub", routes=())
+    watched = [file, *([find(board)] if Path(board).is_file() else [])]
+    with prepared.alone():
+        try:
+            hub.start()
+        except (ServerError, StoreError) as error:
+            raise Failure(str(error)) from None
+        with contextlib.ExitStack() as stack:
+            stack.callback(hub.stop)
+            stack.enter_context(current(state / "hub"))
+            text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
+            prepared.prepare(text, Path(hub.info["caFile"]), mock=mock)
+            Session(
+                file, watched, Device(file.absolute(), prepared, mock, hub.events), hub.events, as_json
+            ).run(name)
+
+
+def known(hub: Any, name: str) -> str:
+    """The connection string of the device, which is registered if it is new."""
+    from ..hub.core.errors import HubError
+
+    try:
+        hub.call("create_device", name, {})
+    except HubError as error:
+        if error.name != "DeviceAlreadyExists":
+            raise Failure(str(error)) from None
+    return hub.call("connection_string", name)
+
+
+@contextlib.contextmanager
+def current(state: Path) -> Iterator[None]:
+    """Meanwhile other verbs find this hub without being told."""
+    file = current_hub()
+    before = file.read_text() if file.exists() else None
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(str(state))
+    try:
+        yield
+    finally:
+        if before is None:
+            file.unlink(missing_ok=True)
+        else:
+            file.write_text(before)
+
+
+def stamp(file: Path) -> tuple[int, ...]:
+    """What is another one after the file was saved; an editor may put a new file in its place."""
+    try:
+        about = file.stat()
+    except OSError:
+        return ()
+    return about.st_mtime_ns, about.st_size, about.st_ino
+
+
+class Session:
+    """What is shown, and what a saved file brings about."""
+
+    def __init__(self, file: Path, watched: list[Path], device: Device, heard: queue.Queue, as_json: bool):
+        self._file, self._watched, self._device = file, watched, device
+        self._heard, self._as_json = heard, as_json
+        self._saved: float | None = None  # when, while that is not in force yet
+        self._stopped = False
+
+    def run(self, name: str) -> None:
+        """Until somebody ends it."""
+        before = signal.signal(signal.SIGTERM, self._end)
+        try:
+            self._say("dev", f"{self._file} as {name}; save it and it runs anew, Ctrl-C ends it")
+            self._say("dev", f"in another terminal: twinkle twin get {name}, twinkle method {name} METHOD")
+            stamps = [stamp(file) for file in self._watched]
+            self._begin()
+            while not self._stopped:
+                with contextlib.suppress(queue.Empty):
+                    self._take(self._heard.get(timeout=LOOK_S))
+                seen = [stamp(file) for file in self._watched]
+                if seen != stamps and () not in seen:
+                    stamps = seen
+                    self._begin(again=True)
+        except KeyboardInterrupt:
+            self._say("dev", "ended by you")
+        finally:
+            self._device.stop()
+            signal.signal(signal.SIGTERM, before)
+
+    def _end(self, *_: Any) -> None:
+        self._stopped = True
+
+    def _begin(self, again: bool = False) -> None:
+        """Start the application as it is saved now, if it is Python."""
+        try:
+            compile(self._file.read_bytes(), str(self._file), "exec")
+        except (SyntaxError, ValueError) as error:  # ValueError: a null byte
+            self._place(place_of(error, str(self._file)))
+            if again:
+                self._say("dev", "the version before goes on running")
+            return
+        if again:
+            self._saved = time.monotonic()
+            self._say("saved", "starting anew, with the state as it is")
+            self._device.stop()
+        self._device.start()
+
+    def _take(self, item: Any) -> None:
+        if isinstance(item, dict):
+            self._event(item)
+        elif item[0] == "ended":
+            self._say(
+                "error", f"the device ended with status {item[1]}; it starts again when {self._file} is saved"
+            )
+        elif item[1].startswith(PLACE):
+            self._place(json.loads(item[1].removeprefix(PLACE)))
+        else:
+            self._log(item[1])
+
+    def _event(self, event: dict[str, Any]) -> None:
+        if event["source"] in QUIET:
+            return
+        if event["source"] == SOURCES["telemetry"]:
+            self._say("telemetry", json.dumps(event["body"], ensure_ascii=False))
+            return
+        body = event.get("body")
+        sections = body.get("properties", {}) if isinstance(body, dict) else {}
+        for section, members in sections.items():
+            plain = {name: value for name, value in members.items() if not name.startswith("$")}
+            self._say(section, json.dumps(plain, ensure_ascii=False))
+        if not sections:
+            self._say(*news(event))
+
+    def _log(self, line: str) -> None:
+        found = LOGGED.fullmatch(line)
+        level, text = (found[2], found[3]) if found else ("device", line)
+        self._say(level, text)
+        if self._saved is not None and text.startswith("ready"):
+            self._say("saved", f"in force {time.monotonic() - self._saved:.1f} s after it was seen")
+            self._saved = None
+
+    def _place(self, found: dict[str, Any]) -> None:
+        where = f"{self._file}:{found['line']}" if found.get("line") else str(self._file)
+        text = f"  {found['text']}" if found.get("text") else ""
+        self._say("error", f"{where}: {found['error']}{text}")
+
+    def _say(self, word: str, text: str) -> None:
+        now = datetime.now().astimezone()
+        if self._as_json:
+            show_json({"time": now.isoformat(timespec="milliseconds"), "what": word, "text": text})
+            return
+        colour = COLOURS.get(word)
+        show(Words((f"{now:%H:%M:%S} ", "bright_black"), (f"{word:<10} ", colour), (text, colour)))

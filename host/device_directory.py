@@ -1,0 +1,138 @@
+"""A device's directory on this computer, and the process that runs in it."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .application import ENTRY, lay_out, module_name
+from .boards import is_file
+from .device_certificate import CERTIFICATE, KEY
+from .device_json import written
+from .failure import NOT_FOUND, Failure
+from .paths import FIRMWARE, HOST, LIB, MICROPYTHON, UMQTT
+
+VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
+PICO, RASPBERRY_PI = "twinkle.ports.pico", "twinkle.ports.rpi"
+SIMULATED_WIFI = {"ssid": "simulated", "password": "not a real password"}
+CONSOLE = "console"  # the socket's name there
+PROGRAM = "program"  # the folder of an application's own file, in the device's directory
+
+
+class Prepared:
+    """A device's directory on this computer, and what runs in it.
+
+    ``settings``: the content of its board file; ``app``: an application's file, in the place of that one's.
+    """
+
+    def __init__(
+        self, state: Path, settings: dict[str, Any], app: Path | None = None, interpreter: str | None = None
+    ):
+        self.state = state.absolute()
+        self.interpreter = interpreter or ("micropython" if settings["port"] == PICO else "cpython")
+        self._settings = dict(settings)
+        self._app = app or (Path(settings["app"]) if is_file(settings) else None)
+        if self.interpreter == "cpython":
+            # In the directory that the process runs in: a socket's path has 107 bytes at the most (unix(7)).
+            self._settings["console"] = {"socket": CONSOLE}
+
+    def prepare(
+        self, connection_string: str, ca_file: Path, x509: Path | None = None, mock: bool = False
+    ) -> None:
+        """Lay the directory out; see prepare()."""
+        if self._app is not None:
+            self._settings["app"] = module_name(self._app)
+        credentials = {"connectionString": connection_string, "wifi": SIMULATED_WIFI if mock else None}
+        prepare(self.state, self._settings, credentials, ca_file, x509)
+        if self._app is not None:
+            lay_out(self._app, self.state / PROGRAM)
+
+    def launch(self, heap: str | None = None, mock: bool = False) -> tuple[list[str], dict[str, str]]:
+        """The command line and environment of its process; see launch()."""
+        program = FIRMWARE if self._app is None else self.state / PROGRAM
+        return launch(self.interpreter, heap, self.state, mock, program)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """While it runs; Failure when it does already: two with one id would take the connection from each other."""
+        make_private(self.state)
+        with open(self.state / "lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Failure(f"the device in {self.state} runs already; stop that one first") from None
+            yield
+
+
+def prepare(
+    state: Path,
+    board: dict[str, Any],
+    credentials: dict[str, Any],
+    ca_file: Path,
+    certificate: Path | None = None,
+) -> None:
+    """Lay out a device's directory. Credentials are readable by the owner alone.
+
+    ``certificate``: the directory of the device's own certificate and key, if it has them.
+    """
+    make_private(state)
+    try:
+        (state / "board.json").write_bytes(written(board))
+        shutil.copyfile(ca_file, state / "ca.pem")
+        for name in (CERTIFICATE, KEY) if certificate else ():
+            _write_private(state / name, (certificate / name).read_bytes())
+        _write_private(state / "credentials.json", written(credentials))
+    except OSError as error:
+        raise unprepared(state, error) from None
+
+
+def make_private(state: Path) -> None:
+    """Make the directory, for its owner alone."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise unprepared(state, error) from None
+
+
+def unprepared(state: Path, error: OSError) -> Failure:
+    """Why there can be no device there."""
+    return Failure(f"the device's directory {state} cannot be prepared: {error.filename}: {error.strerror}")
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    new = file.with_name(file.name + ".new")
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(content)
+    new.replace(file)
+
+
+def launch(
+    interpreter: str, heap: str | None, state: Path, mock: bool = False, program: Path = FIRMWARE
+) -> tuple[list[str], dict[str, str]]:
+    """The command line and environment of a device process.
+
+    ``mock`` puts the stand-ins for a Pico's modules before MicroPython's own; ``program`` is the folder of ENTRY.
+    """
+    for needed in (UMQTT, MICROPYTHON) if interpreter == "micropython" else (UMQTT,):
+        if not needed.exists():
+            raise Failure(
+                f"{needed.name} is missing on this computer; twinkle doctor says how to get it", NOT_FOUND
+            )
+    stand_ins = [HOST / "mock_gpio" / "pico"] if mock and interpreter == "micropython" else []
+    path = ":".join(map(str, (*stand_ins, FIRMWARE, LIB, HOST)))
+    environment = dict(os.environ)
+    # The device reads its credentials from its directory; they need not stand in its environment.
+    environment.pop(VARIABLE, None)
+    if interpreter == "micropython":
+        command = [str(MICROPYTHON), *(["-X", f"heapsize={heap}"] if heap else [])]
+        command += [str(HOST / "mock_gpio" / "rp2.py")] if mock else []
+        environment["MICROPYPATH"] = path
+    else:
+        command = [sys.executable, "-u"]
+        environment["PYTHONPATH"] = path
+    return [*command, str(program / ENTRY), str(state)], environment

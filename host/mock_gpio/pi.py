@@ -1,0 +1,76 @@
+"""A Raspberry Pi on the bench, in virtual time: its port itself, on gpiozero's mock pins and Adafruit's driver."""
+
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+
+from twinkle.ports.rpi import Port
+
+from .sensor import DhtSensor
+from .waveform import Bench, Wire
+from .world import Board
+
+START_S = 1000.0  # what a virtual clock of the bench shows at first
+HEADER = range(28)  # GPIO numbers that a Raspberry Pi has on its header
+
+
+class RaspberryPi:
+    """``port`` is the real port, ``pin`` the LED's mock pin, ``bench`` what the sensor hangs on."""
+
+    def __init__(self, settings):
+        self._seconds = START_S
+        self.room = lambda: self._told
+        self._told = None
+        factory = MockFactory(pin_class=MockPWMPin)
+
+        class Simulated(Port):
+            """The port with gpiozero's mock factory in the place of a back-end."""
+
+            def pin_factory(self, name):
+                return factory
+
+        sensor = settings["sensor"]
+        self._wire = Wire(DhtSensor(sensor["model"], lambda: self.room()), lambda: self._seconds)
+        # A pin that there is none of is for the port to refuse.
+        self.bench = Bench({sensor["pin"] if sensor["pin"] in HEADER else 4: self._wire})
+        self.pass_time(0)
+        self.port = Simulated(settings, ".")
+        self.port.ticks = lambda: int(self._seconds * 1000)
+        self.pin = factory.pin(settings["led"]["pin"])
+
+    def tell(self, **room):
+        """What the sensor is in: ``temperature``, ``humidity``, ``lag``, ``fault``; see mock_gpio.sensor."""
+        self._told = room
+
+    def pass_time(self, seconds):
+        """Let virtual time pass."""
+        self.set_time(self._seconds + seconds)
+
+    def set_time(self, seconds):
+        """Let virtual time be this."""
+        self._seconds = seconds
+        self._wire.pass_time(int(seconds * 1e6))
+
+    def close(self):
+        """Take it off the bench."""
+        self.port.close()
+        self.bench.remove()
+
+
+class RaspberryPiBoard(Board):
+    """A board in memory whose LED and sensor are those of a RaspberryPi; ``port`` and ``pin`` as there."""
+
+    def __init__(self, pi, *arguments):
+        super().__init__(*arguments)
+        self._pi = pi
+        self.port, self.pin = pi.port, pi.pin
+        pi.room = self._room
+
+    def _now(self):
+        self._pi.set_time(START_S + self.world.clock.seconds)
+        return self.port
+
+    def _led(self, level):
+        super()._led(level)
+        self._now().led(level)
+
+    def _measure(self):
+        return self._now().read_sensor()

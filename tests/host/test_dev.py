@@ -1,0 +1,222 @@
+"""An author's way from nothing to an application that runs: ``twinkle new``, ``twinkle dev``."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from twinkle_host.dev.program import place_of
+from twinkle_host.waiting import PATIENCE_S
+
+TWINKLE = Path(sys.executable).with_name("twinkle")
+TEN_LINES = """from twinkle import App
+
+app = App(config={"configId": 1, "sendFrequency": "1s"})
+
+
+@app.telemetry
+def sample(board):
+    return {"version": 1}
+"""
+
+
+@pytest.fixture
+def home(tmp_path):
+    return {"HOME": str(tmp_path / "home"), "PATH": os.environ["PATH"]}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An empty one, outside the repository."""
+    made = tmp_path / "work"
+    made.mkdir()
+    return made
+
+
+class Dev:
+    """``twinkle dev --json``, listened to."""
+
+    def __init__(self, home, folder, *arguments):
+        self.begun = time.monotonic()
+        self._process = subprocess.Popen(
+            [TWINKLE, "dev", *map(str, arguments), "--json"],
+            cwd=folder,
+            env=home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.heard = []
+        self._lines = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        for line in self._process.stdout:
+            self._lines.put(json.loads(line))
+        self._lines.put(None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.send_signal(signal.SIGINT)
+        assert self._process.wait(PATIENCE_S) == 0
+
+    def wait_for(self, what, words):
+        """The next line of this kind with these words; the seconds since it all began."""
+        while True:
+            try:
+                line = self._lines.get(timeout=PATIENCE_S)
+            except queue.Empty:
+                raise AssertionError(f"no {what} with {words!r} in {self.heard}") from None
+            assert line is not None, self.heard
+            self.heard.append(line)
+            if line["what"] == what and words in line["text"]:
+                return time.monotonic() - self.begun
+
+
+def saved(file, text):
+    """As an editor does it that puts a new file in the place of the old one."""
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
+
+
+def test_a_file_in_an_empty_folder_runs_and_a_saved_edit_is_in_force_soon(home, folder, measured):
+    file = folder / "app.py"
+    file.write_text(TEN_LINES)
+    with Dev(home, folder, "app.py") as dev:
+        first = dev.wait_for("telemetry", '"version": 1')
+        begun = time.monotonic() - dev.begun
+        saved(file, TEN_LINES.replace("1}", "2}"))
+        second = dev.wait_for("telemetry", '"version": 2') - begun
+        measured(
+            f"twinkle dev: telemetry {first:.1f} s after the command, a saved edit in force after {second:.1f} s"
+        )
+        if not any("in force" in line["text"] for line in dev.heard):  # either may be first
+            dev.wait_for("saved", "in force")
+        called = subprocess.run(
+            [TWINKLE, "twin", "get", "app"], env=home, capture_output=True, text=True, timeout=PATIENCE_S
+        )
+        assert json.loads(called.stdout)["properties"]["reported"]["configId"] == 1, called
+    assert not Path(home["HOME"], ".local/state/twinkle/current-hub").exists(), "no hub is left to be found"
+
+
+def test_the_state_is_kept_from_one_version_to_the_next(home, folder):
+    file = folder / "app.py"
+    file.write_text(TEN_LINES)
+    with Dev(home, folder, "app.py") as dev:
+        dev.wait_for("info", "ready")
+        patched = subprocess.run(
+            [TWINKLE, "twin", "patch", "app", '{"configId": 7, "sendFrequency": "2s"}'],
+            env=home,
+            timeout=PATIENCE_S,
+        )
+        assert patched.returncode == 0
+        dev.wait_for("info", "applied configuration 7")
+        saved(file, TEN_LINES + "# another\n")
+        dev.wait_for("info", "ready")
+    with Dev(home, folder, "app.py") as dev:
+        dev.wait_for("info", "ready")
+    assert not any("applied configuration" in line["text"] for line in dev.heard), "it was in force already"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "error"),
+    [
+        (TEN_LINES.replace('{"version": 1}', '{"version": 1 / 0}'), "app.py:8", "ZeroDivisionError"),
+        (TEN_LINES + "\n\nnobody()\n", "app.py:11", "NameError: name 'nobody' is not defined"),
+        (TEN_LINES + "def oops(:\n", "app.py:9", "SyntaxError"),
+    ],
+    ids=["in a handler", "at the import", "in the text"],
+)
+def test_an_error_is_shown_with_its_place_and_mended_by_saving(home, folder, text, place, error):
+    file = folder / "app.py"
+    file.write_text(text)
+    with Dev(home, folder, "app.py") as dev:
+        dev.wait_for("error", f"{place}: {error}")
+        saved(file, TEN_LINES)
+        dev.wait_for("telemetry", '"version": 1')
+
+
+def test_an_error_in_a_method_that_goes_on_is_shown_with_its_place(home, folder):
+    method = '\n\n@app.method("later")\ndef later(board, payload):\n    """It has a text."""\n    yield 202, None\n'
+    (folder / "app.py").write_text(TEN_LINES + method + '    {}["x"]\n')
+    with Dev(home, folder, "app.py") as dev:
+        dev.wait_for("info", "ready")
+        called = subprocess.run([TWINKLE, "method", "app", "later"], env=home, timeout=PATIENCE_S)
+        assert called.returncode == 0
+        dev.wait_for("error", "app.py:15: KeyError: 'x'")
+
+
+def test_a_version_that_is_no_python_leaves_the_one_before_running(home, folder):
+    file = folder / "app.py"
+    file.write_text(TEN_LINES)
+    with Dev(home, folder, "app.py") as dev:
+        dev.wait_for("telemetry", "version")
+        saved(file, TEN_LINES + "def oops(:\n")
+        dev.wait_for("error", "app.py:9: SyntaxError")
+        dev.wait_for("dev", "the version before goes on running")
+        dev.wait_for("telemetry", '"version": 1')
+
+
+def test_a_guarded_handler_keeps_its_signature_and_its_names():
+    import ast
+
+    from twinkle_host.dev.program import GUARD, Guard
+
+    text = "error = 5\n\n@keep\ndef handler(board, payload=3):\n    'text'\n    return error + payload\n"
+    space = {"keep": lambda function: function, GUARD: None}
+    exec(compile(Guard().visit(ast.parse(text)), "app.py", "exec"), space)
+    handler = space["handler"]
+    assert handler(None) == 8 and handler.__doc__ == "text"
+    assert handler.__code__.co_varnames[: handler.__code__.co_argcount] == ("board", "payload")
+    assert handler.__code__.co_firstlineno == 3
+
+
+def test_an_error_outside_of_the_file_has_no_line():
+    assert place_of(ValueError("from elsewhere"), "app.py") == {"error": "ValueError: from elsewhere"}
+
+
+# --- a new one
+
+
+def test_a_new_application_is_tested_and_runs_as_it_is(home, folder):
+    made = subprocess.run(
+        [TWINKLE, "new", "kitchen"], cwd=folder, env=home, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert made.returncode == 0 and "twinkle dev kitchen.py" in made.stdout, made
+    project = folder / "kitchen"
+    assert sorted(file.name for file in project.iterdir()) == [
+        *("README.md", "board.json", "kitchen.json", "kitchen.py", "test_kitchen.py"),
+    ]
+    assert "NAME" not in "".join(file.read_text() for file in project.iterdir())
+    again = subprocess.run([TWINKLE, "new", "kitchen"], cwd=folder, env=home, capture_output=True, text=True)
+    assert again.returncode == 1 and "kitchen exists already" in again.stderr
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=project,
+        env=home,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE_S,
+    )
+    assert tested.returncode == 0 and "12 passed" in tested.stdout, tested.stdout
+    with Dev(home, project, "kitchen.py") as dev:
+        dev.wait_for("telemetry", '"humidity"')
+    with Dev(home, project, "kitchen.py", "--board", "board.json", "--mock") as dev:
+        dev.wait_for("telemetry", '"humidity"')
+
+
+@pytest.mark.parametrize("name", ["", "my-app", "9lives", "_x", "x_", "a/b", "x" * 65])
+def test_what_is_no_name_is_refused(home, folder, name):
+    done = subprocess.run([TWINKLE, "new", "--", name], cwd=folder, env=home, capture_output=True, text=True)
+    assert done.returncode == 2 and "is no name for an application" in done.stderr
+    assert list(folder.iterdir()) == []
