@@ -49,5 +49,4 @@ ABSENT: dict[str, tuple[str, ...]] = {
         f"DELETE {_MESSAGES}/devicebound/{{lock}}",
         f"POST {_MESSAGES}/devicebound/{{lock}}/abandon",
     ),
-    "MQTT or AMQP over WebSocket": ("GET /$iothub/websocket", "GET /$servicebus/websocket"),
 }

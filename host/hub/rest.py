@@ -98,11 +98,15 @@ class Rest:
             self.add(method, path, permission, handler)
         for what, places in ABSENT.items():
             for method, path in map(str.split, places):
-                self._routes.add(method, path, Route(path, "", None, what))
+                self._routes.add(method, path, Route(path, None, None, what))
 
     def add(self, method: str, path: str, permission: str, handler: Handler) -> None:
         """One more route, open to policies with ``permission``."""
         self._routes.add(method, path, Route(path, permission, handler))
+
+    def add_upgrade(self, path: str, handler: Handler) -> None:
+        """A route on which a client leaves HTTP; it says who it is in the other protocol."""
+        self._routes.add("GET", path, Route(path, None, handler))
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         route, names = self._routes.find(request.method, request.rel_url.raw_path)
@@ -126,10 +130,6 @@ class Rest:
                 return fault(request, status)
         self._hub.access.authorize(request.headers.get("Authorization"), route.permission)
         return await route.handler(request)
-
-    def add_upgrade(self, path: str, handler: Handler) -> None:
-        """A route on which a client leaves HTTP; it says who it is in the other protocol."""
-        self._routes.add("GET", path, Route(path, None, handler))
 
     # --- identities
 

@@ -43,8 +43,6 @@ ABSENT = [
     ("POST", f"/devices/{DEVICE}/messages/deviceBound/x/abandon", "devices over HTTPS"),
     ("POST", f"/devices/{DEVICE}/files", "file upload"),
     ("POST", f"/devices/{DEVICE}/files/notifications", "file upload"),
-    ("GET", "/$iothub/websocket", "WebSocket"),
-    ("GET", "/$servicebus/websocket", "WebSocket"),
 ]
 
 
