@@ -5,7 +5,7 @@ import json
 import queue
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -58,12 +58,21 @@ def dev(
     from ..hub.store import StoreError
 
     name = device or module_name(file).partition(".")[2]
-    settings = mocked(load(board)) if mock else real(load(board), board)
     state = device_folder(name)
-    prepared = Prepared(state, settings, file.absolute(), interpreter)
     hub = LiveHub(state / "hub", routes=())
     watched = [file, *([find(board)] if Path(board).is_file() else [])]
-    with prepared.alone():
+
+    def prepared() -> Prepared:
+        settings = mocked(load(board)) if mock else real(load(board), board)
+        return Prepared(state, settings, file.absolute(), interpreter)
+
+    def make() -> Device:
+        new = prepared()
+        text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
+        new.prepare(text, Path(hub.info["caFile"]), mock=mock)
+        return Device(file.absolute(), new, mock, hub.events)
+
+    with prepared().alone():
         try:
             hub.start()
         except (ServerError, StoreError) as error:
@@ -71,11 +80,7 @@ def dev(
         with contextlib.ExitStack() as stack:
             stack.callback(hub.stop)
             stack.enter_context(current(state / "hub"))
-            text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
-            prepared.prepare(text, Path(hub.info["caFile"]), mock=mock)
-            Session(
-                file, watched, Device(file.absolute(), prepared, mock, hub.events), hub.events, as_json
-            ).run(name)
+            Session(file, watched, make, hub.events, as_json).run(name)
 
 
 def known(hub: Any, name: str) -> str:
@@ -118,8 +123,11 @@ def stamp(file: Path) -> tuple[int, ...]:
 class Session:
     """What is shown, and what a saved file brings about."""
 
-    def __init__(self, file: Path, watched: list[Path], device: Device, heard: queue.Queue, as_json: bool):
-        self._file, self._watched, self._device = file, watched, device
+    def __init__(
+        self, file: Path, watched: list[Path], make: Callable[[], Device], heard: queue.Queue, as_json: bool
+    ):
+        self._file, self._watched, self._make = file, watched, make
+        self._device: Device | None = None
         self._heard, self._as_json = heard, as_json
         self._saved: float | None = None  # when, while that is not in force yet
         self._stopped = False
@@ -142,26 +150,35 @@ class Session:
         except KeyboardInterrupt:
             self._say("dev", "ended by you")
         finally:
-            self._device.stop()
+            self._end_device()
             signal.signal(signal.SIGTERM, before)
 
     def _end(self, *_: Any) -> None:
         self._stopped = True
 
     def _begin(self, again: bool = False) -> None:
-        """Start the application as it is saved now, if it is Python."""
+        """Start the application as it is saved now, if that can be."""
         try:
             compile(self._file.read_bytes(), str(self._file), "exec")
+            new = self._make()
         except (SyntaxError, ValueError) as error:  # ValueError: a null byte
             self._place(place_of(error, str(self._file)))
+        except Failure as failure:
+            self._say("error", failure.message)
+        else:
             if again:
-                self._say("dev", "the version before goes on running")
+                self._saved = time.monotonic()
+                self._say("saved", "starting anew, with the state as it is")
+            self._end_device()
+            self._device = new
+            self._device.start()
             return
-        if again:
-            self._saved = time.monotonic()
-            self._say("saved", "starting anew, with the state as it is")
+        if again and self._device is not None:
+            self._say("dev", "the version before goes on running")
+
+    def _end_device(self) -> None:
+        if self._device is not None:
             self._device.stop()
-        self._device.start()
 
     def _take(self, item: Any) -> None:
         if isinstance(item, dict):

@@ -27,19 +27,15 @@ class Device:
         self._heard = heard
         self._process: subprocess.Popen | None = None
         self._stopping = False
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._keep_running, daemon=True)
 
     def start(self) -> None:
-        """Start it, and start it again whenever it resets itself."""
-        self._stopping = False
+        """Start it, once; it is started again whenever it resets itself."""
         self._stop_file.unlink(missing_ok=True)
-        self._thread = threading.Thread(target=self._keep_running, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Have it end: in good order, or else."""
-        if self._thread is None:
-            return
         self._stopping = True
         self._stop_file.touch()
         self._thread.join(GOODBYE_S)

@@ -167,6 +167,20 @@ def test_a_version_that_is_no_python_leaves_the_one_before_running(home, folder)
         dev.wait_for("telemetry", '"version": 1')
 
 
+def test_a_board_file_that_is_saved_is_in_force_too_and_one_with_a_mistake_is_not(home, folder):
+    subprocess.run([TWINKLE, "new", "attic"], cwd=folder, env=home, check=True, timeout=PATIENCE_S)
+    board = {"port": "mock_gpio.port", "app": "attic.py", "sensor": {"model": "DHT22"}, "log": "info"}
+    file = folder / "attic" / "desk.json"
+    file.write_text(json.dumps(board))
+    with Dev(home, folder / "attic", "attic.py", "--board", "desk.json") as dev:
+        dev.wait_for("info", "ready")
+        saved(file, json.dumps({**board, "log": "loud"}))
+        dev.wait_for("error", "'log' must be one of debug, info")
+        dev.wait_for("dev", "the version before goes on running")
+        saved(file, json.dumps({**board, "clockOffset": None}))  # a board that does not know the time
+        dev.wait_for("warning", "waiting for the clock")
+
+
 def test_a_guarded_handler_keeps_its_signature_and_its_names():
     import ast
 
