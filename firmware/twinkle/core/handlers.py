@@ -190,7 +190,7 @@ class Methods:
         if caller:
             caller.on_answered(status, body)
         else:
-            self._context.act(actions.publish(topics.method_answer(status, rid), body))
+            self._context.act(actions.publish(topics.METHOD_ANSWER % (status, rid), body))
             self._answered = self._answered[-REMEMBERED:] + [rid]
         del self._open[rid]
 

@@ -88,7 +88,7 @@ class Telemetry:
         utc = None if moment is None else self._clock.utc(moment)
         if utc is not None:
             bag += CREATED + iso(utc).replace(":", "%3A")
-        self._context.act(actions.publish(topics.telemetry(self.device_id, bag), body, 1))
+        self._context.act(actions.publish(topics.TELEMETRY % (self.device_id, bag), body, 1))
         self.under_way = self.queue.pop(0)
 
     def on_published(self):

@@ -15,6 +15,14 @@ DESIRED = "$iothub/twin/PATCH/properties/desired/#"
 # twin request is published, or its answer is lost.
 SUBSCRIPTIONS = (TWIN_ANSWERS, DESIRED, METHODS)
 
+# Of a device's messages, with their property bag; the slash before it is always there.
+TELEMETRY = "devices/%s/messages/events/%s"
+DEVICEBOUND = "devices/%s/messages/devicebound/#"
+# These end in the id of the request. A method's answer has its status before.
+TWIN_GET = "$iothub/twin/GET/?$rid=%s"
+TWIN_REPORT = "$iothub/twin/PATCH/properties/reported/?$rid=%s"
+METHOD_ANSWER = "$iothub/methods/res/%d/?$rid=%s"
+
 LONGEST_RID = 256  # characters of a request id; the hub's own are a few digits
 
 _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
@@ -56,31 +64,6 @@ def parse_bag(text):
             key, equals, value = pair.partition("=")
             bag[unquote(key)] = unquote(value) if equals else None
     return bag
-
-
-def telemetry(device_id, bag):
-    """Topic of a device-to-cloud message with this property bag; the slash before it is always there."""
-    return "devices/" + device_id + "/messages/events/" + bag
-
-
-def devicebound(device_id):
-    """Topic filter of cloud-to-device messages."""
-    return "devices/" + device_id + "/messages/devicebound/#"
-
-
-def twin_get(rid):
-    """Topic that asks for the whole twin."""
-    return "$iothub/twin/GET/?$rid=" + rid
-
-
-def twin_report(rid):
-    """Topic that patches the reported properties."""
-    return "$iothub/twin/PATCH/properties/reported/?$rid=" + rid
-
-
-def method_answer(status, rid):
-    """Topic that answers a direct method."""
-    return "$iothub/methods/res/%d/?$rid=%s" % (status, rid)
 
 
 def classify(topic):

@@ -52,7 +52,7 @@ class Requests:
         self._count = self._count % 65535 + 1
         rid = self._kind + str(self._count)
         # QoS 0: the hub answers on a topic of its own, so a PUBACK would add nothing.
-        self._context.act(actions.publish(topic(rid), payload))
+        self._context.act(actions.publish(topic % rid, payload))
         self._rid, self._deadline = rid, now + ANSWER_MS
 
     def _overdue(self, now):
@@ -100,7 +100,7 @@ class Twin(Requests):
             self._wanted = True
         if self._wanted and now >= self._retry_due:
             self._newest = 0
-            self._ask(topics.twin_get, b"", now)
+            self._ask(topics.TWIN_GET, b"", now)
             self._wanted = False
 
     def due(self):
@@ -201,7 +201,7 @@ class Reports(Requests):
             self._take(entries)
             self._refuse(entries, "%d bytes are over the hub's limit" % len(payload))
             return
-        self._ask(topics.twin_report, payload, now)
+        self._ask(topics.TWIN_REPORT, payload, now)
         self._under_way = entries
         self._take(entries)
 
