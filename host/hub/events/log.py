@@ -5,8 +5,9 @@ An event is in a partition by a hash of its device's id, so that a device's even
 operating system when it returns: it outlives ``kill -9``, and a power cut takes the last moments at most
 (write-ahead log, ``synchronous=NORMAL``).
 
-A row's id is its partition and its sequence number, so that a partition is a range of the one tree; events
-leave from its beginning only, so its sequence numbers have no gaps, and offsets and times grow with them.
+Each partition is a table, whose ids are sequence numbers: what is appended to a tree's end fills its pages,
+while in the middle of one that all share each page would be split in halves. Events leave from a partition's
+beginning only, so its sequence numbers have no gaps, and offsets and times grow with them.
 """
 
 import contextlib
@@ -25,8 +26,12 @@ PARTITIONS = 4
 CHUNK = 128 * 1024  # bytes that a reader takes from the disk at once, or one event
 CHECKPOINT_PAGES = 4000  # of 4 KB in the write-ahead log, before they are folded into the file
 MAX_DROP = 1000  # events that one step of the retention drops
-VERSION = 1
-_SHIFT = 48
+VERSION = 2
+_COLUMNS = (
+    "(id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, enqueued INTEGER NOT NULL, message BLOB NOT NULL)"
+)
+_TABLES = [f"events_{number}" for number in range(PARTITIONS)]
+_INSERTS = [f"INSERT INTO {table} VALUES (?, ?, ?, ?)" for table in _TABLES]
 
 COLUMNS = {"sequence-number": 0, "offset": 1, "enqueued-time": 2}
 
@@ -71,7 +76,8 @@ class EventLog:
     def __init__(self, path: Path, keep_s: float, keep_bytes: int):
         self._keep_ms = int(keep_s * 1000)
         self._keep_bytes = keep_bytes
-        self._gathered: list[tuple[int, int, int, bytes]] = []
+        self.gathered = 0  # events that wait for a commit
+        self._rows_of: list[list[tuple[int, int, int, bytes]]] = [[] for _ in range(PARTITIONS)]
         path.touch(mode=0o600, exist_ok=True)
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
@@ -81,7 +87,7 @@ class EventLog:
             raise StoreError(
                 f"{path} cannot be used ({error}); move it away or give another --state directory"
             ) from None
-        self._ends = [(part.next, part.offset, part.enqueued, 0) for part in self.partitions]
+        self._ends = [(part.next, part.offset, part.enqueued) for part in self.partitions]
 
     def _prepare(self, path: Path) -> None:
         # The hub alone has its state: no locks to take for each commit, no index of the log to share.
@@ -94,10 +100,8 @@ class EventLog:
             raise StoreError(
                 f"{path} was written by another version of the hub ({version}); give another --state directory"
             )
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, "
-            "enqueued INTEGER NOT NULL, message BLOB NOT NULL)"
-        )
+        for table in _TABLES:
+            self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} {_COLUMNS}")
         # Where a partition stood when events were last dropped: without any, its numbers go on all the same.
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS ends (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL, "
@@ -115,15 +119,14 @@ class EventLog:
         ).fetchone()
         next_, offset, enqueued = end or (0, 0, 0)
         part = Partition(next_, offset, next_, offset, enqueued)
-        low, high = number << _SHIFT, number + 1 << _SHIFT
-        inside = "FROM events WHERE id >= ? AND id < ? ORDER BY id"
-        first = self._db.execute(f"SELECT id, offset {inside} LIMIT 1", (low, high)).fetchone()
+        ordered = f"FROM {_TABLES[number]} ORDER BY id"
+        first = self._db.execute(f"SELECT id, offset {ordered} LIMIT 1").fetchone()
         last = self._db.execute(
-            f"SELECT id, offset + length(message), enqueued {inside} DESC LIMIT 1", (low, high)
+            f"SELECT id, offset + length(message), enqueued {ordered} DESC LIMIT 1"
         ).fetchone()
         if first:
-            part.begin, part.begin_offset = first[0] - low, first[1]
-            part.next, part.offset, part.enqueued = last[0] - low + 1, last[1], last[2]
+            part.begin, part.begin_offset = first
+            part.next, part.offset, part.enqueued = last[0] + 1, last[1], last[2]
         return part
 
     # --- writing
@@ -133,31 +136,28 @@ class EventLog:
     ) -> None:
         """Gather an event for the next commit; its place is known, and nobody reads it yet."""
         number = partition_of(device_id)
-        sequence, offset, before, size = self._ends[number]
+        sequence, offset, before = self._ends[number]
         enqueued = max(before, int(utc * 1000))  # a clock that is set back does not disturb the order
         message = message_of(system, application, body, sequence, offset, enqueued)
-        self._gathered.append((number << _SHIFT | sequence, offset, enqueued, message))
-        self._ends[number] = (sequence + 1, offset + len(message), enqueued, size + 1)
-
-    @property
-    def gathered(self) -> int:
-        """How many events wait for a commit."""
-        return len(self._gathered)
+        self._rows_of[number].append((sequence, offset, enqueued, message))
+        self._ends[number] = (sequence + 1, offset + len(message), enqueued)
+        self.gathered += 1
 
     def commit(self) -> list[int]:
         """Write what was gathered; the partitions that grew. sqlite3.Error when it cannot be: then it is forgotten."""
-        rows, self._gathered = self._gathered, []
+        rows_of, self._rows_of = self._rows_of, [[] for _ in range(PARTITIONS)]
+        self.gathered = 0
+        grown = [number for number, rows in enumerate(rows_of) if rows]
         try:
             with self._transaction():
-                self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)
+                for number in grown:
+                    self._db.executemany(_INSERTS[number], rows_of[number])
         except sqlite3.Error:
-            self._ends = [(part.next, part.offset, part.enqueued, 0) for part in self.partitions]
+            self._ends = [(part.next, part.offset, part.enqueued) for part in self.partitions]
             raise
-        grown = [number for number, end in enumerate(self._ends) if end[3]]
         for number in grown:
-            part, (part_next, offset, enqueued, _) = self.partitions[number], self._ends[number]
-            part.next, part.offset, part.enqueued = part_next, offset, enqueued
-            self._ends[number] = (part_next, offset, enqueued, 0)
+            part = self.partitions[number]
+            part.next, part.offset, part.enqueued = self._ends[number]
         return grown
 
     @contextlib.contextmanager
@@ -176,20 +176,17 @@ class EventLog:
 
     def read(self, number: int, sequence: int) -> list[Row]:
         """Events of a partition from ``sequence`` on, or from its beginning when that is later; CHUNK bytes of them."""
-        part = self.partitions[number]
-        low = number << _SHIFT
-        first, end = low + max(sequence, part.begin), low + part.next
-        return list(self._rows(first, end)) if first < end else []
+        return list(self._rows(number, max(sequence, self.partitions[number].begin)))
 
-    def _rows(self, first: int, end: int) -> Iterator[Row]:
+    def _rows(self, number: int, first: int) -> Iterator[Row]:
         size = 0
         cursor = self._db.execute(
-            "SELECT id, offset, enqueued, message FROM events WHERE id >= ? AND id < ? ORDER BY id",
-            (first, end),
+            f"SELECT id, offset, enqueued, message FROM {_TABLES[number]} WHERE id >= ? ORDER BY id", (first,)
         )
-        for key, offset, enqueued, message in cursor:
-            yield Row(key & (1 << _SHIFT) - 1, offset, enqueued, message)
-            size += len(message)
+        for values in cursor:
+            row = Row(*values)
+            yield row
+            size += len(row.message)
             if size >= CHUNK:
                 break
         cursor.close()
@@ -216,7 +213,7 @@ class EventLog:
 
     def _values(self, number: int, sequence: int) -> tuple[int, int, int]:
         row = self._db.execute(
-            "SELECT offset, enqueued FROM events WHERE id = ?", (number << _SHIFT | sequence,)
+            f"SELECT offset, enqueued FROM {_TABLES[number]} WHERE id = ?", (sequence,)
         ).fetchone()
         return sequence, *row
 
@@ -240,19 +237,19 @@ class EventLog:
 
     def _drop(self, number: int, cut: int) -> int:
         part = self.partitions[number]
-        count, low = cut - part.begin, number << _SHIFT
+        count = cut - part.begin
         if count <= 0:
             return 0
         offset = part.offset if cut == part.next else self._values(number, cut)[1]
         end = (number, part.next, part.offset, part.enqueued)
         with self._transaction():
-            self._db.execute("DELETE FROM events WHERE id >= ? AND id < ?", (low + part.begin, low + cut))
+            self._db.execute(f"DELETE FROM {_TABLES[number]} WHERE id < ?", (cut,))
             self._db.execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?)", end)
         part.begin, part.begin_offset = cut, offset
         return count
 
     def close(self) -> None:
         """Write what was gathered, and close the file."""
-        if self._gathered:
+        if self.gathered:
             self.commit()
         self._db.close()

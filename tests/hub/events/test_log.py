@@ -208,6 +208,18 @@ def test_numbers_go_on_when_nothing_is_left(tmp_path):
     log.close()
 
 
+def test_a_commit_of_all_partitions_writes_little_more_than_its_events(log, tmp_path):
+    """Pages that are filled from the end stay full; each one that is split is written twice."""
+    size = 0
+    for _ in range(50):
+        for number in range(100):
+            log.append(f"device{number}", SYSTEM, {}, bytes(400), 1000.0)
+        log.commit()
+        size += 100 * 400
+    assert {part.is_empty for part in log.partitions} == {False}
+    assert (tmp_path / "events.sqlite-wal").stat().st_size < 2.5 * size
+
+
 def test_a_file_that_is_none_of_ours_is_named(tmp_path):
     (tmp_path / "e").write_bytes(b"no database" * 1000)
     with pytest.raises(StoreError, match="cannot be used"):
@@ -290,7 +302,7 @@ def test_what_cannot_be_written_is_forgotten_and_the_numbers_do_not_skip(log):
 def test_events_are_kept_after_old_ones_could_not_be_dropped(log):
     number = put(log, 3)
     log._db.execute(
-        "CREATE TRIGGER broken BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+        f"CREATE TRIGGER broken BEFORE DELETE ON events_{number} BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
     )
     with pytest.raises(sqlite3.Error):
         log.retain(1000.0 + 2 * DAY)
