@@ -32,7 +32,8 @@ What next? In this folder:
   twinkle hub &            a hub that stays
   twinkle run desk &       this device on it
   twinkle monitor          what it sends
-  twinkle --help           the rest; README.md has an application of ten lines"""
+  twinkle new kitchen      an application of your own: docs/first-app.md
+  twinkle --help           the rest"""
 STEP_S = 15.0  # no step takes longer on a computer that works
 
 

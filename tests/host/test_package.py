@@ -228,6 +228,22 @@ def test_an_application_of_ones_own_is_tested_at_all_depths(outside):
     assert "6 passed" in told, told
 
 
+def test_a_new_application_runs_while_it_is_written(outside):
+    outside.twinkle("new", "attic")
+    dev = outside.start("dev", "attic/attic.py", "--json")
+    try:
+        heard = []
+        for line in dev.stdout:
+            heard.append(line)
+            if json.loads(line)["what"] == "telemetry":
+                break
+        assert '"what": "telemetry"' in heard[-1], "".join(heard)
+    finally:
+        dev.send_signal(signal.SIGTERM)
+        dev.communicate(timeout=PATIENCE_S)
+    assert dev.returncode == 0
+
+
 def test_a_name_that_is_no_module_is_refused(outside):
     from twinkle_host.application import module_name
     from twinkle_host.failure import Failure

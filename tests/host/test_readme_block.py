@@ -4,7 +4,6 @@ import os
 import pty
 import re
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -32,15 +31,8 @@ class Shell:
         self._ours, its = pty.openpty()
         self._process = subprocess.Popen(
             [
-                "unshare",
-                "--net",
-                "--map-root-user",
-                sys.executable,
-                "-c",
-                OWN_NETWORK,
-                "bash",
-                "--norc",
-                "--noprofile",
+                *("unshare", "--net", "--map-root-user", "--pid", "--fork", "--kill-child"),
+                *(sys.executable, "-c", OWN_NETWORK, "bash", "--norc", "--noprofile", "-i"),
             ],
             *(-1, None, its, its, its),
             cwd=ROOT,
@@ -66,20 +58,9 @@ class Shell:
         return self._heard[begin:].replace("\r", "")
 
     def close(self):
-        """End the shell and its jobs."""
-        os.write(self._ours, b"kill %1 %2; wait; exit\n")
-        end = time.monotonic() + PATIENCE_S
-        while self._process.poll() is None and time.monotonic() < end:
-            if select.select([self._ours], [], [], 0.1)[0]:
-                try:
-                    os.read(self._ours, 4096)
-                except OSError:  # its end has gone
-                    break
-        if self._process.poll() is None:
-            try:
-                self._process.wait(PATIENCE_S)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
+        """End the shell and whatever it has started, which is alone in a process namespace."""
+        self._process.kill()
+        self._process.wait(PATIENCE_S)
         os.close(self._ours)
 
 
