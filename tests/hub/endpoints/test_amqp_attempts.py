@@ -201,7 +201,7 @@ def test_a_peer_that_leaves_the_last_word_unread_is_dropped_too(hub, monkeypatch
         door.connection_made(transport)
         door.data_received(b"GET / HTTP/1.1\r\n\r\n")
         assert transport.closing
-        await asyncio.wait_for(transport.gone.wait(), 1.0)
+        await asyncio.wait_for(transport.gone.wait(), PATIENCE_S)
         door.connection_lost(None)
 
     asyncio.run(story())
