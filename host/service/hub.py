@@ -37,7 +37,8 @@ NOT_ONLINE_CODES = ("404103", "404104")
 class Hub:
     """One hub and how to reach it. ``ca_file`` is set for a hub with its own authority.
 
-    ``events_string``: the connection string of its built-in endpoint, if it is known.
+    ``events_string``: the connection string of its built-in endpoint, if it is known. ``name``: a local
+    hub's own, by which it need not be reached.
     """
 
     connection_string: str = field(repr=False)
@@ -45,6 +46,7 @@ class Hub:
     mqtt_port: int = MQTT_PORT
     events_string: str | None = field(default=None, repr=False)
     amqp_port: int = AMQP_PORT
+    name: str | None = None
 
     def stranger(self) -> Failure:
         """It shows the certificate of an authority that is not trusted."""
@@ -118,7 +120,9 @@ class Hub:
         return self._connection_string(f"IdScope={id_scope};RegistrationId={name}", key, gateway)
 
     def _connection_string(self, who: str, key: str | None, gateway: str | None) -> str:
-        text = f"HostName={self.host};{who};{self.proof(key)}"
+        name = self.name or self.host
+        gateway = gateway or (self.host if self.host != name else None)
+        text = f"HostName={name};{who};{self.proof(key)}"
         return f"{text};GatewayHostName={gateway}" if gateway else text
 
     def proof(self, key: str | None) -> str:
@@ -182,7 +186,8 @@ def local_hub(state: str | None) -> Hub | None:
     try:
         info = json.loads((directory / "hub.json").read_text())
         text, ca_file = info["serviceConnectionString"] + "", info["caFile"] + ""
-        return Hub(text, ca_file, info["mqttPort"], info["eventHubConnectionString"], info["amqpPort"])
+        events = info["eventHubConnectionString"]
+        return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], info["host"] + "")
     except FileNotFoundError:
         if state:
             raise Failure(

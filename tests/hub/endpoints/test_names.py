@@ -11,6 +11,7 @@ from wire import ACCEPTED, hello, open_tls, token
 from twinkle_host.hub import command
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import dialled
+from twinkle_host.service.hub import local_hub
 from twinkle_host.waiting import PATIENCE_S
 
 
@@ -54,6 +55,23 @@ def test_a_hub_has_its_own_name_in_strings_tokens_events_and_assignments(tmp_pat
             assert sock.recv(4) == ACCEPTED
         enrolment = hub.provision("enrolments.add", "reg-1")
         assert hub.provision("_assign", "reg-1", enrolment | {"assigned": {}}, {})["assignedHub"] == "myhub"
+
+
+@pytest.mark.parametrize(
+    ("where", "host", "gateway"),
+    [
+        ({}, "localhost", None),
+        ({"host_names": ("myhub",)}, "myhub", "localhost"),
+        ({"bind": own_address()}, "localhost", own_address()),
+    ],
+)
+def test_devices_strings_carry_the_hubs_name_and_where_it_is_dialled(tmp_path, where, host, gateway):
+    """IoT Hub developer guide: a device signs for ``HostName``, and dials ``GatewayHostName`` where there is one."""
+    with LiveHub(tmp_path, **where):
+        hub = local_hub(str(tmp_path))
+    for text in (hub.device_connection_string("d", "k"), hub.registration_connection_string("s", "r", "k")):
+        assert (fields(text)["HostName"], fields(text).get("GatewayHostName")) == (host, gateway)
+    assert fields(hub.device_connection_string("d", "k", "192.168.1.5"))["GatewayHostName"] == "192.168.1.5"
 
 
 @pytest.mark.parametrize(
