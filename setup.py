@@ -5,6 +5,7 @@ outside a clone. An editable installation finds them in the clone itself.
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from setuptools import setup
@@ -20,13 +21,12 @@ class Whole(build_py):
     """Builds the packages, and puts beside them what the product needs of the rest of the clone."""
 
     def run(self):
-        """Anew: what an earlier build left behind would become part of the wheel."""
+        """As ever, and then the rest; an editable installation has it already."""
         if self.editable_mode:
             super().run()
             return
         if not UMQTT.is_file():
             raise SetupError(f"umqtt.simple is not in {UMQTT}; run tools/setup, which brings it")
-        shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         inside = Path(self.build_lib, NAME, "files")
         files = {
@@ -47,4 +47,12 @@ def packages():
         yield ".".join((NAME, *folder.relative_to(HOST).parts))
 
 
-setup(packages=list(packages()), package_dir={NAME: str(HOST)}, cmdclass={"build_py": Whole})
+# A folder of its own for each build: two at once would take each other's files away, and what an earlier one left
+# behind would become part of the wheel.
+with tempfile.TemporaryDirectory() as build:
+    setup(
+        packages=list(packages()),
+        package_dir={NAME: str(HOST)},
+        cmdclass={"build_py": Whole},
+        options={"build": {"build_base": build}, "egg_info": {"egg_base": build}},
+    )

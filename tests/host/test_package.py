@@ -86,10 +86,15 @@ def succeed(*command, **options):
 def wheel(tmp_path_factory):
     """It, built without a network from what set-up has installed; the build back-end is the one that is pinned."""
     folder = tmp_path_factory.mktemp("wheel")
-    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--check-build-dependencies"]
-    succeed(BIN / "pip", "wheel", "-q", "--disable-pip-version-check", *offline, "-w", folder, ROOT)
+    succeed(*building(folder))
     (found,) = folder.glob("*.whl")
     return found
+
+
+def building(folder):
+    """The command line that builds it."""
+    offline = ["--no-index", "--no-deps", "--no-build-isolation", "--check-build-dependencies"]
+    return [BIN / "pip", "wheel", "-q", "--disable-pip-version-check", *offline, "-w", folder, ROOT]
 
 
 class Outside:
@@ -169,6 +174,15 @@ def test_the_wheel_holds_all_that_is_in_the_tree(wheel):
     umqtt = {"twinkle_host/files/lib/umqtt/simple.py", "twinkle_host/files/lib/umqtt/LICENCE"}
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == wanted | umqtt
+
+
+def test_builds_at_the_same_time_do_not_take_each_others_files(wheel, tmp_path):
+    folders = [tmp_path / str(number) for number in range(3)]
+    builds = [subprocess.Popen(building(folder)) for folder in folders]
+    assert [build.wait(PATIENCE_S) for build in builds] == [0, 0, 0]
+    for folder in folders:
+        (built,) = folder.glob("*.whl")
+        assert zipfile.ZipFile(built).namelist() == zipfile.ZipFile(wheel).namelist()
 
 
 def test_doctor_is_content_outside_a_clone_and_says_how_to_get_what_is_missing(outside):
