@@ -32,6 +32,7 @@ BOARD = """
 import gc, io, sys, vfs
 from binascii import a2b_base64
 
+gc.threshold(8192)  # as firmware/main.py has it: an import wants large free blocks
 FILES = {}  # path -> its bytes in pieces: a heap that has told many stories has no large block left
 
 class Pieces(io.IOBase):
