@@ -64,6 +64,7 @@ def test_a_hub_has_its_own_name_in_strings_tokens_events_and_assignments(tmp_pat
         ({"host_names": ("myhub",)}, "myhub", "localhost"),
         ({"bind": own_address()}, "localhost", own_address()),
     ],
+    ids=["on-loopback", "with-a-name", "on-an-address-of-its-own"],  # which is another one in each process
 )
 def test_devices_strings_carry_the_hubs_name_and_where_it_is_dialled(tmp_path, where, host, gateway):
     """IoT Hub developer guide: a device signs for ``HostName``, and dials ``GatewayHostName`` where there is one."""
