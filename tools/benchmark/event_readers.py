@@ -14,7 +14,7 @@ from twinkle_host.hub.events.log import partition_of
 
 from .goals import Measurement
 from .hub_load import Load, register
-from .hub_process import ADDRESS, HUB, HubProcess
+from .hub_process import ADDRESS, HubProcess
 from .process_facts import resident_kb
 from .samples import percentile, ratio, summarize
 
@@ -101,7 +101,7 @@ def _costs(stack, hubs, key, rounds, seconds, say) -> dict[str, list[float]]:
 def client_of(hub: HubProcess, kind):
     """An EventHubConsumerClient of this kind."""
     return kind.from_connection_string(
-        hub.info["eventHubConnectionString"].replace(HUB, ADDRESS, 1),
+        hub.info["eventHubConnectionString"],
         "$Default",
         connection_verify=hub.ca_file,
         custom_endpoint_address=f"sb://{ADDRESS}:{hub.info['amqpPort']}",
