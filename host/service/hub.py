@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, UNREACHABLE, Failure, note
 from ..paths import current_hub, default_hub_state
@@ -24,6 +25,7 @@ HTTPS_PORT = 443
 START_S = 10.0  # what a local hub takes to start, on a busy computer
 ANSWER_S = 1.0
 LOOK_S = 0.1
+PORT = re.compile(r":\d+$")  # after a name, or an IPv6 address in brackets
 AMQP_PORT = 5671
 
 # What went wrong, by HTTP status, for exit statuses.
@@ -69,13 +71,13 @@ class Hub:
     @property
     def host(self) -> str:
         """The hub's name, as devices sign it."""
-        return self.address.partition(":")[0]
+        return PORT.sub("", self.address)
 
     def accepts(self) -> bool:
         """Whether somebody accepts connections at its address."""
-        host, _, port = self.address.partition(":")
+        parts = urlsplit(f"//{self.address}")
         try:
-            socket.create_connection((host, int(port or HTTPS_PORT)), ANSWER_S).close()
+            socket.create_connection((parts.hostname, parts.port or HTTPS_PORT), ANSWER_S).close()
         except (OSError, ValueError):
             return False
         return True

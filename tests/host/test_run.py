@@ -2,22 +2,23 @@
 
 import contextlib
 import json
-import os
 import queue
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support import TWINKLE
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.paths import device_folder
 from twinkle_host.provision.credentials import is_loopback
+from twinkle_host.service.hub import Hub
 from twinkle_host.waiting import PATIENCE_S
 
-TWINKLE = Path(sys.executable).with_name("twinkle")
 APP = """
 from twinkle import App
 
@@ -34,12 +35,6 @@ def where(board, payload):
 def hub(tmp_path_factory):
     with LiveHub(tmp_path_factory.mktemp("run-hub")) as live:
         yield live
-
-
-@pytest.fixture
-def home(tmp_path):
-    """A home without anything in it, on a computer without a hub."""
-    return {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "PATH": os.environ["PATH"]}
 
 
 @pytest.fixture
@@ -294,3 +289,15 @@ def test_a_hub_that_would_be_the_device_itself_is_warned_of(on_hub, tmp_path):
         assert is_loopback(host)
     for host in ("192.168.1.5", "hub.example", "contoso.azure-devices.net"):
         assert not is_loopback(host)
+
+
+def test_a_hub_at_an_ipv6_address_is_asked_at_that_address(monkeypatch):
+    """RFC 3986, section 3.2.2: the address is in brackets, and its colons begin no port."""
+    asked = []
+    monkeypatch.setattr(
+        "socket.create_connection", lambda address, timeout: asked.append(address) or socket.socket()
+    )
+    for address, host in (("[fd00::5]:8443", "[fd00::5]"), ("[fd00::5]", "[fd00::5]"), ("a.b:8443", "a.b")):
+        hub = Hub(f"HostName={address};SharedAccessKeyName=service;SharedAccessKey=a2V5", None)
+        assert hub.host == host and hub.accepts()
+    assert asked == [("fd00::5", 8443), ("fd00::5", 443), ("a.b", 8443)]
