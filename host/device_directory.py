@@ -15,6 +15,7 @@ from .device_certificate import CERTIFICATE, KEY
 from .device_json import written
 from .failure import NOT_FOUND, Failure
 from .paths import FIRMWARE, HOST, LIB, MICROPYTHON, UMQTT
+from .private_file import write_private
 
 VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
 PICO, RASPBERRY_PI = "twinkle.ports.pico", "twinkle.ports.rpi"
@@ -84,8 +85,8 @@ def prepare(
         (state / "board.json").write_bytes(written(board))
         shutil.copyfile(ca_file, state / "ca.pem")
         for name in (CERTIFICATE, KEY) if certificate else ():
-            _write_private(state / name, (certificate / name).read_bytes())
-        _write_private(state / "credentials.json", written(credentials))
+            write_private(state / name, (certificate / name).read_bytes())
+        write_private(state / "credentials.json", written(credentials))
     except OSError as error:
         raise unprepared(state, error) from None
 
@@ -101,14 +102,6 @@ def make_private(state: Path) -> None:
 def unprepared(state: Path, error: OSError) -> Failure:
     """Why there can be no device there."""
     return Failure(f"the device's directory {state} cannot be prepared: {error.filename}: {error.strerror}")
-
-
-def _write_private(file: Path, content: bytes) -> None:
-    new = file.with_name(file.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
-        handle.write(content)
-    new.replace(file)
 
 
 def launch(

@@ -7,7 +7,6 @@ handshake on a microcontroller.
 
 import datetime
 import ipaddress
-import os
 import ssl
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
 
+from ..private_file import write_private
 from .secure import device_context
 
 AUTHORITY_DAYS = 3650
@@ -79,7 +79,7 @@ class Certificates:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        _write_private(self._ca_key_file, _key_pem(key))
+        write_private(self._ca_key_file, _key_pem(key))
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def _make_leaf(self) -> None:
@@ -100,7 +100,7 @@ class Certificates:
             )
             .sign(signer, hashes.SHA256())
         )
-        _write_private(self._leaf_file, _key_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
+        write_private(self._leaf_file, _key_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
 
 
 def _builder(subject, issuer, public_key, days) -> x509.CertificateBuilder:
@@ -140,15 +140,6 @@ def _key_pem(key) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    # Created with its mode: there is no moment in which others could read it.
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-    new.replace(path)
 
 
 def _now() -> datetime.datetime:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from aiohttp import web
 
+from ..private_file import write_private
 from .amqp_endpoint import AmqpEndpoint
 from .amqp_websocket import AmqpWebSocket
 from .bad_line import BadLine
@@ -235,9 +236,4 @@ class Server:
             # The one word that makes Azure's readers do without TLS, and take the port from here.
             text = access.event_hub_connection_string(f"localhost:{self._plain_port}", event_hub.name)
             self.info["eventHubEmulatorConnectionString"] = f"{text};UseDevelopmentEmulator=true"
-        path = self.settings.state / "hub.json"
-        new = path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(self.info, file)
-        new.replace(path)
+        write_private(self.settings.state / "hub.json", json.dumps(self.info).encode())

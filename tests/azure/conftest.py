@@ -30,6 +30,14 @@ def hub(tmp_path_factory):
 
 
 @pytest.fixture
+def device_id(hub, request):
+    """A registered device of the test's own."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:100]
+    hub.add(name)
+    return name
+
+
+@pytest.fixture
 def service(hub, monkeypatch):
     """azure-iot-hub's IoTHubRegistryManager."""
     from azure.iot.hub import IoTHubRegistryManager

@@ -19,14 +19,6 @@ from twinkle_host.waiting import PATIENCE_S, eventually
 SENDER = Path(__file__).parent / "send.py"
 
 
-@pytest.fixture
-def device_id(hub, request):
-    """A registered device of the test's own."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:100]
-    hub.add(name)
-    return name
-
-
 def program(hub, *arguments, **environment):
     """What a service of its own process prints: uamqp reads where its authorities are once, from the environment."""
     done = subprocess.run(

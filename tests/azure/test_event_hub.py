@@ -21,14 +21,6 @@ BEGINNING = "-1"
 
 
 @pytest.fixture
-def device_id(hub, request):
-    """A registered device of the test's own."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:100]
-    hub.add(name)
-    return name
-
-
-@pytest.fixture
 def connected(hub, device, device_id):
     """The same, as azure-iot-device, connected."""
     return device(text=hub.call("connection_string", device_id))

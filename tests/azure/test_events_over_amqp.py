@@ -15,14 +15,6 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?")
 
 
 @pytest.fixture
-def device_id(hub, request):
-    """A registered device of the test's own."""
-    name = request.node.name.replace("_", "-")[:60]
-    hub.add(name)
-    return name
-
-
-@pytest.fixture
 def events(hub, device_id):
     """A function: the next event of a source, from the test's beginning on."""
     number = partition_of(device_id)

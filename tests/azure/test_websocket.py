@@ -18,14 +18,6 @@ LARGE = b"x" * 200_000  # of which one event is several frames, and some are mor
 
 
 @pytest.fixture
-def device_id(hub, request):
-    """A registered device of the test's own."""
-    name = "".join(letter if letter.isalnum() else "-" for letter in request.node.name)[:100]
-    hub.add(name)
-    return name
-
-
-@pytest.fixture
 def kept(hub, device_id):
     """Where the events of the device begin: some that are empty, some that are small, some that are large."""
     partition = partition_of(device_id)

@@ -1,33 +1,24 @@
 """The command twinkle as scripts and people meet it."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
+from support import TWINKLE
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
 from twinkle_host.waiting import PATIENCE_S, eventually
-
-TWINKLE = Path(sys.executable).with_name("twinkle")
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     with LiveHub(tmp_path_factory.mktemp("cli-hub")) as live:
         yield live
-
-
-@pytest.fixture
-def home(tmp_path):
-    """A home without anything in it."""
-    return {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "PATH": os.environ["PATH"]}
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from support import TWINKLE
 
 from twinkle_host.dev.program import place_of
 from twinkle_host.waiting import PATIENCE_S
 
-TWINKLE = Path(sys.executable).with_name("twinkle")
 TEN_LINES = """from twinkle import App
 
 app = App(config={"configId": 1, "sendFrequency": "1s"})

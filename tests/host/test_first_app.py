@@ -4,13 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-from support import ROOT
+from support import ROOT, TWINKLE
 
 from twinkle_host.waiting import PATIENCE_S
 
-TWINKLE = Path(sys.executable).with_name("twinkle")
 GUIDE = (ROOT / "docs" / "first-app.md").read_text()
 
 

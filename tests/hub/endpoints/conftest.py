@@ -9,6 +9,10 @@ import pytest
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "core"), str(HERE.parent / "amqp")]
 
+from curl import Rest  # noqa: E402
+
+from twinkle_host.hub.live import LiveHub  # noqa: E402
+
 
 class Alarm(logging.Handler):
     """Everything that is logged as an error, by whichever thread; asyncio and aiohttp log what nobody caught."""
@@ -32,3 +36,16 @@ def alarm():
     logging.getLogger().addHandler(alarm)
     yield alarm
     logging.getLogger().removeHandler(alarm)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """A local hub of the module's own, as it is without options."""
+    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
+        yield live
+
+
+@pytest.fixture
+def rest(hub):
+    """Its REST port, as its owner."""
+    return Rest(hub)

@@ -3,25 +3,17 @@
 from urllib.parse import quote
 
 import pytest
-from curl import Rest
 
-from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.routes import OtherMethod, Routes, UnknownResource
 
 DEVICE = "Addr-1"
 VERSION = "api-version=2021-04-12"
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
-        live.add(DEVICE)
-        yield live
-
-
-@pytest.fixture
-def rest(hub):
-    return Rest(hub)
+@pytest.fixture(scope="module", autouse=True)
+def device(hub):
+    """The device that is asked for."""
+    hub.add(DEVICE)
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,6 @@ from curl import Rest
 
 from twinkle_host.hub.core.messages.cloud_to_device import MAX_BYTES
 from twinkle_host.hub.core.times import iso
-from twinkle_host.hub.live import LiveHub
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
-        yield live
-
-
-@pytest.fixture
-def rest(hub):
-    return Rest(hub)
 
 
 @pytest.fixture

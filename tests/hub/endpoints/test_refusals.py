@@ -3,9 +3,6 @@
 import logging
 
 import pytest
-from curl import Rest
-
-from twinkle_host.hub.live import LiveHub
 
 DEVICE = "refused-1"
 
@@ -46,16 +43,10 @@ ABSENT = [
 ]
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
-        live.add(DEVICE)
-        yield live
-
-
-@pytest.fixture
-def rest(hub):
-    return Rest(hub)
+@pytest.fixture(scope="module", autouse=True)
+def device(hub):
+    """The device that is asked for."""
+    hub.add(DEVICE)
 
 
 @pytest.fixture
