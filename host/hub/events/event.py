@@ -24,7 +24,7 @@ PROPERTIES = {
     "absolute-expiry-time": "absolute_expiry_time",
 }
 # These differ with each message, where they are said at all; what is left of a device's is encoded once.
-OWN = ("message-id", "correlation-id", "absolute-expiry-time")
+OWN = frozenset(("message-id", "correlation-id", "absolute-expiry-time"))
 
 _LONG, _TIME, _TEXT = b"\x81", b"\x83", b"\xa1"  # constructors (1.6.10, 1.6.17, 1.6.20)
 _SEQUENCE = encode(Symbol("x-opt-sequence-number")) + _LONG
@@ -36,6 +36,7 @@ _ANNOTATIONS = b"\x00\x53" + bytes((ANNOTATIONS,))
 _DATA = b"\x00\x53" + bytes((DATA,))
 _BIG = struct.Struct(">q").pack
 _SIZE = struct.Struct(">I").pack
+_BYTE = struct.Struct("B").pack
 
 
 def message_of(
@@ -47,19 +48,28 @@ def message_of(
     enqueued: int,
 ) -> bytes:
     """The message of one event. ``enqueued``: milliseconds since 1970."""
-    own = {name: system[name] for name in OWN if name in system}
-    shared = {name: value for name, value in system.items() if name not in own} if own else system
-    count, notes, named, section_ = _shared(tuple(shared.items()))
-    if own:
-        section_ = _properties({**dict(named), **own})
-    time, place = _BIG(enqueued), str(offset).encode()
-    numbers = _SEQUENCE + _BIG(sequence) + _OFFSET + bytes((len(place),)) + place
-    numbers += _ENQUEUED + time + _HUB_ENQUEUED + time
-    message = _ANNOTATIONS + compound(0xC1, 2 * (count + _NUMBERED), numbers + notes) + section_
-    if application:
-        message += section(APPLICATION, application)
-    size = len(body)
-    return message + _DATA + (bytes((0xA0, size)) if size < 256 else b"\xb0" + _SIZE(size)) + body
+    if OWN.isdisjoint(system):
+        count, notes, _, named = _shared(tuple(system.items()))
+    else:
+        shared = tuple((name, value) for name, value in system.items() if name not in OWN)
+        count, notes, pairs, _ = _shared(shared)
+        named = _properties({**dict(pairs), **{name: system[name] for name in OWN if name in system}})
+    time, place, size = _BIG(enqueued), b"%d" % offset, len(body)
+    numbers = (
+        _SEQUENCE,
+        _BIG(sequence),
+        _OFFSET,
+        _BYTE(len(place)),
+        place,
+        _ENQUEUED,
+        time,
+        _HUB_ENQUEUED,
+        time,
+    )
+    annotations = compound(0xC1, 2 * (count + _NUMBERED), b"".join((*numbers, notes)))
+    said = section(APPLICATION, application) if application else b""
+    head = b"\xa0" + _BYTE(size) if size < 256 else b"\xb0" + _SIZE(size)
+    return b"".join((_ANNOTATIONS, annotations, named, said, _DATA, head, body))
 
 
 @lru_cache(maxsize=4096)

@@ -8,12 +8,14 @@ properties.
 import base64
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from .. import jsontext
 from .topics import TopicRefused, parse_bag
 
 MAX_MESSAGE = 256 * 1024
+SHORT_BAG = 512  # characters of a property bag that is worth remembering
 
 # Property bag key -> name in the Event Hubs view.
 SYSTEM_PROPERTIES = {
@@ -32,7 +34,11 @@ SYSTEM_PROPERTIES = {
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9\-:.+%_#*?!(),=@;$']{0,128}")
 
 
-@dataclass(frozen=True, slots=True)
+# A property bag as it was meant: system properties, application properties, and the bytes that they count.
+Properties = tuple[dict[str, str], dict[str, str | None], int]
+
+
+@dataclass(slots=True)
 class Message:
     """A telemetry message as the device meant it."""
 
@@ -43,9 +49,24 @@ class Message:
 
 def read_message(bag: str, payload: bytes, retain: bool = False) -> Message:
     """Check and sort a telemetry PUBLISH; TopicRefused says what is wrong with it."""
+    # Most devices send the same bag with each message.
+    system, application, size = _remembered(bag) if len(bag) <= SHORT_BAG else _properties(bag)
+    application = dict(application)
+    if retain:
+        # The retain flag is not kept but told to whoever reads the message.
+        application["mqtt-retain"] = "true"
+    size += len(payload)
+    if size > MAX_MESSAGE:
+        raise TopicRefused(
+            f"the message is {size} bytes with its properties, more than {MAX_MESSAGE}; send less in one message"
+        )
+    return Message(dict(system), application, payload)
+
+
+def _properties(bag: str) -> Properties:
     system: dict[str, str] = {}
     application: dict[str, str | None] = {}
-    size = len(payload)
+    size = 0
     for name, value in parse_bag(bag).items():
         known = SYSTEM_PROPERTIES.get(name)
         if known is None:
@@ -54,18 +75,14 @@ def read_message(bag: str, payload: bytes, retain: bool = False) -> Message:
         else:
             system[known] = value or ""
         size += len((value or "").encode())
-    if retain:
-        # The retain flag is not kept but told to whoever reads the message.
-        application["mqtt-retain"] = "true"
-    if size > MAX_MESSAGE:
-        raise TopicRefused(
-            f"the message is {size} bytes with its properties, more than {MAX_MESSAGE}; send less in one message"
-        )
     if not _MESSAGE_ID.fullmatch(system.get("message-id", "")):
         raise TopicRefused(
             "$.mid must be at most 128 ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '"
         )
-    return Message(system, application, payload)
+    return system, application, size
+
+
+_remembered = lru_cache(1024)(_properties)
 
 
 def readable_body(payload: bytes) -> tuple[str, Any]:
