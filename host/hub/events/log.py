@@ -16,20 +16,19 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..store import StoreError
-from .event import message_of
+from .event import event_of, message_of
 
 PARTITIONS = 4
 CHUNK = 128 * 1024  # bytes that a reader takes from the disk at once, or one event
 CHECKPOINT_PAGES = 4000  # of 4 KB in the write-ahead log, before they are folded into the file
 MAX_DROP = 1000  # events that one step of the retention drops
-VERSION = 2
-_COLUMNS = (
-    "(id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, enqueued INTEGER NOT NULL, message BLOB NOT NULL)"
-)
+VERSION = 3
+_COLUMNS = "(id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, enqueued INTEGER NOT NULL, event BLOB NOT NULL)"
 _TABLES = [f"events_{number}" for number in range(PARTITIONS)]
 _INSERTS = [f"INSERT INTO {table} VALUES (?, ?, ?, ?)" for table in _TABLES]
 
@@ -43,7 +42,12 @@ class Row:
     sequence: int
     offset: int
     enqueued: int
-    message: bytes
+    event: bytes
+
+    @property
+    def message(self) -> bytes:
+        """The AMQP message that readers get."""
+        return message_of(self.event, self.sequence, self.offset, self.enqueued)
 
 
 @dataclass
@@ -61,6 +65,7 @@ class Partition:
         return self.begin == self.next
 
 
+@lru_cache(maxsize=4096)
 def partition_of(device_id: str) -> int:
     """The partition of a device."""
     return zlib.crc32(device_id.encode()) % PARTITIONS
@@ -122,7 +127,7 @@ class EventLog:
         ordered = f"FROM {_TABLES[number]} ORDER BY id"
         first = self._db.execute(f"SELECT id, offset {ordered} LIMIT 1").fetchone()
         last = self._db.execute(
-            f"SELECT id, offset + length(message), enqueued {ordered} DESC LIMIT 1"
+            f"SELECT id, offset + length(event), enqueued {ordered} DESC LIMIT 1"
         ).fetchone()
         if first:
             part.begin, part.begin_offset = first
@@ -138,9 +143,9 @@ class EventLog:
         number = partition_of(device_id)
         sequence, offset, before = self._ends[number]
         enqueued = max(before, int(utc * 1000))  # a clock that is set back does not disturb the order
-        message = message_of(system, application, body, sequence, offset, enqueued)
-        self._rows_of[number].append((sequence, offset, enqueued, message))
-        self._ends[number] = (sequence + 1, offset + len(message), enqueued)
+        event = event_of(system, application, body)
+        self._rows_of[number].append((sequence, offset, enqueued, event))
+        self._ends[number] = (sequence + 1, offset + len(event), enqueued)
         self.gathered += 1
 
     def commit(self) -> list[int]:
@@ -181,12 +186,12 @@ class EventLog:
     def _rows(self, number: int, first: int) -> Iterator[Row]:
         size = 0
         cursor = self._db.execute(
-            f"SELECT id, offset, enqueued, message FROM {_TABLES[number]} WHERE id >= ? ORDER BY id", (first,)
+            f"SELECT id, offset, enqueued, event FROM {_TABLES[number]} WHERE id >= ? ORDER BY id", (first,)
         )
         for values in cursor:
             row = Row(*values)
             yield row
-            size += len(row.message)
+            size += len(row.event)
             if size >= CHUNK:
                 break
         cursor.close()

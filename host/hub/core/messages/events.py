@@ -94,10 +94,12 @@ class Events:
         if not self._wants(TELEMETRY):
             return
         now = self._clock.utc()
-        system: dict[str, Any] = dict(message.system)
-        system["iothub-connection-auth-method"] = auth_method
-        system["iothub-connection-auth-generation-id"] = device.identity["generationId"]
-        system["iothub-message-source"] = TELEMETRY
+        system: dict[str, Any] = {
+            **message.system,
+            "iothub-connection-auth-method": auth_method,
+            "iothub-connection-auth-generation-id": device.identity["generationId"],
+            "iothub-message-source": TELEMETRY,
+        }
         if device.twin.model_id is not None:
             system["dt-dataschema"] = device.twin.model_id
         self._keep(device.id, system, message.application, message.payload, now)
