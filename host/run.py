@@ -20,7 +20,7 @@ import click
 from .boards import load
 from .device_certificate import CERTIFICATE, KEY
 from .device_directory import PICO, RASPBERRY_PI, VARIABLE, Prepared
-from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, Failure, note
+from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, USAGE, Failure, note
 from .paths import device_folder
 from .screen import show, show_json
 from .service.hub import Hub, awaited
@@ -83,7 +83,9 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
     settings = mocked(settings) if mock else real(settings, board)
     connection_string = connection_string_of(name, connection_string)
     if "x509=true" in connection_string and x509 is None:
-        raise Failure("the device has a certificate in the place of a key; name its directory with --x509")
+        raise Failure(
+            "the device has a certificate in the place of a key; name its directory with --x509", USAGE
+        )
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
     with device.alone():
         device.prepare(connection_string, ca_file or local_authority(), x509, mock)
@@ -141,7 +143,8 @@ def real(settings: dict[str, Any], board: str) -> dict[str, Any]:
             else "is a Raspberry Pi, and this computer is none"
         )
         raise Failure(
-            f"{board} {what}: --mock runs it here on simulated pins, and twinkle flash puts it on a real one"
+            f"{board} {what}: --mock runs it here on simulated pins, and twinkle flash puts it on a real one",
+            USAGE,
         )
     return settings
 
@@ -157,7 +160,9 @@ def mocked(settings: dict[str, Any]) -> dict[str, Any]:
     """A board file's content with simulated pins in the place of the board's own."""
     port = settings["port"]
     if port not in MOCKS:
-        raise Failure(f"there are no simulated pins for the port {port}; --mock is for {', '.join(MOCKS)}")
+        raise Failure(
+            f"there are no simulated pins for the port {port}; --mock is for {', '.join(MOCKS)}", USAGE
+        )
     missing = [name for name in FOR_RASPBERRY_PI if port == RASPBERRY_PI and not find_spec(name)]
     if missing:
         raise Failure(f"{' and '.join(missing)} is missing: pip install 'twinkle-host[test]'", NOT_FOUND)

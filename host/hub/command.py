@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ..failure import EXIT_STATUSES, Failure
+from ..failure import EXIT_STATUSES, USAGE, Failure
 from ..paths import current_hub, default_hub_state
 from ..screen import plain, show, show_json
 
@@ -152,7 +152,7 @@ def hub(
     try:
         rules = faults.read_text() if faults else None
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{faults} cannot be read: {error}") from None
+        raise Failure(f"{faults} cannot be read: {error}", USAGE) from None
     settings = Settings(
         state or default_hub_state(),
         bind=bind,
@@ -171,7 +171,7 @@ def hub(
     try:
         asyncio.run(_serve(settings, as_json))
     except FaultError as error:
-        raise Failure(f"{faults}: {error}") from None
+        raise Failure(f"{faults}: {error}", USAGE) from None
     except (ServerError, StoreError) as error:
         raise Failure(str(error)) from None
     except OSError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, UNREACHABLE, Failure, note
+from ..failure import NOT_FOUND, NOT_ONLINE, REFUSED, UNREACHABLE, USAGE, Failure, note, of_refusal
 from ..paths import current_hub, default_hub_state
 
 VARIABLE = "TWINKLE_SERVICE_CONNECTION_STRING"
@@ -28,8 +28,6 @@ LOOK_S = 0.1
 PORT = re.compile(r":\d+$")  # after a name, or an IPv6 address in brackets
 AMQP_PORT = 5671
 
-# What went wrong, by HTTP status, for exit statuses.
-STATUSES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 504: NOT_ONLINE}
 # How urllib3, which tries again by itself, says that it gave up.
 TOO_MANY = re.compile(r"too many (\d+) error responses")
 NOT_ONLINE_CODES = ("404103", "404104")
@@ -139,9 +137,7 @@ def find(connection_string: str | None, state: str | None, ca_file: str | None) 
     A local hub that is starting is waited for.
     """
     if connection_string is not None and not connection_string.strip():
-        raise Failure(
-            "the service connection string is empty; copy it whole, or leave --service out", REFUSED
-        )
+        raise Failure("the service connection string is empty; copy it whole, or leave --service out", USAGE)
     connection_string = connection_string or (None if state else os.environ.get(VARIABLE))
     if connection_string:
         local = local_hub(state)
@@ -218,7 +214,7 @@ def _check(connection_string: str) -> None:
         if not parts.get(name):
             raise Failure(
                 f"the service connection string has no {name}; copy it whole, from a shared access policy of the hub",
-                REFUSED,
+                USAGE,
             )
 
 
@@ -255,7 +251,7 @@ def failures(hub: Hub) -> Iterator[None]:
             f"Azure's SDK cannot read the answer ({error}); in a query, name columns other than members of a twin (AS)"
         ) from None
     except (ValueError, msrest.ValidationError) as error:
-        raise Failure(f"the request cannot be made: {error}") from None
+        raise Failure(f"the request cannot be made: {error}", USAGE) from None
 
 
 def explain(status: int, body: str, reason: str) -> Failure:
@@ -268,5 +264,5 @@ def explain(status: int, body: str, reason: str) -> Failure:
     name, _, rest = text.partition(";")
     if name.startswith("ErrorCode:") and rest:
         text = rest
-    exit_code = NOT_ONLINE if code in NOT_ONLINE_CODES else STATUSES.get(status, FAILED)
+    exit_code = NOT_ONLINE if code in NOT_ONLINE_CODES else of_refusal(status)
     return Failure(f"the hub refused ({status} {code or name.removeprefix('ErrorCode:')}): {text}", exit_code)

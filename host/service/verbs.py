@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ..device_certificate import make_certificate, thumbprint_of
-from ..failure import EXIT_STATUSES, FAILED, Failure
+from ..failure import EXIT_STATUSES, FAILED, REFUSED, Failure
 from ..screen import show, show_json
 from .hub import VARIABLE, Hub, find
 
@@ -132,7 +132,8 @@ def _new(device_id: str) -> Iterator[None]:
             raise
         raise Failure(
             f"{device_id} is registered already; twinkle devices connection-string {device_id} prints its "
-            f"connection string, and twinkle devices remove {device_id} removes it"
+            f"connection string, and twinkle devices remove {device_id} removes it",
+            REFUSED,
         ) from None
 
 
