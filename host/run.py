@@ -22,8 +22,10 @@ from .device_certificate import CERTIFICATE, KEY
 from .device_directory import PICO, RASPBERRY_PI, VARIABLE, Prepared
 from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, USAGE, Failure, note
 from .paths import device_folder
+from .provision.credentials import authorities
 from .screen import show, show_json
-from .service.hub import Hub, awaited
+from .service.finding import awaited
+from .service.hub import Hub
 
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
@@ -53,7 +55,8 @@ FROM_VARIABLE = click.core.ParameterSource.ENVIRONMENT
 @click.option(
     "--ca-file",
     type=FILE,
-    help="File of the certificate authorities to trust, PEM or DER; without it, that of the local hub started last.",
+    help="File of the certificate authorities to trust, PEM or DER; "
+    "without it, those of the hub that the connection string names, Azure's or a local one.",
 )
 @click.option(
     "--x509",
@@ -88,7 +91,7 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
         )
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
     with device.alone():
-        device.prepare(connection_string, ca_file or local_authority(), x509, mock)
+        device.prepare(connection_string, authorities(connection_string, ca_file, patient=True), x509, mock)
         command, environment = device.launch(heap, mock)
         note(f"the device lives in {device.state}; Ctrl-C stops it")
         sys.exit(supervise(command, environment, device.state / "stop", as_json))
@@ -173,18 +176,6 @@ def device_id(connection_string: str) -> str:
     """The device or registration id of a connection string; empty when it has none."""
     parts = dict(pair.partition("=")[::2] for pair in connection_string.split(";"))
     return parts.get("DeviceId") or parts.get("RegistrationId") or ""
-
-
-def local_authority() -> Path:
-    """The CA file of the local hub started last; Failure when there is none."""
-    try:
-        return Path(awaited().ca_file)
-    except Failure as failure:
-        if failure.exit_code != NOT_FOUND:
-            raise
-        raise Failure(
-            "no local hub is known here; give the hub's CA file with --ca-file", NOT_FOUND
-        ) from None
 
 
 def supervise(command: list[str], environment: dict[str, str], stop_file: Path, as_json: bool = False) -> int:

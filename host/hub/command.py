@@ -12,7 +12,8 @@ from pathlib import Path
 import click
 
 from ..failure import EXIT_STATUSES, USAGE, Failure
-from ..paths import current_hub, default_hub_state
+from ..known_hubs import remember
+from ..paths import default_hub_state
 from ..screen import plain, show, show_json
 
 ROUTES = (
@@ -209,7 +210,7 @@ async def _serve(settings, as_json: bool) -> None:
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 20)
     try:
-        _remember(settings.state)
+        remember(settings.state)  # so that the other verbs find this hub without being told
         if as_json:
             show_json(server.info)
         else:
@@ -225,12 +226,6 @@ class _Plain(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return plain(super().formatMessage(record))
-
-
-def _remember(state: Path) -> None:
-    # So that the other verbs find this hub without being told.
-    current_hub().parent.mkdir(parents=True, exist_ok=True)
-    current_hub().write_text(str(state))
 
 
 def _welcome(server) -> str:

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from ..device_certificate import CERTIFICATE, KEY
 from ..device_json import written
 from ..failure import NOT_FOUND, USAGE, Failure
-from ..service.hub import local_hub
+from ..service.finding import of_device
 
 GLOBAL_DPS = "global.azure-devices-provisioning.net"
 AZURE = (".azure-devices.net", ".azure-devices-provisioning.net")
@@ -126,9 +126,8 @@ def check(
         _check_key(parts.get("SharedAccessKey", ""))
     if ssid is not None:
         _check_wifi(ssid, password)
-    host = parts.get("HostName", GLOBAL_DPS)
     return Credentials(
-        connection_string.strip(), _authorities(host, ca_file), certificate, key, ssid, password
+        connection_string.strip(), authorities(connection_string, ca_file), certificate, key, ssid, password
     )
 
 
@@ -175,15 +174,24 @@ def _certificate(folder: Path) -> tuple[bytes, bytes]:
     return certificate, key
 
 
-def _authorities(host: str, ca_file: Path | None) -> bytes:
+def authorities(connection_string: str, ca_file: Path | None, patient: bool = False) -> bytes:
+    """Whom the device is to trust: who is in ``ca_file``, or else those of the hub that the string names.
+
+    ``patient``: a local hub that is starting is waited for.
+    """
     if ca_file is not None:
         return _read_authorities(ca_file)
-    if host.endswith(AZURE):
+    host = parts_of(connection_string).get("HostName", GLOBAL_DPS)
+    if host.lower().endswith(AZURE):
         return azure_authorities()
-    hub = local_hub(None)
-    if hub is not None and host in (hub.host, GLOBAL_DPS):
+    hub = of_device(connection_string, patient)
+    if hub is not None:
         return _read_authorities(Path(hub.ca_file))
-    raise Failure(f"whose certificates does {host} have? Name its CA file with --ca-file", NOT_FOUND)
+    raise Failure(
+        f"no local hub is known here that is dialled as {host} by this string; whose certificates does it have? "
+        "Name its CA file with --ca-file",
+        NOT_FOUND,
+    )
 
 
 def _read_authorities(file: Path) -> bytes:

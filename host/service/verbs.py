@@ -12,7 +12,8 @@ import click
 from ..device_certificate import make_certificate, thumbprint_of
 from ..failure import EXIT_STATUSES, FAILED, REFUSED, Failure
 from ..screen import show, show_json
-from .hub import VARIABLE, Hub, find
+from .finding import find
+from .hub import VARIABLE, Hub
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -47,7 +48,7 @@ def on_hub(function):
             "--service-connection-string",
             "service",
             metavar="TEXT",
-            help=f"Service connection string; also from {VARIABLE}. Without it, the local hub started last.",
+            help=f"Service connection string; also from {VARIABLE}. Without it, the local hub that runs.",
         ),
     ):
         run = option(run)

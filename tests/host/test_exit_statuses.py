@@ -22,7 +22,8 @@ from twinkle_host.failure import (
     of_refusal,
 )
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.service import hub as service
+from twinkle_host.known_hubs import remember
+from twinkle_host.service import finding
 
 STALE = "AAAAAAAAAAk="
 SERVICE = "HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey="
@@ -114,7 +115,7 @@ def twinkle(hub, monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("TWINKLE_DEVICE_CONNECTION_STRING", "HostName=x")
-    monkeypatch.setattr(service, "START_S", 0.1)
+    monkeypatch.setattr(finding, "START_S", 0.1)
     monkeypatch.setattr(Retry, "sleep", lambda *_: None)  # azure-iot-hub asks again by itself, after pauses
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").mkdir()
@@ -156,9 +157,7 @@ def test_a_verb_that_the_hub_refuses_ends_with_the_tables_status(hub, twinkle, l
     place = [] if by_string else ["--state", str(hub.settings.state)]
     if line.startswith("run"):
         # It takes the hub that runs; its --state is the device's.
-        (hub.settings.state.parent / "x").mkdir(exist_ok=True)
-        service.current_hub().parent.mkdir(parents=True, exist_ok=True)
-        service.current_hub().write_text(str(hub.settings.state))
+        remember(hub.settings.state)
         place = []
     failed(twinkle, line, status, words, *place, *(["--ca-file", hub.info["caFile"]] if by_string else []))
 

@@ -40,7 +40,7 @@ def hub(tmp_path_factory):
 @pytest.fixture
 def on_hub(home, hub):
     """A home on whose computer the hub was started."""
-    file = Path(home["XDG_STATE_HOME"], "twinkle", "current-hub")
+    file = Path(home["XDG_STATE_HOME"], "twinkle", "hubs")
     file.parent.mkdir(parents=True)
     file.write_text(str(hub.settings.state))
     return home
