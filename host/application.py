@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .failure import NOT_FOUND, Failure
+from .failure import NOT_FOUND, USAGE, Failure
 from .paths import FIRMWARE
 
 ENTRY = "main.py"  # the device's program
@@ -22,7 +22,8 @@ def module_name(file: Path) -> str:
     if file.suffix != ".py" or not file.stem.isidentifier() or file.stem == "__init__":
         raise Failure(
             f"an application is a Python file whose name is letters, digits and _, such as my_app.py; "
-            f"not {file.name}"
+            f"not {file.name}",
+            USAGE,
         )
     return "apps." + file.stem
 

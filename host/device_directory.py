@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,13 +41,13 @@ class Prepared:
             self._settings["console"] = {"socket": CONSOLE}
 
     def prepare(
-        self, connection_string: str, ca_file: Path, x509: Path | None = None, mock: bool = False
+        self, connection_string: str, authorities: bytes, x509: Path | None = None, mock: bool = False
     ) -> None:
         """Lay the directory out; see prepare()."""
         if self._app is not None:
             self._settings["app"] = module_name(self._app)
         credentials = {"connectionString": connection_string, "wifi": SIMULATED_WIFI if mock else None}
-        prepare(self.state, self._settings, credentials, ca_file, x509)
+        prepare(self.state, self._settings, credentials, authorities, x509)
         if self._app is not None:
             lay_out(self._app, self.state / PROGRAM)
 
@@ -73,7 +72,7 @@ def prepare(
     state: Path,
     board: dict[str, Any],
     credentials: dict[str, Any],
-    ca_file: Path,
+    authorities: bytes,
     certificate: Path | None = None,
 ) -> None:
     """Lay out a device's directory. Credentials are readable by the owner alone.
@@ -83,7 +82,7 @@ def prepare(
     make_private(state)
     try:
         (state / "board.json").write_bytes(written(board))
-        shutil.copyfile(ca_file, state / "ca.pem")
+        (state / "ca.pem").write_bytes(authorities)
         for name in (CERTIFICATE, KEY) if certificate else ():
             write_private(state / name, (certificate / name).read_bytes())
         write_private(state / "credentials.json", written(credentials))

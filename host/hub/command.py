@@ -11,8 +11,9 @@ from pathlib import Path
 
 import click
 
-from ..failure import EXIT_STATUSES, Failure
-from ..paths import current_hub, default_hub_state
+from ..failure import EXIT_STATUSES, USAGE, Failure
+from ..known_hubs import remember
+from ..paths import default_hub_state
 from ..screen import plain, show, show_json
 
 ROUTES = (
@@ -152,7 +153,7 @@ def hub(
     try:
         rules = faults.read_text() if faults else None
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{faults} cannot be read: {error}") from None
+        raise Failure(f"{faults} cannot be read: {error}", USAGE) from None
     settings = Settings(
         state or default_hub_state(),
         bind=bind,
@@ -171,7 +172,7 @@ def hub(
     try:
         asyncio.run(_serve(settings, as_json))
     except FaultError as error:
-        raise Failure(f"{faults}: {error}") from None
+        raise Failure(f"{faults}: {error}", USAGE) from None
     except (ServerError, StoreError) as error:
         raise Failure(str(error)) from None
     except OSError as error:
@@ -209,7 +210,7 @@ async def _serve(settings, as_json: bool) -> None:
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 20)
     try:
-        _remember(settings.state)
+        remember(settings.state)  # so that the other verbs find this hub without being told
         if as_json:
             show_json(server.info)
         else:
@@ -225,12 +226,6 @@ class _Plain(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return plain(super().formatMessage(record))
-
-
-def _remember(state: Path) -> None:
-    # So that the other verbs find this hub without being told.
-    current_hub().parent.mkdir(parents=True, exist_ok=True)
-    current_hub().write_text(str(state))
 
 
 def _welcome(server) -> str:

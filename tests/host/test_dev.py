@@ -106,7 +106,8 @@ def test_a_file_in_an_empty_folder_runs_and_a_saved_edit_is_in_force_soon(home, 
             [TWINKLE, "twin", "get", "app"], env=home, capture_output=True, text=True, timeout=PATIENCE_S
         )
         assert json.loads(called.stdout)["properties"]["reported"]["configId"] == 1, called
-    assert not Path(home["HOME"], ".local/state/twinkle/current-hub").exists(), "no hub is left to be found"
+    left = Path(home["HOME"], ".local/state/twinkle/hubs")
+    assert left.read_text() == "", "no hub is left to be found"
 
 
 def test_the_state_is_kept_from_one_version_to_the_next(home, folder):

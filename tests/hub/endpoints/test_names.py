@@ -11,7 +11,7 @@ from wire import ACCEPTED, hello, open_tls, token
 from twinkle_host.hub import command
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import dialled
-from twinkle_host.service.hub import local_hub
+from twinkle_host.service.finding import local_hub
 from twinkle_host.waiting import PATIENCE_S
 
 
