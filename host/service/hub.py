@@ -40,7 +40,8 @@ class Hub:
     """One hub and how to reach it. ``ca_file`` is set for a hub with its own authority.
 
     ``events_string``: the connection string of its built-in endpoint, if it is known. ``name``: a local
-    hub's own, by which it need not be reached.
+    hub's own, by which it need not be reached. ``provisioning_string``: the connection string of the provisioning
+    service beside it, whose id scope is ``id_scope``.
     """
 
     connection_string: str = field(repr=False)
@@ -49,6 +50,8 @@ class Hub:
     events_string: str | None = field(default=None, repr=False)
     amqp_port: int = AMQP_PORT
     name: str | None = None
+    provisioning_string: str | None = field(default=None, repr=False)
+    id_scope: str | None = None
 
     def stranger(self) -> Failure:
         """It shows the certificate of an authority that is not trusted."""
@@ -189,7 +192,8 @@ def local_hub(state: str | None) -> Hub | None:
         info = json.loads((directory / "hub.json").read_text())
         text, ca_file = info["serviceConnectionString"] + "", info["caFile"] + ""
         events = info["eventHubConnectionString"]
-        return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], info["host"] + "")
+        own = (info["host"] + "", info["provisioningConnectionString"], info["idScope"])
+        return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], *own)
     except FileNotFoundError:
         if state:
             raise Failure(
