@@ -235,5 +235,6 @@ def _welcome(server) -> str:
   services   HTTPS on {info["bind"]}:{info["restPort"]}
   readers    AMQP over TLS on {info["bind"]}:{info["amqpPort"]}
   CA file    {info["caFile"]}
-  for SDKs   serviceConnectionString and eventHubConnectionString are in {server.settings.state}/hub.json
+  for SDKs   serviceConnectionString, eventHubConnectionString and provisioningConnectionString are in
+             {server.settings.state}/hub.json
 Next: twinkle devices add NAME, then twinkle run, twinkle monitor. Ctrl-C stops the hub."""

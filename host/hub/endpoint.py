@@ -54,8 +54,10 @@ class Endpoint:
         self.refused_early = 0  # of these, those that had to make room
         self.faults: Faults | None = None  # what it does wrong on purpose
 
-    def certificate(self, stream: SecureStream) -> Certificate | None:
-        """The client certificate of a connection, judged by the registered authorities."""
+    def certificate(self, stream: SecureStream, username: str | None) -> Certificate | None:
+        """The client certificate of a connection, judged by the authorities of the service it is for."""
+        if is_registration(username):
+            return stream.certificate(self._provisioning.enrolments.signers())
         return stream.certificate(self._hub.authorities.certificates)
 
     def admit(self, hello: Hello, link: "Connection"):
@@ -253,7 +255,7 @@ class Connection:
                 connect.clean_session,
                 connect.keep_alive,
                 Will(*connect.will) if connect.will else None,
-                self._endpoint.certificate(self._stream),
+                self._endpoint.certificate(self._stream, connect.username),
             )
             self._session = self._endpoint.admit(hello, self)
         except BadCertificate as error:

@@ -68,7 +68,7 @@ class Rest:
         self._ticker = ticker
         self.faults: Faults | None = None  # what it does wrong on purpose
         self.application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
-        self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=None)
+        self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=_expect)
         self._routes: Routes[Route] = Routes()
         routes: list[tuple[str, str, str, Handler]] = [
             ("GET", "/devices", "RegistryRead", self._list_devices),
@@ -100,8 +100,8 @@ class Rest:
             for method, path in map(str.split, places):
                 self._routes.add(method, path, Route(path, None, None, what))
 
-    def add(self, method: str, path: str, permission: str, handler: Handler) -> None:
-        """One more route, open to policies with ``permission``."""
+    def add(self, method: str, path: str, permission: str | None, handler: Handler) -> None:
+        """One more route, open to policies with ``permission``; None: its handler sees to that."""
         self._routes.add(method, path, Route(path, permission, handler))
 
     def add_upgrade(self, path: str, handler: Handler) -> None:
@@ -124,7 +124,7 @@ class Rest:
         if route.permission is None:
             return await route.handler(request)
         if not route.path.startswith("/twinkle/"):
-            _check_version(request)
+            check_version(request)
             device_id = request.match_info.get("id", "")
             if self.faults and (status := self.faults.value("http", device_id)):
                 return fault(request, status)
@@ -134,7 +134,7 @@ class Rest:
     # --- identities
 
     async def _list_devices(self, request: web.Request) -> web.Response:
-        return _answer(self._hub.list_devices(_digits(_query(request).get("top", "")) or 1000))
+        return _answer(self._hub.list_devices(digits(_query(request).get("top", "")) or 1000))
 
     async def _get_device(self, request: web.Request) -> web.Response:
         return _answer(self._hub.get_device(request.match_info["id"]))
@@ -142,14 +142,14 @@ class Rest:
     async def _put_device(self, request: web.Request) -> web.Response:
         device_id, body = request.match_info["id"], await read_json(request)
         if "If-Match" in request.headers:
-            identity = self._hub.update_device(device_id, body, _etag(request))
+            identity = self._hub.update_device(device_id, body, etag_of(request))
         else:
             identity = self._hub.create_device(device_id, body)
         self._ticker.touch()
         return _answer(identity)
 
     async def _delete_device(self, request: web.Request) -> web.Response:
-        self._hub.delete_device(request.match_info["id"], _etag(request))
+        self._hub.delete_device(request.match_info["id"], etag_of(request))
         self._ticker.touch()
         return web.Response(status=204)
 
@@ -177,11 +177,13 @@ class Rest:
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
+        return _twin(self._hub.patch_twin(request.match_info["id"], body, etag_of(request), _arrays(request)))
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
+        return _twin(
+            self._hub.replace_twin(request.match_info["id"], body, etag_of(request), _arrays(request))
+        )
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])
@@ -189,14 +191,14 @@ class Rest:
 
     async def _patch_digital_twin(self, request: web.Request) -> web.Response:
         operations = await read_json(request)
-        etag = self._hub.patch_digital_twin(request.match_info["id"], operations, _etag(request))
+        etag = self._hub.patch_digital_twin(request.match_info["id"], operations, etag_of(request))
         return web.Response(status=202, headers={"ETag": f'"{etag}"', "Location": request.path})
 
     async def _query(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             raise HubError("ArgumentInvalid", 'The body must be an object with a "query".')
-        size = _digits(request.headers.get("x-ms-max-item-count", "100"))
+        size = digits(request.headers.get("x-ms-max-item-count", "100"))
         if size is None or not 1 <= size <= 1000:
             raise HubError("ArgumentInvalid", "x-ms-max-item-count must be from 1 to 1000.")
         rows, continuation, kind = self._hub.query(
@@ -287,7 +289,16 @@ class Rest:
         return refusal(request, refused)
 
 
-def _check_version(request: web.Request) -> None:
+async def _expect(request: web.Request) -> None:
+    """RFC 9110, section 10.1.1; aiohttp's own puts what came into its answer, whatever bytes those were."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed(text="The only expectation that is met is 100-continue.")
+    if request.version >= (1, 1):
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def check_version(request: web.Request) -> None:
+    """400001 for a request without an api-version."""
     if not API_VERSION.match(_query(request).get("api-version", "")):
         raise HubError("InvalidProtocolVersion", "The query needs an api-version, such as 2021-04-12.")
 
@@ -316,16 +327,18 @@ def _seconds(request: web.Request, name: str, default: int) -> Any:
     text = _query(request).get(name.lower())
     if text is None:
         return default
-    number = _digits(text)
+    number = digits(text)
     return text if number is None else number
 
 
-def _digits(text: str) -> int | None:
+def digits(text: str) -> int | None:
+    """A number of up to nine digits; None for any other text."""
     # isdigit() alone takes superscripts, and int() refuses thousands of digits.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
-def _etag(request: web.Request) -> str | None:
+def etag_of(request: web.Request) -> str | None:
+    """The etag that a request asks to be there; None for any."""
     # azure-iot-hub quotes etags, the star included; some clients do not.
     etag = request.headers.get("If-Match", "*").strip().strip('"')
     return None if etag == "*" else etag

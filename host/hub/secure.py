@@ -7,13 +7,14 @@ asyncio's transports carry the bytes.
 """
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 
@@ -184,11 +185,33 @@ class SecureStream(asyncio.Protocol):
 
 def is_certificate(pem: str) -> bool:
     """Whether a text is a PEM certificate."""
+    return pem.lstrip().startswith("-----") and read_certificate(pem) is not None
+
+
+def read_certificate(text: str) -> tuple[str, dict[str, Any]] | None:
+    """A certificate's PEM form and the members of the model X509CertificateInfo; None if it is none.
+
+    ``text``: PEM, or base64 of PEM or of DER, which Azure's SDKs send.
+    """
     try:
-        x509.load_pem_x509_certificate(pem.encode())
+        data = text.encode()
+        if b"-----BEGIN" not in data:
+            data = base64.b64decode("".join(text.split()), validate=True)
+        read = x509.load_pem_x509_certificate if b"-----BEGIN" in data else x509.load_der_x509_certificate
+        certificate = read(data)
+        info = {
+            "subjectName": certificate.subject.rfc4514_string(),
+            "sha1Thumbprint": certificate.fingerprint(hashes.SHA1()).hex().upper(),
+            "sha256Thumbprint": certificate.fingerprint(hashes.SHA256()).hex().upper(),
+            "issuerName": certificate.issuer.rfc4514_string(),
+            "notBeforeUtc": f"{certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
+            "notAfterUtc": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+            "serialNumber": f"{certificate.serial_number:X}",
+            "version": certificate.version.value + 1,
+        }
     except (ValueError, x509.InvalidVersion):
-        return False
-    return True
+        return None
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), info
 
 
 def _shown(

@@ -24,7 +24,9 @@ from .events.gathering import Gathering
 from .events.log import EventLog
 from .faults import FaultError, Faults, load
 from .nodes import EventHub
+from .provisioning_rest import ProvisioningRest
 from .rest import Rest, http_log
+from .secure import read_certificate
 from .sidedoor import SideDoor
 from .store import SqliteStore
 from .ticker import Ticker
@@ -131,13 +133,14 @@ class Server:
         )
         self.hub.events.watch(_log)
         self.ticker = Ticker(self.hub)
-        self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
+        self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom, read_certificate)
         context = certificates.device_context()
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self.events)
         event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
-        self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
+        ProvisioningRest(self.provisioning, self._rest, self.ticker)
+        self._side_door = SideDoor(self.hub, self._rest)
         AmqpWebSocket(self._amqp, self._rest)
         self._runner = web.AppRunner(
             self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
@@ -229,6 +232,9 @@ class Server:
             "amqpPort": event_hub.port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
+            "provisioningConnectionString": self.provisioning.access.connection_string(
+                f"{address}:{rest_port}"
+            ),
             "serviceConnectionString": access.connection_string(f"{address}:{rest_port}"),
             "eventHubConnectionString": access.event_hub_connection_string(endpoint, event_hub.name),
         }

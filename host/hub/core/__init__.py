@@ -12,7 +12,16 @@ devices and HTTPS to services. Typical use::
     delay = hub.step()                                      # after every call; sleep that long
 """
 
-from .access.policies import DEVICE_CONNECT, REGISTRY_READ, REGISTRY_WRITE, SERVICE_CONNECT
+from .access.policies import (
+    DEVICE_CONNECT,
+    ENROLLMENT_READ,
+    ENROLLMENT_WRITE,
+    REGISTRY_READ,
+    REGISTRY_WRITE,
+    SERVICE_CONNECT,
+    STATUS_READ,
+    STATUS_WRITE,
+)
 from .access.services import Access, Grant
 from .access.tokens import TokenRefused
 from .bulk import run_bulk
@@ -26,10 +35,14 @@ from .sessions.session import Session
 __all__ = [
     "CODES",
     "DEVICE_CONNECT",
+    "ENROLLMENT_READ",
+    "ENROLLMENT_WRITE",
     "REGISTRY_READ",
     "REGISTRY_WRITE",
     "ROUTES",
     "SERVICE_CONNECT",
+    "STATUS_READ",
+    "STATUS_WRITE",
     "Access",
     "Certificate",
     "Clock",

@@ -30,6 +30,7 @@ CODES: dict[str, tuple[int, int]] = {
     "DeviceNotOnline": (404, 404103),
     "DeviceConnectionClosedRemotely": (404, 404104),
     "EnrollmentNotFound": (404, 404201),
+    "RegistrationNotFound": (404, 404000),
     "CertificateAuthorityNotFound": (404, 404000),
     "GenericMethodNotAllowed": (405, 405000),
     "DeviceAlreadyExists": (409, 409001),

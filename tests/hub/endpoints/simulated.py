@@ -5,7 +5,7 @@ import contextlib
 import random
 import time
 
-from harness import token
+from harness import read_certificate, token
 from packets import field, packet
 
 from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
@@ -103,7 +103,7 @@ class World:
         self.hub = Hub("localhost", clock, store, random.Random(1).randbytes)
         self.hub.create_device(DEVICE, {"authentication": {"symmetricKey": {"primaryKey": KEY}}})
         self.ticker = Ticker(self.hub)
-        service = Provisioning(self.hub, clock, store, random.Random(2).randbytes)
+        service = Provisioning(self.hub, clock, store, random.Random(2).randbytes, read_certificate)
         self.endpoint = Endpoint(self.hub, service, self.ticker, None, KeptAtOnce())
         self.endpoint.faults = faults
 

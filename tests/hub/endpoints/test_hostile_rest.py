@@ -104,7 +104,9 @@ paths = st.one_of(
     st.builds("/digitaltwins/{}".format, ids),
     st.builds("/digitaltwins/{}/commands/{}".format, ids, noise),
     st.builds("/digitaltwins/{}/components/{}/commands/{}".format, ids, noise, noise),
-    st.builds("/twinkle/enrolments/{}".format, ids),
+    st.builds("/enrollments/{}".format, ids),
+    st.builds("/enrollmentGroups/{}/attestationmechanism".format, ids),
+    st.builds("/registrations/{}/query".format, ids),
     st.builds("/twinkle/authorities/{}".format, ids),
     st.builds("/{}/{}".format, noise, noise),
 ).map(lambda path: quote(path, safe="/*%", errors="replace"))
@@ -132,11 +134,37 @@ operation = st.fixed_dictionaries(
     },
     optional={"value": values},
 )
+mechanism = st.fixed_dictionaries(
+    {"type": st.sampled_from(["symmetricKey", "x509", "tpm"]) | values},
+    optional={
+        "symmetricKey": values,
+        "x509": st.dictionaries(
+            st.sampled_from(["clientCertificates", "signingCertificates", "caReferences"]), values
+        ),
+    },
+)
+enrolment = st.fixed_dictionaries(
+    {"attestation": mechanism | values},
+    optional={
+        "registrationId": known,
+        "enrollmentGroupId": known,
+        "deviceId": known,
+        "initialTwin": st.fixed_dictionaries({"tags": values, "properties": values}),
+        "reprovisionPolicy": values,
+        "allocationPolicy": st.just("static") | values,
+        "iotHubs": values,
+    },
+)
 shapes = {
     "POST /twins/{}/methods": st.fixed_dictionaries({"methodName": texts}, optional={"payload": values}),
     "POST /devices/query": st.fixed_dictionaries({"query": st.just("SELECT * FROM devices") | values}),
-    "PUT /twinkle/enrolments/{}": st.fixed_dictionaries(
-        {}, optional={"group": st.booleans(), "authority": values, "thumbprint": values, "deviceId": known}
+    "PUT /enrollments/{}": enrolment,
+    "PUT /enrollmentGroups/{}": enrolment,
+    "POST /enrollments": st.fixed_dictionaries(
+        {
+            "mode": st.sampled_from(["create", "update", "delete"]) | values,
+            "enrollments": st.lists(enrolment, max_size=2),
+        }
     ),
     "PUT /twinkle/authorities/{}": st.fixed_dictionaries({"certificate": values}),
     "POST /devices": st.lists(st.fixed_dictionaries({"id": known, "importMode": values}), max_size=3),
@@ -208,7 +236,7 @@ def test_every_request_is_answered_and_none_with_a_failure_of_the_hubs(service, 
         status, content = 0, b""  # closed on nonsense
     assert status < 500 or status == 501, content
     if status >= 400 and method != "HEAD" and status not in (400, 411, 414, 417, 431):
-        assert b"Message" in content
+        assert b"message" in content.lower()
     alarm.silent()
 
 

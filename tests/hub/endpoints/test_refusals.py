@@ -87,24 +87,15 @@ def test_an_address_that_is_none_is_told_apart_from_a_device_that_is_not_there(r
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "name"),
     [
-        ("DELETE", "/twinkle/enrolments/nobody", None, 404, "EnrollmentNotFound"),
-        ("PUT", "/twinkle/enrolments/twice", {}, 409, "EnrollmentConflict"),
-        (
-            "PUT",
-            "/twinkle/enrolments/x",
-            {"group": True, "authority": "no"},
-            404,
-            "CertificateAuthorityNotFound",
-        ),
         ("DELETE", "/twinkle/authorities/nobody", None, 404, "CertificateAuthorityNotFound"),
         ("PUT", "/twinkle/authorities/twice", {}, 409, "CertificateAuthorityConflict"),
     ],
 )
-def test_an_enrolment_or_an_authority_is_not_taken_for_a_device(hub, rest, method, path, body, status, name):
+def test_an_authority_is_not_taken_for_a_device(hub, rest, method, path, body, status, name):
     """The names are of the list in model DeviceRegistryOperationError."""
     if status == 409:
         with open(hub.info["caFile"]) as file:
-            body = {"certificate": file.read()} if "authorities" in path else {}
+            body = {"certificate": file.read()}
         rest(method, path, body)
     answer = rest(method, path, body)
     assert (answer.status_code, answer.headers["iothub-errorcode"]) == (status, name), answer.text
@@ -149,3 +140,10 @@ def test_a_fault_that_was_asked_for_looks_like_a_refusal(hub, rest, told):
     assert answer.headers["iothub-errorcode"] == "FaultAskedFor" and any(
         "asked for" in line for line in told()
     )
+
+
+def test_an_expectation_of_any_bytes_is_refused_with_417_and_100_continue_is_met(rest):
+    """RFC 9110, section 10.1.1."""
+    answer = rest("GET", "/devices", headers={"Expect": b"\x80"})
+    assert answer.status_code == 417 and "100-continue" in answer.text
+    assert rest("GET", "/devices", headers={"Expect": "100-continue"}).status_code == 200

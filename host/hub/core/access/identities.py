@@ -114,7 +114,7 @@ def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int]
     for name in ("primaryKey", "secondaryKey"):
         key = given_keys.get(name) or old["symmetricKey"][name]
         if kind == "sas":
-            keys[name] = _check_key(name, key) if key else new_key(random_bytes)
+            keys[name] = check_key(name, key) if key else new_key(random_bytes)
         else:
             keys[name] = None
     prints = {}
@@ -141,7 +141,7 @@ def _object(name: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def _check_key(name: str, key: Any) -> str:
+def check_key(name: str, key: Any) -> str:
     try:
         size = len(base64.b64decode(key, validate=True)) if isinstance(key, str) else 0
     except (binascii.Error, ValueError):
