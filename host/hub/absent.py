@@ -3,16 +3,10 @@
 The operations of the REST reference, version 2021-04-12, and those of devices that speak HTTPS.
 """
 
-_MODULE, _MODULE_TWIN = "/devices/{id}/modules/{module}", "/twins/{id}/modules/{module}"
 _FEEDBACK, _MESSAGES = "/messages/servicebound/feedback", "/devices/{id}/messages"
 _FILES = "/messages/servicebound/filenotifications"
 
 ABSENT: dict[str, tuple[str, ...]] = {
-    "modules": (
-        *(f"{method} {_MODULE}" for method in ("GET", "PUT", "DELETE")),
-        *(f"{method} {_MODULE_TWIN}" for method in ("GET", "PUT", "PATCH")),
-        f"POST {_MODULE_TWIN}/methods",
-    ),
     "configurations (automatic device management)": (
         "GET /configurations",
         "POST /configurations/testqueries",

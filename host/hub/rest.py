@@ -15,11 +15,16 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .absent import ABSENT
-from .core import Hub, HubError, MethodResult, jsontext, run_bulk
+from .core import Hub, HubError, MethodResult, run_bulk
 from .core.twins.limits import ARRAYS_SINCE
 from .faults import Faults
 from .message_headers import read_headers
 from .refusals import fault, refusal
+from .rest_values import answer as _answer
+from .rest_values import digits as _digits
+from .rest_values import etag as _etag
+from .rest_values import fields as _query
+from .rest_values import read_json
 from .routes import OtherMethod, Routes, UnknownResource
 from .ticker import Ticker
 
@@ -76,7 +81,6 @@ class Rest:
             ("GET", "/devices/{id}", "RegistryRead", self._get_device),
             ("PUT", "/devices/{id}", "RegistryWrite", self._put_device),
             ("DELETE", "/devices/{id}", "RegistryWrite", self._delete_device),
-            ("GET", "/devices/{id}/modules", "RegistryRead", self._no_modules),
             ("GET", "/statistics/devices", "RegistryRead", self._device_statistics),
             ("GET", "/statistics/service", "ServiceConnect", self._service_statistics),
             ("POST", "/devices/query", "ServiceConnect", self._query),
@@ -84,6 +88,10 @@ class Rest:
             ("PATCH", "/twins/{id}", "ServiceConnect", self._patch_twin),
             ("PUT", "/twins/{id}", "ServiceConnect", self._put_twin),
             ("POST", "/twins/{id}/methods", "ServiceConnect", self._invoke),
+            ("GET", "/twins/{id}/modules/{module}", "ServiceConnect", self._get_twin),
+            ("PATCH", "/twins/{id}/modules/{module}", "ServiceConnect", self._patch_twin),
+            ("PUT", "/twins/{id}/modules/{module}", "ServiceConnect", self._put_twin),
+            ("POST", "/twins/{id}/modules/{module}/methods", "ServiceConnect", self._invoke),
             ("POST", "/devices/{id}/messages/devicebound", "ServiceConnect", self._send),
             ("DELETE", "/devices/{id}/commands", "ServiceConnect", self._purge),
             ("GET", "/digitaltwins/{id}", "ServiceConnect", self._get_digital_twin),
@@ -158,10 +166,6 @@ class Rest:
         self._ticker.touch()
         return _answer(result, status=200 if result["isSuccessful"] else 400)
 
-    async def _no_modules(self, request: web.Request) -> web.Response:
-        self._hub.get_device(request.match_info["id"])
-        return _answer([])
-
     async def _device_statistics(self, request: web.Request) -> web.Response:
         counts = self._hub.statistics()
         del counts["connectedDeviceCount"]
@@ -173,15 +177,19 @@ class Rest:
     # --- twins
 
     async def _get_twin(self, request: web.Request) -> web.Response:
-        return _twin(self._hub.get_twin(request.match_info["id"]))
+        return _twin(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
+        twin = self._hub.patch_twin(*_written(request, body))
+        self._ticker.touch()
+        return _twin(twin)
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
+        twin = self._hub.replace_twin(*_written(request, body))
+        self._ticker.touch()
+        return _twin(twin)
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])
@@ -242,7 +250,9 @@ class Rest:
             if not result.done():
                 result.set_result(outcome)
 
-        self._hub.invoke(request.match_info["id"], *call, done=done)
+        self._hub.invoke(
+            request.match_info["id"], *call, done=done, module_id=request.match_info.get("module")
+        )
         self._ticker.touch()
         outcome = await result
         if isinstance(outcome, HubError):
@@ -297,21 +307,6 @@ def _arrays(request: web.Request) -> bool:
     return _query(request)["api-version"] >= ARRAYS_SINCE
 
 
-async def read_json(request: web.Request) -> Any:
-    """A request's body; 400006 when it is not JSON that can be written again, as UTF-8."""
-    try:
-        value = jsontext.decode(await request.read())
-        jsontext.encode(value)
-    except ValueError as error:
-        raise HubError("IotHubFormatError", f"The body is not JSON: {error}.") from None
-    return value
-
-
-def _query(request: web.Request) -> dict[str, str]:
-    """The fields of the query, by their names in lower case."""
-    return {name.lower(): value for name, value in request.query.items()}
-
-
 def _seconds(request: web.Request, name: str, default: int) -> Any:
     text = _query(request).get(name.lower())
     if text is None:
@@ -320,19 +315,15 @@ def _seconds(request: web.Request, name: str, default: int) -> Any:
     return text if number is None else number
 
 
-def _digits(text: str) -> int | None:
-    # isdigit() alone takes superscripts, and int() refuses thousands of digits.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _etag(request: web.Request) -> str | None:
-    # azure-iot-hub quotes etags, the star included; some clients do not.
-    etag = request.headers.get("If-Match", "*").strip().strip('"')
-    return None if etag == "*" else etag
-
-
-def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response(body, status=status, headers=headers)
+def _written(request: web.Request, body: Any) -> tuple[Any, ...]:
+    """What a write of a twin needs, in the order of its arguments."""
+    return (
+        request.match_info["id"],
+        body,
+        _etag(request),
+        _arrays(request),
+        request.match_info.get("module"),
+    )
 
 
 def _twin(twin: dict[str, Any]) -> web.Response:

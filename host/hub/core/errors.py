@@ -33,11 +33,13 @@ CODES: dict[str, tuple[int, int]] = {
     "CertificateAuthorityNotFound": (404, 404000),
     "GenericMethodNotAllowed": (405, 405000),
     "DeviceAlreadyExists": (409, 409001),
+    "ModuleAlreadyExistsOnDevice": (409, 409301),
     "EnrollmentConflict": (409, 409000),
     "CertificateAuthorityConflict": (409, 409000),
     "PreconditionFailed": (412, 412001),
     "MessageTooLarge": (413, 413001),
     "TooManyDevices": (413, 413002),
+    "TooManyModulesOnDevice": (413, 413003),
     "ThrottlingException": (429, 429001),
     "ServerError": (500, 500001),
     "FeatureNotSupported": (501, 501000),
@@ -87,6 +89,15 @@ def device_not_found(device_id: str) -> HubError:
         "DeviceNotFound",
         f"The device {device_id!r} is not registered on this hub; device ids are case-sensitive. "
         "List the devices to see the right id, or create it first.",
+    )
+
+
+def module_not_found(device_id: str, module_id: str) -> HubError:
+    """404010 for a module that the device does not have."""
+    return HubError(
+        "ModuleNotFound",
+        f"The device {device_id!r} has no module {module_id!r}; module ids are case-sensitive. "
+        "List the device's modules to see the right id, or create it first.",
     )
 
 

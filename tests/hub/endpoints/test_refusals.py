@@ -9,13 +9,6 @@ DEVICE = "refused-1"
 # The operations of azure-iot-hub 2.7 (protocol/operations/*.py, ``metadata``) and of azure-iot-device over HTTPS that
 # this hub does not have, and the word for it.
 ABSENT = [
-    ("GET", f"/devices/{DEVICE}/modules/m", "modules"),
-    ("PUT", f"/devices/{DEVICE}/modules/m", "modules"),
-    ("DELETE", f"/devices/{DEVICE}/modules/m", "modules"),
-    ("GET", f"/twins/{DEVICE}/modules/m", "modules"),
-    ("PUT", f"/twins/{DEVICE}/modules/m", "modules"),
-    ("PATCH", f"/twins/{DEVICE}/modules/m", "modules"),
-    ("POST", f"/twins/{DEVICE}/modules/m/methods", "modules"),
     ("GET", "/configurations", "configurations"),
     ("GET", "/configurations/x", "configurations"),
     ("PUT", "/configurations/x", "configurations"),

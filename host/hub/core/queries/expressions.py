@@ -59,7 +59,8 @@ class Expressions:
 
     def __init__(self, tokens: Tokens):
         self._tokens = tokens
-        self._roots = ("devices", tokens.alias())
+        source, alias = tokens.source()
+        self._roots = [source.split("."), [alias]]
         self._depth = 0
 
     def condition(self) -> Node:
@@ -248,8 +249,10 @@ class Expressions:
                 self._tokens.expect("]")
             else:
                 break
-        if names[0] in self._roots and len(names) > 1:
-            del names[0]
+        for root in self._roots:
+            if names[: len(root)] == root and len(names) > len(root):
+                del names[: len(root)]
+                break
         path = tuple(names)
         return Node(lambda look: look(path), first.position, "path", path)
 
