@@ -13,12 +13,6 @@ ABSENT: dict[str, tuple[str, ...]] = {
         *(f"{method} /configurations/{{id}}" for method in ("GET", "PUT", "DELETE")),
         "POST /devices/{id}/applyconfigurationcontent",
     ),
-    "jobs": (
-        "GET /jobs/v2/query",
-        "GET /jobs/v2/{id}",
-        "PUT /jobs/v2/{id}",
-        "POST /jobs/v2/{id}/cancel",
-    ),
     "import and export of devices (but POST /devices)": (
         "GET /jobs",
         "POST /jobs/create",

@@ -25,6 +25,7 @@ from .events.log import EventLog
 from .faults import FaultError, Faults, load
 from .nodes import EventHub
 from .rest import Rest, http_log
+from .rest_jobs import RestJobs
 from .rest_modules import RestModules
 from .sidedoor import SideDoor
 from .store import SqliteStore
@@ -139,6 +140,7 @@ class Server:
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
         RestModules(self.hub, self._rest, self.ticker)
+        RestJobs(self.hub, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
         AmqpWebSocket(self._amqp, self._rest)
         self._runner = web.AppRunner(

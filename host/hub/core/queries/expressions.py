@@ -35,6 +35,7 @@ from .values import (
     truth,
 )
 
+ROOTS = {"deviceid": "deviceId", "moduleid": "moduleId", "jobid": "jobId"}
 MAX_NESTING = 50  # parentheses, functions and signs; the parser recurses for them
 
 
@@ -253,6 +254,8 @@ class Expressions:
             if names[: len(root)] == root and len(names) > len(root):
                 del names[: len(root)]
                 break
+        # Azure's own samples and tests write DeviceId.
+        names[0] = ROOTS.get(names[0].lower(), names[0])
         path = tuple(names)
         return Node(lambda look: look(path), first.position, "path", path)
 

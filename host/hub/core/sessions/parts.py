@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from copy import copy
+from typing import Any
 
 from .. import jsontext
 from ..access.authorities import Authorities
@@ -48,12 +49,17 @@ class Parts:
         def failed(device_id: str, reason: str) -> None:
             self.events.diagnostic(device_id, STORE_FAILED, reason)
 
+        self.tell_store_failed = failed
+        self.stored: dict[str, list[dict[str, Any]]] = {"jobs": [], "configurations": []}
         devices, modules = [], []
         for record in store.load_all():
             if not record["id"].startswith("/"):  # which no id contains
                 (modules if "/" in record["id"] else devices).append(record)
+            elif (room := record["id"].split("/")[1]) in self.stored:
+                self.stored[room].append(record)
         self.devices = Devices(store, failed, devices)
         self.modules = Modules(store, failed, modules, self.devices)
+        self.twins: dict[str, Devices] = {DEVICES: self.devices, MODULES: self.modules}
         self.collections: dict[str, Asked] = {
             DEVICES: twins_of(self.devices, True),
             MODULES: twins_of(self.modules, False),
