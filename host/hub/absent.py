@@ -7,10 +7,7 @@ _FEEDBACK, _MESSAGES = "/messages/servicebound/feedback", "/devices/{id}/message
 _FILES = "/messages/servicebound/filenotifications"
 
 ABSENT: dict[str, tuple[str, ...]] = {
-    "configurations (automatic device management)": (
-        "GET /configurations",
-        "POST /configurations/testqueries",
-        *(f"{method} /configurations/{{id}}" for method in ("GET", "PUT", "DELETE")),
+    "IoT Edge, to which alone a content can be applied (configurations find their devices by themselves)": (
         "POST /devices/{id}/applyconfigurationcontent",
     ),
     "import and export of devices (but POST /devices)": (

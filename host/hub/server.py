@@ -25,6 +25,7 @@ from .events.log import EventLog
 from .faults import FaultError, Faults, load
 from .nodes import EventHub
 from .rest import Rest, http_log
+from .rest_configurations import RestConfigurations
 from .rest_jobs import RestJobs
 from .rest_modules import RestModules
 from .sidedoor import SideDoor
@@ -141,6 +142,7 @@ class Server:
         self._rest = Rest(self.hub, self.ticker)
         RestModules(self.hub, self._rest, self.ticker)
         RestJobs(self.hub, self._rest, self.ticker)
+        RestConfigurations(self.hub, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
         AmqpWebSocket(self._amqp, self._rest)
         self._runner = web.AppRunner(

@@ -12,6 +12,7 @@ from . import jsontext, throttles
 from .access.identities import changed_identity, check_device_id, check_etag, new_identity
 from .devices.device import Device
 from .errors import HubError, device_disabled, device_not_found
+from .fleet.configurations import Configurations
 from .fleet.jobs import Jobs
 from .messages.cloud_to_device import LIFETIME_S
 from .messages.events import Event
@@ -54,6 +55,7 @@ class Hub(Parts):
         self.connections = Connections(self)
         self.module_identities = ModuleIdentities(self)
         self.jobs = Jobs(self, store, self.stored.pop("jobs"))
+        self.configurations = Configurations(self, store, self.stored.pop("configurations"))
 
     def __repr__(self) -> str:
         return f"<Hub {self.host_name} with {len(self.devices)} devices>"

@@ -9,12 +9,7 @@ DEVICE = "refused-1"
 # The operations of azure-iot-hub 2.7 (protocol/operations/*.py, ``metadata``) and of azure-iot-device over HTTPS that
 # this hub does not have, and the word for it.
 ABSENT = [
-    ("GET", "/configurations", "configurations"),
-    ("GET", "/configurations/x", "configurations"),
-    ("PUT", "/configurations/x", "configurations"),
-    ("DELETE", "/configurations/x", "configurations"),
-    ("POST", "/configurations/testQueries", "configurations"),
-    ("POST", f"/devices/{DEVICE}/applyConfigurationContent", "configurations"),
+    ("POST", f"/devices/{DEVICE}/applyConfigurationContent", "IoT Edge"),
     ("GET", "/jobs", "import and export"),
     ("POST", "/jobs/create", "import and export"),
     ("GET", "/jobs/x", "import and export"),

@@ -96,6 +96,7 @@ class Device:
 
     __slots__ = (
         "calls",
+        "configurations",
         "identity",
         "inbox",
         "last_activity",
@@ -114,6 +115,8 @@ class Device:
         self.remembered: dict[str, int] | None = None
         self.session: LiveSession | None = None
         self.calls: list[Call] = []
+        # "states" of configurations by their id, and "places": path, id and revision of whose value is there.
+        self.configurations: dict[str, Any] = {}
         self.inbox: list[dict[str, Any]] = []  # cloud-to-device messages, oldest first
         self.last_activity: float | None = None
         self.state_changed: float | None = None
@@ -205,7 +208,13 @@ class Device:
             view["statusReason"] = identity["statusReason"]
         if twin.model_id is not None:
             view["modelId"] = twin.model_id
+        if self.configurations:
+            view["configurations"] = self.configuration_states()
         return view
+
+    def configuration_states(self) -> dict[str, Any]:
+        """The twin's member ``configurations``: the state of each that is meant for it, by its id."""
+        return {name: {"status": state} for name, state in self.configurations.get("states", {}).items()}
 
     def record(self) -> dict[str, Any]:
         """What the store keeps. Shares structure with the device: encode it at once."""
@@ -218,6 +227,7 @@ class Device:
             "stateChanged": self.state_changed,
             "sequence": self.sequence,
             "inbox": self.inbox,
+            "configurations": self.configurations,
         }
 
     @classmethod
@@ -229,4 +239,5 @@ class Device:
         device.state_changed = record["stateChanged"]
         device.sequence = record["sequence"]
         device.inbox = record.get("inbox", [])
+        device.configurations = record.get("configurations", {})
         return device

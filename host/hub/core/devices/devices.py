@@ -22,6 +22,7 @@ class Devices:
     ):
         self._store = store
         self._tell = tell
+        self._watchers: list[Callable[[Device], None]] = []
         self._devices = {record["id"]: self._read(record) for record in records}
         self.order = sorted(self._devices)
 
@@ -36,6 +37,10 @@ class Devices:
 
     def __iter__(self) -> Iterator[Device]:
         return iter(self._devices.values())
+
+    def watch(self, changed: Callable[[Device], None]) -> None:
+        """Call ``changed(device)`` whenever one is stored, anew or again, and when it was removed."""
+        self._watchers.append(changed)
 
     def get(self, device_id: str) -> Device | None:
         """The device, or None."""
@@ -62,6 +67,7 @@ class Devices:
             raise _store_failed(device, error) from error
         del self._devices[device.id]
         del self.order[bisect.bisect_left(self.order, device.id)]
+        self._changed(device)
 
     def save(self, device: Device) -> None:
         """Put the device's record into the store; 500001 when the store cannot take it."""
@@ -69,6 +75,11 @@ class Devices:
             self._store.save(device.record())
         except Exception as error:
             raise _store_failed(device, error) from error
+        self._changed(device)
+
+    def _changed(self, device: Device) -> None:
+        for changed in self._watchers:
+            changed(device)
 
     def save_or_tell(self, device: Device) -> None:
         """The same for what need not fail with it: a diagnostic tells, the work goes on."""

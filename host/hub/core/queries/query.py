@@ -190,6 +190,8 @@ def _looker(device: Device) -> Lookup:
             return UNDEFINED if device.twin.tags is None else walk(device.twin.tags, rest)
         if first == "properties":
             return _property(device, rest)
+        if first == "configurations" and rest:
+            return walk(device.configuration_states(), rest)
         return walk(device.root_view(), path)
 
     return look
