@@ -3,7 +3,7 @@
 The operations of the REST reference, version 2021-04-12, and those of devices that speak HTTPS.
 """
 
-_FEEDBACK, _MESSAGES = "/messages/servicebound/feedback", "/devices/{id}/messages"
+_MESSAGES = "/devices/{id}/messages"
 _FILES = "/messages/servicebound/filenotifications"
 
 ABSENT: dict[str, tuple[str, ...]] = {
@@ -15,11 +15,6 @@ ABSENT: dict[str, tuple[str, ...]] = {
         "POST /jobs/create",
         "GET /jobs/{id}",
         "DELETE /jobs/{id}",
-    ),
-    "feedback over HTTPS (read it over AMQP)": (
-        f"GET {_FEEDBACK}",
-        f"DELETE {_FEEDBACK}/{{lock}}",
-        f"POST {_FEEDBACK}/{{lock}}/abandon",
     ),
     "file upload": (
         "POST /devices/{id}/files",

@@ -26,6 +26,7 @@ from .faults import FaultError, Faults, load
 from .nodes import EventHub
 from .rest import Rest, http_log
 from .rest_configurations import RestConfigurations
+from .rest_feedback import RestFeedback
 from .rest_jobs import RestJobs
 from .rest_modules import RestModules
 from .sidedoor import SideDoor
@@ -140,9 +141,8 @@ class Server:
         event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
-        RestModules(self.hub, self._rest, self.ticker)
-        RestJobs(self.hub, self._rest, self.ticker)
-        RestConfigurations(self.hub, self._rest, self.ticker)
+        for routes in (RestModules, RestJobs, RestConfigurations, RestFeedback):
+            routes(self.hub, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
         AmqpWebSocket(self._amqp, self._rest)
         self._runner = web.AppRunner(

@@ -1,4 +1,4 @@
-"""Configurations, and feedback over HTTPS, with azure-iot-hub 2.7, unmodified."""
+"""Configurations, with azure-iot-hub 2.7, unmodified."""
 
 import pytest
 from azure.iot.hub import IoTHubConfigurationManager

@@ -46,6 +46,7 @@ CODES: dict[str, tuple[int, int]] = {
     "EnrollmentConflict": (409, 409000),
     "CertificateAuthorityConflict": (409, 409000),
     "PreconditionFailed": (412, 412001),
+    "DeviceMessageLockLost": (412, 412002),
     "JobRunPreconditionFailed": (412, 412003),
     "MessageTooLarge": (413, 413001),
     "TooManyDevices": (413, 413002),

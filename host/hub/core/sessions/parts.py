@@ -12,6 +12,7 @@ from ..devices.devices import Devices, Modules
 from ..messages.cloud_to_device import CloudToDevice
 from ..messages.events import STORE_FAILED, Events
 from ..messages.feedback import Feedback
+from ..messages.feedback_locks import FeedbackLocks
 from ..ports import Clock, EventLog, Store
 from ..queries.query import Collection as Asked
 from ..queries.query import twins_of
@@ -65,6 +66,7 @@ class Parts:
             MODULES: twins_of(self.modules, False),
         }
         self.feedback = Feedback(store, lambda reason: self.events.diagnostic("", STORE_FAILED, reason))
+        self.feedback_locks = FeedbackLocks(clock, self.timers, self.feedback, random_bytes)
         self.messages = CloudToDevice(clock, self.timers, self.devices, self.feedback)
         self.access = Access(self.hosts, clock, store, random_bytes)
         self.authorities = Authorities(store)
