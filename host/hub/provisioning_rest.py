@@ -15,7 +15,8 @@ from .core import ENROLLMENT_READ, ENROLLMENT_WRITE, STATUS_READ, STATUS_WRITE, 
 from .core.provisioning.enrolments import registration_view
 from .core.provisioning.tables import GROUP, INDIVIDUAL, Kind
 from .core.times import iso
-from .rest import Handler, Rest, check_version, digits, etag_of, read_json
+from .rest import Handler, Rest, check_version
+from .rest_values import digits, etag_of, read_json
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")

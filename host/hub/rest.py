@@ -15,11 +15,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .absent import ABSENT
-from .core import Hub, HubError, MethodResult, jsontext, run_bulk
+from .core import Hub, HubError, MethodResult, run_bulk
 from .core.twins.limits import ARRAYS_SINCE
 from .faults import Faults
 from .message_headers import read_headers
 from .refusals import fault, refusal
+from .rest_values import answer, digits, etag_of, fields, read_json
 from .routes import OtherMethod, Routes, UnknownResource
 from .ticker import Ticker
 
@@ -76,7 +77,6 @@ class Rest:
             ("GET", "/devices/{id}", "RegistryRead", self._get_device),
             ("PUT", "/devices/{id}", "RegistryWrite", self._put_device),
             ("DELETE", "/devices/{id}", "RegistryWrite", self._delete_device),
-            ("GET", "/devices/{id}/modules", "RegistryRead", self._no_modules),
             ("GET", "/statistics/devices", "RegistryRead", self._device_statistics),
             ("GET", "/statistics/service", "ServiceConnect", self._service_statistics),
             ("POST", "/devices/query", "ServiceConnect", self._query),
@@ -84,6 +84,10 @@ class Rest:
             ("PATCH", "/twins/{id}", "ServiceConnect", self._patch_twin),
             ("PUT", "/twins/{id}", "ServiceConnect", self._put_twin),
             ("POST", "/twins/{id}/methods", "ServiceConnect", self._invoke),
+            ("GET", "/twins/{id}/modules/{module}", "ServiceConnect", self._get_twin),
+            ("PATCH", "/twins/{id}/modules/{module}", "ServiceConnect", self._patch_twin),
+            ("PUT", "/twins/{id}/modules/{module}", "ServiceConnect", self._put_twin),
+            ("POST", "/twins/{id}/modules/{module}/methods", "ServiceConnect", self._invoke),
             ("POST", "/devices/{id}/messages/devicebound", "ServiceConnect", self._send),
             ("DELETE", "/devices/{id}/commands", "ServiceConnect", self._purge),
             ("GET", "/digitaltwins/{id}", "ServiceConnect", self._get_digital_twin),
@@ -134,10 +138,10 @@ class Rest:
     # --- identities
 
     async def _list_devices(self, request: web.Request) -> web.Response:
-        return _answer(self._hub.list_devices(digits(_query(request).get("top", "")) or 1000))
+        return answer(self._hub.list_devices(digits(fields(request).get("top", "")) or 1000))
 
     async def _get_device(self, request: web.Request) -> web.Response:
-        return _answer(self._hub.get_device(request.match_info["id"]))
+        return answer(self._hub.get_device(request.match_info["id"]))
 
     async def _put_device(self, request: web.Request) -> web.Response:
         device_id, body = request.match_info["id"], await read_json(request)
@@ -146,7 +150,7 @@ class Rest:
         else:
             identity = self._hub.create_device(device_id, body)
         self._ticker.touch()
-        return _answer(identity)
+        return answer(identity)
 
     async def _delete_device(self, request: web.Request) -> web.Response:
         self._hub.delete_device(request.match_info["id"], etag_of(request))
@@ -156,38 +160,36 @@ class Rest:
     async def _bulk(self, request: web.Request) -> web.Response:
         result = run_bulk(self._hub, await read_json(request), _arrays(request))
         self._ticker.touch()
-        return _answer(result, status=200 if result["isSuccessful"] else 400)
-
-    async def _no_modules(self, request: web.Request) -> web.Response:
-        self._hub.get_device(request.match_info["id"])
-        return _answer([])
+        return answer(result, status=200 if result["isSuccessful"] else 400)
 
     async def _device_statistics(self, request: web.Request) -> web.Response:
         counts = self._hub.statistics()
         del counts["connectedDeviceCount"]
-        return _answer(counts)
+        return answer(counts)
 
     async def _service_statistics(self, request: web.Request) -> web.Response:
-        return _answer({"connectedDeviceCount": self._hub.statistics()["connectedDeviceCount"]})
+        return answer({"connectedDeviceCount": self._hub.statistics()["connectedDeviceCount"]})
 
     # --- twins
 
     async def _get_twin(self, request: web.Request) -> web.Response:
-        return _twin(self._hub.get_twin(request.match_info["id"]))
+        return _twin(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.patch_twin(request.match_info["id"], body, etag_of(request), _arrays(request)))
+        twin = self._hub.patch_twin(*_written(request, body))
+        self._ticker.touch()
+        return _twin(twin)
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(
-            self._hub.replace_twin(request.match_info["id"], body, etag_of(request), _arrays(request))
-        )
+        twin = self._hub.replace_twin(*_written(request, body))
+        self._ticker.touch()
+        return _twin(twin)
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])
-        return _answer(view, headers={"ETag": f'"{etag}"'})
+        return answer(view, headers={"ETag": f'"{etag}"'})
 
     async def _patch_digital_twin(self, request: web.Request) -> web.Response:
         operations = await read_json(request)
@@ -207,7 +209,7 @@ class Rest:
         headers = {"x-ms-item-type": kind}
         if continuation is not None:
             headers["x-ms-continuation"] = continuation
-        return _answer(rows, headers=headers)
+        return answer(rows, headers=headers)
 
     # --- direct methods
 
@@ -222,7 +224,7 @@ class Rest:
             body.get("responseTimeoutInSeconds", 30),
             body.get("connectTimeoutInSeconds", 0),
         )
-        return _answer({"status": result.status, "payload": result.payload})
+        return answer({"status": result.status, "payload": result.payload})
 
     async def _command(self, request: web.Request) -> web.Response:
         component, name = request.match_info.get("component"), request.match_info["name"]
@@ -234,7 +236,7 @@ class Rest:
             _seconds(request, "connectTimeoutInSeconds", 0),
         )
         headers = {"x-ms-command-statuscode": str(result.status), "x-ms-request-id": str(uuid.uuid4())}
-        return _answer(result.payload, headers=headers)
+        return answer(result.payload, headers=headers)
 
     async def _result(self, request: web.Request, *call: Any) -> MethodResult:
         result: asyncio.Future[MethodResult | HubError] = asyncio.get_running_loop().create_future()
@@ -244,7 +246,9 @@ class Rest:
             if not result.done():
                 result.set_result(outcome)
 
-        self._hub.invoke(request.match_info["id"], *call, done=done)
+        self._hub.invoke(
+            request.match_info["id"], *call, done=done, module_id=request.match_info.get("module")
+        )
         self._ticker.touch()
         outcome = await result
         if isinstance(outcome, HubError):
@@ -263,7 +267,7 @@ class Rest:
         device_id = request.match_info["id"]
         purged = self._hub.purge(device_id)
         self._ticker.touch()
-        return _answer({"totalMessagesPurged": purged, "deviceId": device_id, "moduleId": None})
+        return answer({"totalMessagesPurged": purged, "deviceId": device_id, "moduleId": None})
 
     # --- refusals
 
@@ -299,54 +303,33 @@ async def _expect(request: web.Request) -> None:
 
 def check_version(request: web.Request) -> None:
     """400001 for a request without an api-version."""
-    if not API_VERSION.match(_query(request).get("api-version", "")):
+    if not API_VERSION.match(fields(request).get("api-version", "")):
         raise HubError("InvalidProtocolVersion", "The query needs an api-version, such as 2021-04-12.")
 
 
 def _arrays(request: web.Request) -> bool:
     """Whether the caller's api-version has arrays in twins."""
-    return _query(request)["api-version"] >= ARRAYS_SINCE
-
-
-async def read_json(request: web.Request) -> Any:
-    """A request's body; 400006 when it is not JSON that can be written again, as UTF-8."""
-    try:
-        value = jsontext.decode(await request.read())
-        jsontext.encode(value)
-    except ValueError as error:
-        raise HubError("IotHubFormatError", f"The body is not JSON: {error}.") from None
-    return value
-
-
-def _query(request: web.Request) -> dict[str, str]:
-    """The fields of the query, by their names in lower case."""
-    return {name.lower(): value for name, value in request.query.items()}
+    return fields(request)["api-version"] >= ARRAYS_SINCE
 
 
 def _seconds(request: web.Request, name: str, default: int) -> Any:
-    text = _query(request).get(name.lower())
+    text = fields(request).get(name.lower())
     if text is None:
         return default
     number = digits(text)
     return text if number is None else number
 
 
-def digits(text: str) -> int | None:
-    """A number of up to nine digits; None for any other text."""
-    # isdigit() alone takes superscripts, and int() refuses thousands of digits.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def etag_of(request: web.Request) -> str | None:
-    """The etag that a request asks to be there; None for any."""
-    # azure-iot-hub quotes etags, the star included; some clients do not.
-    etag = request.headers.get("If-Match", "*").strip().strip('"')
-    return None if etag == "*" else etag
-
-
-def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response(body, status=status, headers=headers)
+def _written(request: web.Request, body: Any) -> tuple[Any, ...]:
+    """What a write of a twin needs, in the order of its arguments."""
+    return (
+        request.match_info["id"],
+        body,
+        etag_of(request),
+        _arrays(request),
+        request.match_info.get("module"),
+    )
 
 
 def _twin(twin: dict[str, Any]) -> web.Response:
-    return _answer(twin, headers={"ETag": f'"{twin["etag"]}"'})
+    return answer(twin, headers={"ETag": f'"{twin["etag"]}"'})

@@ -26,6 +26,10 @@ from .faults import FaultError, Faults, load
 from .nodes import EventHub
 from .provisioning_rest import ProvisioningRest
 from .rest import Rest, http_log
+from .rest_configurations import RestConfigurations
+from .rest_feedback import RestFeedback
+from .rest_jobs import RestJobs
+from .rest_modules import RestModules
 from .secure import read_certificate
 from .sidedoor import SideDoor
 from .store import SqliteStore
@@ -140,6 +144,8 @@ class Server:
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
         ProvisioningRest(self.provisioning, self._rest, self.ticker)
+        for routes in (RestModules, RestJobs, RestConfigurations, RestFeedback):
+            routes(self.hub, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self._rest)
         AmqpWebSocket(self._amqp, self._rest)
         self._runner = web.AppRunner(

@@ -41,6 +41,7 @@ FLOORS = (
     ("devices",),
     ("queries", "messages"),
     ("sessions",),
+    ("fleet",),
     ("hub",),
     ("bulk", "provisioning"),
     ("__init__",),
