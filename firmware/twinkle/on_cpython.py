@@ -8,6 +8,7 @@ import ssl
 import struct
 import sys
 import time
+import traceback
 
 
 def memory():
@@ -86,6 +87,16 @@ def tls_context():
     context = Context(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def print_exception(error, file):
+    """MicroPython's ``sys.print_exception``: the frames, the innermost last, then the error."""
+    told = traceback.TracebackException.from_exception(error)
+    places = [(frame.filename, frame.lineno) for frame in told.stack]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename, error.lineno))
+    file.writelines('  File "%s", line %s\n' % place for place in places)
+    file.write([*told.format_exception_only()][-1])
 
 
 def receive(sock, size):

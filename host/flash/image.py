@@ -41,6 +41,8 @@ FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
 )
 FOR_DISKS = FIRMWARE / "twinkle" / "core" / "backlog.py"  # with "disk" in the board file's telemetry
+FOR_OBSERVERS = FIRMWARE / "twinkle" / "core" / "observers.py"  # with handlers that these register
+OBSERVED = {"desired", "message"}
 FOR_CPYTHON = FIRMWARE / "twinkle" / "on_cpython.py"
 # Names of the device's own that objects of MicroPython and of umqtt.simple have, too (tests/field/test_image.py looks
 # for them in their type stubs); and what tools/benchmark asks a flashed device.
@@ -74,11 +76,13 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     app = app or _application(board)
     if not app.is_relative_to(FIRMWARE):
         settings["app"] = module_name(app)
-    roots = [FIRMWARE / ENTRY, _source(board["port"]), app]
+    files = _closure([FIRMWARE / ENTRY, _source(board["port"]), app])
+    if "disk" not in board.get("telemetry", {}):
+        files.discard(FOR_DISKS)
+    if not any(_tokens(file) & OBSERVED for file in files if not file.is_relative_to(FIRMWARE / "twinkle")):
+        files.discard(FOR_OBSERVERS)
     found = {}
-    for source in sorted(_closure(roots)):
-        if source == FOR_DISKS and "disk" not in board.get("telemetry", {}):
-            continue
+    for source in sorted(files):
         path = source.relative_to(FIRMWARE) if source.is_relative_to(FIRMWARE) else Path("apps", source.name)
         found[str(path)] = source
     return found, settings
