@@ -24,6 +24,7 @@ from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, Failure, note
 from .paths import device_folder
 from .screen import show, show_json
 from .service.hub import Hub, awaited
+from .trial import try_out
 
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
@@ -85,6 +86,8 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
     if "x509=true" in connection_string and x509 is None:
         raise Failure("the device has a certificate in the place of a key; name its directory with --x509")
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
+    if device.app is not None:
+        try_out(device.app, device.interpreter, stand_ins=mock)
     with device.alone():
         device.prepare(connection_string, ca_file or local_authority(), x509, mock)
         command, environment = device.launch(heap, mock)

@@ -95,8 +95,11 @@ def print_exception(error, file):
     places = [(frame.filename, frame.lineno) for frame in told.stack]
     if isinstance(error, SyntaxError):
         places.append((error.filename, error.lineno))
-    file.writelines('  File "%s", line %s\n' % place for place in places)
-    file.write([*told.format_exception_only()][-1])
+    lines = ['  File "%s", line %s' % place for place in places]
+    words = [*told.format_exception_only()][-1].rstrip("\n")
+    kind, colon, rest = words.partition(":")
+    lines.append(kind.rpartition(".")[2] + colon + rest)  # without its module
+    file.write("\n".join(["Traceback (most recent call last):", *lines, ""]))
 
 
 def receive(sock, size):

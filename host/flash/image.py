@@ -73,7 +73,7 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     of ``firmware/apps``, put there by its name. The settings say of which release they are.
     """
     settings = {**board, "release": release()}
-    app = app or _application(board)
+    app = app or application(board)
     if not app.is_relative_to(FIRMWARE):
         settings["app"] = module_name(app)
     files = _closure([FIRMWARE / ENTRY, _source(board["port"]), app])
@@ -103,7 +103,7 @@ def existing(umqtt: Path) -> Path:
 
 def model_id(board: dict[str, Any]) -> str | None:
     """The model that the board's application announces, or None."""
-    for node in ast.walk(ast.parse(_application(board).read_text())):
+    for node in ast.walk(ast.parse(application(board).read_text())):
         if isinstance(node, ast.keyword) and node.arg == "model_id" and isinstance(node.value, ast.Constant):
             return node.value.value
     return None
@@ -395,7 +395,8 @@ def _imports(source: Path) -> Iterator[Path]:
                     yield place
 
 
-def _application(board: dict[str, Any]) -> Path:
+def application(board: dict[str, Any]) -> Path:
+    """The file of the board's application."""
     return Path(board["app"]) if is_file(board) else _source(board["app"])
 
 

@@ -231,3 +231,15 @@ def test_anything_can_be_logged():
     d = ready(app)
     assert d.call("odd") == (200, None)
     assert d.said("(1, None)")
+
+
+def test_a_method_that_fails_after_its_answer_is_named():
+    def later(board, payload):
+        yield 202, None
+        yield 1
+        raise OverflowError("x")
+
+    d = with_method(later)
+    assert d.call("odd")[0] == 202
+    d.wait(2000)
+    assert errors(d) == ["method odd failed: OverflowError: x"]

@@ -134,9 +134,9 @@ class Methods:
                 known = ", ".join(sorted(self._handlers))
                 raise BadRequest("no method %s; there are: %s" % (name, known), 404)
             self._tasks.admit()
-            self._tasks.start(handler(self._board, _payload(body)), now, self, rid)
+            self._tasks.start(handler(self._board, _payload(body)), now, self, (rid, name))
         except Exception as error:
-            self.on_answer(rid, None, error, True)
+            self.on_answer((rid, name), None, error, True)
 
     def step(self, now):
         """Answer for handlers that are past their deadline."""
@@ -148,13 +148,13 @@ class Methods:
         """The next deadline, or None."""
         return min([deadline for _, deadline, _ in self._open.values()]) if self._open else None
 
-    def on_answer(self, rid, value, error, final):
+    def on_answer(self, key, value, error, final):
         """A handler has answered; see Tasks."""
+        rid, name = key
         if isinstance(error, BadRequest):
             value, error = (error.status, {"error": error.text}), None
         error = error or self._reply(rid, value)
         if error:
-            name = self._open[rid][0] if rid in self._open else ""
             self._fail(rid, 500, self._context.failed("method " + name, error))
 
     def _fail(self, rid, status, text):

@@ -1,7 +1,4 @@
-"""An application's error in words, with its place. Loaded when there is one.
-
-    kitchen.py:35: AttributeError: 'Board' object has no attribute 'temperatur'
-"""
+"""An application's error in words, with its place: ``kitchen.py:35: ValueError: …``. Loaded when there is one."""
 
 import io
 import sys
@@ -9,29 +6,28 @@ import sys
 from ..compat import own
 from .log import plain
 
-FRAME = '  File "'
+FRAME = '\n  File "'
 LONGEST = 1000  # characters; an error may hold whatever it was raised with
 
 
 def explained(error):
     """The file and line in the application, and what the error says.
 
-    That of its own file where the error was raised in another one, such as a library's. The device's own files
-    have names without ``.py`` on a board, and lie beside this one elsewhere.
+    That of its own file where the error was raised in another one, such as a library's. Not the application's are
+    the frame that caught the error, and the device's own files: they have names without ``.py`` on a board, and lie
+    beside this one elsewhere.
     """
     text = io.StringIO()
     (getattr(sys, "print_exception", None) or own.print_exception)(error, text)
+    frames = text.getvalue().split(FRAME)
     device = __file__.rpartition("runtime")[0] or " "
-    place, words = "", []
-    for line in text.getvalue().split("\n"):
-        if line.startswith(FRAME):
-            file, _, rest = line[len(FRAME) :].partition('", line ')
-            name = file.rpartition("/")[2] + ":"
-            if place.startswith(name) or not (place or file.startswith(device) or not file.endswith(".py")):
-                place = name + rest.partition(",")[0] + ": "
-        elif line[:9] != "Traceback":
-            words.append(line)
-    words = " ".join(words).strip()
+    place = ""
+    for frame in frames[2:]:
+        file, _, rest = frame.partition('", line ')
+        name = file.rpartition("/")[2] + ":"
+        if place.startswith(name) or not (place or file.startswith(device) or not file.endswith(".py")):
+            place = name + rest.partition("\n")[0].partition(",")[0] + ": "
+    words = " ".join(frames[-1].split("\n")[1:]).strip()
     if not place and "argument" in words:
         words += "; the guide says what each handler is given"
     return plain((place + words)[:LONGEST])
