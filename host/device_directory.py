@@ -35,7 +35,7 @@ class Prepared:
         self.state = state.absolute()
         self.interpreter = interpreter or ("micropython" if settings["port"] == PICO else "cpython")
         self._settings = dict(settings)
-        self._app = app or (Path(settings["app"]) if is_file(settings) else None)
+        self.app = app or (Path(settings["app"]) if is_file(settings) else None)
         if self.interpreter == "cpython":
             # In the directory that the process runs in: a socket's path has 107 bytes at the most (unix(7)).
             self._settings["console"] = {"socket": CONSOLE}
@@ -44,16 +44,16 @@ class Prepared:
         self, connection_string: str, authorities: bytes, x509: Path | None = None, mock: bool = False
     ) -> None:
         """Lay the directory out; see prepare()."""
-        if self._app is not None:
-            self._settings["app"] = module_name(self._app)
+        if self.app is not None:
+            self._settings["app"] = module_name(self.app)
         credentials = {"connectionString": connection_string, "wifi": SIMULATED_WIFI if mock else None}
         prepare(self.state, self._settings, credentials, authorities, x509)
-        if self._app is not None:
-            lay_out(self._app, self.state / PROGRAM)
+        if self.app is not None:
+            lay_out(self.app, self.state / PROGRAM)
 
     def launch(self, heap: str | None = None, mock: bool = False) -> tuple[list[str], dict[str, str]]:
         """The command line and environment of its process; see launch()."""
-        program = FIRMWARE if self._app is None else self.state / PROGRAM
+        program = FIRMWARE if self.app is None else self.state / PROGRAM
         return launch(self.interpreter, heap, self.state, mock, program)
 
     @contextlib.contextmanager

@@ -26,6 +26,7 @@ from .provision.credentials import authorities
 from .screen import show, show_json
 from .service.finding import awaited
 from .service.hub import Hub
+from .trial import try_out
 
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
@@ -90,6 +91,8 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
             "the device has a certificate in the place of a key; name its directory with --x509", USAGE
         )
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
+    if device.app is not None:
+        try_out(device.app, device.interpreter, stand_ins=mock)
     with device.alone():
         device.prepare(connection_string, authorities(connection_string, ca_file, patient=True), x509, mock)
         command, environment = device.launch(heap, mock)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +22,8 @@ from ..paths import device_folder
 from ..run import FILE, LOGGED, mocked, real
 from ..screen import Words, show, show_json
 from ..service.monitor import SOURCES, news
+from ..trial import try_out
 from .device import Device
-from .program import PLACE, place_of
 
 LOOK_S = 0.1  # between two looks at the files
 COLOURS = {"telemetry": "green", "error": "red", "warning": "yellow", "reported": "cyan", "saved": "magenta"}
@@ -69,9 +70,10 @@ def dev(
 
     def make() -> Device:
         new = prepared()
+        try_out(file, new.interpreter, stand_ins=mock)
         text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
         new.prepare(text, Path(hub.info["caFile"]).read_bytes(), mock=mock)
-        return Device(file.absolute(), new, mock, hub.events)
+        return Device(new, mock, hub.events)
 
     with prepared().alone():
         try:
@@ -154,12 +156,9 @@ class Session:
     def _begin(self, again: bool = False) -> None:
         """Start the application as it is saved now, if that can be."""
         try:
-            compile(self._file.read_bytes(), str(self._file), "exec")
             new = self._make()
-        except (SyntaxError, ValueError) as error:  # ValueError: a null byte
-            self._place(place_of(error, str(self._file)))
         except Failure as failure:
-            self._say("error", failure.message)
+            self._say("error", failure.message + self._line_of(failure.message))
         else:
             if again:
                 self._saved = time.monotonic()
@@ -182,8 +181,6 @@ class Session:
             self._say(
                 "error", f"the device ended with status {item[1]}; it starts again when {self._file} is saved"
             )
-        elif item[1].startswith(PLACE):
-            self._place(json.loads(item[1].removeprefix(PLACE)))
         else:
             self._log(item[1])
 
@@ -204,15 +201,17 @@ class Session:
     def _log(self, line: str) -> None:
         found = LOGGED.fullmatch(line)
         level, text = (found[2], found[3]) if found else ("device", line)
-        self._say(level, text)
+        self._say(level, text + self._line_of(text))
         if self._saved is not None and text.startswith("ready"):
             self._say("saved", f"in force {time.monotonic() - self._saved:.1f} s after it was seen")
             self._saved = None
 
-    def _place(self, found: dict[str, Any]) -> None:
-        where = f"{self._file}:{found['line']}" if found.get("line") else str(self._file)
-        text = f"  {found['text']}" if found.get("text") else ""
-        self._say("error", f"{where}: {found['error']}{text}")
+    def _line_of(self, text: str) -> str:
+        """The line of the application that a text names, as it stands there now."""
+        place = re.search(rf"\b{re.escape(self._file.name)}:(\d+): ", text)
+        with contextlib.suppress(OSError, UnicodeDecodeError, IndexError):
+            return "  " + self._file.read_text().splitlines()[int(place[1]) - 1].strip() if place else ""
+        return ""
 
     def _say(self, word: str, text: str) -> None:
         now = datetime.now().astimezone()

@@ -2,28 +2,20 @@
 
 import queue
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
-from ..application import ENTRY, module_name
 from ..device_directory import Prepared
-from ..paths import FIRMWARE, HOST
 from ..run import RESET_STATUS, WATCHDOG_STATUS
 
-PROGRAM = HOST / "dev" / "program.py"
 GOODBYE_S = 2.0  # for the device to say it to its hub
 
 
 class Device:
     """``heard`` is a queue that gets ``("device", line)``, and ``("ended", status)`` when it does not start again."""
 
-    def __init__(self, file: Path, prepared: Prepared, mock: bool, heard: queue.Queue):
+    def __init__(self, prepared: Prepared, mock: bool, heard: queue.Queue):
         self._stop_file = prepared.state / "stop"
         self._command, self._environment = prepared.launch(None, mock)
-        if prepared.interpreter == "cpython":
-            self._command = [sys.executable, "-u", str(PROGRAM), str(file), module_name(file)]
-            self._command += [str(FIRMWARE / ENTRY), str(prepared.state)]
         self._heard = heard
         self._process: subprocess.Popen | None = None
         self._stopping = False

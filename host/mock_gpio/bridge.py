@@ -12,6 +12,7 @@ import json
 import sys
 
 from twinkle.core import actions, errors
+from twinkle.runtime.log import explained
 
 PUBLISH = actions.publish("", b"", 1)  # of telemetry
 
@@ -60,6 +61,7 @@ class Bridge:
             app.app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
         )
         app.app.config = own
+        self.device.context.explain = explained
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)
