@@ -70,7 +70,7 @@ def dev(
         new = prepared()
         text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
         new.prepare(text, Path(hub.info["caFile"]), mock=mock)
-        return Device(file.absolute(), new, mock, hub.events)
+        return Device(new, mock, hub.events.put, file.absolute())
 
     with prepared().alone():
         try:

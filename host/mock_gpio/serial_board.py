@@ -23,6 +23,7 @@ from pathlib import Path
 from ..paths import HOST, MICROPYTHON
 from ..waiting import PATIENCE_S
 from . import witness
+from .process import LOST_WITH_POWER
 
 REPL = HOST / "mock_gpio" / "board_repl.py"
 HEAP = "192k"
@@ -71,7 +72,8 @@ class SerialBoard:
             os.set_blocking(end, False)
         Path(self.port).unlink(missing_ok=True)
         Path(self.port).symlink_to(os.ttyname(self._plug))
-        (self.bench / "scratch.json").unlink(missing_ok=True)  # registers lose what they hold with the power
+        for name in LOST_WITH_POWER:
+            (self.bench / name).unlink(missing_ok=True)
         self._powered = True
         self._started = threading.Event()
         self._threads = [
