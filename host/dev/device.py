@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..application import ENTRY, module_name
+from ..console.relay import Relay
 from ..device_directory import Prepared
 from ..paths import FIRMWARE, HOST
 from ..run import RESET_STATUS, WATCHDOG_STATUS
@@ -32,6 +33,7 @@ class Device:
         heap: str | None = None,
     ):
         self.starts = 0
+        self._prepared = prepared
         self._stop_file = prepared.state / "stop"
         self._command, self._environment = prepared.launch(heap, mock)
         if file is not None and prepared.interpreter == "cpython":
@@ -63,6 +65,10 @@ class Device:
             self._thread.join(LOOK_S)
 
     def _keep_running(self) -> None:
+        with self._prepared.console() as relay:
+            self._run(relay)
+
+    def _run(self, relay: Relay | None) -> None:
         status = RESET_STATUS
         while status in (RESET_STATUS, WATCHDOG_STATUS) and not self._stopping:
             self.starts += 1
@@ -70,14 +76,21 @@ class Device:
                 self._command,
                 cwd=self._stop_file.parent,
                 env=self._environment,
+                stdin=subprocess.PIPE if relay else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # Ctrl-C reaches it through us, once
             )
+            if relay:
+                relay.join(self._process)
             for line in self._process.stdout:
+                if relay:
+                    relay.show(line.rstrip("\r\n"))
                 self._told(("device", line.rstrip("\n")))
             status = self._process.wait()
+            if relay:
+                self._process.stdin.close()
         if not self._stopping:
             self._told(("ended", status))
