@@ -10,6 +10,8 @@ from typing import Any
 
 from .application import ENTRY, lay_out, module_name
 from .boards import is_file
+from .console.relay import NAME as CONSOLE
+from .console.relay import Relay
 from .device_certificate import CERTIFICATE, KEY
 from .device_json import written
 from .failure import NOT_FOUND, Failure
@@ -19,7 +21,6 @@ from .private_file import write_private
 VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
 PICO, RASPBERRY_PI = "twinkle.ports.pico", "twinkle.ports.rpi"
 SIMULATED_WIFI = {"ssid": "simulated", "password": "not a real password"}
-CONSOLE = "console"  # the socket's name there
 PROGRAM = "program"  # the folder of an application's own file, in the device's directory
 
 
@@ -55,6 +56,18 @@ class Prepared:
         """The command line and environment of its process; see launch()."""
         program = FIRMWARE if self.app is None else self.state / PROGRAM
         return launch(self.interpreter, heap, self.state, mock, program)
+
+    @contextlib.contextmanager
+    def console(self) -> Iterator[Relay | None]:
+        """While it runs, the socket of its console, unless it has one of its own; the way to its standard input."""
+        if self.interpreter == "cpython":
+            yield None
+            return
+        relay = Relay(self.state)
+        try:
+            yield relay
+        finally:
+            relay.close()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:

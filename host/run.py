@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from .boards import load
+from .console.relay import Relay
 from .device_certificate import CERTIFICATE, KEY
 from .device_directory import PICO, RASPBERRY_PI, VARIABLE, Prepared
 from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, USAGE, Failure, note
@@ -97,7 +98,8 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
         device.prepare(connection_string, authorities(connection_string, ca_file, patient=True), x509, mock)
         command, environment = device.launch(heap, mock)
         note(f"the device lives in {device.state}; Ctrl-C stops it")
-        sys.exit(supervise(command, environment, device.state / "stop", as_json))
+        with device.console() as relay:
+            sys.exit(supervise(command, environment, device.state / "stop", as_json, relay))
 
 
 def connection_string_of(name: str | None, connection_string: str | None) -> str:
@@ -181,10 +183,17 @@ def device_id(connection_string: str) -> str:
     return parts.get("DeviceId") or parts.get("RegistrationId") or ""
 
 
-def supervise(command: list[str], environment: dict[str, str], stop_file: Path, as_json: bool = False) -> int:
+def supervise(
+    command: list[str],
+    environment: dict[str, str],
+    stop_file: Path,
+    as_json: bool = False,
+    relay: Relay | None = None,
+) -> int:
     """Run the device, again after each reset, until it ends or this process is told to stop.
 
-    The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed.
+    The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed. ``relay`` is
+    its console, if that is its standard input.
     """
     stopping = False
     device: subprocess.Popen | None = None
@@ -207,17 +216,24 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
                 command,
                 cwd=stop_file.parent,
                 env=environment,
+                stdin=subprocess.PIPE if relay else None,
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,
             )
+            if relay:
+                relay.join(device)
             for line in device.stdout:
+                if relay:
+                    relay.show(line.rstrip("\r\n"))
                 if as_json:
                     show_json(as_record(line))
                 else:
                     show(line.rstrip("\n"))
             status = device.wait()
+            if relay:
+                device.stdin.close()
             if stopping:
                 return 0
             if status not in (RESET_STATUS, WATCHDOG_STATUS):

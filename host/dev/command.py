@@ -73,7 +73,7 @@ def dev(
         try_out(file, new.interpreter, stand_ins=mock)
         text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
         new.prepare(text, Path(hub.info["caFile"]).read_bytes(), mock=mock)
-        return Device(new, mock, hub.events)
+        return Device(new, mock, hub.events.put)
 
     with prepared().alone():
         try:

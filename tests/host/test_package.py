@@ -41,7 +41,7 @@ import pytest
 def test_in_memory(mock_board, interpreter):
     board = mock_board("counter.py", interpreter=interpreter)
     assert board.call("light", 1).payload == {"calls": 1}
-    board.led.assert_levels(1.0)
+    board.outputs["led"].assert_levels(1.0)
     board.run(3)
     assert board.telemetry[-1] == {"temp": 21.5, "calls": 1}
 
@@ -60,9 +60,8 @@ def test_on_a_raspberry_pis_port(raspberry_pi):
 
 
 def test_on_a_picos_port(pico_w):
-    device = pico_w("counter.py")
-    device.wait_for(" ready")
-    device.hub.event("Telemetry", lambda event: event["body"]["calls"] == 0)
+    board = pico_w("counter.py")
+    board.until(lambda: {"temp": 21.5, "calls": 0} in board.telemetry)
 
 
 def test_a_file_that_is_not_there_is_named(mock_board):
