@@ -24,6 +24,8 @@ from .events.gathering import Gathering
 from .events.log import EventLog
 from .faults import FaultError, Faults, load
 from .nodes import EventHub
+from .page.models import ModelError, load_models
+from .page.site import Site
 from .rest import Rest, http_log
 from .sidedoor import SideDoor
 from .store import SqliteStore
@@ -61,6 +63,8 @@ class Settings:
     ``amqp_port``: for services that read events; ``plain_amqp_port``: the same without TLS, on loopback
     only, None for no such door. ``groups``: consumer groups beside ``$Default``.
     ``routes``: sources of notifications that are kept for readers beside telemetry.
+    ``page_port``: where this computer's browsers find the hub's page, None for no page; with ``page_anywhere`` another
+    port is taken where that one is not free. ``models``: files of DTDL models, for the page.
     ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers.
     """
 
@@ -77,6 +81,9 @@ class Settings:
     routes: tuple[str, ...] = ()
     keep_s: float = KEEP_S
     keep_bytes: int = KEEP_BYTES
+    page_port: int | None = None
+    page_anywhere: bool = False
+    models: tuple[Path, ...] = ()
 
 
 def dialled(bind: str) -> str:
@@ -108,6 +115,7 @@ class Server:
         self._lock: BinaryIO | None = None
         self._line: BadLine | None = None
         self._store: SqliteStore | None = None
+        self.page: Site | None = None
 
     async def start(self) -> None:
         """Come up. ServerError (BusyPort among them), StoreError or FaultError says why it cannot."""
@@ -150,6 +158,7 @@ class Server:
             )
             await self._listen(site.start(), "--rest-port")
             await self._open_amqp(event_hub, certificates.context())
+            await self._open_page()
         except ServerError:
             await self.stop()
             raise
@@ -164,6 +173,25 @@ class Server:
         if settings.plain_amqp_port is not None:
             starting = self._amqp.start(LOOPBACK, settings.plain_amqp_port, None)
             self._plain_port = await self._listen(starting, "--plain-amqp-port")
+
+    async def _open_page(self) -> None:
+        settings = self.settings
+        if settings.page_port is None:
+            return
+        try:
+            models = load_models(settings.models)
+        except ModelError as error:
+            raise ServerError(f"{error}; check --model") from None
+        self.page = Site(self.hub, self.ticker, self.events, models, settings.state)
+        try:
+            await self.page.start(settings.page_port)
+        except OSError as error:
+            if not settings.page_anywhere or error.errno != 98:
+                raise ServerError(
+                    f"the page cannot listen on {LOOPBACK}:{settings.page_port} ({error.strerror}); "
+                    "choose another port with --page-port"
+                ) from None
+            await self.page.start(0)
 
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
@@ -188,6 +216,8 @@ class Server:
             self._line.stop()
         await self._endpoint.stop()
         await self._amqp.stop()
+        if self.page:
+            await self.page.stop()
         await self._runner.cleanup()
         self.ticker.stop()
         self.events.close()
@@ -236,4 +266,6 @@ class Server:
             # The one word that makes Azure's readers do without TLS, and take the port from here.
             text = access.event_hub_connection_string(f"localhost:{self._plain_port}", event_hub.name)
             self.info["eventHubEmulatorConnectionString"] = f"{text};UseDevelopmentEmulator=true"
+        if self.page:
+            self.info["pageUrl"], self.info["pageKey"] = self.page.address, self.page.access.key
         write_private(self.settings.state / "hub.json", json.dumps(self.info).encode())

@@ -1,0 +1,1 @@
+customElements.define("device-view", class extends HTMLElement {});

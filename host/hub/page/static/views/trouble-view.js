@@ -1,0 +1,1 @@
+customElements.define("trouble-view", class extends HTMLElement {});
