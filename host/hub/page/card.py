@@ -5,6 +5,12 @@ from typing import Any
 from ..core.devices.device import Device
 from ..core.times import iso
 
+STATES = {
+    "Success": "applied",
+    "Pending": "pending",
+    "Rejected": "rejected",
+    "Failed": "failed",
+}  # as Twinkle's devices report
 LONGEST = 300  # characters of a text that a device reports
 
 
@@ -30,9 +36,9 @@ def _configuration(device: Device) -> dict[str, Any] | None:
     wanted, reported = device.twin.desired.values, device.twin.reported.values
     if "configId" not in wanted and "status" not in reported:
         return None
-    state = _text(reported.get("status")) or "wanted"
+    status = _text(reported.get("status"))
     return {
-        "state": state.lower(),
+        "state": "wanted" if status is None else STATES.get(status, status.lower()),
         "wanted": _text(wanted.get("configId")),
         "current": _text(reported.get("configId")),
         "reason": _text(reported.get("reason")),

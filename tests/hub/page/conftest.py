@@ -1,16 +1,22 @@
 """A browser that looks at a hub's page: Debian's Chromium without a window, driven by Playwright."""
 
+import subprocess
+
 import pytest
-from playwright.sync_api import sync_playwright
-from support import PRIVATE, need
+from playwright.sync_api import expect, sync_playwright
+from support import PRIVATE, TWINKLE, need
 
 from twinkle_host.hub.live import LiveHub
+from twinkle_host.paths import current_hub
 from twinkle_host.waiting import PATIENCE_S
+
+
+expect.set_options(timeout=PATIENCE_S * 1000)
 
 
 @pytest.fixture(scope="module")
 def browser():
-    """One browser, brought by set-up. While it is there its event loop counts as running, so it goes with the module."""
+    """One browser, brought by set-up. It goes with the module: while it is there its event loop counts as running."""
     program = need(PRIVATE / "chromium" / "bin" / "chromium")
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=program)
@@ -46,3 +52,19 @@ def page(hub, window):
     window.goto(hub.server.page.ticket())
     window.wait_for_url(hub.info["pageUrl"])
     return window
+
+
+@pytest.fixture(scope="module")
+def desk(hub):
+    """A device that runs on this computer, on the mock board, as ``twinkle run desk`` starts it."""
+    current_hub().parent.mkdir(parents=True, exist_ok=True)
+    current_hub().write_text(str(hub.settings.state))
+    process = subprocess.Popen([need(TWINKLE), "run", "desk"], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if " ready" in line:
+            break
+    else:
+        pytest.fail("the device did not start")
+    yield "desk"
+    process.terminate()
+    process.communicate(timeout=PATIENCE_S)

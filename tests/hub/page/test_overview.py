@@ -14,7 +14,7 @@ def test_from_the_first_visit_to_a_live_curve(hub, page):
     page.get_by_label("New device").fill("kitchen")
     page.get_by_role("button", name="Add").click()
     page.wait_for_url("**/#/device/kitchen")
-    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("link", name="Devices", exact=True).click()
     card = card_of(page, "kitchen")
     expect(card).to_contain_text("Never connected")
     hub.keep("kitchen", json.dumps({"temp": 21.5}).encode())

@@ -20,7 +20,7 @@ export function configuration(told) {
   const which = told.wanted ?? told.current;
   const behind = told.state === "applied" && told.wanted !== null && told.wanted !== told.current;
   const state = behind ? "pending" : told.state;
-  const word = { applied: "applied", pending: "pending", rejected: "rejected", wanted: "not answered yet" }[state] ?? state;
+  const word = { applied: "applied", pending: "pending", rejected: "rejected", failed: "failed", wanted: "not answered yet" }[state] ?? state;
   return [state, `Configuration ${which === null ? "" : `${which} `}${word}`];
 }
 
@@ -66,7 +66,7 @@ customElements.define("device-card", class extends HTMLElement {
     const [kind, text] = configuration(card.configuration);
     p.configuration.dataset.kind = kind;
     put(p.configuration, text);
-    const reason = card.configuration?.state === "rejected" ? card.configuration.reason : null;
+    const reason = ["rejected", "failed"].includes(card.configuration?.state) ? card.configuration.reason : null;
     put(p.reason, reason ?? (card.lastError ? `Last error: ${card.lastError}` : ""));
     p.reason.title = p.reason.textContent;
     put(p.model, [card.name ?? card.model, card.version].filter(Boolean).join(" · ") || " ");

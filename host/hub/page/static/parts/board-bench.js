@@ -1,0 +1,1 @@
+customElements.define("board-bench", class extends HTMLElement {});
