@@ -24,6 +24,8 @@ from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, Failure, note
 from .paths import device_folder
 from .screen import show, show_json
 from .service.hub import Hub, awaited
+from .workbench.bench import Bench
+from .workbench.shown import on_bench
 
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
@@ -86,10 +88,11 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
         raise Failure("the device has a certificate in the place of a key; name its directory with --x509")
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
     with device.alone():
-        device.prepare(connection_string, ca_file or local_authority(), x509, mock)
-        command, environment = device.launch(heap, mock)
-        note(f"the device lives in {device.state}; Ctrl-C stops it")
-        sys.exit(supervise(command, environment, device.state / "stop", as_json))
+        with on_bench(device.state, settings, device.interpreter, connection_string) as (bench, line):
+            device.prepare(line, ca_file or local_authority(), x509, mock)
+            command, environment = device.launch(heap, mock)
+            note(f"the device lives in {device.state}; Ctrl-C stops it")
+            sys.exit(supervise(command, environment, device.state / "stop", as_json, bench))
 
 
 def connection_string_of(name: str | None, connection_string: str | None) -> str:
@@ -182,10 +185,17 @@ def local_authority() -> Path:
         ) from None
 
 
-def supervise(command: list[str], environment: dict[str, str], stop_file: Path, as_json: bool = False) -> int:
+def supervise(
+    command: list[str],
+    environment: dict[str, str],
+    stop_file: Path,
+    as_json: bool = False,
+    bench: Bench | None = None,
+) -> int:
     """Run the device, again after each reset, until it ends or this process is told to stop.
 
-    The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed.
+    The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed. On a
+    ``bench`` its power may be switched off and on.
     """
     stopping = False
     device: subprocess.Popen | None = None
@@ -194,6 +204,8 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
         nonlocal stopping
         stopping = True
         stop_file.touch()
+        if bench is not None and bench.is_off:
+            bench.power(True)  # which is waited for
         if device is not None:
             killer = threading.Timer(STOP_S, device.kill)
             killer.daemon = True
@@ -203,17 +215,27 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         while True:
+            if bench is not None:
+                bench.wait_for_power()
+                if stopping:
+                    return 0
+                bench.starts()
             # A session of its own: Ctrl-C reaches the device through us, once.
             device = subprocess.Popen(
                 command,
                 cwd=stop_file.parent,
                 env=environment,
+                stdin=subprocess.PIPE if bench is not None and bench.types_at_stdin else None,
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,
             )
+            if bench is not None:
+                bench.started(device)
             for line in device.stdout:
+                if bench is not None:
+                    bench.said(line.rstrip("\n"))
                 if as_json:
                     show_json(as_record(line))
                 else:
@@ -221,6 +243,8 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
             status = device.wait()
             if stopping:
                 return 0
+            if bench is not None and bench.is_off:
+                continue
             if status not in (RESET_STATUS, WATCHDOG_STATUS):
                 return status if status >= 0 else 128 - status
     finally:

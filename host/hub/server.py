@@ -23,6 +23,7 @@ from .endpoint import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
 from .faults import FaultError, Faults, load
+from .names import LOOPBACK, dialled
 from .nodes import EventHub
 from .page.models import ModelError, load_models
 from .page.site import Site
@@ -35,7 +36,6 @@ log = logging.getLogger("twinkle.hub")
 
 KEEP_S = 24 * 3600.0  # IoT Hub's own default
 KEEP_BYTES = 256 << 20
-LOOPBACK = "127.0.0.1"
 AMQPS_PORT = 5671  # which a client takes where none is said
 
 
@@ -84,13 +84,6 @@ class Settings:
     page_port: int | None = None
     page_anywhere: bool = False
     models: tuple[Path, ...] = ()
-
-
-def dialled(bind: str) -> str:
-    """The name by which programs on this computer reach a hub that listens on ``bind``."""
-    if bind in ("", "0.0.0.0", "::", LOOPBACK, "::1"):
-        return "localhost"
-    return f"[{bind}]" if ":" in bind else bind
 
 
 class RealClock:

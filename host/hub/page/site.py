@@ -12,13 +12,14 @@ from aiohttp import web
 from ...release import release
 from ..core import Hub
 from ..events.gathering import Gathering
+from ..names import LOOPBACK
 from ..rest import MAX_BODY, http_log
 from ..ticker import Ticker
 from .access import Access, kept_key
 from .api import Api, refusals
+from .boards import Boards
 from .stream import Stream
 
-LOOPBACK = "127.0.0.1"
 STATIC = files(__package__) / "static"
 KINDS = {
     ".html": "text/html",
@@ -63,7 +64,8 @@ class Site:
         self._release = release()
         self.access = Access(kept_key(state / "page.key"))
         self.stream = Stream(hub, self._hello)
-        self.api = Api(hub, ticker, events, models, lambda device_id: False)
+        self.boards = Boards(state)
+        self.api = Api(hub, ticker, events, models, self.boards.has)
         self._runner: web.AppRunner | None = None
 
     @property
@@ -87,6 +89,7 @@ class Site:
                 web.get("/health", self._health),
                 web.get("/api/stream", self.stream.serve),
                 *self.api.routes(),
+                *self.boards.routes(),
                 web.get("/{name:.*}", self._file),
             ]
         )
@@ -98,6 +101,7 @@ class Site:
     async def stop(self) -> None:
         """Go down, with every stream."""
         self.stream.close()
+        self.boards.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
