@@ -87,12 +87,12 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
     if "x509=true" in connection_string and x509 is None:
         raise Failure("the device has a certificate in the place of a key; name its directory with --x509")
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
-    with device.alone():
-        with on_bench(device.state, settings, device.interpreter, connection_string) as (bench, line):
-            device.prepare(line, ca_file or local_authority(), x509, mock)
-            command, environment = device.launch(heap, mock)
-            note(f"the device lives in {device.state}; Ctrl-C stops it")
-            sys.exit(supervise(command, environment, device.state / "stop", as_json, bench))
+    shown = on_bench(device.state, settings, device.interpreter, connection_string)
+    with device.alone(), shown as (bench, line):
+        device.prepare(line, ca_file or local_authority(), x509, mock)
+        command, environment = device.launch(heap, mock)
+        note(f"the device lives in {device.state}; Ctrl-C stops it")
+        sys.exit(supervise(command, environment, device.state / "stop", as_json, bench))
 
 
 def connection_string_of(name: str | None, connection_string: str | None) -> str:

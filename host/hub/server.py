@@ -1,12 +1,13 @@
 """The local hub as a running service: core, store, certificates and both endpoints."""
 
+import asyncio
 import fcntl
 import json
 import logging
 import os
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -36,6 +37,7 @@ log = logging.getLogger("twinkle.hub")
 
 KEEP_S = 24 * 3600.0  # IoT Hub's own default
 KEEP_BYTES = 256 << 20
+AT_START = "at-start.sqlite"  # the records as they were then, for a reset
 AMQPS_PORT = 5671  # which a client takes where none is said
 
 
@@ -109,6 +111,7 @@ class Server:
         self._line: BadLine | None = None
         self._store: SqliteStore | None = None
         self.page: Site | None = None
+        self._resetting = asyncio.Lock()
 
     async def start(self) -> None:
         """Come up. ServerError (BusyPort among them), StoreError or FaultError says why it cannot."""
@@ -171,11 +174,16 @@ class Server:
         settings = self.settings
         if settings.page_port is None:
             return
+        if self.page is not None:  # it was reset
+            self.page.show(self)
+            return
+        self._store.copy_to(settings.state / AT_START)
         try:
             models = load_models(settings.models)
         except ModelError as error:
             raise ServerError(f"{error}; check --model") from None
-        self.page = Site(self.hub, self.ticker, self.events, models, settings.state)
+        self.page = Site(models, settings.state)
+        self.page.show(self)
         try:
             await self.page.start(settings.page_port)
         except OSError as error:
@@ -185,6 +193,33 @@ class Server:
                     "choose another port with --page-port"
                 ) from None
             await self.page.start(0)
+
+    @property
+    def faults(self) -> Faults | None:
+        """The rules by which it misbehaves now."""
+        return self._endpoint.faults
+
+    async def reset(self) -> None:
+        """Be as when it was started: every record as then, no events, and the faults of the start.
+
+        Devices and services are disconnected, and find it at the same ports. Only a hub with a page remembers how
+        it began.
+        """
+        async with self._resetting:
+            self.page.hide()
+            ports: dict[str, Any] = {
+                "port": self.info["mqttPort"],
+                "rest_port": self.info["restPort"],
+                "amqp_port": self.info["amqpPort"],
+                "plain_amqp_port": self._plain_port,
+            }
+            self.settings = replace(self.settings, **ports)
+            await self._close()
+            state = self.settings.state
+            for file in (*state.glob("hub.sqlite*"), *state.glob("events.sqlite*")):
+                file.unlink()
+            write_private(state / "hub.sqlite", (state / AT_START).read_bytes())
+            await self.start()
 
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
@@ -204,13 +239,16 @@ class Server:
 
     async def stop(self) -> None:
         """Go down: devices and listeners are closed, the state is on disk."""
+        if self.page:
+            await self.page.stop()
+        await self._close()
+
+    async def _close(self) -> None:
         self._side_door.close()
         if self._line:
             self._line.stop()
         await self._endpoint.stop()
         await self._amqp.stop()
-        if self.page:
-            await self.page.stop()
         await self._runner.cleanup()
         self.ticker.stop()
         self.events.close()

@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 class Bench:
-    """One board. ``state``: the device's directory; ``settings``: its board file; ``has_cable``: whether its line is ours.
+    """One board. ``state``: the device's directory; ``settings``: its board file; ``has_cable``: its line is ours.
 
     ``twinkle run`` calls ``started`` and ``said``, and lets ``wait_for_power`` keep it; all else is called by the
     thread of the control socket.

@@ -50,24 +50,24 @@ class Api:
         self._models = models
         self._has_board = has_board
 
-    def routes(self) -> list[web.RouteDef]:
-        """What aiohttp's router takes."""
+    def routes(self) -> list[tuple[str, str, Any]]:
+        """Method, path and handler."""
         one = "/api/devices/{id}"
         return [
-            web.get("/api/devices", self._list),
-            web.post("/api/devices", self._create),
-            web.get(one, self._get),
-            web.delete(one, self._delete),
-            web.patch(one + "/desired", self._patch_desired),
-            web.put(one + "/status", self._put_status),
-            web.post(one + "/disconnect", self._disconnect),
-            web.post(one + "/connection-string", self._connection_string),
-            web.post(one + "/methods", self._invoke),
-            web.post(one + "/messages", self._send),
-            web.delete(one + "/messages", self._purge),
-            web.get(one + "/telemetry", self._telemetry),
-            web.get(one + "/curve", self._curve),
-            web.get(one + "/events", self._kept_events),
+            ("GET", "/api/devices", self._list),
+            ("POST", "/api/devices", self._create),
+            ("GET", one, self._get),
+            ("DELETE", one, self._delete),
+            ("PATCH", one + "/desired", self._patch_desired),
+            ("PUT", one + "/status", self._put_status),
+            ("POST", one + "/disconnect", self._disconnect),
+            ("POST", one + "/connection-string", self._connection_string),
+            ("POST", one + "/methods", self._invoke),
+            ("POST", one + "/messages", self._send),
+            ("DELETE", one + "/messages", self._purge),
+            ("GET", one + "/telemetry", self._telemetry),
+            ("GET", one + "/curve", self._curve),
+            ("GET", one + "/events", self._kept_events),
         ]
 
     # --- the overview
@@ -207,16 +207,6 @@ class Api:
 
     def _device(self, request: web.Request) -> Device:
         return self._hub.devices.find(request.match_info["id"])
-
-
-@web.middleware
-async def refusals(request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
-    """What the core refuses, as the page reads it."""
-    try:
-        return await handler(request)
-    except HubError as error:
-        told = {"status": error.status, "code": error.code, "name": error.name, "message": error.message}
-        return web.json_response({"error": told}, status=error.status)
 
 
 async def _object(request: web.Request) -> dict[str, Any]:

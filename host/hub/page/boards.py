@@ -30,9 +30,9 @@ class Boards:
         """Whether the device's board is on this computer."""
         return find(self._state, device_id) is not None
 
-    def routes(self) -> list[web.RouteDef]:
-        """What aiohttp's router takes."""
-        return [web.get("/api/boards/{id}/stream", self._watch), web.post("/api/boards/{id}", self._do)]
+    def routes(self) -> list[tuple[str, str, Any]]:
+        """Method, path and handler."""
+        return [("GET", "/api/boards/{id}/stream", self._watch), ("POST", "/api/boards/{id}", self._do)]
 
     def close(self) -> None:
         """End every stream."""

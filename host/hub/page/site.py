@@ -1,24 +1,18 @@
 """The page's server: its files, its API and its stream, on a port of loopback that only its user gets into."""
 
 import logging
-import time
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from ...release import release
-from ..core import Hub
-from ..events.gathering import Gathering
+from ..core import HubError
 from ..names import LOOPBACK
 from ..rest import MAX_BODY, http_log
-from ..ticker import Ticker
+from ..routes import OtherMethod, UnknownResource
 from .access import Access, kept_key
-from .api import Api, refusals
-from .boards import Boards
-from .stream import Stream
+from .content import Content, Running
 
 STATIC = files(__package__) / "static"
 KINDS = {
@@ -48,24 +42,13 @@ INSIDE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Twinkle<
 
 
 class Site:
-    """The page of one hub, whose state is in the folder ``state``."""
+    """The page of the hub in the folder ``state``. It stays where it is while the hub is reset."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        ticker: Ticker,
-        events: Gathering,
-        models: dict[str, dict[str, Any]],
-        state: Path,
-    ):
-        self._hub = hub
-        self._events = events
-        self._started = time.time()
-        self._release = release()
+    def __init__(self, models: dict[str, dict[str, Any]], state: Path):
+        self._models = models
+        self._state = state
         self.access = Access(kept_key(state / "page.key"))
-        self.stream = Stream(hub, self._hello)
-        self.boards = Boards(state)
-        self.api = Api(hub, ticker, events, models, self.boards.has)
+        self.content: Content | None = None
         self._runner: web.AppRunner | None = None
 
     @property
@@ -79,58 +62,61 @@ class Site:
 
     async def start(self, port: int) -> None:
         """Listen; OSError when that cannot be. Port 0 takes any free one."""
-        application = web.Application(
-            middlewares=[self._guard, refusals],
-            client_max_size=MAX_BODY,
-            handler_args={"keepalive_timeout": 30.0},
-        )
-        application.add_routes(
-            [
-                web.get("/health", self._health),
-                web.get("/api/stream", self.stream.serve),
-                *self.api.routes(),
-                *self.boards.routes(),
-                web.get("/{name:.*}", self._file),
-            ]
-        )
+        application = web.Application(client_max_size=MAX_BODY)
+        application.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, logger=http_log)
         await self._runner.setup()
         await web.TCPSite(self._runner, LOOPBACK, port).start()
         self.access.port = self._runner.addresses[0][1]
 
+    def show(self, running: Running) -> None:
+        """Tell of this hub from now on."""
+        self.content = Content(running, self._models, self._state)
+
+    def hide(self) -> None:
+        """Tell of no hub, and end what is being told."""
+        if self.content is not None:
+            self.content.close()
+            self.content = None
+
     async def stop(self) -> None:
-        """Go down, with every stream."""
-        self.stream.close()
-        self.boards.close()
+        """Go down."""
+        self.hide()
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def _hello(self) -> dict[str, Any]:
-        return {"version": self._release, "hub": self._hub.host_name, "started": self._started}
-
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
-        response = await self._answer(request, handler)
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        try:
+            response = await self._answer(request)
+        except HubError as error:
+            told = {"status": error.status, "code": error.code, "name": error.name, "message": error.message}
+            response = web.json_response({"error": told}, status=error.status)
+        except web.HTTPException as refused:
+            response = web.json_response({"error": {"message": refused.reason}}, status=refused.status)
         if not response.prepared:
             response.headers.update(HEADERS)
             response.headers.setdefault("Cache-Control", "no-cache")
         return response
 
-    async def _answer(self, request: web.Request, handler: Callable[..., Any]) -> web.StreamResponse:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         access = self.access
         if why := access.foreign(request.method, request.headers):
             return _outside(403, why)
         if request.path == "/" and "token" in request.query:
             return self._enter(request)
-        if request.path == "/health":
-            return await handler(request)
         cookie, authorization = request.cookies.get(access.cookie_name), request.headers.get("Authorization")
-        if not access.opens(cookie, authorization):
+        if request.path != "/health" and not access.opens(cookie, authorization):
             return _outside(401, HOW)
+        if self.content is None:
+            raise HubError("ServiceUnavailable", "The hub is being reset.")
         try:
-            return await handler(request)
-        except web.HTTPException as refused:
-            return web.json_response({"error": {"message": refused.reason}}, status=refused.status)
+            handler, names = self.content.routes.find(request.method, request.rel_url.raw_path)
+        except OtherMethod as other:
+            raise web.HTTPMethodNotAllowed(request.method, other.allowed) from None
+        except UnknownResource:
+            return await self._file(request)
+        request.match_info.update(names)
+        return await handler(request)
 
     def _enter(self, request: web.Request) -> web.Response:
         access = self.access
@@ -143,23 +129,8 @@ class Site:
         )
         return response
 
-    async def _health(self, request: web.Request) -> web.Response:
-        """Whether the hub is ready, its version, and what it counts; nothing that is anybody's own."""
-        counts = self._hub.statistics()
-        return web.json_response(
-            {
-                "ready": True,
-                "version": self._release,
-                "started": self._started,
-                "devices": counts,
-                "eventsLost": self._events.lost,
-                "viewers": self.stream.viewers,
-                "viewersDropped": self.stream.dropped,
-            }
-        )
-
     async def _file(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"] or "index.html"
+        name = request.match_info["path"] or "index.html"
         place = STATIC
         for part in name.split("/"):
             if not part or part.startswith("."):

@@ -1,6 +1,8 @@
 """A browser that looks at a hub's page: Debian's Chromium without a window, driven by Playwright."""
 
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
@@ -10,7 +12,7 @@ from twinkle_host.hub.live import LiveHub
 from twinkle_host.paths import current_hub
 from twinkle_host.waiting import PATIENCE_S
 
-
+sys.path.insert(0, str(Path(__file__).parent))
 expect.set_options(timeout=PATIENCE_S * 1000)
 
 

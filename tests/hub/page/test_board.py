@@ -5,6 +5,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from windows import serious, width
 
 
 @pytest.fixture
@@ -82,11 +83,22 @@ def test_a_cable_that_is_out_tells_nobody_and_what_was_measured_meanwhile_comes_
     hub.event("Telemetry", lambda event: event["body"].get("temp") == 12.5)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_the_board(board, scheme):
+    board.emulate_media(color_scheme=scheme)
+    assert serious(board) == []
+    board.set_viewport_size({"width": 360, "height": 740})
+    assert width(board) <= 360
+
+
+POST = """async (asked) => {
+    const answer = await fetch("/api/boards/desk", {method: "POST", body: JSON.stringify(asked)});
+    return [answer.status, await answer.json()];
+}"""
+
+
 def test_what_the_bench_refuses_is_said(hub, desk, board):
-    answer = board.evaluate(
-        """async (asked) => (await fetch("/api/boards/desk", {method: "POST", body: JSON.stringify(asked)})).json()""",
-        {"do": "sensor", "temperature": 200},
-    )
+    _, answer = board.evaluate(POST, {"do": "sensor", "temperature": 200})
     assert "from -40 to 80" in answer["error"]["message"]
     for asked in (
         {"do": "burn"},
@@ -95,8 +107,5 @@ def test_what_the_bench_refuses_is_said(hub, desk, board):
         {"do": "press", "name": "no", "active": True},
         [],
     ):
-        status = board.evaluate(
-            """async (asked) => (await fetch("/api/boards/desk", {method: "POST", body: JSON.stringify(asked)})).status""",
-            asked,
-        )
+        status, _ = board.evaluate(POST, asked)
         assert status == 400, json.dumps(asked)
