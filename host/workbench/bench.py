@@ -89,11 +89,12 @@ class Bench:
             "board": self._settings.get("name") or "board",
             "description": self._settings.get("description"),
             "interpreter": self._interpreter,
+            "console": "log" if self.types_at_stdin else "own",
             "powered": not self.is_off,
             "running": running,
             "lines": self.pins.lines(self._read("inputs")),
             "sensor": self._sensor(),
-            "network": {"kind": "Wi-Fi" if self._is_pico else "cable", "connected": self.connected}
+            "network": {"kind": "Wi-Fi" if self._is_pico else "Cable", "connected": self.connected}
             if self._is_pico or self._has_cable
             else None,
         }

@@ -8,10 +8,11 @@ export function series(points, name) {
   return points.filter(([, values]) => name in values).map(([time, values]) => [time, values[name]]);
 }
 
+// All names, in an order that does not hang on which message came first: not every device's JSON has one.
 export function names(points) {
   const found = new Set();
   for (const [, values] of points) for (const name of Object.keys(values)) found.add(name);
-  return [...found];
+  return [...found].sort();
 }
 
 // From what distance on two neighbours are not joined.

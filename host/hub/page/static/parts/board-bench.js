@@ -92,6 +92,7 @@ customElements.define("board-bench", class extends HTMLElement {
       this.network.name(seen.network.kind);
       this.network.set(seen.network.connected, false);
     }
+    this.said.hidden = seen.console === "log"; // which is where it answers then
     this.#pins(seen.lines);
     const sensor = seen.sensor;
     put(this.model, `Sensor, ${sensor.model}`);

@@ -40,7 +40,7 @@ customElements.define("device-card", class extends HTMLElement {
     p.configuration = h("span", { class: "badge" });
     p.reason = h("p", { class: "reason" });
     p.model = h("p", { class: "model" });
-    p.curves = h("div", { class: "curves" });
+    p.curves = h("div", { class: "curves" }, h("p", { class: "soft none-yet" }, "No telemetry yet"));
     this.append(
       h("article", {},
         h("h2", {}, p.link),
@@ -88,6 +88,8 @@ customElements.define("device-card", class extends HTMLElement {
     this.#drawn = 0;
     const shown = names(this.#points).slice(0, CURVES);
     const curves = this.#parts.curves;
+    if (shown.length) curves.querySelector(".none-yet")?.remove();
+    else return;
     while (curves.children.length < shown.length) curves.append(h("small-curve"));
     while (curves.children.length > shown.length) curves.lastChild.remove();
     shown.forEach((name, at) => curves.children[at].show(name, series(this.#points, name), this.card.units?.[name]));
