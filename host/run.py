@@ -28,6 +28,8 @@ from .screen import show, show_json
 from .service.finding import awaited
 from .service.hub import Hub
 from .trial import try_out
+from .workbench.bench import Bench
+from .workbench.shown import on_bench
 
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
@@ -94,12 +96,14 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
     if device.app is not None:
         try_out(device.app, device.interpreter, stand_ins=mock)
-    with device.alone():
-        device.prepare(connection_string, authorities(connection_string, ca_file, patient=True), x509, mock)
+    trusted = authorities(connection_string, ca_file, patient=True)
+    with device.alone(), on_bench(device.state, settings, device.interpreter, connection_string) as shown:
+        bench, line = shown
+        device.prepare(line, trusted, x509, mock)
         command, environment = device.launch(heap, mock)
         note(f"the device lives in {device.state}; Ctrl-C stops it")
         with device.console() as relay:
-            sys.exit(supervise(command, environment, device.state / "stop", as_json, relay))
+            sys.exit(supervise(command, environment, device.state / "stop", as_json, relay, bench))
 
 
 def connection_string_of(name: str | None, connection_string: str | None) -> str:
@@ -189,11 +193,12 @@ def supervise(
     stop_file: Path,
     as_json: bool = False,
     relay: Relay | None = None,
+    bench: Bench | None = None,
 ) -> int:
     """Run the device, again after each reset, until it ends or this process is told to stop.
 
     The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed. ``relay`` is
-    its console, if that is its standard input.
+    its console, if that is its standard input. On a ``bench`` its power may be switched off and on.
     """
     stopping = False
     device: subprocess.Popen | None = None
@@ -202,6 +207,8 @@ def supervise(
         nonlocal stopping
         stopping = True
         stop_file.touch()
+        if bench and bench.is_off:
+            bench.power(True)  # which is waited for
         if device is not None:
             killer = threading.Timer(STOP_S, device.kill)
             killer.daemon = True
@@ -211,6 +218,11 @@ def supervise(
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         while True:
+            if bench:
+                bench.wait_for_power()
+                if stopping:
+                    return 0
+                bench.starts()
             # A session of its own: Ctrl-C reaches the device through us, once.
             device = subprocess.Popen(
                 command,
@@ -224,9 +236,13 @@ def supervise(
             )
             if relay:
                 relay.join(device)
+            if bench:
+                bench.started(device)
             for line in device.stdout:
                 if relay:
                     relay.show(line.rstrip("\r\n"))
+                if bench:
+                    bench.said(line.rstrip("\r\n"))
                 if as_json:
                     show_json(as_record(line))
                 else:
@@ -236,6 +252,8 @@ def supervise(
                 device.stdin.close()
             if stopping:
                 return 0
+            if bench and bench.is_off:
+                continue
             if status not in (RESET_STATUS, WATCHDOG_STATUS):
                 return status if status >= 0 else 128 - status
     finally:

@@ -1,12 +1,13 @@
 """The local hub as a running service: core, store, certificates and both endpoints."""
 
+import asyncio
 import fcntl
 import json
 import logging
 import os
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +24,10 @@ from .endpoint import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
 from .faults import FaultError, Faults, load
+from .names import LOOPBACK, dialled
 from .nodes import EventHub
+from .page.models import ModelError, load_models
+from .page.site import Site
 from .provisioning_rest import ProvisioningRest
 from .rest import Rest, http_log
 from .rest_configurations import RestConfigurations
@@ -39,7 +43,7 @@ log = logging.getLogger("twinkle.hub")
 
 KEEP_S = 24 * 3600.0  # IoT Hub's own default
 KEEP_BYTES = 256 << 20
-LOOPBACK = "127.0.0.1"
+AT_START = "at-start.sqlite"  # the records as they were then, for a reset
 AMQPS_PORT = 5671  # which a client takes where none is said
 
 
@@ -67,6 +71,8 @@ class Settings:
     ``amqp_port``: for services that read events; ``plain_amqp_port``: the same without TLS, on loopback
     only, None for no such door. ``groups``: consumer groups beside ``$Default``.
     ``routes``: sources of notifications that are kept for readers beside telemetry.
+    ``page_port``: where this computer's browsers find the hub's page, None for no page; with ``page_anywhere`` another
+    port is taken where that one is not free. ``models``: files of DTDL models, for the page.
     ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers.
     """
 
@@ -83,13 +89,9 @@ class Settings:
     routes: tuple[str, ...] = ()
     keep_s: float = KEEP_S
     keep_bytes: int = KEEP_BYTES
-
-
-def dialled(bind: str) -> str:
-    """The name by which programs on this computer reach a hub that listens on ``bind``."""
-    if bind in ("", "0.0.0.0", "::", LOOPBACK, "::1"):
-        return "localhost"
-    return f"[{bind}]" if ":" in bind else bind
+    page_port: int | None = None
+    page_anywhere: bool = False
+    models: tuple[Path, ...] = ()
 
 
 class RealClock:
@@ -114,6 +116,8 @@ class Server:
         self._lock: BinaryIO | None = None
         self._line: BadLine | None = None
         self._store: SqliteStore | None = None
+        self.page: Site | None = None
+        self._resetting = asyncio.Lock()
 
     async def start(self) -> None:
         """Come up. ServerError (BusyPort among them), StoreError or FaultError says why it cannot."""
@@ -159,6 +163,7 @@ class Server:
             )
             await self._listen(site.start(), "--rest-port")
             await self._open_amqp(event_hub, certificates.context())
+            await self._open_page()
         except ServerError:
             await self.stop()
             raise
@@ -173,6 +178,57 @@ class Server:
         if settings.plain_amqp_port is not None:
             starting = self._amqp.start(LOOPBACK, settings.plain_amqp_port, None)
             self._plain_port = await self._listen(starting, "--plain-amqp-port")
+
+    async def _open_page(self) -> None:
+        settings = self.settings
+        if settings.page_port is None:
+            return
+        if self.page is not None:  # it was reset
+            self.page.show(self)
+            return
+        self._store.copy_to(settings.state / AT_START)
+        try:
+            models = load_models(settings.models)
+        except ModelError as error:
+            raise ServerError(f"{error}; check --model") from None
+        self.page = Site(models, settings.state)
+        self.page.show(self)
+        try:
+            await self.page.start(settings.page_port)
+        except OSError as error:
+            if not settings.page_anywhere or error.errno != 98:
+                raise ServerError(
+                    f"the page cannot listen on {LOOPBACK}:{settings.page_port} ({error.strerror}); "
+                    "choose another port with --page-port"
+                ) from None
+            await self.page.start(0)
+
+    @property
+    def faults(self) -> Faults | None:
+        """The rules by which it misbehaves now."""
+        return self._endpoint.faults
+
+    async def reset(self) -> None:
+        """Be as when it was started: every record as then, no events, and the faults of the start.
+
+        Devices and services are disconnected, and find it at the same ports. Only a hub with a page remembers how
+        it began.
+        """
+        async with self._resetting:
+            self.page.hide()
+            ports: dict[str, Any] = {
+                "port": self.info["mqttPort"],
+                "rest_port": self.info["restPort"],
+                "amqp_port": self.info["amqpPort"],
+                "plain_amqp_port": self._plain_port,
+            }
+            self.settings = replace(self.settings, **ports)
+            await self._close()
+            state = self.settings.state
+            for file in (*state.glob("hub.sqlite*"), *state.glob("events.sqlite*")):
+                file.unlink()
+            write_private(state / "hub.sqlite", (state / AT_START).read_bytes())
+            await self.start()
 
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
@@ -192,6 +248,11 @@ class Server:
 
     async def stop(self) -> None:
         """Go down: devices and listeners are closed, the state is on disk."""
+        if self.page:
+            await self.page.stop()
+        await self._close()
+
+    async def _close(self) -> None:
         self._side_door.close()
         if self._line:
             self._line.stop()
@@ -248,4 +309,6 @@ class Server:
             # The one word that makes Azure's readers do without TLS, and take the port from here.
             text = access.event_hub_connection_string(f"localhost:{self._plain_port}", event_hub.name)
             self.info["eventHubEmulatorConnectionString"] = f"{text};UseDevelopmentEmulator=true"
+        if self.page:
+            self.info["pageUrl"], self.info["pageKey"] = self.page.address, self.page.access.key
         write_private(self.settings.state / "hub.json", json.dumps(self.info).encode())

@@ -214,6 +214,21 @@ class EventLog:
         ).fetchone()
         return _events(*found) if found else iter(())
 
+    def read_back(self, number: int, before: int) -> list[Row]:
+        """Events of a partition in front of the sequence number ``before``, the last first; CHUNK bytes of them."""
+        rows, size = [], 0
+        cursor = self._db.execute(
+            f"SELECT id, offset, enqueued, message FROM {_TABLES[number]} WHERE id < ? ORDER BY id DESC",
+            (before,),
+        )
+        for values in cursor:
+            rows.append(Row(*values))
+            size += len(rows[-1].message)
+            if size >= CHUNK:
+                break
+        cursor.close()
+        return rows
+
     def place_of(self, number: int, column: str, value: int, inclusive: bool) -> int:
         """The sequence number of the first event whose ``column`` (see COLUMNS) is above ``value``, or at it."""
         part = self.partitions[number]

@@ -102,7 +102,7 @@ def settings(monkeypatch):
     def run(*arguments):
         served = []
 
-        async def serve(settings, as_json):
+        async def serve(settings, *_):
             served.append(settings)
 
         monkeypatch.setattr(command, "_serve", serve)
