@@ -72,8 +72,8 @@ def try_out(app: Path, interpreter: str, elsewhere: Iterable[str] = (), stand_in
     _, wrong, why = done.stdout.rpartition(WRONG)
     if wrong:
         raise Failure(why.strip() if why.startswith(app.name) else f"{app.name}: {why.strip()}")
-    if done.returncode:
-        raise Failure(f"{app.name} ended the program when it was imported")
+    if done.returncode:  # by a signal, or what it has of its own
+        raise Failure(f"{app.name}: it ends the program when it is imported")
     if MISSING in done.stdout:
         missing = done.stdout.rpartition(MISSING)[2].strip()
         note(f"{app.name} was not tried to its end: {missing} is not on this computer")

@@ -24,6 +24,9 @@ def main(name, elsewhere):
         if not isinstance(getattr(module, "app", None), App):
             raise ValueError("it has no app: write app = App()")
         configuration.read(module.app.config["configId"], module.app.config["sendFrequency"])
+    except SystemExit:
+        print(WRONG + "it ends the program when it is imported")
+        return 1
     except Exception as error:
         words = str(error)
         if isinstance(error, ImportError):
