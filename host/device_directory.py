@@ -69,16 +69,24 @@ class Prepared:
         finally:
             relay.close()
 
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """While it runs; Failure when it does already: two with one id would take the connection from each other."""
-        make_private(self.state)
-        with open(self.state / "lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Failure(f"the device in {self.state} runs already; stop that one first") from None
-            yield
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """While it runs; see alone()."""
+        return alone(self.state)
+
+
+@contextlib.contextmanager
+def alone(folder: Path, what: str = "device") -> Iterator[None]:
+    """While something runs that lives in ``folder``; Failure when it does already.
+
+    Two devices with one id would take the connection from each other; two boards have not one flash.
+    """
+    make_private(folder)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"the {what} in {folder} runs already; stop that one first") from None
+        yield
 
 
 def prepare(

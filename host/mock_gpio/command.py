@@ -1,7 +1,5 @@
 """``twinkle board``: a simulated Pico W on a serial line, for whoever has none on the table."""
 
-import contextlib
-import fcntl
 import inspect
 import json
 import shlex
@@ -13,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from ..device_directory import make_private
+from ..device_directory import alone
 from ..failure import EXIT_STATUSES, NOT_FOUND, Failure
 from ..paths import MICROPYTHON, state_home
 from ..screen import show, show_json
@@ -138,24 +136,12 @@ def board(name: str, erase: bool, first: tuple[str, ...], as_json: bool) -> None
     if not MICROPYTHON.exists():
         raise Failure("MicroPython is missing on this computer; twinkle doctor says how to get it", NOT_FOUND)
     folder = state_home() / "boards" / name
-    with alone(folder):
+    with alone(folder, "board"):
         if erase:
             for thing in folder.iterdir():
                 if thing.name != "lock":
                     shutil.rmtree(thing) if thing.is_dir() else thing.unlink()
         run(folder, first, as_json)
-
-
-@contextlib.contextmanager
-def alone(folder: Path):
-    """While it runs; Failure when it does already: its flash is one board's."""
-    make_private(folder)
-    with open(folder / "lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Failure(f"the board {folder.name} runs already; give this one another name") from None
-        yield
 
 
 def run(folder: Path, first: tuple[str, ...], as_json: bool) -> None:

@@ -11,8 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from support import TWINKLE
+from support import MICROPYTHON, TWINKLE, need
 
+from twinkle_host.console.dialogue import Dialogue
+from twinkle_host.console.line import SerialLine
+from twinkle_host.mock_gpio.serial_board import SerialBoard
 from twinkle_host.waiting import PATIENCE_S
 
 TEN_LINES = """from twinkle import App
@@ -180,6 +183,44 @@ def test_a_board_file_that_is_saved_is_in_force_too_and_one_with_a_mistake_is_no
         dev.wait_for("dev", "the version before goes on running")
         saved(file, json.dumps({**board, "clockOffset": None}))  # a board that does not know the time
         dev.wait_for("warning", "waiting for the clock")
+
+
+# --- on a board
+
+
+def test_a_saved_edit_is_soon_in_force_on_a_board_that_is_plugged_in(home, folder, tmp_path, measured):
+    need(MICROPYTHON)
+    file = folder / "app.py"
+    file.write_text(TEN_LINES)
+    with SerialBoard(tmp_path / "board") as board:
+        place = ["--board", "pico_w", "--port", board.port, "--wifi", "home"]
+        home = {**home, "TWINKLE_WIFI_PASSWORD": "a secret of the house"}
+        with Dev(home, folder, "app.py", *place) as dev:
+            dev.wait_for("telemetry", '"version": 1')
+            begun = time.monotonic() - dev.begun
+            saved(file, TEN_LINES.replace("1}", "2}"))
+            dev.wait_for("saved", "in force")
+            seconds = dev.heard[-1]["text"].split()[2]
+            dev.wait_for("telemetry", '"version": 2')
+            measured(f"twinkle dev, a board on a pseudo-terminal: a saved edit is in force after {seconds} s")
+            assert dev.wait_for("telemetry", "version") > begun
+            board.unplug()
+            dev.wait_for("device", "has gone; it is waited for")
+            board.plug_in()
+            dev.wait_for("info", "ready: ")
+        line = SerialLine(board.port)
+        assert Dialogue(line).ask("version").ok, "it is left running"
+        line.close()
+    assert "a secret of the house" not in json.dumps(dev.heard)
+
+
+def test_a_board_that_is_not_there_is_said_before_anything_runs(home, folder):
+    (folder / "app.py").write_text(TEN_LINES)
+    run = {"cwd": folder, "env": home, "capture_output": True, "text": True, "timeout": PATIENCE_S}
+    none = subprocess.run([TWINKLE, "dev", "app.py", "--board", "pico_w", "--port", "/dev/none"], **run)
+    assert none.returncode == 3 and "/dev/none is not there; is the board plugged in?" in none.stderr, none
+    wrong = subprocess.run([TWINKLE, "dev", "app.py", "--wifi", "home"], **run)
+    assert wrong.returncode == 2 and "for a Pico W that is plugged in" in wrong.stderr
 
 
 # --- a new one
