@@ -77,6 +77,7 @@ class EventLog:
         self._keep_ms = int(keep_s * 1000)
         self._keep_bytes = keep_bytes
         self.gathered = 0  # events that wait for a commit
+        self.is_closed = False
         self._rows_of: list[list[tuple[int, int, int, bytes]]] = [[] for _ in range(PARTITIONS)]
         path.touch(mode=0o600, exist_ok=True)
         try:
@@ -267,4 +268,5 @@ class EventLog:
         """Write what was gathered, and close the file."""
         if self.gathered:
             self.commit()
+        self.is_closed = True
         self._db.close()
