@@ -176,11 +176,12 @@ def test_a_long_time_is_told_by_its_newest_messages(hub, monkeypatch, page):
 
 
 def test_a_hub_that_nobody_looks_at_listens_to_nothing(hub, page):
-    listeners = hub.server.hub.events._listeners
-    looking = len(listeners)
+    events, stream_ = hub.server.hub.events, hub.server.page.content.stream
+    expect(page.locator("hub-state")).to_have_text("Live")
+    assert len(events._listeners) > 1
     page.goto("about:blank")
-    eventually(lambda: len(listeners) < looking)
-    assert hub.server.page.content.stream.viewers == 0
+    eventually(lambda: stream_.viewers == 0)
+    assert len(events._listeners) == 1, "the test's own is left"
 
 
 def test_models_come_from_files_and_a_file_that_is_none_is_named(tmp_path):
