@@ -23,6 +23,7 @@ from . import (
     idle,
     outages,
     page,
+    page_cost,
     redeploy,
     round_trips,
     twin_cost,
@@ -42,6 +43,7 @@ FIGURES = {
     "P9": ("size of the twin", twin_cost),
     "P10": ("an edit", redeploy),
     "P11": ("events to readers", event_readers),
+    "P12": ("the hub's page", page_cost),
 }
 
 

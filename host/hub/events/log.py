@@ -87,6 +87,7 @@ class EventLog:
         self._keep_ms = int(keep_s * 1000)
         self._keep_bytes = keep_bytes
         self.gathered = 0  # events that wait for a commit
+        self.is_closed = False
         self._batches: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
         path.touch(mode=0o600, exist_ok=True)
         try:
@@ -290,6 +291,7 @@ class EventLog:
         """Write what was gathered, and close the file."""
         if self.gathered:
             self.commit()
+        self.is_closed = True
         self._db.close()
 
 

@@ -34,7 +34,10 @@ STATES: dict[str, Callable[[Device], bool]] = {
 
 
 class Api:
-    """The handlers. ``models``: interfaces by ``@id``; ``has_board``: whether a device's board is on this computer."""
+    """The handlers. ``models``: interfaces by ``@id``; ``has_board``: whether a device's board is on this computer.
+
+    ``dialled()``: what a connection string ends with, to be dialled from here.
+    """
 
     def __init__(
         self,
@@ -43,12 +46,14 @@ class Api:
         events: Gathering,
         models: dict[str, dict[str, Any]],
         has_board: Callable[[str], bool],
+        dialled: Callable[[], str],
     ):
         self._hub = hub
         self._ticker = ticker
         self._events = events
         self._models = models
         self._has_board = has_board
+        self._dialled = dialled
 
     def routes(self) -> list[tuple[str, str, Any]]:
         """Method, path and handler."""
@@ -153,7 +158,7 @@ class Api:
         return web.json_response(card(self._device(request)))
 
     async def _connection_string(self, request: web.Request) -> web.Response:
-        text = self._hub.connection_string(request.match_info["id"])
+        text = self._hub.connection_string(request.match_info["id"]) + self._dialled()
         return web.json_response({"connectionString": text}, headers={"Cache-Control": "no-store"})
 
     async def _invoke(self, request: web.Request) -> web.Response:

@@ -18,6 +18,7 @@ from .boards import Boards
 from .stream import Stream
 from .trouble import Trouble
 
+MQTT_PORT = 8883  # which a connection string need not say
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -27,6 +28,7 @@ class Running(Protocol):
     hub: Hub
     ticker: Ticker
     events: Gathering
+    info: dict[str, Any]
 
     @property
     def faults(self) -> Faults | None:
@@ -51,7 +53,10 @@ class Content:
         self.boards = Boards(state)
         self.routes: Routes[Handler] = Routes()
         parts = (
-            *Api(running.hub, running.ticker, running.events, models, self.boards.has).routes(),
+            *Api(
+                *(running.hub, running.ticker, running.events),
+                *(models, self.boards.has, self._dialled),
+            ).routes(),
             *self.boards.routes(),
             *Trouble(running).routes(),
             ("GET", "/health", self._health),
@@ -65,6 +70,11 @@ class Content:
         """End every stream."""
         self.stream.close()
         self.boards.close()
+
+    def _dialled(self) -> str:
+        info = self._running.info
+        gateway = "" if info["address"] == info["host"] else f";GatewayHostName={info['address']}"
+        return gateway if info["mqttPort"] == MQTT_PORT else f"{gateway};Port={info['mqttPort']}"
 
     def _hello(self) -> dict[str, Any]:
         return {"version": self._release, "hub": self._hub.host_name, "started": self._started}

@@ -62,8 +62,7 @@ async def telemetry(log: EventLog, device_id: str, since: int) -> dict[str, Any]
         if len(points) >= MOST_POINTS:
             whole = False
             break
-    points.sort(key=lambda point: point[0])
-    return {"points": points, "whole": whole}
+    return {"points": _in_order(points), "whole": whole}
 
 
 async def curve(log: EventLog, device_id: str) -> list[tuple[int, dict[str, float]]]:
@@ -75,7 +74,7 @@ async def curve(log: EventLog, device_id: str) -> list[tuple[int, dict[str, floa
             points.append((kept.time, found))
         if len(points) >= CURVE:
             break
-    return sorted(points, key=lambda point: point[0])
+    return _in_order(points)
 
 
 async def events(log: EventLog, device_id: str) -> list[dict[str, Any]]:
@@ -88,10 +87,15 @@ async def events(log: EventLog, device_id: str) -> list[dict[str, Any]]:
     return found[::-1]
 
 
+def _in_order(points: list[tuple[int, dict[str, float]]]) -> list[tuple[int, dict[str, float]]]:
+    # What was read from the end back; those of one moment stay as they came.
+    return sorted(points[::-1], key=lambda point: point[0])
+
+
 async def _back(log: EventLog, device_id: str, since: int, most: int | None = None) -> AsyncIterator[Kept]:
     number, mark = partition_of(device_id), device_id.encode()
     before, seen = log.partitions[number].next, 0
-    while rows := log.read_back(number, before):
+    while not log.is_closed and (rows := log.read_back(number, before)):
         for row in rows:
             if row.enqueued < since:
                 return

@@ -44,7 +44,15 @@ def cookie(hub):
     return f"{access.cookie_name}={access.cookie}"
 
 
-EVERYTHING = ["/", "/app.js", "/style.css", "/vendor/uPlot.esm.js", "/api/devices", "/api/stream", "/nothing"]
+EVERYTHING = [
+    "/",
+    "/app.js",
+    "/style.css",
+    "/vendor/uPlot.iife.min.js",
+    "/api/devices",
+    "/api/stream",
+    "/nothing",
+]
 
 
 @pytest.mark.parametrize("path", EVERYTHING)

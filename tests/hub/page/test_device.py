@@ -102,7 +102,9 @@ def test_messages_and_events_and_the_ways_to_end_a_connection(hub, desk, page):
     expect(events).not_to_contain_text("deviceDisconnected")
     assert "SharedAccessKey" not in page.content()
     page.get_by_role("button", name="Connection string").click()
-    expect(page.get_by_label("Connection string")).to_have_value(hub.call("connection_string", "desk"))
+    expect(page.get_by_label("Connection string")).to_have_value(
+        f"{hub.call('connection_string', 'desk')};Port={hub.info['mqttPort']}"
+    )
     page.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Disable").click()
     page.get_by_role("button", name="Disable").last.click()

@@ -1,12 +1,12 @@
 // Telemetry as plots, one below the other: what the log holds of the chosen time, and what comes. Dragging zooms, a
 // double click shows all again; hovering tells the values of one moment in all plots.
 
-import uPlot from "../vendor/uPlot.esm.js";
 import { columns, joined, names, series } from "../model/series.js";
 import { plain, sign, withUnit } from "../model/words.js";
 import { ask, of } from "./api.js";
 import { h, put } from "./dom.js";
 
+const { uPlot } = globalThis; // of vendor/, which is no module
 const RANGES = [["5 minutes", 300], ["1 hour", 3600], ["6 hours", 21600], ["24 hours", 86400], ["All that is kept", 0]];
 const MOST = 20_000;
 const HEIGHT = 190;

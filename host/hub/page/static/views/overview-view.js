@@ -49,9 +49,9 @@ customElements.define("overview-view", class extends HTMLElement {
     this.#seen.disconnect();
   }
 
-  #soon() {
+  #soon(page = 0) {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.#go(0), TYPED_MS);
+    this.timer = setTimeout(() => this.#go(page), TYPED_MS);
   }
 
   async #go(page) {
@@ -102,7 +102,7 @@ customElements.define("overview-view", class extends HTMLElement {
   }
 
   #count(counts) {
-    if (this.counted !== undefined && this.counted !== counts.totalDeviceCount) this.#soon();
+    if (this.counted !== undefined && this.counted !== counts.totalDeviceCount) this.#soon(this.#page);
     this.counted = counts.totalDeviceCount;
     put(this.counts, `${counts.totalDeviceCount} devices, ${counts.connectedDeviceCount} connected${counts.disabledDeviceCount ? `, ${counts.disabledDeviceCount} disabled` : ""}`);
   }
