@@ -17,6 +17,7 @@ from . import (
     costs,
     event_readers,
     first_message,
+    fleet,
     footprint,
     goals,
     hub_load,
@@ -42,6 +43,7 @@ FIGURES = {
     "P9": ("size of the twin", twin_cost),
     "P10": ("an edit", redeploy),
     "P11": ("events to readers", event_readers),
+    "P12": ("many devices at once", fleet),
 }
 
 
