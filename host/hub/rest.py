@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .absent import ABSENT
@@ -73,7 +73,7 @@ class Rest:
         self._ticker = ticker
         self.faults: Faults | None = None  # what it does wrong on purpose
         self.application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
-        self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=None)
+        self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=_expected)
         self._routes: Routes[Route] = Routes()
         routes: list[tuple[str, str, str, Handler]] = [
             ("GET", "/devices", "RegistryRead", self._list_devices),
@@ -295,6 +295,16 @@ class Rest:
             response.headers["Allow"] = allowed
             return response
         return refusal(request, refused)
+
+
+async def _expected(request: web.Request) -> None:
+    """A client waits for a word before it sends the body. aiohttp's own handler fails on bytes that are no UTF-8."""
+    if request.version != HttpVersion11:
+        return
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed()
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # as aiohttp's own does: nothing of the answer has been sent
 
 
 def _check_version(request: web.Request) -> None:
