@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .absent import ABSENT
@@ -299,6 +299,7 @@ async def _expect(request: web.Request) -> None:
         raise web.HTTPExpectationFailed(text="The only expectation that is met is 100-continue.")
     if request.version >= (1, 1):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # as aiohttp's own does: nothing of the answer has been sent
 
 
 def check_version(request: web.Request) -> None:

@@ -17,6 +17,7 @@ from . import (
     costs,
     event_readers,
     first_message,
+    fleet,
     footprint,
     goals,
     hub_load,
@@ -44,6 +45,7 @@ FIGURES = {
     "P10": ("an edit", redeploy),
     "P11": ("events to readers", event_readers),
     "P12": ("the hub's page", page_cost),
+    "P13": ("many devices at once", fleet),
 }
 
 

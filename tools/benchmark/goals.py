@@ -55,6 +55,17 @@ GOALS = (
     Goal("P12", "processor for the page while nobody looks, at 100 messages a second", 0.5, "% of a core"),
     Goal("P12", "processor for the page with one viewer, at 100 messages a second", 5, "% of a core"),
     Goal("P12", "memory for the page while nobody looks", 2, "MB"),
+    Goal("P13", "a configuration for 1,000 twins: until all are done", 5, "s"),
+    Goal("P13", "a job that updates 1,000 twins: until all are done", 5, "s"),
+    Goal("P13", "a job that calls 1,000 methods: until all are done", 5, "s"),
+    *(
+        Goal("P13", f"{work}: a message's acknowledgement meanwhile, p99", 50, "ms")
+        for work in (
+            "a configuration for 1,000 twins",
+            "a job that updates 1,000 twins",
+            "a job that calls 1,000 methods",
+        )
+    ),
     Goal("P10", "one edited file to running on the board", 2, "s"),
 )
 

@@ -35,7 +35,10 @@ _MOMENT = re.compile(
 
 
 def moment(text: str) -> float | None:
-    """Seconds since 1970 of a moment in ISO 8601, in UTC where it names no offset; None for what is none."""
+    """Seconds since 1970 of a moment in ISO 8601, in UTC where it names no offset; None for what is none.
+
+    The years 2 to 8999 are known, so that what is reckoned from one can be written again.
+    """
     match = _MOMENT.fullmatch(text.strip())
     if match is None:
         return None
@@ -43,6 +46,8 @@ def moment(text: str) -> float | None:
     try:
         found = datetime(*(int(number or 0) for number in numbers))
     except ValueError:
+        return None
+    if not 2 <= found.year < 9000:
         return None
     seconds = (found - _EPOCH).total_seconds() + float(f"0.{fraction or 0}")
     if offset and offset not in "Zz":

@@ -94,11 +94,20 @@ ids = st.just(DEVICE) | st.just(DEVICE) | noise
 paths = st.one_of(
     st.builds("/devices/{}".format, ids),
     st.sampled_from(
-        ["/devices", "/devices/query", "/statistics/devices", "/statistics/service", "/", "*", "//"]
+        [
+            *("/devices", "/devices/query", "/statistics/devices", "/statistics/service", "/", "*", "//"),
+            *("/jobs/v2/query", "/configurations", "/configurations/testQueries"),
+        ]
     ),
     st.builds("/twins/{}".format, ids),
     st.builds("/twins/{}/methods".format, ids),
     st.builds("/devices/{}/modules".format, ids),
+    st.builds("/devices/{}/modules/{}".format, ids, noise),
+    st.builds("/twins/{}/modules/{}".format, ids, noise),
+    st.builds("/jobs/v2/{}".format, ids),
+    st.builds("/jobs/v2/{}/cancel".format, ids),
+    st.builds("/configurations/{}".format, ids),
+    st.builds("/messages/serviceBound/feedback/{}".format, noise),
     st.builds("/devices/{}/commands".format, ids),
     st.builds("/Devices%2F{}%2Fmessages%2FdeviceBound/".format, ids),
     st.builds("/digitaltwins/{}".format, ids),
@@ -122,7 +131,8 @@ values = st.recursive(
 )
 MEMBERS = (
     "deviceId id status statusReason authentication capabilities importMode tags properties etag query methodName "
-    "payload responseTimeoutInSeconds body group thumbprint authority certificate op path value"
+    "payload responseTimeoutInSeconds body group thumbprint authority certificate op path value "
+    "moduleId managedBy jobId type queryCondition startTime content targetCondition priority metrics labels"
 ).split()
 bodies = st.dictionaries(st.sampled_from(MEMBERS), values, max_size=5)
 texts = st.just("x") | values
@@ -176,6 +186,37 @@ shapes = {
     ),
     "PUT /twins/{}": st.fixed_dictionaries({"properties": values, "tags": values}),
     "POST /devices/{}/messages/devicebound": values,
+    "PUT /devices/{}/modules/m": st.dictionaries(st.sampled_from(MEMBERS), values, max_size=3),
+    "PATCH /twins/{}/modules/m": st.fixed_dictionaries({"tags": values}),
+    "PUT /jobs/v2/{}": st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(["scheduleUpdateTwin", "scheduleDeviceMethod"]),
+            "queryCondition": st.just("*") | values,
+        },
+        optional={
+            "updateTwin": st.fixed_dictionaries({}, optional={"tags": values, "etag": values}),
+            "cloudToDeviceMethod": st.fixed_dictionaries({"methodName": texts}, optional={"payload": values}),
+            "startTime": values | st.datetimes().map(str) | st.just("9999-12-31T23:59:59-12:00"),
+            "maxExecutionTimeInSeconds": values,
+        },
+    ),
+    "PUT /configurations/{}": st.fixed_dictionaries(
+        {"targetCondition": st.just("*") | values},
+        optional={
+            "content": st.fixed_dictionaries(
+                {
+                    "deviceContent": st.dictionaries(
+                        st.just("properties.desired.a") | noise, values, max_size=2
+                    )
+                }
+            ),
+            "priority": values,
+            "labels": values,
+            "metrics": st.fixed_dictionaries({"queries": values}),
+        },
+    ),
+    "POST /configurations/testQueries": values,
+    "GET /jobs/v2/query": st.none(),
     "DELETE /devices/{}/commands": st.none(),
     "GET /devices": st.none(),
     "GET /twins/{}": st.none(),
@@ -194,7 +235,9 @@ contents = st.one_of(
     st.sampled_from([b"[" * 100_000, b"9" * 5000, b"\xff\xfe", b"NaN", b'"\\ud800"', b"x" * (MAX_BODY + 1)]),
 )
 queries = st.dictionaries(
-    st.sampled_from(["top", "responseTimeoutInSeconds", "deviceId", "x"]), noise, max_size=2
+    st.sampled_from(["top", "responseTimeoutInSeconds", "deviceId", "jobType", "continuationToken", "x"]),
+    noise,
+    max_size=2,
 ).map(lambda fields: "".join(f"&{name}={quote(value, errors='replace')}" for name, value in fields.items()))
 # RFC 9110, section 5.5: any byte but controls; a line's end would begin another header.
 header = st.one_of(
@@ -221,6 +264,7 @@ plain = settings(
 
 @plain
 @example(("POST", f"/devices/{DEVICE}/messages/devicebound", b"1"), "", {"iothub-app-x": b"\xb2"})
+@example(("GET", "/devices", b""), "", {"Expect": b"\xc1"})
 @given(st.sampled_from(list(shapes)).flatmap(shaped) | st.tuples(methods, paths, contents), queries, headers)
 def test_every_request_is_answered_and_none_with_a_failure_of_the_hubs(service, alarm, request, query, more):
     method, path, body = request

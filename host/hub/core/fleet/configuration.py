@@ -88,8 +88,8 @@ class Configuration:
         """The highest wins: "If two configurations have the same priority number, the one created most recently"."""
         return self.priority, self.revision
 
-    def view(self, counts: dict[str, int]) -> dict[str, Any]:
-        """As REST answers it. ``counts``: by the names of the metrics, with the two of the system."""
+    def view(self, counts: tuple[dict[str, int], dict[str, int]]) -> dict[str, Any]:
+        """As REST answers it. ``counts``: of the system's metrics and of its own, by their names."""
         column = "deviceId" if self.source == DEVICES else "deviceId, moduleId"
         select = f"select {column} from {self.source}"
         where = _where(self.condition)
@@ -106,11 +106,8 @@ class Configuration:
             "createdTimeUtc": iso(self.created),
             "lastUpdatedTimeUtc": iso(self.updated),
             "priority": self.priority,
-            "systemMetrics": {"results": {name: counts.get(name, 0) for name in system}, "queries": system},
-            "metrics": {
-                "results": {name: counts.get(name, 0) for name in self.queries},
-                "queries": dict(self.queries),
-            },
+            "systemMetrics": {"results": counts[0], "queries": system},
+            "metrics": {"results": counts[1], "queries": dict(self.queries)},
             "etag": self.etag,
         }
 

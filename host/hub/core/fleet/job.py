@@ -75,10 +75,10 @@ class Job:
         self.waiting: deque[Any] = deque()
         self.results: dict[str, Any] = {}
         self.unfinished = 0  # parts that have not ended
+        self._told: dict[str, int] | None = None  # the statistics of a job that has ended
 
     def view(self) -> dict[str, Any]:
         """The job as REST answers it."""
-        states = Counter(result.state() for result in self.results.values())
         view = {
             "jobId": self.id,
             "queryCondition": self.condition,
@@ -87,13 +87,7 @@ class Job:
             "maxExecutionTimeInSeconds": self.duration,
             "type": self.type,
             "status": self.status,
-            "deviceJobStatistics": {
-                "deviceCount": len(self.results),
-                "failedCount": states[FAILED] + states[CANCELED],
-                "succeededCount": states[COMPLETED],
-                "runningCount": states[RUNNING],
-                "pendingCount": states[PENDING],
-            },
+            "deviceJobStatistics": dict(self._statistics()),
         }
         for name, value in (("updateTwin", self.update), ("cloudToDeviceMethod", self.method)):
             if value is not None:
@@ -103,6 +97,21 @@ class Job:
         if self.failure is not None:
             view["failureReason"] = view["statusMessage"] = self.failure
         return view
+
+    def _statistics(self) -> dict[str, int]:
+        if self._told is not None:
+            return self._told
+        states = Counter(result.state() for result in self.results.values())
+        told = {
+            "deviceCount": len(self.results),
+            "failedCount": states[FAILED] + states[CANCELED],
+            "succeededCount": states[COMPLETED],
+            "runningCount": states[RUNNING],
+            "pendingCount": states[PENDING],
+        }
+        if self.status in ENDED:
+            self._told = told
+        return told
 
     def record(self) -> dict[str, Any]:
         """What the store keeps, without the parts."""
@@ -118,6 +127,7 @@ class Job:
             setattr(job, name, value)
         job.id = record["id"].split("/")[2]
         job.candidates, job.waiting, job.results, job.unfinished = deque(), deque(), {}, 0
+        job._told = None
         return job
 
 

@@ -1,6 +1,7 @@
 """The jobs of a hub, as services ask for them, and kept.
 
-Ended jobs are kept for 30 days ("Job history is retained up to 30 days"), 500 of them at most.
+Ended jobs are kept for 30 days ("Job history is retained up to 30 days"), 500 of them at most, and the oldest are
+forgotten before that where all have more than 100,000 parts.
 """
 
 import base64
@@ -12,16 +13,17 @@ from .. import throttles
 from ..access.identities import invalid
 from ..errors import HubError
 from ..ports import Store
-from ..queries.query import Collection, walk
+from ..queries.query import Collection
 from ..queries.tree import JOBS
 from ..sessions.parts import Parts
 from .job import ENDED, QUEUED, RUNNING, SCHEDULED, STATES, TYPES, Job
 from .portions import PORTION, Portions
-from .result import Result, Results
+from .result import Result, Results, looker
 from .runs import Runs
 
 HISTORY_S = 30 * 24 * 3600
 MAX_JOBS = 500
+MAX_RESULTS = 100_000
 
 
 class Jobs:
@@ -35,9 +37,7 @@ class Jobs:
         self._runs = Runs(parts, self._results, self._save_or_tell)
         self._rubbish: deque[str] = deque()  # records of what is forgotten
         self._portions = Portions(parts.clock, parts.timers, self._sweep)
-        parts.collections[JOBS] = Collection(
-            self._results, Result.view, lambda result: lambda path: walk(result.view(), path), "DeviceJob"
-        )
+        parts.collections[JOBS] = Collection(self._results, Result.view, looker, "DeviceJob")
         self._load(stored)
 
     # --- what services ask
@@ -153,15 +153,22 @@ class Jobs:
             self._runs.go_on(job)
 
     def _sweep(self) -> float | None:
-        for _ in range(min(PORTION, len(self._rubbish))):
-            self._store.delete(self._rubbish.popleft())
+        try:
+            for _ in range(min(PORTION, len(self._rubbish))):
+                self._store.delete(self._rubbish[0])
+                self._rubbish.popleft()
+        except Exception as error:  # of whatever store; it is tried again when the next job is forgotten
+            self._parts.tell_store_failed(
+                "", f"old jobs could not be removed ({error}); make room on the disk"
+            )
+            return None
         return 0 if self._rubbish else None
 
     def _forget_old(self) -> None:
         ended = sorted((job.ended, job.id) for job in self._jobs.values() if job.ended is not None)
         oldest, too_many = self._parts.clock.utc() - HISTORY_S, len(self._jobs) - MAX_JOBS
         for number, (when, job_id) in enumerate(ended):
-            if when < oldest or number < too_many:
+            if when < oldest or number < too_many or len(self._results) > MAX_RESULTS:
                 job = self._jobs.pop(job_id)
                 self._results.drop(job)
                 self._rubbish.extend(f"/jobs/{result.id}" for result in job.results.values())

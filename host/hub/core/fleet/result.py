@@ -4,10 +4,13 @@ The models DeviceJob, DeviceJobOutcome and DeviceJobError of Azure's SDK for .NE
 """
 
 import bisect
+from collections.abc import Callable
 from typing import Any
 
 from ..devices.device import Call, Device
 from ..errors import HubError
+from ..queries.query import walk
+from ..queries.values import Lookup
 from ..times import iso
 from .job import PENDING, RUNNING, Job
 
@@ -84,6 +87,24 @@ class Result:
         return result
 
 
+_SHORT: dict[str, Callable[[Result], Any]] = {
+    "jobId": lambda result: result.job.id,
+    "deviceId": lambda result: result.device_id,
+    "jobType": lambda result: result.job.type,
+    "status": Result.state,
+}
+
+
+def looker(result: Result) -> Lookup:
+    """How an expression reads a part, most often without building the whole row."""
+
+    def look(path: tuple[str, ...]) -> Any:
+        short = _SHORT.get(path[0]) if len(path) == 1 else None
+        return walk(result.view(), path) if short is None else short(result)
+
+    return look
+
+
 class Results:
     """The parts of all jobs, in order, for queries."""
 
@@ -94,6 +115,9 @@ class Results:
     def find(self, device_id: str) -> Result:
         """The part JOB/DEVICE."""
         return self._results[device_id]
+
+    def __len__(self) -> int:
+        return len(self.order)
 
     def add(self, result: Result) -> None:
         """One more."""

@@ -21,7 +21,8 @@ from .placing import difference, placed, wanted
 from .portions import LOOKS, PORTION, Portions
 
 TARGETED_COUNT, APPLIED_COUNT = "targetedCount", "appliedCount"
-Seen = frozenset[tuple[str, str]]  # configuration, metric
+Counted = tuple[str, str, bool]  # a configuration, a metric, and whether that is the hub's own
+Seen = frozenset[Counted]
 
 
 class Rollout:
@@ -32,7 +33,7 @@ class Rollout:
         self._known = known
         self._touched: dict[tuple[str, str], None] = {}  # source and id, oldest first
         self._seen: dict[tuple[str, str], Seen] = {}
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[Counted] = Counter()
         self._own = False  # whether what is saved is of our own making
         self._portions = Portions(parts.clock, parts.timers, self._work)
         for twins in parts.twins.values():
@@ -44,10 +45,12 @@ class Rollout:
             self._touched.update(dict.fromkeys((source, name) for name in twins.order))
         self._portions.wake()
 
-    def counts(self, configuration: Configuration) -> dict[str, int]:
-        """What a configuration's metrics are, by their names."""
-        names = (TARGETED_COUNT, APPLIED_COUNT, *configuration.queries)
-        return {name: self._counts[configuration.id, name] for name in names}
+    def counts(self, configuration: Configuration) -> tuple[dict[str, int], dict[str, int]]:
+        """What a configuration's metrics are, by their names: the system's, and its own."""
+        return (
+            {name: self._counts[configuration.id, name, True] for name in (TARGETED_COUNT, APPLIED_COUNT)},
+            {name: self._counts[configuration.id, name, False] for name in configuration.queries},
+        )
 
     def _touch(self, device: Device) -> None:
         key = (DEVICES if device.parent is None else MODULES, device.id)
@@ -124,21 +127,24 @@ class Rollout:
         if device is None:
             return frozenset()
         seen = [
-            (known.id, name)
+            (known.id, name, False)
             for known in ranked
             for name, query in known.metrics.items()
             if query.source == source and fulfils(query, device)
         ]
         for name, state in device.configurations.get("states", {}).items():
-            seen.append((name, TARGETED_COUNT))
+            seen.append((name, TARGETED_COUNT, True))
             if state == APPLIED:
-                seen.append((name, APPLIED_COUNT))
+                seen.append((name, APPLIED_COUNT, True))
         return frozenset(seen)
 
     def _count(self, key: tuple[str, str], seen: Seen) -> None:
         before = self._seen.pop(key, frozenset())
         self._counts.subtract(before - seen)
         self._counts.update(seen - before)
+        for counted in before - seen:
+            if not self._counts[counted]:
+                del self._counts[counted]
         if seen:
             self._seen[key] = seen
 
