@@ -36,9 +36,7 @@ ABSENT: dict[str, tuple[str, ...]] = {
         f"DELETE {_FEEDBACK}/{{lock}}",
         f"POST {_FEEDBACK}/{{lock}}/abandon",
     ),
-    "file upload": (
-        "POST /devices/{id}/files",
-        "POST /devices/{id}/files/notifications",
+    "file notifications over HTTPS (read them over AMQP)": (
         f"GET {_FILES}",
         f"DELETE {_FILES}/{{lock}}",
         f"POST {_FILES}/{{lock}}/abandon",

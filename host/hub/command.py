@@ -108,6 +108,13 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     show_default=True,
     help="How much of events is kept; the oldest leave first.",
 )
+@click.option(
+    "--upload-megabytes",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    help="How much of devices' files is kept; more is refused.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
 def hub(
@@ -125,6 +132,7 @@ def hub(
     faults,
     keep_hours,
     keep_megabytes,
+    upload_megabytes,
     as_json,
     quiet,
 ) -> None:
@@ -167,6 +175,7 @@ def hub(
         routes=ROUTES if "all" in route else route,
         keep_s=keep_hours * 3600,
         keep_bytes=keep_megabytes << 20,
+        upload_bytes=upload_megabytes << 20,
     )
     try:
         asyncio.run(_serve(settings, as_json))

@@ -16,9 +16,12 @@ from ..private_file import write_private
 from .amqp_endpoint import AmqpEndpoint
 from .amqp_websocket import AmqpWebSocket
 from .bad_line import BadLine
+from .blob_rest import BlobRest
+from .blobs import BlobStore
 from .certificates import Certificates
-from .core import Hub, Provisioning
+from .core import Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
+from .device_rest import DeviceRest
 from .endpoint import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
@@ -35,7 +38,9 @@ log = logging.getLogger("twinkle.hub")
 
 KEEP_S = 24 * 3600.0  # IoT Hub's own default
 KEEP_BYTES = 256 << 20
+UPLOAD_BYTES = 1 << 30
 LOOPBACK = "127.0.0.1"
+HTTPS_PORT = 443
 AMQPS_PORT = 5671  # which a client takes where none is said
 
 
@@ -63,7 +68,8 @@ class Settings:
     ``amqp_port``: for services that read events; ``plain_amqp_port``: the same without TLS, on loopback
     only, None for no such door. ``groups``: consumer groups beside ``$Default``.
     ``routes``: sources of notifications that are kept for readers beside telemetry.
-    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers.
+    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers; ``upload_bytes``:
+    how many of files that devices upload.
     """
 
     state: Path
@@ -79,6 +85,7 @@ class Settings:
     routes: tuple[str, ...] = ()
     keep_s: float = KEEP_S
     keep_bytes: int = KEEP_BYTES
+    upload_bytes: int = UPLOAD_BYTES
 
 
 def dialled(bind: str) -> str:
@@ -139,6 +146,10 @@ class Server:
         event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
+        self.blobs = BlobStore(settings.state / "uploads", settings.upload_bytes)
+        uploads = Uploads(self.hub, self._store, clock, os.urandom, self.blobs.find)
+        DeviceRest(self.hub, uploads, self._rest, self.ticker, self._host_of)
+        BlobRest(uploads, self.blobs, self._rest)
         ProvisioningRest(self.provisioning, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self._rest)
         AmqpWebSocket(self._amqp, self._rest)
@@ -158,6 +169,13 @@ class Server:
             raise
         self._publish(mqtt_port, self._runner.addresses[0][1], event_hub, certificates.ca_file)
         self.ticker.touch()
+
+    def _host_of(self, request: web.Request) -> str:
+        """Where the hub's HTTPS is dialled, with its port: by the name that a device from elsewhere used."""
+        everywhere = self.settings.bind in ("", "0.0.0.0", "::")
+        address = (everywhere and request.url.host) or self.info["address"]
+        port = self.info["restPort"]
+        return address if port == HTTPS_PORT else f"{address}:{port}"
 
     async def _open_amqp(self, event_hub: EventHub, context: ssl.SSLContext) -> None:
         settings = self.settings
@@ -232,6 +250,7 @@ class Server:
             "amqpPort": event_hub.port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
+            "uploads": str(self.settings.state / "uploads"),
             "provisioningConnectionString": self.provisioning.access.connection_string(
                 f"{address}:{rest_port}"
             ),

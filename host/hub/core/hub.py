@@ -16,6 +16,7 @@ from .messages.cloud_to_device import LIFETIME_S
 from .messages.events import Event
 from .ports import Clock, EventLog, Hello, Link, MethodResult, Store
 from .queries.query import run_query
+from .sessions.admission import Admission, admit_request
 from .sessions.connections import Connections
 from .sessions.parts import Parts
 from .sessions.session import Session
@@ -64,6 +65,13 @@ class Hub(Parts):
         ``step()``, which delivers method calls that waited for this device.
         """
         return self.connections.connect(hello, link)
+
+    def admit(self, device_id: str, authorization: str | None) -> Admission:
+        """Whose request over HTTPS this is, by its Authorization header; 401003 for nobody's."""
+        device = self.devices.get(device_id)
+        return admit_request(
+            device_id, authorization, self.hosts, device, self.access.policies, self.clock.utc()
+        )
 
     # --- the registry
 

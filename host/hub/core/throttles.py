@@ -18,6 +18,7 @@ METHODS = "direct methods"
 MESSAGES = "cloud-to-device messages"
 REGISTRY = "registry operations"
 QUERIES = "queries"
+UPLOADS = "file uploads"
 
 METHOD_STEP = 4096  # bytes of payload; each begun step counts
 
@@ -38,6 +39,7 @@ RATES = {
     MESSAGES: Rate(100, 60),
     REGISTRY: Rate(100, 60),
     QUERIES: Rate(20, 60),
+    UPLOADS: Rate(100, 60),  # initiations
 }
 
 

@@ -42,7 +42,7 @@ FLOORS = (
     ("queries", "messages"),
     ("sessions",),
     ("hub",),
-    ("bulk", "provisioning"),
+    ("bulk", "provisioning", "uploads"),
     ("__init__",),
 )
 

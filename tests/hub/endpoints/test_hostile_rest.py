@@ -107,6 +107,7 @@ paths = st.one_of(
     st.builds("/enrollments/{}".format, ids),
     st.builds("/enrollmentGroups/{}/attestationmechanism".format, ids),
     st.builds("/registrations/{}/query".format, ids),
+    st.builds("/device-uploads/{}".format, ids),
     st.builds("/twinkle/authorities/{}".format, ids),
     st.builds("/{}/{}".format, noise, noise),
 ).map(lambda path: quote(path, safe="/*%", errors="replace"))
@@ -177,6 +178,10 @@ shapes = {
     "PUT /twins/{}": st.fixed_dictionaries({"properties": values, "tags": values}),
     "POST /devices/{}/messages/devicebound": values,
     "DELETE /devices/{}/commands": st.none(),
+    "POST /devices/{}/files": st.fixed_dictionaries({"blobName": known}),
+    "POST /devices/{}/files/notifications": st.fixed_dictionaries(
+        {"isSuccess": st.booleans() | values}, optional={"correlationId": values}
+    ),
     "GET /devices": st.none(),
     "GET /twins/{}": st.none(),
 }

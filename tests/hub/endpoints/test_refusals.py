@@ -33,13 +33,11 @@ ABSENT = [
     ("GET", "/messages/serviceBound/feedback", "feedback"),
     ("DELETE", "/messages/serviceBound/feedback/x", "feedback"),
     ("POST", "/messages/serviceBound/feedback/x/abandon", "feedback"),
-    ("GET", "/messages/serviceBound/filenotifications", "file upload"),
+    ("GET", "/messages/serviceBound/filenotifications", "file notifications"),
     ("POST", f"/devices/{DEVICE}/messages/events", "devices over HTTPS"),
     ("GET", f"/devices/{DEVICE}/messages/deviceBound", "devices over HTTPS"),
     ("DELETE", f"/devices/{DEVICE}/messages/deviceBound/x", "devices over HTTPS"),
     ("POST", f"/devices/{DEVICE}/messages/deviceBound/x/abandon", "devices over HTTPS"),
-    ("POST", f"/devices/{DEVICE}/files", "file upload"),
-    ("POST", f"/devices/{DEVICE}/files/notifications", "file upload"),
 ]
 
 

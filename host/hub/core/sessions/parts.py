@@ -11,6 +11,7 @@ from ..devices.devices import Devices
 from ..messages.cloud_to_device import CloudToDevice
 from ..messages.events import STORE_FAILED, Events
 from ..messages.feedback import Feedback
+from ..messages.notices import Notices
 from ..ports import Clock, EventLog, Store
 from ..throttles import Throttles
 from ..timers import Timers
@@ -22,7 +23,7 @@ from .methods import Methods
 class Parts:
     """The parts of one hub, put together; see ``Hub`` for the arguments.
 
-    ``hosts``: the names it is reached by, in lower case, its own first.
+    ``hosts``: the names it is reached by, in lower case, its own first; ``files``: notifications of uploads.
     """
 
     def __init__(
@@ -44,7 +45,8 @@ class Parts:
         self.devices = Devices(
             store, lambda device_id, reason: self.events.diagnostic(device_id, STORE_FAILED, reason)
         )
-        self.feedback = Feedback(store, lambda reason: self.events.diagnostic("", STORE_FAILED, reason))
+        self.feedback = Feedback(store, self._store_failed)
+        self.files = Notices(store, "/filenotifications", "file notifications", self._store_failed)
         self.messages = CloudToDevice(clock, self.timers, self.devices, self.feedback)
         self.access = Access(self.hosts, clock, store, random_bytes)
         self.authorities = Authorities(store)
@@ -66,6 +68,9 @@ class Parts:
                 raise
             self.events.twin_changed(device, change, before, time)
         return change
+
+    def _store_failed(self, reason: str) -> None:
+        self.events.diagnostic("", STORE_FAILED, reason)
 
     def tracking_id(self) -> str:
         """32 hexadecimal digits for an error body."""
