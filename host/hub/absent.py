@@ -1,11 +1,10 @@
 """What IoT Hub offers over HTTPS and this hub does not have, so that it is refused by its name.
 
-The operations of the REST reference, version 2021-04-12, and those of devices that speak HTTPS.
+The operations of the REST reference, version 2021-04-12.
 """
 
 _MODULE, _MODULE_TWIN = "/devices/{id}/modules/{module}", "/twins/{id}/modules/{module}"
-_FEEDBACK, _MESSAGES = "/messages/servicebound/feedback", "/devices/{id}/messages"
-_FILES = "/messages/servicebound/filenotifications"
+_FEEDBACK, _FILES = "/messages/servicebound/feedback", "/messages/servicebound/filenotifications"
 
 ABSENT: dict[str, tuple[str, ...]] = {
     "modules": (
@@ -40,11 +39,5 @@ ABSENT: dict[str, tuple[str, ...]] = {
         f"GET {_FILES}",
         f"DELETE {_FILES}/{{lock}}",
         f"POST {_FILES}/{{lock}}/abandon",
-    ),
-    "devices over HTTPS (they connect by MQTT)": (
-        f"POST {_MESSAGES}/events",
-        f"GET {_MESSAGES}/devicebound",
-        f"DELETE {_MESSAGES}/devicebound/{{lock}}",
-        f"POST {_MESSAGES}/devicebound/{{lock}}/abandon",
     ),
 }

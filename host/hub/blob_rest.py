@@ -144,8 +144,12 @@ class BlobRest:
     async def _take(self, request: web.Request) -> Arriving:
         if self._arriving >= MAX_ARRIVING:
             raise StoreRefused(503, "ServerBusy", f"{MAX_ARRIVING} bodies are on their way already.")
-        arriving = self._store.begin()
         self._arriving += 1
+        try:
+            arriving = await asyncio.to_thread(self._store.begin)
+        except BaseException:
+            self._arriving -= 1
+            raise
         try:
             async for data in self._chunks(request):
                 await asyncio.to_thread(arriving.write, data)

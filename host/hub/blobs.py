@@ -23,6 +23,7 @@ FILE_BYTES = 256 << 20
 BLOCKS_LIVE_S = (
     7 * 24 * 3600.0
 )  # Storage services, "Put Block": what is not committed within a week is discarded
+OVERHEAD = 1024  # bytes that each file counts for beside its own, or files without any would have no limit
 MAX_BLOCKS = 50_000  # of one blob, "Put Block List"
 
 
@@ -51,8 +52,13 @@ class Arriving:
     """Bytes on their way. End it with ``BlobStore.commit`` or ``put_block``; else with ``abort``."""
 
     def __init__(self, store: "BlobStore", file: Path):
+        store.reserve(0, 0)
+        try:
+            self._out: BinaryIO | None = file.open("xb")
+        except OSError:
+            store.release(OVERHEAD)
+            raise
         self._store = store
-        self._out: BinaryIO | None = file.open("xb")
         self.file = file
         self.size = 0
         self.md5 = hashlib.md5(usedforsecurity=False)
@@ -66,16 +72,18 @@ class Arriving:
 
     def close(self) -> None:
         """It is all there."""
-        if self._out is not None:
-            self._out.close()
-            self._out = None
+        out, self._out = self._out, None
+        if out is not None:
+            out.close()
 
     def abort(self) -> None:
         """Forget it; harmless once it has become a blob or a block."""
-        self.close()
-        if self.file.exists():
-            self.file.unlink()
-            self._store.release(self.size)
+        try:
+            self.close()
+        finally:
+            if self.file.exists():
+                self.file.unlink()
+                self._store.release(self.size + OVERHEAD)
 
 
 class BlobStore:
@@ -94,12 +102,14 @@ class BlobStore:
         shutil.rmtree(self._new, ignore_errors=True)  # what never became a blob
         for folder in (self._new, self._blocks, self._about):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.used = sum(
-            file.stat().st_size
-            for file in directory.rglob("*")
-            if file.is_file() and self._about not in file.parents
-        )
+        self._flying = 0  # what is on its way, of the bytes in use
+        self._kept = 0
         self.sweep()
+
+    @property
+    def used(self) -> int:
+        """How many bytes it takes up, files counted with OVERHEAD each."""
+        return self._kept + self._flying
 
     # --- what it holds
 
@@ -112,10 +122,13 @@ class BlobStore:
         """The blob of a name, or None."""
         file = self._file(name)
         try:
-            stat, about = file.stat(), self._about_file(file)
-            known = json.loads(about.read_text()) if about.exists() else {}
+            stat = file.stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        try:
+            known = json.loads(self._about_file(file).read_text())
+        except (FileNotFoundError, ValueError):
+            known = {}  # the blob was put by hand, or the power went while it was written
         return Kept(file, stat.st_size, stat.st_mtime, f'"0x{stat.st_mtime_ns ^ stat.st_size:X}"', known)
 
     # --- what comes
@@ -125,28 +138,29 @@ class BlobStore:
         return Arriving(self, self._new / secrets.token_hex(16))
 
     def reserve(self, had: int, more: int) -> None:
-        """Room for ``more`` bytes of something that has ``had``; StoreRefused when there is none."""
+        """Room for ``more`` bytes of a file that has ``had``, 0 for a file itself; StoreRefused when there is none."""
         with self._lock:
             if had + more > self.file_limit:
                 self.refused += 1
                 raise StoreRefused(
                     413, "RequestBodyTooLarge", f"A file has {self.file_limit} bytes at the most."
                 )
-            if self.used + more > self.limit:
+            room = more or OVERHEAD
+            if self.used + room > self.limit:
                 self.sweep()
-            if self.used + more > self.limit:
+            if self.used + room > self.limit:
                 self.refused += 1
                 raise StoreRefused(
                     413,
                     "RequestBodyTooLarge",
                     f"The store is full: {self.limit} bytes. Remove files from it, or give it more room.",
                 )
-            self.used += more
+            self._flying += room
 
     def release(self, size: int) -> None:
-        """Room of bytes that are no more."""
+        """Bytes that were on their way and are no more."""
         with self._lock:
-            self.used -= size
+            self._flying -= size
 
     def commit(self, arriving: Arriving, name: str, about: dict[str, Any]) -> Kept:
         """What has arrived is the blob of this name now, in the place of the one before."""
@@ -154,12 +168,11 @@ class BlobStore:
         file = self._file(name)
         with self._lock:
             file.parent.mkdir(exist_ok=True, mode=0o700)
-            before = file.stat().st_size if file.exists() else 0
+            before = _cost(file)
             beside = self._about_file(file)
             beside.parent.mkdir(exist_ok=True, mode=0o700)
             beside.write_text(json.dumps(about))
-            os.replace(arriving.file, file)
-            self.used -= before
+            self._place(arriving, file, before)
         return self.get(name)
 
     def put_block(self, arriving: Arriving, name: str, block: str) -> None:
@@ -176,9 +189,8 @@ class BlobStore:
                     409, "BlockCountExceedsLimit", f"A blob has {MAX_BLOCKS} blocks at the most."
                 )
             file = folder / _plain(block)
-            before = file.stat().st_size if file.exists() else 0
-            os.replace(arriving.file, file)
-            self.used -= before
+            before = _cost(file)
+            self._place(arriving, file, before)
 
     def commit_blocks(self, name: str, blocks: list[str], about: dict[str, Any]) -> Kept:
         """A blob of these blocks, in this order; StoreRefused when one of them is not there."""
@@ -199,17 +211,28 @@ class BlobStore:
             arriving.abort()
         return kept
 
+    def _place(self, arriving: Arriving, file: Path, before: int) -> None:
+        os.replace(arriving.file, file)
+        self._flying -= arriving.size + OVERHEAD
+        self._kept += arriving.size + OVERHEAD - before
+
     def sweep(self) -> None:
-        """Discard the blocks that were not made a blob in time."""
+        """Discard the blocks that were not made a blob in time, and count anew: somebody may have removed files."""
         old = time.time() - BLOCKS_LIVE_S
         with self._lock:
             for folder in self._blocks.iterdir():
                 if folder.stat().st_mtime < old:
-                    self._drop(folder)
+                    shutil.rmtree(folder)
+            beside = (self._new, self._about)
+            self._kept = sum(
+                _cost(file)
+                for file in self._directory.rglob("*")
+                if file.is_file() and not any(folder in file.parents for folder in beside)
+            )
 
     def _drop(self, folder: Path) -> None:
         if folder.exists():
-            self.used -= sum(file.stat().st_size for file in folder.iterdir())
+            self._kept -= sum(map(_cost, folder.iterdir()))
             shutil.rmtree(folder)
 
     def _file(self, name: str) -> Path:
@@ -221,6 +244,13 @@ class BlobStore:
 
     def _block_folder(self, name: str) -> Path:
         return self._blocks / hashlib.sha256(name.encode()).hexdigest()
+
+
+def _cost(file: Path) -> int:
+    try:
+        return file.stat().st_size + OVERHEAD
+    except FileNotFoundError:
+        return 0
 
 
 def _plain(block: str) -> str:

@@ -148,7 +148,7 @@ class Server:
         self._rest = Rest(self.hub, self.ticker)
         self.blobs = BlobStore(settings.state / "uploads", settings.upload_bytes)
         uploads = Uploads(self.hub, self._store, clock, os.urandom, self.blobs.find)
-        DeviceRest(self.hub, uploads, self._rest, self.ticker, self._host_of)
+        DeviceRest(self.hub, uploads, self._rest, self.ticker, self.events, self._host_of)
         BlobRest(uploads, self.blobs, self._rest)
         ProvisioningRest(self.provisioning, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self._rest)

@@ -1,7 +1,8 @@
 """A service's program: azure-iot-hub sends a message, or uamqp reads notices; prints the outcome as JSON.
 
-Arguments: ``send DEVICE BODY PROPERTIES``, ``feedback COUNT`` or ``files COUNT``. SERVICE is the connection string. With WSS_PORT it
-goes over WebSocket; the port is told to uamqp as its own constant, since azure-iot-hub takes 443 and no other.
+Arguments: ``send DEVICE BODY PROPERTIES``, ``feedback COUNT`` or ``files COUNT``. SERVICE is the connection string.
+With WSS_PORT it goes over WebSocket; the port is told to uamqp as its own constant, since azure-iot-hub takes 443 and
+no other.
 """
 
 import json

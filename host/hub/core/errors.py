@@ -38,6 +38,7 @@ CODES: dict[str, tuple[int, int]] = {
     "EnrollmentConflict": (409, 409000),
     "CertificateAuthorityConflict": (409, 409000),
     "PreconditionFailed": (412, 412001),
+    "DeviceMessageLockLost": (412, 412002),
     "MessageTooLarge": (413, 413001),
     "TooManyDevices": (413, 413002),
     "ThrottlingException": (429, 429001),

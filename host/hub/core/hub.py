@@ -14,6 +14,7 @@ from .devices.device import Device
 from .errors import HubError, device_disabled, device_not_found
 from .messages.cloud_to_device import LIFETIME_S
 from .messages.events import Event
+from .messages.telemetry import Message
 from .ports import Clock, EventLog, Hello, Link, MethodResult, Store
 from .queries.query import run_query
 from .sessions.admission import Admission, admit_request
@@ -72,6 +73,17 @@ class Hub(Parts):
         return admit_request(
             device_id, authorization, self.hosts, device, self.access.policies, self.clock.utc()
         )
+
+    def take(self, admission: Admission, messages: list[Message]) -> None:
+        """Telemetry that came over HTTPS; 429001 when it is too much."""
+        self.throttles.spend(throttles.TELEMETRY, len(messages))
+        for message in messages:
+            self.events.telemetry(admission.device, message, admission.auth_method)
+
+    def receive(self, admission: Admission) -> tuple[dict[str, Any], str] | None:
+        """A message for a device that asks for it over HTTPS, and the token that settles it; see CloudToDevice."""
+        self.throttles.spend(throttles.RECEIVES)
+        return self.messages.receive(admission.device)
 
     # --- the registry
 

@@ -19,6 +19,7 @@ MESSAGES = "cloud-to-device messages"
 REGISTRY = "registry operations"
 QUERIES = "queries"
 UPLOADS = "file uploads"
+RECEIVES = "cloud-to-device receives over HTTPS"
 
 METHOD_STEP = 4096  # bytes of payload; each begun step counts
 
@@ -40,6 +41,7 @@ RATES = {
     REGISTRY: Rate(100, 60),
     QUERIES: Rate(20, 60),
     UPLOADS: Rate(100, 60),  # initiations
+    RECEIVES: Rate(1000, 60),
 }
 
 

@@ -178,6 +178,9 @@ shapes = {
     "PUT /twins/{}": st.fixed_dictionaries({"properties": values, "tags": values}),
     "POST /devices/{}/messages/devicebound": values,
     "DELETE /devices/{}/commands": st.none(),
+    "POST /devices/{}/messages/events": values,
+    "GET /devices/{}/messages/devicebound": st.none(),
+    "DELETE /devices/{}/messages/devicebound/x": st.none(),
     "POST /devices/{}/files": st.fixed_dictionaries({"blobName": known}),
     "POST /devices/{}/files/notifications": st.fixed_dictionaries(
         {"isSuccess": st.booleans() | values}, optional={"correlationId": values}

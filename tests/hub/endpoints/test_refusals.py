@@ -34,10 +34,6 @@ ABSENT = [
     ("DELETE", "/messages/serviceBound/feedback/x", "feedback"),
     ("POST", "/messages/serviceBound/feedback/x/abandon", "feedback"),
     ("GET", "/messages/serviceBound/filenotifications", "file notifications"),
-    ("POST", f"/devices/{DEVICE}/messages/events", "devices over HTTPS"),
-    ("GET", f"/devices/{DEVICE}/messages/deviceBound", "devices over HTTPS"),
-    ("DELETE", f"/devices/{DEVICE}/messages/deviceBound/x", "devices over HTTPS"),
-    ("POST", f"/devices/{DEVICE}/messages/deviceBound/x/abandon", "devices over HTTPS"),
 ]
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import requests
-from azure.iot.hub.sastoken import SasToken
+from https_device import Device
 
+from twinkle_host.hub.blobs import OVERHEAD
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.waiting import PATIENCE_S
 
 KINDS = {"x-ms-blob-type": "BlockBlob"}
 ROOM = 4 << 20
@@ -22,45 +21,6 @@ def hub(tmp_path_factory):
     """A hub with little room for files."""
     with LiveHub(tmp_path_factory.mktemp("hub"), upload_bytes=ROOM) as live:
         yield live
-
-
-class Device:
-    """One device over HTTPS."""
-
-    def __init__(self, hub, name):
-        self.hub = hub
-        self.name = name
-        hub.add(name)
-        self.base = f"https://localhost:{hub.info['restPort']}"
-        key = hub.call("get_device", name)["authentication"]["symmetricKey"]["primaryKey"]
-        self.token = str(SasToken(f"localhost/devices/{name}", key))
-
-    def ask(self, method, url, body=None, **headers):
-        return requests.request(
-            method, url, data=body, headers=headers, verify=self.hub.info["caFile"], timeout=PATIENCE_S
-        )
-
-    def post(self, path, body, token=None):
-        return requests.post(
-            f"{self.base}/devices/{self.name}/{path}?api-version=2021-04-12",
-            json=body,
-            headers={"Authorization": token or self.token},
-            verify=self.hub.info["caFile"],
-            timeout=PATIENCE_S,
-        )
-
-    def begin(self, name="a.txt"):
-        """The answer to a begun upload, and the address to put it to."""
-        answer = self.post("files", {"blobName": name})
-        assert answer.status_code == 200, answer.text
-        made = answer.json()
-        return made, (
-            f"https://{made['hostName']}/{made['containerName']}/{quote(made['blobName'])}{made['sasToken']}"
-        )
-
-    def end(self, made, succeeded=True):
-        body = {"isSuccess": succeeded, "statusCode": 201, "statusDescription": "done"}
-        return self.post("files/notifications", {**body, "correlationId": made["correlationId"]})
 
 
 @pytest.fixture
@@ -187,11 +147,15 @@ def test_what_is_too_much_is_refused_counted_and_leaves_nothing(hub, device):
     _, url = device.begin()
     assert error(device.ask("PUT", url, b"x" * (ROOM + 1), **KINDS)) == (413, "RequestBodyTooLarge")
     assert (store.used, store.refused) == (used, refused + 1) and own(hub, device) == {}
-    assert device.ask("PUT", url, b"x" * (ROOM - used), **KINDS).status_code == 201
+    assert device.ask("PUT", url, b"x" * (ROOM - used - OVERHEAD), **KINDS).status_code == 201
     _, other = device.begin("b")
     assert error(device.ask("PUT", other, b"y", **KINDS)) == (413, "RequestBodyTooLarge")
-    assert device.ask("PUT", url, b"", **KINDS).status_code == 201
-    assert device.ask("GET", url).content == b"" and store.used == used
+    assert error(device.ask("PUT", other, b"", **KINDS)) == (413, "RequestBodyTooLarge"), (
+        "a file is no nothing"
+    )
+    (Path(hub.info["uploads"]) / device.name / "a.txt").unlink()
+    assert device.ask("PUT", other, b"y", **KINDS).status_code == 201, "who removes files makes room"
+    assert store.used == used + 1 + OVERHEAD
 
 
 def test_a_body_that_breaks_off_leaves_nothing(hub, device):
@@ -252,7 +216,7 @@ def test_files_blocks_and_uploads_survive_a_restart(tmp_path):
         hub.stop()
         (Path(hub.info["uploads"]) / ".new" / "left").write_bytes(b"half")
         hub.start()
-        assert hub.server.blobs.used == used == 8
+        assert hub.server.blobs.used == used == 8 + 2 * OVERHEAD
         url, other = (text.replace(f":{port}/", f":{hub.info['restPort']}/") for text in (url, other))
         assert device.ask("GET", other).content == b"now"
         device.base = f"https://localhost:{hub.info['restPort']}"

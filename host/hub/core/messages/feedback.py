@@ -12,10 +12,12 @@ from .notices import Notices
 
 ACKS = ("none", "positive", "negative", "full")  # the values of iothub-ack
 SUCCESS, EXPIRED, OVER_DELIVERED, PURGED = "Success", "Expired", "DeliveryCountExceeded", "Purged"
+REJECTED = "Rejected"
 DESCRIPTIONS = {
     SUCCESS: "Success",
     EXPIRED: "The message expired before the device had taken it.",
     OVER_DELIVERED: "The message was delivered as often as it may be, and never completed.",
+    REJECTED: "The device rejected the message.",
     PURGED: "The message was thrown away: the queue was emptied, or the device deleted.",
 }
 RECORD_ID = "/feedback"

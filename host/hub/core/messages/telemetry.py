@@ -7,6 +7,7 @@ properties.
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +42,21 @@ class Message:
     payload: bytes
 
 
+class TooLarge(TopicRefused):
+    """A message that has more bytes than one may have."""
+
+
 def read_message(bag: str, payload: bytes, retain: bool = False) -> Message:
     """Check and sort a telemetry PUBLISH; TopicRefused says what is wrong with it."""
+    return message_of(parse_bag(bag), payload, retain)
+
+
+def message_of(properties: Mapping[str, str | None], payload: bytes, retain: bool = False) -> Message:
+    """The message of these properties, by the keys of a property bag; TopicRefused likewise."""
     system: dict[str, str] = {}
     application: dict[str, str | None] = {}
     size = len(payload)
-    for name, value in parse_bag(bag).items():
+    for name, value in properties.items():
         known = SYSTEM_PROPERTIES.get(name)
         if known is None:
             application[name] = value
@@ -58,7 +68,7 @@ def read_message(bag: str, payload: bytes, retain: bool = False) -> Message:
         # The retain flag is not kept but told to whoever reads the message.
         application["mqtt-retain"] = "true"
     if size > MAX_MESSAGE:
-        raise TopicRefused(
+        raise TooLarge(
             f"the message is {size} bytes with its properties, more than {MAX_MESSAGE}; send less in one message"
         )
     if not _MESSAGE_ID.fullmatch(system.get("message-id", "")):

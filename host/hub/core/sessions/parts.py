@@ -47,7 +47,7 @@ class Parts:
         )
         self.feedback = Feedback(store, self._store_failed)
         self.files = Notices(store, "/filenotifications", "file notifications", self._store_failed)
-        self.messages = CloudToDevice(clock, self.timers, self.devices, self.feedback)
+        self.messages = CloudToDevice(clock, self.timers, self.devices, self.feedback, random_bytes)
         self.access = Access(self.hosts, clock, store, random_bytes)
         self.authorities = Authorities(store)
         self.throttles = Throttles(clock, throttle)

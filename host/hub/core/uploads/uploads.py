@@ -5,6 +5,7 @@ most 10 uploads that it began and has not told the end of; what it was given for
 """
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from ..access.policies import new_key
 from ..devices.device import Device
 from ..errors import HubError
 from ..hub import Hub
+from ..messages.events import REQUEST_REFUSED, STORE_FAILED
 from ..ports import Clock, Store
 from ..times import at_offset, iso
 from . import signatures
@@ -53,8 +55,13 @@ class Uploads:
         self._random = random_bytes
         self._find = find
         self._account = hub.events.hub_name
-        self._record = store.load(RECORD_ID) or {"id": RECORD_ID, "key": new_key(random_bytes), "active": {}}
-        self._save()
+        kept = store.load(RECORD_ID) or {"id": RECORD_ID, "key": new_key(random_bytes)}
+        store.save(kept)
+        self._key: str = kept["key"]
+        begun = [record for record in store.load_all() if record["id"].startswith(f"{RECORD_ID}/")]
+        self._active = {
+            record["id"].rpartition("/")[2]: record for record in sorted(begun, key=itemgetter("ends"))
+        }
 
     def begin(self, device: Device, body: Any, host: str) -> Record:
         """What a device needs to put a file into the store at ``host``.
@@ -63,24 +70,25 @@ class Uploads:
         """
         self._hub.throttles.spend(throttles.UPLOADS)
         name = check_name(device.id, body.get("blobName") if isinstance(body, dict) else None)
-        active, now = self._active(), self._clock.utc()
-        if sum(upload["device"] == device.id for upload in active.values()) >= MAX_ACTIVE:
+        self._forget_old()
+        if sum(upload["device"] == device.id for upload in self._active.values()) >= MAX_ACTIVE:
             raise HubError(
                 "DeviceMaximumActiveFileUploadLimitExceeded",
                 f"The number of active file upload requests of {device.id!r} cannot exceed {MAX_ACTIVE}; "
                 "tell the hub the end of those that are done or failed.",
             )
         correlation = self._random(24).hex()
-        ends = now + LIFETIME_S
-        active[correlation] = {"device": device.id, "name": name, "ends": ends}
-        self._save()
+        ends = self._clock.utc() + LIFETIME_S
+        upload = {"id": f"{RECORD_ID}/{correlation}", "device": device.id, "name": name, "ends": ends}
+        self._active[correlation] = upload
+        self._stored(lambda: self._store.save(upload))
         permissions = signatures.READ + signatures.WRITE
         return {
             "correlationId": correlation,
             "hostName": host,
             "containerName": CONTAINER,
             "blobName": name,
-            "sasToken": signatures.sign(name, permissions, ends, self._account, self._record["key"]),
+            "sasToken": signatures.sign(name, permissions, ends, self._account, self._key),
         }
 
     def finish(self, device: Device, body: Any, host: str, correlation: Any = None) -> None:
@@ -91,21 +99,21 @@ class Uploads:
         if not isinstance(body, dict) or not isinstance(body.get("isSuccess"), bool):
             raise invalid('The body must be an object with "isSuccess", true or false.')
         correlation = body.get("correlationId") if correlation is None else correlation
-        upload = self._active().get(correlation) if isinstance(correlation, str) else None
+        self._forget_old()
+        upload = self._active.get(correlation) if isinstance(correlation, str) else None
         if upload is None or upload["device"] != device.id:
             raise invalid("There is no such correlationId, or not any more; begin the upload again.")
         blob = self._find(upload["name"])
         if body["isSuccess"] and blob is None:
             reason = f"the file {upload['name'][:128]!r} is said to be uploaded, and is not in the store"
-            self._hub.events.diagnostic(device.id, "requestRefused", reason)
+            self._hub.events.diagnostic(device.id, REQUEST_REFUSED, reason)
         elif body["isSuccess"]:
             self._hub.files.put(self._notification(device, upload["name"], blob, host))
-        del self._record["active"][correlation]
-        self._save()
+        self._forget(correlation)
 
     def check(self, name: str, fields: Mapping[str, str], permission: str) -> None:
         """SignatureRefused unless the fields of a query open a blob for ``permission`` (see ``signatures``) now."""
-        signatures.check(name, fields, permission, self._account, self._record["key"], self._clock.utc())
+        signatures.check(name, fields, permission, self._account, self._key, self._clock.utc())
 
     def _notification(self, device: Device, name: str, blob: Blob, host: str) -> Record:
         return {
@@ -117,14 +125,20 @@ class Uploads:
             "enqueuedTimeUtc": iso(self._clock.utc()),
         }
 
-    def _active(self) -> dict[str, Record]:
-        now, active = self._clock.utc(), self._record["active"]
-        for correlation in [name for name, upload in active.items() if upload["ends"] <= now]:
-            del active[correlation]
-        return active
+    def _forget_old(self) -> None:
+        # They live equally long, so that the oldest is the first.
+        while self._active:
+            correlation, upload = next(iter(self._active.items()))
+            if upload["ends"] > self._clock.utc():
+                return
+            self._forget(correlation)
 
-    def _save(self) -> None:
+    def _forget(self, correlation: str) -> None:
+        upload = self._active.pop(correlation)
+        self._stored(lambda: self._store.delete(upload["id"]))
+
+    def _stored(self, write: Callable[[], None]) -> None:
         try:
-            self._store.save(self._record)
+            write()
         except Exception as error:  # of whatever store; it is in memory, and lasts as long as the hub
-            self._hub.events.diagnostic("", "storeFailed", f"the uploads could not be stored ({error})")
+            self._hub.events.diagnostic("", STORE_FAILED, f"an upload could not be stored ({error})")
