@@ -125,6 +125,13 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     show_default=True,
     help="How much of events is kept; the oldest leave first.",
 )
+@click.option(
+    "--upload-megabytes",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    help="How much of devices' files is kept; more is refused.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
 def hub(
@@ -146,6 +153,7 @@ def hub(
     faults,
     keep_hours,
     keep_megabytes,
+    upload_megabytes,
     as_json,
     quiet,
 ) -> None:
@@ -194,6 +202,7 @@ def hub(
         page_port=(PAGE_PORT if page_port is None else page_port) if page else None,
         page_anywhere=page_port is None,
         models=model,
+        upload_bytes=upload_megabytes << 20,
     )
     try:
         asyncio.run(_serve(settings, as_json, opens))

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .absent import ABSENT
@@ -70,6 +70,7 @@ class Rest:
         self.faults: Faults | None = None  # what it does wrong on purpose
         self.application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
         self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=_expect)
+        self._below: dict[str, Handler] = {}
         self._routes: Routes[Route] = Routes()
         routes: list[tuple[str, str, str, Handler]] = [
             ("GET", "/devices", "RegistryRead", self._list_devices),
@@ -112,7 +113,14 @@ class Rest:
         """A route on which a client leaves HTTP; it says who it is in the other protocol."""
         self._routes.add("GET", path, Route(path, None, handler))
 
+    def add_below(self, path: str, handler: Handler) -> None:
+        """Everything whose address begins with ``path`` (it ends in a slash); its handler sees to permissions."""
+        self._below[path] = handler
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        for path, handler in self._below.items():
+            if request.rel_url.raw_path.startswith(path):
+                return await handler(request)
         route, names = self._routes.find(request.method, request.rel_url.raw_path)
         request.match_info.update(names)
         try:

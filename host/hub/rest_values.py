@@ -8,9 +8,14 @@ from .core import HubError, jsontext
 
 
 async def read_json(request: web.Request) -> Any:
-    """A request's body; 400006 when it is not JSON that can be written again, as UTF-8."""
+    """A request's body; see ``json_of``."""
+    return json_of(await request.read())
+
+
+def json_of(body: bytes) -> Any:
+    """The value of a body; 400006 when it is not JSON that can be written again, as UTF-8."""
     try:
-        value = jsontext.decode(await request.read())
+        value = jsontext.decode(body)
         jsontext.encode(value)
     except ValueError as error:
         raise HubError("IotHubFormatError", f"The body is not JSON: {error}.") from None

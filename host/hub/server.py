@@ -17,9 +17,12 @@ from ..private_file import write_private
 from .amqp_endpoint import AmqpEndpoint
 from .amqp_websocket import AmqpWebSocket
 from .bad_line import BadLine
+from .blob_rest import BlobRest
+from .blobs import BlobStore
 from .certificates import Certificates
-from .core import Hub, Provisioning
+from .core import Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
+from .device_rest import DeviceRest
 from .endpoint import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
@@ -31,9 +34,9 @@ from .page.site import Site
 from .provisioning_rest import ProvisioningRest
 from .rest import Rest, http_log
 from .rest_configurations import RestConfigurations
-from .rest_feedback import RestFeedback
 from .rest_jobs import RestJobs
 from .rest_modules import RestModules
+from .rest_notices import RestNotices
 from .secure import read_certificate
 from .sidedoor import SideDoor
 from .store import SqliteStore
@@ -43,7 +46,9 @@ log = logging.getLogger("twinkle.hub")
 
 KEEP_S = 24 * 3600.0  # IoT Hub's own default
 KEEP_BYTES = 256 << 20
+UPLOAD_BYTES = 1 << 30
 AT_START = "at-start.sqlite"  # the records as they were then, for a reset
+HTTPS_PORT = 443
 AMQPS_PORT = 5671  # which a client takes where none is said
 
 
@@ -73,7 +78,8 @@ class Settings:
     ``routes``: sources of notifications that are kept for readers beside telemetry.
     ``page_port``: where this computer's browsers find the hub's page, None for no page; with ``page_anywhere`` another
     port is taken where that one is not free. ``models``: files of DTDL models, for the page.
-    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers.
+    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers; ``upload_bytes``:
+    how many of files that devices upload.
     """
 
     state: Path
@@ -89,6 +95,7 @@ class Settings:
     routes: tuple[str, ...] = ()
     keep_s: float = KEEP_S
     keep_bytes: int = KEEP_BYTES
+    upload_bytes: int = UPLOAD_BYTES
     page_port: int | None = None
     page_anywhere: bool = False
     models: tuple[Path, ...] = ()
@@ -147,8 +154,12 @@ class Server:
         event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
+        self.blobs = BlobStore(settings.state / "uploads", settings.upload_bytes)
+        uploads = Uploads(self.hub, self._store, clock, os.urandom, self.blobs.find)
+        DeviceRest(self.hub, uploads, self._rest, self.ticker, self.events, self._host_of)
+        BlobRest(uploads, self.blobs, self._rest)
         ProvisioningRest(self.provisioning, self._rest, self.ticker)
-        for routes in (RestModules, RestJobs, RestConfigurations, RestFeedback):
+        for routes in (RestModules, RestJobs, RestConfigurations, RestNotices):
             routes(self.hub, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self._rest)
         AmqpWebSocket(self._amqp, self._rest)
@@ -169,6 +180,13 @@ class Server:
             raise
         self._publish(mqtt_port, self._runner.addresses[0][1], event_hub, certificates.ca_file)
         self.ticker.touch()
+
+    def _host_of(self, request: web.Request) -> str:
+        """Where the hub's HTTPS is dialled, with its port: by the name that a device from elsewhere used."""
+        everywhere = self.settings.bind in ("", "0.0.0.0", "::")
+        address = (everywhere and request.url.host) or self.info["address"]
+        port = self.info["restPort"]
+        return address if port == HTTPS_PORT else f"{address}:{port}"
 
     async def _open_amqp(self, event_hub: EventHub, context: ssl.SSLContext) -> None:
         settings = self.settings
@@ -299,6 +317,7 @@ class Server:
             "amqpPort": event_hub.port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
+            "uploads": str(self.settings.state / "uploads"),
             "provisioningConnectionString": self.provisioning.access.connection_string(
                 f"{address}:{rest_port}"
             ),

@@ -18,7 +18,8 @@ from aiohttp import web
 
 from .core import Hub, HubError
 from .core.messages.events import DIAGNOSTICS
-from .rest import Rest, read_json
+from .rest import Rest
+from .rest_values import read_json
 from .secure import is_certificate
 
 QUEUE = 10000  # events a slow listener may lag behind before the oldest are dropped

@@ -31,6 +31,7 @@ from .messages.events import ROUTES, Event
 from .ports import Certificate, Clock, Hello, Link, MemoryStore, MethodResult, Store, Will
 from .provisioning.provisioning import Provisioning, is_registration
 from .sessions.session import Session
+from .uploads.uploads import Blob, Uploads
 
 __all__ = [
     "CODES",
@@ -44,6 +45,7 @@ __all__ = [
     "STATUS_READ",
     "STATUS_WRITE",
     "Access",
+    "Blob",
     "Certificate",
     "Clock",
     "ConnectRefused",
@@ -59,6 +61,7 @@ __all__ = [
     "Session",
     "Store",
     "TokenRefused",
+    "Uploads",
     "Will",
     "is_registration",
     "run_bulk",

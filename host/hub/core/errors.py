@@ -26,6 +26,7 @@ CODES: dict[str, tuple[int, int]] = {
     "IotHubUnauthorizedAccess": (401, 401002),
     "IotHubUnauthorized": (401, 401003),
     "DeviceMaximumQueueDepthExceeded": (403, 403004),
+    "DeviceMaximumActiveFileUploadLimitExceeded": (403, 403006),
     "DeviceModelMaxPropertiesExceeded": (403, 403100),
     "DeviceMaximumInflightMethodExceeded": (403, 403800),
     "GenericNotFound": (404, 404000),

@@ -16,8 +16,10 @@ from .fleet.configurations import Configurations
 from .fleet.jobs import Jobs
 from .messages.cloud_to_device import LIFETIME_S
 from .messages.events import Event
+from .messages.telemetry import Message
 from .ports import Clock, EventLog, Hello, Link, MethodResult, Store
 from .queries.query import run_query
+from .sessions.admission import Admission, admit_request
 from .sessions.connections import Connections
 from .sessions.modules import ModuleIdentities
 from .sessions.parts import Parts
@@ -69,6 +71,24 @@ class Hub(Parts):
         ``step()``, which delivers method calls that waited for this device.
         """
         return self.connections.connect(hello, link)
+
+    def admit(self, device_id: str, authorization: str | None) -> Admission:
+        """Whose request over HTTPS this is, by its Authorization header; 401003 for nobody's."""
+        device = self.devices.get(device_id)
+        return admit_request(
+            device_id, authorization, self.hosts, device, self.access.policies, self.clock.utc()
+        )
+
+    def take(self, admission: Admission, messages: list[Message]) -> None:
+        """Telemetry that came over HTTPS; 429001 when it is too much."""
+        self.throttles.spend(throttles.TELEMETRY, len(messages))
+        for message in messages:
+            self.events.telemetry(admission.device, message, admission.auth_method)
+
+    def receive(self, admission: Admission) -> tuple[dict[str, Any], str] | None:
+        """A message for a device that asks for it over HTTPS, and the token that settles it; see CloudToDevice."""
+        self.throttles.spend(throttles.RECEIVES)
+        return self.messages.receive(admission.device)
 
     # --- the registry
 

@@ -21,6 +21,8 @@ QUERIES = "queries"
 JOBS = "job operations"
 JOB_DEVICES = "operations of jobs on devices"
 CONFIGURATIONS = "configuration operations"
+UPLOADS = "file uploads"
+RECEIVES = "cloud-to-device receives over HTTPS"
 
 METHOD_STEP = 4096  # bytes of payload; each begun step counts
 
@@ -44,6 +46,8 @@ RATES = {
     JOBS: Rate(100, 60),
     JOB_DEVICES: Rate(10, 1),
     CONFIGURATIONS: Rate(20, 60),
+    UPLOADS: Rate(100, 60),  # initiations
+    RECEIVES: Rate(1000, 60),
 }
 
 

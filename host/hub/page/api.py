@@ -14,7 +14,7 @@ from aiohttp import web
 from ..core import Hub, HubError, MethodResult
 from ..core.devices.device import Device
 from ..events.gathering import Gathering
-from ..rest import read_json
+from ..rest_values import read_json
 from ..ticker import Ticker
 from . import history
 from .card import card

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from ..core import HubError
 from ..faults import FAULTS, OF_THE_LINE, FaultError
-from ..rest import read_json
+from ..rest_values import read_json
 
 
 class Trouble:

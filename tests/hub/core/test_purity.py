@@ -43,7 +43,7 @@ FLOORS = (
     ("sessions",),
     ("fleet",),
     ("hub",),
-    ("bulk", "provisioning"),
+    ("bulk", "provisioning", "uploads"),
     ("__init__",),
 )
 

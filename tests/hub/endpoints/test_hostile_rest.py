@@ -116,6 +116,7 @@ paths = st.one_of(
     st.builds("/enrollments/{}".format, ids),
     st.builds("/enrollmentGroups/{}/attestationmechanism".format, ids),
     st.builds("/registrations/{}/query".format, ids),
+    st.builds("/device-uploads/{}".format, ids),
     st.builds("/twinkle/authorities/{}".format, ids),
     st.builds("/{}/{}".format, noise, noise),
 ).map(lambda path: quote(path, safe="/*%", errors="replace"))
@@ -218,6 +219,13 @@ shapes = {
     "POST /configurations/testQueries": values,
     "GET /jobs/v2/query": st.none(),
     "DELETE /devices/{}/commands": st.none(),
+    "POST /devices/{}/messages/events": values,
+    "GET /devices/{}/messages/devicebound": st.none(),
+    "DELETE /devices/{}/messages/devicebound/x": st.none(),
+    "POST /devices/{}/files": st.fixed_dictionaries({"blobName": known}),
+    "POST /devices/{}/files/notifications": st.fixed_dictionaries(
+        {"isSuccess": st.booleans() | values}, optional={"correlationId": values}
+    ),
     "GET /devices": st.none(),
     "GET /twins/{}": st.none(),
 }

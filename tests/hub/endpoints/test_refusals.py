@@ -14,13 +14,6 @@ ABSENT = [
     ("POST", "/jobs/create", "import and export"),
     ("GET", "/jobs/x", "import and export"),
     ("DELETE", "/jobs/x", "import and export"),
-    ("GET", "/messages/serviceBound/filenotifications", "file upload"),
-    ("POST", f"/devices/{DEVICE}/messages/events", "devices over HTTPS"),
-    ("GET", f"/devices/{DEVICE}/messages/deviceBound", "devices over HTTPS"),
-    ("DELETE", f"/devices/{DEVICE}/messages/deviceBound/x", "devices over HTTPS"),
-    ("POST", f"/devices/{DEVICE}/messages/deviceBound/x/abandon", "devices over HTTPS"),
-    ("POST", f"/devices/{DEVICE}/files", "file upload"),
-    ("POST", f"/devices/{DEVICE}/files/notifications", "file upload"),
 ]
 
 

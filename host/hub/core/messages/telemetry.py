@@ -7,6 +7,7 @@ properties.
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -47,27 +48,40 @@ class Message:
     payload: bytes
 
 
+class TooLarge(TopicRefused):
+    """A message that has more bytes than one may have."""
+
+
 def read_message(bag: str, payload: bytes, retain: bool = False) -> Message:
     """Check and sort a telemetry PUBLISH; TopicRefused says what is wrong with it."""
     # Most devices send the same bag with each message.
-    system, application, size = _remembered(bag) if len(bag) <= SHORT_BAG else _properties(bag)
+    return _message(_remembered(bag) if len(bag) <= SHORT_BAG else _of_bag(bag), payload, retain)
+
+
+def message_of(properties: Mapping[str, str | None], payload: bytes) -> Message:
+    """The message of these properties, by the keys of a property bag; TopicRefused likewise."""
+    return _message(_sorted(properties), payload, False)
+
+
+def _message(properties: Properties, payload: bytes, retain: bool) -> Message:
+    system, application, size = properties
     application = dict(application)
     if retain:
         # The retain flag is not kept but told to whoever reads the message.
         application["mqtt-retain"] = "true"
     size += len(payload)
     if size > MAX_MESSAGE:
-        raise TopicRefused(
+        raise TooLarge(
             f"the message is {size} bytes with its properties, more than {MAX_MESSAGE}; send less in one message"
         )
     return Message(dict(system), application, payload)
 
 
-def _properties(bag: str) -> Properties:
+def _sorted(properties: Mapping[str, str | None]) -> Properties:
     system: dict[str, str] = {}
     application: dict[str, str | None] = {}
     size = 0
-    for name, value in parse_bag(bag).items():
+    for name, value in properties.items():
         known = SYSTEM_PROPERTIES.get(name)
         if known is None:
             application[name] = value
@@ -82,7 +96,11 @@ def _properties(bag: str) -> Properties:
     return system, application, size
 
 
-_remembered = lru_cache(1024)(_properties)
+def _of_bag(bag: str) -> Properties:
+    return _sorted(parse_bag(bag))
+
+
+_remembered = lru_cache(1024)(_of_bag)
 
 
 def readable_body(payload: bytes) -> tuple[str, Any]:

@@ -54,8 +54,9 @@ class Enrolments:
         if "enrolments" in record:
             take_over(record, store, random_bytes, iso(clock.utc()))
         self.scope: str = record["scope"]
-        self.tables = {kind: Table(store, kind) for kind in (INDIVIDUAL, GROUP)}
-        self.registrations = Table(store, REGISTRATION)
+        records = [record for record in store.load_all() if record["id"].startswith("/")]  # no devices
+        self.tables = {kind: Table(store, kind, records) for kind in (INDIVIDUAL, GROUP)}
+        self.registrations = Table(store, REGISTRATION, records)
 
     # --- one of them
 

@@ -7,7 +7,7 @@ long) of alphanumeric characters plus certain special characters : . _ -".
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .. import jsontext
@@ -36,13 +36,16 @@ REGISTRATION = Kind("registrations", "registrationId", "registration", "Registra
 
 
 class Table:
-    """All resources of one kind. What is put and removed goes through the store first."""
+    """All resources of one kind. What is put and removed goes through the store first.
 
-    def __init__(self, store: Store, kind: Kind):
+    ``records``: what the store holds, among it those of this kind.
+    """
+
+    def __init__(self, store: Store, kind: Kind, records: Iterable[Record] = ()):
         self.kind = kind
         self._store = store
         self._rows: dict[str, Record] = {}
-        for record in store.load_all():
+        for record in records:
             if record["id"].startswith(f"/{kind.path}/"):
                 self._rows[record["id"].rpartition("/")[2]] = record["resource"]
 

@@ -15,7 +15,7 @@ from ..access.identities import DEVICE_ID
 from ..access.policies import DEVICE_CONNECT, Policy
 from ..access.tokens import Token, TokenRefused, check_token, covers, parse_token, same_host
 from ..devices.device import Device, place_of
-from ..errors import ConnectRefused
+from ..errors import ConnectRefused, HubError
 from ..messages.telemetry import read_message
 from ..messages.topics import Telemetry, TopicRefused, parse_publish
 from ..ports import Certificate, Hello, Will
@@ -140,6 +140,34 @@ def admit(
         )
     if hello.will is not None:
         check_will(hello.will, client_id)
+    return admission
+
+
+def admit_request(
+    device_id: str,
+    header: str | None,
+    hosts: Collection[str],
+    device: Device | None,
+    policies: Mapping[str, Policy],
+    now: float,
+) -> Admission:
+    """Admit a request over HTTPS by its Authorization header, or 401003 with a reason.
+
+    A certificate is shown to the MQTT endpoint only: see the module ``certificates``.
+    """
+    user = Username(next(iter(hosts)), device_id, None, None)
+    try:
+        if not header:
+            raise ConnectRefused(
+                BAD_CREDENTIALS,
+                f"the request of {device_id[:128]!r} has no Authorization header; over HTTPS this hub knows devices "
+                "by their SAS tokens only",
+            )
+        admission = _authenticate(Hello(device_id, None, header), user, device, hosts, policies, now)
+        if not admission.device.enabled:
+            raise ConnectRefused(NOT_AUTHORISED, f"the device {device_id!r} is disabled; enable it first")
+    except ConnectRefused as refused:
+        raise HubError("IotHubUnauthorized", f"{refused.reason[0].upper()}{refused.reason[1:]}.") from None
     return admission
 
 

@@ -11,8 +11,9 @@ from ..devices.device import Device
 from ..devices.devices import Devices, Modules
 from ..messages.cloud_to_device import CloudToDevice
 from ..messages.events import STORE_FAILED, Events
-from ..messages.feedback import Feedback
-from ..messages.feedback_locks import FeedbackLocks
+from ..messages.feedback import MAX_RECORDS, Feedback
+from ..messages.notice_locks import NoticeLocks
+from ..messages.notices import Notices
 from ..ports import Clock, EventLog, Store
 from ..queries.query import Collection as Asked
 from ..queries.query import twins_of
@@ -27,7 +28,7 @@ from .methods import Methods
 class Parts:
     """The parts of one hub, put together; see ``Hub`` for the arguments.
 
-    ``hosts``: the names it is reached by, in lower case, its own first.
+    ``hosts``: the names it is reached by, in lower case, its own first; ``files``: notifications of uploads.
     """
 
     def __init__(
@@ -50,6 +51,9 @@ class Parts:
         def failed(device_id: str, reason: str) -> None:
             self.events.diagnostic(device_id, STORE_FAILED, reason)
 
+        def kept_only_here(reason: str) -> None:
+            failed("", reason)
+
         self.tell_store_failed = failed
         self.stored: dict[str, list[dict[str, Any]]] = {"jobs": [], "configurations": []}
         devices, modules = [], []
@@ -65,9 +69,11 @@ class Parts:
             DEVICES: twins_of(self.devices, True),
             MODULES: twins_of(self.modules, False),
         }
-        self.feedback = Feedback(store, lambda reason: self.events.diagnostic("", STORE_FAILED, reason))
-        self.feedback_locks = FeedbackLocks(clock, self.timers, self.feedback, random_bytes)
-        self.messages = CloudToDevice(clock, self.timers, self.devices, self.feedback)
+        self.feedback = Feedback(store, kept_only_here)
+        self.feedback_locks = NoticeLocks(clock, self.timers, self.feedback, random_bytes, MAX_RECORDS)
+        self.files = Notices(store, "/filenotifications", "file notifications", kept_only_here)
+        self.file_locks = NoticeLocks(clock, self.timers, self.files, random_bytes, 1)
+        self.messages = CloudToDevice(clock, self.timers, self.devices, self.feedback, random_bytes)
         self.access = Access(self.hosts, clock, store, random_bytes)
         self.authorities = Authorities(store)
         self.throttles = Throttles(clock, throttle)

@@ -60,3 +60,13 @@ def test_what_is_locked_survives_a_restart(locks, stage):
     records = locks.receive()[1]
     stage.start()
     assert stage.hub.feedback_locks.receive()[1] == records
+
+
+def test_a_file_notification_is_locked_by_itself(stage):
+    """Over AMQP it is one record in a message, too."""
+    for name in ("a.bin", "b.bin"):
+        stage.hub.files.put({"blobName": name})
+    token, records = stage.hub.file_locks.receive()
+    assert [record["blobName"] for record in records] == ["a.bin"]
+    assert stage.hub.file_locks.receive()[1] == [{"blobName": "b.bin"}]
+    stage.hub.file_locks.complete(token)

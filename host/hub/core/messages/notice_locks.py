@@ -1,6 +1,7 @@
-"""Feedback for readers without a connection: each batch is locked until its reader says what becomes of it.
+"""Notices for readers without a connection: each batch is locked until its reader says what becomes of it.
 
-REST reference, "Cloud To Device Messages": receive, complete and abandon a feedback message by its lock token.
+REST reference, "Cloud To Device Messages": receive, complete and abandon a feedback message by its lock token; a
+file notification likewise.
 "Cloud-to-device configuration options": the lock lasts a minute.
 """
 
@@ -9,28 +10,33 @@ from collections.abc import Callable
 from ..errors import HubError
 from ..ports import Clock
 from ..timers import Timer, Timers
-from .feedback import Feedback, Record
+from .notices import Notices, Record
 
 LOCK_S = 60
-MAX_RECORDS = 64  # in one batch
 MAX_LOCKS = 100
 
 
-class FeedbackLocks:
-    """The batches that were handed out and not settled yet."""
+class NoticeLocks:
+    """The batches that were handed out and not settled yet. ``count``: notices in one at most."""
 
     def __init__(
-        self, clock: Clock, timers: Timers, feedback: Feedback, random_bytes: Callable[[int], bytes]
+        self,
+        clock: Clock,
+        timers: Timers,
+        notices: Notices,
+        random_bytes: Callable[[int], bytes],
+        count: int,
     ):
         self._clock = clock
         self._timers = timers
-        self._feedback = feedback
+        self._notices = notices
+        self._count = count
         self._random = random_bytes
         self._locked: dict[str, tuple[list[Record], Timer]] = {}
 
     def receive(self) -> tuple[str, list[Record]] | None:
         """The token and the records of the next batch; None when there is none, or too many are locked."""
-        records = self._feedback.lease(MAX_RECORDS) if len(self._locked) < MAX_LOCKS else []
+        records = self._notices.lease(self._count) if len(self._locked) < MAX_LOCKS else []
         if not records:
             return None
         token = self._random(16).hex()
@@ -52,10 +58,10 @@ class FeedbackLocks:
         if token not in self._locked:
             raise HubError(
                 "DeviceMessageLockLost",
-                f"No feedback is locked by that token: it was settled, or {LOCK_S} s have passed; receive it again.",
+                f"Nothing is locked by that token: it was settled, or {LOCK_S} s have passed; receive it again.",
             )
 
     def _settle(self, token: str, taken: bool) -> None:
         records, timer = self._locked.pop(token)
         timer.cancel()
-        self._feedback.settle(records, taken)
+        self._notices.settle(records, taken)
