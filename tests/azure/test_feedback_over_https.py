@@ -7,6 +7,8 @@ from azure.iot.hub.sastoken import SasToken
 from msrest.exceptions import HttpOperationError
 from support import own_address
 
+from twinkle_host.waiting import PATIENCE_S
+
 FEEDBACK = "messages/serviceBound/feedback"
 
 
@@ -27,7 +29,7 @@ def receive(hub):
         f"https://{own_address()}:{hub.info['restPort']}/{FEEDBACK}?api-version=2021-04-12",
         headers={"Authorization": str(token)},
         verify=hub.info["caFile"],
-        timeout=30,
+        timeout=PATIENCE_S,
     )
 
 

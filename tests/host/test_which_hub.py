@@ -47,6 +47,7 @@ def stopped(folder, port, **more):
     service = f"HostName=localhost:{port};SharedAccessKeyName=iothubowner;SharedAccessKey=AAAA"
     info = {"host": "localhost", "serviceConnectionString": service, "eventHubConnectionString": ""}
     (folder / "ca.pem").write_bytes(azure_authorities())
+    info |= {"provisioningConnectionString": service, "idScope": "0ne00000000"}
     info |= {"mqttPort": 8883, "amqpPort": 1, "caFile": str(folder / "ca.pem"), **more}
     (folder / "hub.json").write_text(json.dumps(info))
     known_hubs.remember(folder)

@@ -16,6 +16,7 @@ reported as applied, and a method is answered before the device restarts.
 """
 
 from .document import combine, refused
+from .errors import described
 
 LINE = ("connect", "publish", "ping", "disconnect")
 
@@ -63,11 +64,6 @@ def store(name, record):
 def say(level, text):
     """A line for the log; ``level`` is debug, info, warning or error."""
     return "say", level, text
-
-
-def described(error):
-    """An error's kind, and what it says."""
-    return "%s: %s" % (type(error).__name__, error)
 
 
 class Context:

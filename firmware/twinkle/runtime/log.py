@@ -6,7 +6,7 @@ happens to contain one is written without it.
 
 import re
 
-from ..core.actions import described
+from ..core.errors import described
 
 LEVELS = ("debug", "info", "warning", "error")
 RING = 40  # lines kept for a technician who comes later

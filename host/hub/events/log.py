@@ -197,6 +197,17 @@ class EventLog:
         """Events of a partition from ``sequence`` on, or from its beginning when that is later; CHUNK bytes of them."""
         return list(self._rows(number, max(sequence, self.partitions[number].begin)))
 
+    def read_back(self, number: int, before: int) -> list[Row]:
+        """Events of a partition in front of the sequence number ``before``, the last first; CHUNK bytes of them."""
+        rows: list[Row] = []
+        begin, size = self.partitions[number].begin, 0
+        while before > begin and size < CHUNK:
+            found = [row for row in self._batch(number, before - 1) if begin <= row.sequence < before]
+            rows += found[::-1]
+            size += sum(len(row.event) for row in found)
+            before = found[0].sequence
+        return rows
+
     def _rows(self, number: int, first: int) -> Iterator[Row]:
         size = 0
         while rows := [row for row in self._batch(number, first) if row.sequence >= first]:
@@ -214,21 +225,6 @@ class EventLog:
             (sequence,),
         ).fetchone()
         return _events(*found) if found else iter(())
-
-    def read_back(self, number: int, before: int) -> list[Row]:
-        """Events of a partition in front of the sequence number ``before``, the last first; CHUNK bytes of them."""
-        rows, size = [], 0
-        cursor = self._db.execute(
-            f"SELECT id, offset, enqueued, message FROM {_TABLES[number]} WHERE id < ? ORDER BY id DESC",
-            (before,),
-        )
-        for values in cursor:
-            rows.append(Row(*values))
-            size += len(rows[-1].message)
-            if size >= CHUNK:
-                break
-        cursor.close()
-        return rows
 
     def place_of(self, number: int, column: str, value: int, inclusive: bool) -> int:
         """The sequence number of the first event whose ``column`` (see COLUMNS) is above ``value``, or at it."""

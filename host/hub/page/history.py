@@ -102,7 +102,7 @@ async def _back(log: EventLog, device_id: str, since: int, most: int | None = No
             if row.enqueued < since:
                 return
             # Several devices share a partition; only what may be this one's is taken apart.
-            if mark in row.message and (kept := _kept(row.message, row.enqueued, device_id)):
+            if mark in row.event and (kept := _kept(row.message, row.enqueued, device_id)):
                 yield kept
         seen += len(rows)
         before = rows[-1].sequence

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from twinkle_host.hub.events import log as event_log
 from twinkle_host.hub.events.event import _remembered as remembered
 from twinkle_host.hub.events.event import event_of, message_of
-from twinkle_host.hub.events.log import PARTITIONS, EventLog, partition_of
+from twinkle_host.hub.events.log import CHUNK, PARTITIONS, EventLog, partition_of
 from twinkle_host.hub.store import StoreError
 
 SYSTEM = {"iothub-connection-device-id": "dev1", "iothub-message-source": "Telemetry"}
@@ -166,6 +166,16 @@ def test_what_one_read_takes_is_bounded(log):
     assert [row.sequence for row in all_of(log, number)] == list(range(10))
     put(log, 1, body=bytes(250_000))
     assert len(log.read(number, 10)) == 1
+
+
+def test_what_is_read_back_is_the_same_from_its_end(log):
+    for size in (1, 60_000, 5):
+        number = put(log, 7, body=bytes(size))
+    rows, back = all_of(log, number), []
+    while more := log.read_back(number, back[-1].sequence if back else log.partitions[number].next):
+        assert sum(len(row.event) for row in more[:-7]) < 2 * CHUNK, "one read is bounded"
+        back += more
+    assert back == rows[::-1] and len(back) == 21
 
 
 # --- restarts
