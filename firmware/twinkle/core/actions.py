@@ -18,6 +18,7 @@ reported as applied, and a method is answered before the device restarts.
 from .document import combine, refused
 
 LINE = ("connect", "publish", "ping", "disconnect")
+LONGEST_ERROR = 256  # characters of a text that is reported as lastError
 
 
 def connect(username, expiry):
@@ -155,6 +156,3 @@ class Context:
         """The actions asked for, oldest first; they are no longer here then."""
         actions, self.actions = self.actions, []
         return actions
-
-
-LONGEST_ERROR = 256  # characters of a text that is reported as lastError
