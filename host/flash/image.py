@@ -157,12 +157,17 @@ def inlined(text: str, shared: frozenset[str]) -> str:
     documentation, ``micropython.const``): a kilobyte of flash, and more of the heap.
     """
     lines = text.splitlines(keepends=True)
-    names = set()
-    for node in ast.parse(text).body:
+    names, tree = set(), ast.parse(text)
+    first: dict[str, int] = {}  # the line on which a name is met first
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            first[node.id] = min(node.lineno, first.get(node.id, node.lineno))
+    for node in tree.body:
         if not isinstance(node, ast.Assign) or not _is_constant(node.value):
             continue
         (target,) = node.targets
-        if isinstance(target, ast.Name) and target.id not in shared:
+        # mpy-cross knows a value from where it stands on: before that there would be a name that nobody defines.
+        if isinstance(target, ast.Name) and target.id not in shared and first[target.id] == target.lineno:
             names.add(target.id)
             row, begin, end = node.value.lineno - 1, node.value.col_offset, node.value.end_col_offset
             line = lines[row]

@@ -301,6 +301,63 @@ def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
     assert not {"safeMode", "reason"} & set(hub.reported(device.id))
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "words"),
+    [
+        ("desktop", "import nowhere\n", "broken.py:1: ModuleNotFoundError: "),
+        ("raspberry_pi", None, "No module named 'apps.broken'"),
+        ("pico_w", "def oops(:\n", "broken.py:1: SyntaxError: "),
+        ("pico_w", "x = 1\nraise MemoryError('takes all')\n", "broken.py:2: MemoryError: takes all"),
+        ("pico_w", "app = 5\n", "AttributeError: 'int' object has no attribute 'config'"),
+    ],
+)
+def test_an_application_that_cannot_start_leaves_a_device_from_the_first_start_on(
+    bench, hub, kind, text, words
+):
+    device = bench(kind, app="apps.broken")
+    folder = lay_out_apps(device.process.folder / "program", text)
+    device.process._program = folder / "main.py"
+    process = device.process.start()
+    process.wait_for("safe mode: the application apps.broken cannot start: ")
+    process.wait_for(" ready")
+    eventually(lambda: words in hub.reported(device.id).get("lastError", ""))
+    told = eventually(lambda: hub.reported(device.id).get("safeMode"))
+    assert words in told["reason"] and told["starts"] == 1
+    assert "status" not in hub.reported(device.id), "no configuration was put aside"
+    if kind == "pico_w":
+        assert process.ask("methods") == ["- rebootDevice", "ok"]
+    # The next start tries it again, and counts as a first one.
+    lay_out_apps(folder, "from twinkle import App\n\napp = App()\n")
+    assert device.call("rebootDevice").status == 200
+    process.wait_for_end()
+    process.start().wait_for(" ready")
+    eventually(lambda: "safeMode" not in hub.reported(device.id))
+
+
+def lay_out_apps(folder, text):
+    """A program whose application ``apps.broken`` has this text; None for no such file."""
+    apps = folder / "apps"
+    apps.mkdir(parents=True, exist_ok=True)
+    (apps / "__init__.py").touch()
+    (folder / "main.py").write_text((ROOT / "firmware" / "main.py").read_text())
+    if text is not None:
+        (apps / "broken.py").write_text(text)
+    return folder
+
+
+def test_an_import_that_never_ends_is_ended_before_the_watchdog_runs_and_then_left_out(bench, hub):
+    device = bench("pico_w", app="apps.broken")
+    device.tell("timers", times=100)
+    folder = lay_out_apps(device.process.folder / "program", "import time\n\ntime.sleep(10000)\n")
+    device.process._program = folder / "main.py"
+    process = device.process
+    for _ in range(3):
+        process.start()
+        assert process.wait_for_end() == RESET_STATUS
+    process.start().wait_for("safe mode: the program ended 3 times in a row")
+    process.wait_for(" ready")
+
+
 def test_safe_mode_comes_up_on_a_flash_that_takes_nothing_back_and_with_a_network_that_cannot_be(bench, hub):
     device = bench("pico_w")
     folder = device.process.folder
@@ -417,7 +474,7 @@ def test_hostile_lines_leave_a_device_that_works(bench, noise):
             {"sensor": {"model": "DHT33", "pin": 15}},
             "sensor model DHT33 is not known: use one of DHT11, DHT22",
         ),
-        ({"app": "apps.nothing"}, "app apps.nothing cannot be loaded"),
+        ({"port": "apps.nothing"}, "port apps.nothing cannot be loaded"),
     ],
 )
 def test_a_wrong_board_file_is_one_line_and_status_2(bench, changes, words):

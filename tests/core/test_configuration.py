@@ -183,7 +183,7 @@ def test_a_hub_that_offers_and_never_acknowledges_does_not_fill_the_memory():
 
 def test_safe_mode_does_not_leave_success_reported_for_what_it_put_aside():
     for status in ("Success", "Pending"):
-        d = Driver(safe_mode.application(4))
+        d = Driver(safe_mode.application(4, "why"))
         d.device.safe = True
         d.connect(THIRD, reported=dict(THIRD, status=status, pendingConfig=THIRD))
         (told,) = d.reports()

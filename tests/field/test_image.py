@@ -47,6 +47,11 @@ def test_a_constant_that_only_its_own_module_names_takes_no_name_on_the_board():
     assert image.inlined(plain, frozenset({"YOURS"})) == short
 
 
+def test_a_constant_that_is_named_before_it_is_defined_keeps_its_name():
+    text = "def f():\n  return LATE\nLATE = 5\n"
+    assert image.inlined(text, frozenset()) == text
+
+
 def test_the_same_sources_make_the_same_files_in_every_process():
     # The order of a set of texts differs from process to process.
     program = (

@@ -19,6 +19,7 @@ from .document import combine, refused
 from .errors import described
 
 LINE = ("connect", "publish", "ping", "disconnect")
+LONGEST_ERROR = 256  # characters of a text that is reported as lastError
 
 
 def connect(username, expiry):
@@ -151,6 +152,3 @@ class Context:
         """The actions asked for, oldest first; they are no longer here then."""
         actions, self.actions = self.actions, []
         return actions
-
-
-LONGEST_ERROR = 256  # characters of a text that is reported as lastError

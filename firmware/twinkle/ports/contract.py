@@ -177,6 +177,13 @@ class Port:
     def forget_starts(self):
         """The program has run well for a while, or restarts because it was told to. Raises nothing."""
 
+    def limited(self, function, *arguments):
+        """What ``function`` answers, which may take longer than the watchdog waits, but not for ever.
+
+        After half a minute a board that can starts again, whether its watchdog runs yet or not.
+        """
+        return function(*arguments)
+
     def ready(self):
         """The program is built and about to run. Called once."""
 

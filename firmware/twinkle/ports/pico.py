@@ -37,7 +37,7 @@ NTP_ERA = 2085978496
 MONTH_S = 2592000  # a clock with which the hub's certificate is good is not wrong by more
 LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
 # lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
-LOOK_UP_S = 30
+LIMIT_S = 30
 # A register of the watchdog that survives its resets and is zero at power-up (RP2040 data sheet,
 # 4.7.6). The boot ROM uses the upper four, nobody uses this one.
 SCRATCH = 0x4005800C
@@ -148,7 +148,7 @@ class Port(Contract):
         # Why it could not be set, as a text.
         begun = self.ticks()
         try:
-            seconds = self._unwatched(ntptime.time)
+            seconds = self.limited(ntptime.time)
             if not earliest < seconds < latest:
                 raise ValueError(seconds)
             now = time.gmtime(seconds)
@@ -163,18 +163,18 @@ class Port(Contract):
 
     def look_up(self, host, port):
         """With a budget of its own: without a name server it takes longer than the watchdog waits."""
-        return self._unwatched(super().look_up, host, port)
+        return self.limited(super().look_up, host, port)
 
-    def _unwatched(self, function, *arguments):
-        # A timer feeds the watchdog meanwhile, but not for ever.
-        if not self._watchdog:
-            return function(*arguments)
-        left = [LOOK_UP_S]
+    def limited(self, function, *arguments):
+        """A timer feeds the watchdog meanwhile, but not for ever, and stands for one that does not run yet."""
+        left = [LIMIT_S]
 
         def feed(timer):
             left[0] -= 1
             if left[0] > 0:
                 self.feed()
+            elif not self._watchdog:
+                machine.reset()
 
         timer = machine.Timer(-1, period=1000, callback=feed)
         try:
@@ -190,7 +190,7 @@ class Port(Contract):
 
     def scan(self):
         """What the radio hears."""
-        return self._unwatched(self._wifi.scan)
+        return self.limited(self._wifi.scan)
 
     def signal(self):
         """What the radio says."""

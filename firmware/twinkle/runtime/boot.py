@@ -56,7 +56,14 @@ def boot(directory, state=None):
     # First, while there is the most memory: where it is no .mpy file it is compiled here.
     umqtt = compat.load_umqtt()
     settings = _read(directory, "board.json", BOARD)
-    kind = _load(settings, "port", "Port")
+    try:
+        kind = _import(settings.get("port"), "Port")
+    except MemoryError:
+        raise  # which another start may cure
+    except Exception as error:
+        # A file of somebody else's may fail in any way.
+        text = "port %s cannot be loaded: %s" % (settings.get("port"), explained(error))
+        raise SetupError(text, "check board.json") from None
     credentials = _read(directory, "credentials.json", CREDENTIALS)
     wifi = credentials.get("wifi") or {}
     try:
@@ -78,7 +85,9 @@ def boot(directory, state=None):
     if level not in LEVELS:
         raise SetupError("log in board.json is none of " + ", ".join(LEVELS), "use info")
     log = Log(terminal.note if port.log_on_console else print, port.ticks, level)
-    text = _need(credentials, "connectionString", "credentials.json")
+    text = credentials.get("connectionString")
+    if not text:
+        raise SetupError("credentials.json has no connectionString", "prepare the device again")
     who = parse(text)
     for secret in (text, wifi.get("password"), text.partition("SharedAccessKey=")[2].partition(";")[0]):
         log.hide(secret)
@@ -100,26 +109,40 @@ def boot(directory, state=None):
     information = dict(settings.get("information") or {})
     if port.unique_id():
         information.setdefault("serialNumber", port.unique_id())
-    safe = starts > safe_mode.AFTER
+    safe = None  # why it is safe mode
+    if starts > safe_mode.AFTER:
+        safe = safe_mode.reason(starts)
+    else:
+        name = settings.get("app")
+        try:
+            app = port.limited(_import, name, "app")
+            _configuration(app.config)
+        except Exception as error:
+            safe = "the application %s cannot start: %s" % (name, explained(error))
+            port.forget_starts()  # they were not in vain: the next one is as good as this
+            compat.unload(str(name))
     if safe:
-        log.say("error", "safe mode: " + safe_mode.reason(starts))
+        log.say("error", "safe mode: " + safe)
+        app = safe_mode.application(starts, safe)
+    if starts > safe_mode.AFTER:
         try:
             store.put_aside("config")
         except HardwareError as error:
             log.say("error", str(error))  # it helps nobody to start in no mode at all
-    app = safe_mode.application(starts) if safe else _load(settings, "app", "app")
 
     def make(identity, now):
         records = {"config": store.load("config", _configuration)}
         for name in ("reboot", "telemetry"):
             records[name] = store.load(name)
         try:
-            device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
+            device = Device(
+                app, identity, records, port.random, keep_alive, now, information, waiting, bool(safe)
+            )
         except ImportError:
-            raise SetupError(
-                "this board was not given what disk in board.json needs", "flash it again"
-            ) from None
+            text = "this board was not given what its application, or disk in board.json, needs"
+            raise SetupError(text, "flash it again") from None
         device.context.explain = explained
+        device.problem = safe
         if store.damaged:
             device.problem = "damaged on flash, and put aside: " + ", ".join(store.damaged)
         led = settings.get("led")
@@ -174,23 +197,9 @@ def _read(directory, name, kinds):
     return content
 
 
-def _need(content, key, name):
-    if not content.get(key):
-        raise SetupError("%s has no %s" % (name, key), "prepare the device again")
-    return content[key]
-
-
-def _load(settings, key, what):
+def _import(name, what):
     # __import__ gives the outermost package; MicroPython has no importlib.
-    name = _need(settings, key, "board.json")
-    try:
-        module = __import__(name)
-        for part in name.split(".")[1:]:
-            module = getattr(module, part)
-        return getattr(module, what)
-    except MemoryError:
-        raise  # which safe mode may cure
-    except Exception as error:
-        # A file of somebody else's may fail in any way.
-        text = "%s %s cannot be loaded (%s: %s)" % (key, name, type(error).__name__, error)
-        raise SetupError(text, "check board.json") from None
+    module = __import__(name)
+    for part in name.split(".")[1:]:
+        module = getattr(module, part)
+    return getattr(module, what)

@@ -1,12 +1,12 @@
-"""What runs when the program has failed again and again: as little as lets somebody help.
+"""What runs in the place of an application that cannot: as little as lets somebody help.
 
-A program that is reset by the watchdog, or ends by itself, three times in a row
-without having run well in between, is started without its application and with
-the configuration put aside that was in force. The link, the console and an LED that
-blinks quickly are left, and the hub is told why:
+An application that cannot be imported is left out at once. A program that is reset by the
+watchdog, or ends by itself, three times in a row without having run well in between, is
+started without its application and with the configuration put aside that was in force.
+The link, the console and an LED that blinks quickly are left, and the hub is told why:
 
     {"safeMode": {"starts": how many in a row, "reason": text},
-     "status": "Failed", "reason": text}        of the configuration
+     "status": "Failed", "reason": text}        of the configuration that was put aside
 
 ``rebootDevice``, or ``reboot`` on the console, tries the whole program again. Safe mode lasts
 until then: it never counts as a start that went well (Link.ran_well).
@@ -23,14 +23,11 @@ def reason(starts):
     return "the program ended %d times in a row without having run well" % (starts - 1)
 
 
-def application(starts):
+def application(starts, reason):
     """The application of safe mode."""
-    told = {
-        "safeMode": {"starts": starts, "reason": reason(starts)},
-        "status": "Failed",
-        "reason": "put aside in safe mode",
-        "pendingConfig": None,
-    }
+    told = {"safeMode": {"starts": starts, "reason": reason}}
+    if starts > AFTER:
+        told.update({"status": "Failed", "reason": "put aside in safe mode", "pendingConfig": None})
     app = App(properties=lambda board: told)
 
     @app.method("rebootDevice")

@@ -13,6 +13,24 @@ def time():
     return utime.time() + _ahead
 
 
+def sleep(seconds):
+    """Wait, and let timers call back meanwhile."""
+    sleep_ms(int(seconds * 1000))
+
+
+def sleep_ms(ms):
+    """As sleep(), in milliseconds: the real one waits for events (py/mphal.h), and timers are some."""
+    import machine  # which needs the time itself
+
+    if not machine.Timer.running:
+        utime.sleep_ms(ms)
+        return
+    end = utime.ticks_add(utime.ticks_ms(), ms)
+    while utime.ticks_diff(end, utime.ticks_ms()) > 0:
+        utime.sleep_ms(min(ms, 10))
+        machine.run_timers()
+
+
 def set_clock(seconds):
     """It is so late."""
     global _ahead
