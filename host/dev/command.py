@@ -193,6 +193,7 @@ class Session:
 
     def _begin(self, again: bool = False) -> None:
         """Start the application as it is saved now, if that can be."""
+        saved = time.monotonic()
         try:
             compile(self._file.read_bytes(), str(self._file), "exec")
             new = self._make()
@@ -201,7 +202,6 @@ class Session:
         except Failure as failure:
             self._say("error", failure.message)
         else:
-            saved = time.monotonic()
             if again:
                 self._say("saved", "starting anew, with the state as it is")
             self._end_device()
