@@ -14,7 +14,7 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from .failure import NOT_FOUND, Failure
+from .failure import NOT_FOUND, USAGE, Failure
 from .paths import FIRMWARE
 
 ENTRY = "main.py"  # the device's program
@@ -25,7 +25,8 @@ def module_name(file: Path) -> str:
     if file.suffix != ".py" or not file.stem.isidentifier() or file.stem == "__init__":
         raise Failure(
             f"an application is a Python file whose name is letters, digits and _, such as my_app.py; "
-            f"not {file.name}"
+            f"not {file.name}",
+            USAGE,
         )
     return "apps." + file.stem
 

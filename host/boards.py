@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from .failure import EXIT_STATUSES, NOT_FOUND, Failure
+from .failure import EXIT_STATUSES, NOT_FOUND, USAGE, Failure
 from .paths import BOARDS, FIRMWARE
 from .screen import show, show_json
 
@@ -75,11 +75,11 @@ def load(board: str) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise Failure(f"the board file {path} cannot be read: {error}") from None
+        raise Failure(f"the board file {path} cannot be read: {error}", USAGE) from None
     wrong = problems(settings, path.parent)
     if wrong:
         more = f" (and {len(wrong) - 1} more: twinkle boards check {board})" if len(wrong) > 1 else ""
-        raise Failure(f"the board file {path}: {wrong[0]}{more}")
+        raise Failure(f"the board file {path}: {wrong[0]}{more}", USAGE)
     # Whoever reads it on needs to know nothing of where it came from.
     return (
         {**settings, "app": str(path.parent.absolute() / settings["app"])} if is_file(settings) else settings

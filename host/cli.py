@@ -78,7 +78,7 @@ def main() -> None:
         tell(error)
         sys.exit(error.exit_code)
     except click.Abort:  # Ctrl-C, or the end of input where something was asked
-        show("twinkle: ended by you", err=True)
+        tell(Failure("ended by you"))
         sys.exit(FAILED)
     except BrokenPipeError:
         # The reader of our output has gone; that is its right.

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from .failure import NOT_FOUND, Failure
+from .failure import NOT_FOUND, USAGE, Failure
 
 CERTIFICATE, KEY = "device.pem", "device.key"
 DAYS = 3650  # a self-signed certificate is replaced by hand; its clock may be a day behind
@@ -23,7 +23,9 @@ def make_certificate(directory: Path, name: str) -> str:
     Failure when there is one already, which is then left alone.
     """
     if len(name) > MAX_NAME:
-        raise Failure(f"a certificate's subject has at most {MAX_NAME} characters; choose a shorter id")
+        raise Failure(
+            f"a certificate's subject has at most {MAX_NAME} characters; choose a shorter id", USAGE
+        )
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -63,6 +65,11 @@ def read_certificate(file: Path) -> str:
     return _read(file).public_bytes(serialization.Encoding.PEM).decode()
 
 
+def der_of(file: Path) -> bytes:
+    """The first certificate of a PEM file in DER form; Failure when there is none."""
+    return _read(file).public_bytes(serialization.Encoding.DER)
+
+
 def _read(file: Path) -> x509.Certificate:
     try:
         # Bytes: what stands around it is people's, and in any encoding.
@@ -70,7 +77,7 @@ def _read(file: Path) -> x509.Certificate:
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}", NOT_FOUND) from None
     except ValueError:
-        raise Failure(f"{file} holds no PEM certificate") from None
+        raise Failure(f"{file} holds no PEM certificate", USAGE) from None
 
 
 def _thumbprint(certificate: x509.Certificate) -> str:

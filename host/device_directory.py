@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,25 +36,25 @@ class Prepared:
         self.state = state.absolute()
         self.interpreter = interpreter or ("micropython" if settings["port"] == PICO else "cpython")
         self._settings = dict(settings)
-        self._app = app or (Path(settings["app"]) if is_file(settings) else None)
+        self.app = app or (Path(settings["app"]) if is_file(settings) else None)
         if self.interpreter == "cpython":
             # In the directory that the process runs in: a socket's path has 107 bytes at the most (unix(7)).
             self._settings["console"] = {"socket": CONSOLE}
 
     def prepare(
-        self, connection_string: str, ca_file: Path, x509: Path | None = None, mock: bool = False
+        self, connection_string: str, authorities: bytes, x509: Path | None = None, mock: bool = False
     ) -> None:
         """Lay the directory out; see prepare()."""
-        if self._app is not None:
-            self._settings["app"] = module_name(self._app)
+        if self.app is not None:
+            self._settings["app"] = module_name(self.app)
         credentials = {"connectionString": connection_string, "wifi": SIMULATED_WIFI if mock else None}
-        prepare(self.state, self._settings, credentials, ca_file, x509)
-        if self._app is not None:
-            lay_out(self._app, self.state / PROGRAM)
+        prepare(self.state, self._settings, credentials, authorities, x509)
+        if self.app is not None:
+            lay_out(self.app, self.state / PROGRAM)
 
     def launch(self, heap: str | None = None, mock: bool = False) -> tuple[list[str], dict[str, str]]:
         """The command line and environment of its process; see launch()."""
-        program = FIRMWARE if self._app is None else self.state / PROGRAM
+        program = FIRMWARE if self.app is None else self.state / PROGRAM
         return launch(self.interpreter, heap, self.state, mock, program)
 
     @contextlib.contextmanager
@@ -94,7 +93,7 @@ def prepare(
     state: Path,
     board: dict[str, Any],
     credentials: dict[str, Any],
-    ca_file: Path,
+    authorities: bytes,
     certificate: Path | None = None,
 ) -> None:
     """Lay out a device's directory. Credentials are readable by the owner alone.
@@ -104,7 +103,7 @@ def prepare(
     make_private(state)
     try:
         (state / "board.json").write_bytes(written(board))
-        shutil.copyfile(ca_file, state / "ca.pem")
+        (state / "ca.pem").write_bytes(authorities)
         for name in (CERTIFICATE, KEY) if certificate else ():
             write_private(state / name, (certificate / name).read_bytes())
         write_private(state / "credentials.json", written(credentials))

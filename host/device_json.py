@@ -7,7 +7,7 @@ the escapes of a surrogate pair (``extmod/modjson.c``; RFC 8259, section 7).
 import json
 from typing import Any
 
-from .failure import Failure
+from .failure import USAGE, Failure
 
 
 def written(document: Any, indent: int | None = None) -> bytes:
@@ -15,4 +15,4 @@ def written(document: Any, indent: int | None = None) -> bytes:
     try:
         return json.dumps(document, ensure_ascii=False, indent=indent).encode()
     except UnicodeEncodeError:
-        raise Failure("what was given holds text that is not UTF-8; type it again") from None
+        raise Failure("what was given holds text that is not UTF-8; type it again", USAGE) from None

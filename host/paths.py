@@ -66,6 +66,6 @@ def default_hub_state() -> Path:
     return state_home() / "hub"
 
 
-def current_hub() -> Path:
-    """The file that names the state directory of the local hub started last."""
-    return state_home() / "current-hub"
+def known_hubs_file() -> Path:
+    """The file that names the state directories of the local hubs that were started, the last one first."""
+    return state_home() / "hubs"

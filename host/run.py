@@ -21,10 +21,15 @@ from .boards import load
 from .console.relay import Relay
 from .device_certificate import CERTIFICATE, KEY
 from .device_directory import PICO, RASPBERRY_PI, VARIABLE, Prepared
-from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, Failure, note
+from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, USAGE, Failure, note
 from .paths import device_folder
+from .provision.credentials import authorities
 from .screen import show, show_json
-from .service.hub import Hub, awaited
+from .service.finding import awaited
+from .service.hub import Hub
+from .trial import try_out
+from .workbench.bench import Bench
+from .workbench.shown import on_bench
 
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
@@ -54,7 +59,8 @@ FROM_VARIABLE = click.core.ParameterSource.ENVIRONMENT
 @click.option(
     "--ca-file",
     type=FILE,
-    help="File of the certificate authorities to trust, PEM or DER; without it, that of the local hub started last.",
+    help="File of the certificate authorities to trust, PEM or DER; "
+    "without it, those of the hub that the connection string names, Azure's or a local one.",
 )
 @click.option(
     "--x509",
@@ -84,14 +90,20 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
     settings = mocked(settings) if mock else real(settings, board)
     connection_string = connection_string_of(name, connection_string)
     if "x509=true" in connection_string and x509 is None:
-        raise Failure("the device has a certificate in the place of a key; name its directory with --x509")
+        raise Failure(
+            "the device has a certificate in the place of a key; name its directory with --x509", USAGE
+        )
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
-    with device.alone():
-        device.prepare(connection_string, ca_file or local_authority(), x509, mock)
+    if device.app is not None:
+        try_out(device.app, device.interpreter, stand_ins=mock)
+    trusted = authorities(connection_string, ca_file, patient=True)
+    with device.alone(), on_bench(device.state, settings, device.interpreter, connection_string) as shown:
+        bench, line = shown
+        device.prepare(line, trusted, x509, mock)
         command, environment = device.launch(heap, mock)
         note(f"the device lives in {device.state}; Ctrl-C stops it")
         with device.console() as relay:
-            sys.exit(supervise(command, environment, device.state / "stop", as_json, relay))
+            sys.exit(supervise(command, environment, device.state / "stop", as_json, relay, bench))
 
 
 def connection_string_of(name: str | None, connection_string: str | None) -> str:
@@ -143,7 +155,8 @@ def real(settings: dict[str, Any], board: str) -> dict[str, Any]:
             else "is a Raspberry Pi, and this computer is none"
         )
         raise Failure(
-            f"{board} {what}: --mock runs it here on simulated pins, and twinkle flash puts it on a real one"
+            f"{board} {what}: --mock runs it here on simulated pins, and twinkle flash puts it on a real one",
+            USAGE,
         )
     return settings
 
@@ -159,7 +172,9 @@ def mocked(settings: dict[str, Any]) -> dict[str, Any]:
     """A board file's content with simulated pins in the place of the board's own."""
     port = settings["port"]
     if port not in MOCKS:
-        raise Failure(f"there are no simulated pins for the port {port}; --mock is for {', '.join(MOCKS)}")
+        raise Failure(
+            f"there are no simulated pins for the port {port}; --mock is for {', '.join(MOCKS)}", USAGE
+        )
     missing = [name for name in FOR_RASPBERRY_PI if port == RASPBERRY_PI and not find_spec(name)]
     if missing:
         raise Failure(f"{' and '.join(missing)} is missing: pip install 'twinkle-host[test]'", NOT_FOUND)
@@ -172,29 +187,18 @@ def device_id(connection_string: str) -> str:
     return parts.get("DeviceId") or parts.get("RegistrationId") or ""
 
 
-def local_authority() -> Path:
-    """The CA file of the local hub started last; Failure when there is none."""
-    try:
-        return Path(awaited().ca_file)
-    except Failure as failure:
-        if failure.exit_code != NOT_FOUND:
-            raise
-        raise Failure(
-            "no local hub is known here; give the hub's CA file with --ca-file", NOT_FOUND
-        ) from None
-
-
 def supervise(
     command: list[str],
     environment: dict[str, str],
     stop_file: Path,
     as_json: bool = False,
     relay: Relay | None = None,
+    bench: Bench | None = None,
 ) -> int:
     """Run the device, again after each reset, until it ends or this process is told to stop.
 
     The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed. ``relay`` is
-    its console, if that is its standard input.
+    its console, if that is its standard input. On a ``bench`` its power may be switched off and on.
     """
     stopping = False
     device: subprocess.Popen | None = None
@@ -203,6 +207,8 @@ def supervise(
         nonlocal stopping
         stopping = True
         stop_file.touch()
+        if bench and bench.is_off:
+            bench.power(True)  # which is waited for
         if device is not None:
             killer = threading.Timer(STOP_S, device.kill)
             killer.daemon = True
@@ -212,6 +218,11 @@ def supervise(
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         while True:
+            if bench:
+                bench.wait_for_power()
+                if stopping:
+                    return 0
+                bench.starts()
             # A session of its own: Ctrl-C reaches the device through us, once.
             device = subprocess.Popen(
                 command,
@@ -225,9 +236,13 @@ def supervise(
             )
             if relay:
                 relay.join(device)
+            if bench:
+                bench.started(device)
             for line in device.stdout:
                 if relay:
                     relay.show(line.rstrip("\r\n"))
+                if bench:
+                    bench.said(line.rstrip("\r\n"))
                 if as_json:
                     show_json(as_record(line))
                 else:
@@ -237,6 +252,8 @@ def supervise(
                 device.stdin.close()
             if stopping:
                 return 0
+            if bench and bench.is_off:
+                continue
             if status not in (RESET_STATUS, WATCHDOG_STATUS):
                 return status if status >= 0 else 128 - status
     finally:

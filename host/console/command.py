@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ..failure import EXIT_STATUSES, Failure
+from ..failure import EXIT_STATUSES, USAGE, Failure
 from ..flash.command import FILE
 from ..flash.serial_link import find_port
 from ..flash.target import over_ssh
@@ -53,7 +53,7 @@ def console(port, socket, device, ssh, ssh_config, question, timeout, log, as_js
     line = open_line()
     if question is None:
         if not sys.stdin.isatty():
-            raise Failure("there is no terminal to type on; ask with -c")
+            raise Failure("there is no terminal to type on; ask with -c", USAGE)
         name = (device or Path(line.name).name).replace("/", "_")
         Session(line, open_line, Record(log or state_home() / "console" / f"{name}.log")).run()
         return

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, Failure
+from ..failure import DONE, FAILED, NOT_ONLINE, Failure, of_refusal
 from . import met
 from .line import Gone, Line
 
@@ -14,7 +14,7 @@ RECENT = 256  # bytes by which text is told from noise
 PROBE_S = 5.0
 LONGEST_LINE = 65536  # bytes; what a device answers has some thousand
 JSON = "--json"
-EXIT_CODES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 429: NOT_ONLINE, 503: NOT_ONLINE, 504: NOT_ONLINE}
+UNAVAILABLE = 503  # of a device: it has no link, or no sensor, for what was asked
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,10 @@ class Answer:
     @property
     def exit_code(self) -> int:
         """An exit status for scripts."""
-        return 0 if self.ok else EXIT_CODES.get(self.document["code"], FAILED)
+        code = self.document.get("code", 0)
+        if self.ok:
+            return DONE
+        return NOT_ONLINE if code == UNAVAILABLE else of_refusal(code, otherwise=FAILED)
 
     def lines(self) -> list[str]:
         """As the device shows it to a person, without its last line."""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,15 +19,16 @@ from ..device_directory import PICO, Prepared, alone
 from ..failure import EXIT_STATUSES, NOT_FOUND, Failure
 from ..flash import image
 from ..flash.serial_link import find_port
-from ..paths import current_hub, device_folder
+from ..known_hubs import forget, remember
+from ..paths import device_folder
 from ..provision.command import PASSWORD, secret
 from ..provision.credentials import check
 from ..run import FILE, LOGGED, mocked, real
 from ..screen import Words, show, show_json
 from ..service.monitor import SOURCES, news
+from ..trial import OF_A_PICO, try_out
 from .device import Device
 from .on_board import Bench, OnBoard
-from .program import PLACE, place_of
 
 LOOPBACK = "127.0.0.1"
 LOOK_S = 0.1  # between two looks at the files
@@ -88,9 +90,10 @@ def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) ->
 
     def make() -> Device:
         new = prepared()
+        try_out(file, new.interpreter, stand_ins=mock)
         text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
-        new.prepare(text, Path(hub.info["caFile"]), mock=mock)
-        return Device(new, mock, hub.events.put, file.absolute())
+        new.prepare(text, Path(hub.info["caFile"]).read_bytes(), mock=mock)
+        return Device(new, mock, hub.events.put)
 
     def on_board() -> Callable[[], OnBoard]:
         given = {}
@@ -100,7 +103,12 @@ def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) ->
             credentials = check(text, Path(hub.info["caFile"]), None, wifi, password)
             given = {file: content for file, (content, _) in credentials.files().items()}
         bench = Bench(found, load(board), given)
-        return lambda: OnBoard(bench, image.build(load(board), file.absolute()), hub.events.put)
+
+        def make_there() -> OnBoard:
+            try_out(file, "micropython", OF_A_PICO)
+            return OnBoard(bench, image.build(load(board), file.absolute()), hub.events.put)
+
+        return make_there
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(alone(state) if plugged_in else prepared().alone())
@@ -128,17 +136,11 @@ def known(hub: Any, name: str) -> str:
 @contextlib.contextmanager
 def current(state: Path) -> Iterator[None]:
     """Meanwhile other verbs find this hub without being told."""
-    file = current_hub()
-    before = file.read_text() if file.exists() else None
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(str(state))
+    remember(state)
     try:
         yield
     finally:
-        if before is None:
-            file.unlink(missing_ok=True)
-        else:
-            file.write_text(before)
+        forget(state)
 
 
 def stamp(file: Path) -> tuple[int, ...]:
@@ -195,12 +197,9 @@ class Session:
         """Start the application as it is saved now, if that can be."""
         saved = time.monotonic()
         try:
-            compile(self._file.read_bytes(), str(self._file), "exec")
             new = self._make()
-        except (SyntaxError, ValueError) as error:  # ValueError: a null byte
-            self._place(place_of(error, str(self._file)))
         except Failure as failure:
-            self._say("error", failure.message)
+            self._say("error", failure.message + self._line_of(failure.message))
         else:
             if again:
                 self._say("saved", "starting anew, with the state as it is")
@@ -228,8 +227,6 @@ class Session:
             self._say(
                 "error", f"the device ended with status {item[1]}; it starts again when {self._file} is saved"
             )
-        elif item[1].startswith(PLACE):
-            self._place(json.loads(item[1].removeprefix(PLACE)))
         else:
             self._log(item[1])
 
@@ -250,15 +247,17 @@ class Session:
     def _log(self, line: str) -> None:
         found = LOGGED.fullmatch(line)
         level, text = (found[2], found[3]) if found else ("device", line)
-        self._say(level, text)
+        self._say(level, text + self._line_of(text))
         if self._saved is not None and text.startswith("ready"):
             self._say("saved", f"in force {time.monotonic() - self._saved:.1f} s after it was seen")
             self._saved = None
 
-    def _place(self, found: dict[str, Any]) -> None:
-        where = f"{self._file}:{found['line']}" if found.get("line") else str(self._file)
-        text = f"  {found['text']}" if found.get("text") else ""
-        self._say("error", f"{where}: {found['error']}{text}")
+    def _line_of(self, text: str) -> str:
+        """The line of the application that a text names, as it stands there now."""
+        place = re.search(rf"\b{re.escape(self._file.name)}:(\d+): ", text)
+        with contextlib.suppress(OSError, UnicodeDecodeError, IndexError):
+            return "  " + self._file.read_text().splitlines()[int(place[1]) - 1].strip() if place else ""
+        return ""
 
     def _say(self, word: str, text: str) -> None:
         now = datetime.now().astimezone()

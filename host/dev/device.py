@@ -1,19 +1,14 @@
 """The device that runs while its application is written: started, stopped, started again; what it says is heard."""
 
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from ..application import ENTRY, module_name
 from ..console.relay import Relay
 from ..device_directory import Prepared
-from ..paths import FIRMWARE, HOST
 from ..run import RESET_STATUS, WATCHDOG_STATUS
 
-PROGRAM = HOST / "dev" / "program.py"
 GOODBYE_S = 2.0  # for the device to say it to its hub
 LOOK_S = 0.05
 
@@ -21,24 +16,16 @@ LOOK_S = 0.05
 class Device:
     """``told`` is called with ``("device", line)``, and with ``("ended", status)`` when it does not start again.
 
-    ``file``: the application whose errors are shown with their place, on CPython. ``heap``: MicroPython's.
+    ``heap``: MicroPython's.
     """
 
     def __init__(
-        self,
-        prepared: Prepared,
-        mock: bool,
-        told: Callable[[tuple[str, Any]], Any],
-        file: Path | None = None,
-        heap: str | None = None,
+        self, prepared: Prepared, mock: bool, told: Callable[[tuple[str, Any]], Any], heap: str | None = None
     ):
         self.starts = 0
         self._prepared = prepared
         self._stop_file = prepared.state / "stop"
         self._command, self._environment = prepared.launch(heap, mock)
-        if file is not None and prepared.interpreter == "cpython":
-            self._command = [sys.executable, "-u", str(PROGRAM), str(file), module_name(file)]
-            self._command += [str(FIRMWARE / ENTRY), str(prepared.state)]
         self._told = told
         self._process: subprocess.Popen | None = None
         self._stopping = False

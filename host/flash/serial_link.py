@@ -21,7 +21,7 @@ import serial.tools.list_ports
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from ..failure import NOT_FOUND, NOT_ONLINE, REFUSED, Failure
+from ..failure import NOT_FOUND, NOT_ONLINE, REFUSED, USAGE, Failure
 from ..screen import show
 from .conversation import HOLD, PATIENCE_S, PROMPT, QUESTION, WAKE, Conversation, described, silent
 
@@ -48,7 +48,7 @@ def find_port(port: str | None) -> str:
         return found[0].device
     if found:
         names = ", ".join(info.device for info in found)
-        raise Failure(f"there are {len(found)} boards ({names}); name one with --port")
+        raise Failure(f"there are {len(found)} boards ({names}); name one with --port", USAGE)
     raise Failure(
         "no board is plugged in: use a USB cable that carries data, or name the port with --port; "
         "a board without MicroPython appears as a drive, see --uf2",
@@ -158,7 +158,7 @@ class SerialLink:
             if answer and not answer["ok"]:
                 self._held = False
                 text = f"err {answer.get('code')} {answer.get('error')}"
-                raise Failure(f"the device at {self.port} does not let tools in: {text}")
+                raise Failure(f"the device at {self.port} does not let tools in: {text}", REFUSED)
             if answer:
                 self._wait_for_restart(line)
             return answer is not None

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..failure import FAILED, REFUSED, UNREACHABLE, Failure
+from ..failure import FAILED, NOT_FOUND, REFUSED, UNREACHABLE, USAGE, Failure
 
 LIMIT_S = 120.0  # for each program, except those that are given more; a small computer may be busy
 SSH_FAILED = 255
@@ -48,7 +48,7 @@ class Target:
         try:
             done = subprocess.run(command, input=data, capture_output=True, timeout=limit, check=False)
         except FileNotFoundError:
-            raise Failure(f"{command[0]} is missing on this computer") from None
+            raise Failure(f"{command[0]} is missing on this computer", NOT_FOUND) from None
         except subprocess.TimeoutExpired:
             raise Failure(f"no answer within {limit:g} s", UNREACHABLE) from None
         if done.returncode:
@@ -124,7 +124,7 @@ class Talk:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
             )
         except FileNotFoundError:
-            raise Failure(f"{command[0]} is missing on this computer") from None
+            raise Failure(f"{command[0]} is missing on this computer", NOT_FOUND) from None
         self._rest = b""
 
     def __enter__(self) -> "Talk":
@@ -178,7 +178,9 @@ class Talk:
 def mounted(root: Path) -> Target:
     """A root file system that is mounted here; Failure when the folder does not look like one."""
     if not (root / "etc").is_dir():
-        raise Failure(f"{root} is not a root file system: it has no etc; mount the card's second partition")
+        raise Failure(
+            f"{root} is not a root file system: it has no etc; mount the card's second partition", USAGE
+        )
     return Target(str(root.resolve()))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..failure import NOT_FOUND, Failure
+from ..failure import NOT_FOUND, USAGE, Failure
 
 BLOCK = 512
 HEADER = struct.Struct("<8I")
@@ -33,34 +33,36 @@ def check(content: bytes, hardware: dict[str, Any]) -> int:
     facts = hardware["uf2"]
     family, start, size = int(facts["family"], 16), int(facts["start"], 16), facts["size"]
     if not content or len(content) % BLOCK:
-        raise Failure("this is not a UF2 image: its size is not a multiple of 512 bytes")
+        raise Failure("this is not a UF2 image: its size is not a multiple of 512 bytes", USAGE)
     count = len(content) // BLOCK
     filled: dict[int, int] = {}
     for number in range(count):
         block = content[number * BLOCK : (number + 1) * BLOCK]
         *magic, flags, address, length, index, total, kind = HEADER.unpack_from(block)
         if tuple(magic) != MAGIC or END.unpack_from(block, BLOCK - END.size)[0] != END_MAGIC:
-            raise Failure(f"this is not a UF2 image: block {number} has no UF2 marks")
+            raise Failure(f"this is not a UF2 image: block {number} has no UF2 marks", USAGE)
         if index != number or total != count:
             raise Failure(
-                f"the image is not whole: block {number} says that it is {index} of {total}, not of {count}"
+                f"the image is not whole: block {number} says that it is {index} of {total}, not of {count}",
+                USAGE,
             )
         if flags & HAS_FAMILY and kind != family:
             name = FAMILIES.get(kind, f"family {kind:08x}")
-            raise Failure(f"the image is for another chip ({name}), not for a {hardware['name']}")
+            raise Failure(f"the image is for another chip ({name}), not for a {hardware['name']}", USAGE)
         if not flags & HAS_FAMILY:
-            raise Failure("the image does not say which chip it is for; take the one for this board")
+            raise Failure("the image does not say which chip it is for; take the one for this board", USAGE)
         if flags & NOT_FOR_FLASH:
             continue
         if not 0 < length <= LARGEST_PAYLOAD or not start <= address <= start + size - length:
             raise Failure(
-                f"the image writes {length} bytes at {address:#x}, outside of a {hardware['name']}'s flash"
+                f"the image writes {length} bytes at {address:#x}, outside of a {hardware['name']}'s flash",
+                USAGE,
             )
         if address in filled:
-            raise Failure(f"the image writes twice at {address:#x}")
+            raise Failure(f"the image writes twice at {address:#x}", USAGE)
         filled[address] = length
     if start not in filled:
-        raise Failure(f"the image leaves out {start:#x}, where a {hardware['name']} starts")
+        raise Failure(f"the image leaves out {start:#x}, where a {hardware['name']} starts", USAGE)
     return sum(filled.values())
 
 
@@ -69,7 +71,9 @@ def find_drive(drive: Path | None, hardware: dict[str, Any], mounts: Path = Path
     wanted = hardware["uf2"]["drive"]
     if drive is not None:
         if not _is_drive(drive, wanted):
-            raise Failure(f"{drive} is not the drive of a board in boot mode: there is no {MARK} of {wanted}")
+            raise Failure(
+                f"{drive} is not the drive of a board in boot mode: there is no {MARK} of {wanted}", USAGE
+            )
         return drive
     places = [Path(line.split()[1].replace("\\040", " ")) for line in mounts.read_text().splitlines()]
     found = [place for place in places if _is_drive(place, wanted)]
@@ -77,7 +81,7 @@ def find_drive(drive: Path | None, hardware: dict[str, Any], mounts: Path = Path
         return found[0]
     if found:
         names = ", ".join(map(str, found))
-        raise Failure(f"there are {len(found)} boards in boot mode ({names}); name one with --drive")
+        raise Failure(f"there are {len(found)} boards in boot mode ({names}); name one with --drive", USAGE)
     raise Failure(
         f"no drive {wanted} is mounted: hold BOOTSEL while plugging the board in, or name its drive with --drive",
         NOT_FOUND,

@@ -13,6 +13,7 @@ import json
 import sys
 
 from twinkle.core import actions, errors
+from twinkle.runtime.log import explained
 
 MARK = "\x1e"  # the record separator of JSON text sequences (RFC 7464, section 2.2)
 PUBLISH = actions.publish("", b"", 1)  # of telemetry
@@ -68,6 +69,7 @@ class Bridge:
         self.device = Device(
             app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
         )
+        self.device.context.explain = explained
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..boards import hardware_of, load
-from ..failure import EXIT_STATUSES, Failure
+from ..failure import EXIT_STATUSES, USAGE, Failure
 from ..flash import image, pico, raspberry_pi
 from ..flash.command import listen_to, start_pi, target_of, target_options
 from ..flash.report import Report
@@ -101,7 +101,7 @@ def _give_to_pico(credentials: Credentials, port: str | None, report: Report, no
 
 def _give_to_pi(credentials: Credentials, target: Target, report: Report, no_wait: bool) -> int:
     if credentials.ssid is not None:
-        raise Failure("a Raspberry Pi's Wi-Fi is the system's business: raspi-config, or nmcli")
+        raise Failure("a Raspberry Pi's Wi-Fi is the system's business: raspi-config, or nmcli", USAGE)
     report.facts["console"] = f"sudo {raspberry_pi.CONSOLE}"
     folder = raspberry_pi.SETTINGS
     target.put({f"{folder}/{name}": Entry(*file) for name, file in credentials.files().items()})
@@ -136,5 +136,5 @@ def secret(variable: str, question: str, default: str | None = None) -> str:
     if value is not None:
         return value
     if not sys.stdin.isatty():
-        raise Failure(f"there is no terminal to ask on; set {variable}")
+        raise Failure(f"there is no terminal to ask on; set {variable}", USAGE)
     return click.prompt(question, hide_input=True, default=default, show_default=False)

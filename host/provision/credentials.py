@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import serialization
 
 from ..device_certificate import CERTIFICATE, KEY
 from ..device_json import written
-from ..failure import NOT_FOUND, Failure
-from ..service.hub import local_hub
+from ..failure import NOT_FOUND, USAGE, Failure
+from ..service.finding import of_device
 
 GLOBAL_DPS = "global.azure-devices-provisioning.net"
 AZURE = (".azure-devices.net", ".azure-devices-provisioning.net")
@@ -103,31 +103,31 @@ def check(
     """Credentials that are well-formed and fit together; Failure says what does not."""
     written([connection_string, ssid, password])
     if not connection_string.strip():
-        raise Failure("the connection string is empty; copy the device's own, all of it")
+        raise Failure("the connection string is empty; copy the device's own, all of it", USAGE)
     parts = parts_of(connection_string)
     needed = ("IdScope", "RegistrationId") if "IdScope" in parts else ("HostName", "DeviceId")
     for name in needed:
         if not parts.get(name):
-            raise Failure(f"the connection string has no {name}; copy the device's own, all of it")
+            raise Failure(f"the connection string has no {name}; copy the device's own, all of it", USAGE)
     if "SharedAccessKeyName" in parts:
-        raise Failure("this is the connection string of a service; a device is given its own")
+        raise Failure("this is the connection string of a service; a device is given its own", USAGE)
     certified = parts.get("x509", "").lower() == "true"
     certificate = key = None
     if certified:
         if x509_folder is None:
             raise Failure(
-                "the connection string says x509=true; name the certificate's directory with --x509"
+                "the connection string says x509=true; name the certificate's directory with --x509",
+                USAGE,
             )
         certificate, key = _certificate(x509_folder)
     else:
         if x509_folder is not None:
-            raise Failure("--x509 goes with a connection string that says x509=true, and has no key")
+            raise Failure("--x509 goes with a connection string that says x509=true, and has no key", USAGE)
         _check_key(parts.get("SharedAccessKey", ""))
     if ssid is not None:
         _check_wifi(ssid, password)
-    host = parts.get("HostName", GLOBAL_DPS)
     return Credentials(
-        connection_string.strip(), _authorities(host, ca_file), certificate, key, ssid, password
+        connection_string.strip(), authorities(connection_string, ca_file), certificate, key, ssid, password
     )
 
 
@@ -135,16 +135,20 @@ def _check_key(text: str) -> None:
     try:
         key = base64.b64decode(text, validate=True)
     except ValueError:  # binascii's among them
-        raise Failure("SharedAccessKey is not base64; copy the key again, with its closing =") from None
+        raise Failure(
+            "SharedAccessKey is not base64; copy the key again, with its closing =", USAGE
+        ) from None
     if len(key) < SHORTEST_KEY:
-        raise Failure("SharedAccessKey is missing or too short; copy the key again, all of it")
+        raise Failure("SharedAccessKey is missing or too short; copy the key again, all of it", USAGE)
 
 
 def _check_wifi(ssid: str, password: str) -> None:
     if not 1 <= len(ssid.encode()) <= LONGEST_SSID:
-        raise Failure(f"a Wi-Fi network's name has 1 to {LONGEST_SSID} bytes")
+        raise Failure(f"a Wi-Fi network's name has 1 to {LONGEST_SSID} bytes", USAGE)
     if password and len(password.encode()) not in PASSPHRASE and not RAW_KEY.fullmatch(password):
-        raise Failure("a Wi-Fi password has 8 to 63 characters, or 64 hex digits; an open network has none")
+        raise Failure(
+            "a Wi-Fi password has 8 to 63 characters, or 64 hex digits; an open network has none", USAGE
+        )
 
 
 def _certificate(folder: Path) -> tuple[bytes, bytes]:
@@ -158,24 +162,36 @@ def _certificate(folder: Path) -> tuple[bytes, bytes]:
         private = load(key, None)
     except (ValueError, TypeError):
         raise Failure(
-            f"{folder} does not hold a certificate and a key without a password, PEM or DER"
+            f"{folder} does not hold a certificate and a key without a password, PEM or DER",
+            USAGE,
         ) from None
     if own.public_key() != private.public_key():
-        raise Failure(f"{KEY} is not the key of {CERTIFICATE} in {folder}")
+        raise Failure(f"{KEY} is not the key of {CERTIFICATE} in {folder}", USAGE)
     if own.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
-        raise Failure(f"the certificate in {folder} has expired; make another: twinkle devices add --x509")
+        raise Failure(
+            f"the certificate in {folder} has expired; make another: twinkle devices add --x509", USAGE
+        )
     return certificate, key
 
 
-def _authorities(host: str, ca_file: Path | None) -> bytes:
+def authorities(connection_string: str, ca_file: Path | None, patient: bool = False) -> bytes:
+    """Whom the device is to trust: who is in ``ca_file``, or else those of the hub that the string names.
+
+    ``patient``: a local hub that is starting is waited for.
+    """
     if ca_file is not None:
         return _read_authorities(ca_file)
-    if host.endswith(AZURE):
+    host = parts_of(connection_string).get("HostName", GLOBAL_DPS)
+    if host.lower().endswith(AZURE):
         return azure_authorities()
-    hub = local_hub(None)
-    if hub is not None and host in (hub.host, GLOBAL_DPS):
+    hub = of_device(connection_string, patient)
+    if hub is not None:
         return _read_authorities(Path(hub.ca_file))
-    raise Failure(f"whose certificates does {host} have? Name its CA file with --ca-file", NOT_FOUND)
+    raise Failure(
+        f"no local hub is known here that is dialled as {host} by this string; whose certificates does it have? "
+        "Name its CA file with --ca-file",
+        NOT_FOUND,
+    )
 
 
 def _read_authorities(file: Path) -> bytes:
@@ -185,7 +201,7 @@ def _read_authorities(file: Path) -> bytes:
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}", NOT_FOUND) from None
     except ValueError:
-        raise Failure(f"{file} holds no certificates, PEM or DER, or one that is damaged") from None
+        raise Failure(f"{file} holds no certificates, PEM or DER, or one that is damaged", USAGE) from None
     return content
 
 

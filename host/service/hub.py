@@ -8,28 +8,21 @@ import json
 import os
 import re
 import socket
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..failure import FAILED, NOT_FOUND, NOT_ONLINE, REFUSED, UNREACHABLE, Failure, note
-from ..paths import current_hub, default_hub_state
+from ..failure import NOT_ONLINE, REFUSED, UNREACHABLE, USAGE, Failure, of_refusal
 
 VARIABLE = "TWINKLE_SERVICE_CONNECTION_STRING"
 EVENTS_VARIABLE = "TWINKLE_EVENTS_CONNECTION_STRING"
 MQTT_PORT = 8883
 HTTPS_PORT = 443
-START_S = 10.0  # what a local hub takes to start, on a busy computer
 ANSWER_S = 1.0
-LOOK_S = 0.1
 PORT = re.compile(r":\d+$")  # after a name, or an IPv6 address in brackets
 AMQP_PORT = 5671
 
-# What went wrong, by HTTP status, for exit statuses.
-STATUSES = {401: REFUSED, 403: REFUSED, 404: NOT_FOUND, 504: NOT_ONLINE}
 # How urllib3, which tries again by itself, says that it gave up.
 TOO_MANY = re.compile(r"too many (\d+) error responses")
 NOT_ONLINE_CODES = ("404103", "404104")
@@ -40,7 +33,8 @@ class Hub:
     """One hub and how to reach it. ``ca_file`` is set for a hub with its own authority.
 
     ``events_string``: the connection string of its built-in endpoint, if it is known. ``name``: a local
-    hub's own, by which it need not be reached.
+    hub's own, by which it need not be reached. ``provisioning_string``: the connection string of the provisioning
+    service beside it, whose id scope is ``id_scope``.
     """
 
     connection_string: str = field(repr=False)
@@ -49,6 +43,8 @@ class Hub:
     events_string: str | None = field(default=None, repr=False)
     amqp_port: int = AMQP_PORT
     name: str | None = None
+    provisioning_string: str | None = field(default=None, repr=False)
+    id_scope: str | None = None
 
     def stranger(self) -> Failure:
         """It shows the certificate of an authority that is not trusted."""
@@ -133,95 +129,6 @@ class Hub:
         return text if self.mqtt_port == MQTT_PORT else f"{text};Port={self.mqtt_port}"
 
 
-def find(connection_string: str | None, state: str | None, ca_file: str | None) -> Hub:
-    """The hub meant: by connection string, by a local hub's state directory, or the local hub started last.
-
-    A local hub that is starting is waited for.
-    """
-    if connection_string is not None and not connection_string.strip():
-        raise Failure(
-            "the service connection string is empty; copy it whole, or leave --service out", REFUSED
-        )
-    connection_string = connection_string or (None if state else os.environ.get(VARIABLE))
-    if connection_string:
-        local = local_hub(state)
-        _check(connection_string)
-        # The same hub's own files know its authority and its device port.
-        if local and _host(connection_string) == _host(local.connection_string):
-            return replace(local, connection_string=connection_string, ca_file=ca_file or local.ca_file)
-        return Hub(connection_string, ca_file, events_string=os.environ.get(EVENTS_VARIABLE))
-    return awaited(state)
-
-
-def awaited(state: str | None = None) -> Hub:
-    """The local hub; one that is starting is waited for, for START_S.
-
-    One that does not answer by then is answered all the same, for its caller to say so. Failure when there is none.
-    """
-    end = time.monotonic() + START_S
-    told = False
-    while True:
-        hub, failure = None, None
-        try:
-            hub = local_hub(state)
-        except Failure as error:  # its files may not be there yet, or not all of them
-            failure = error
-        if hub is not None and hub.accepts():
-            return hub
-        if time.monotonic() >= end:
-            break
-        if not told:
-            note(f"no local hub answers here; waiting up to {START_S:.0f} s for one that is starting")
-            told = True
-        time.sleep(LOOK_S)
-    if hub is None:
-        raise failure or Failure(
-            f"no hub is named and none is running here: start one (twinkle hub), give --service or set {VARIABLE}",
-            NOT_FOUND,
-        )
-    return hub
-
-
-def local_hub(state: str | None) -> Hub | None:
-    """The local hub of a state directory, or the one started last; None when none was ever started."""
-    directory = Path(state) if state else _current()
-    try:
-        info = json.loads((directory / "hub.json").read_text())
-        text, ca_file = info["serviceConnectionString"] + "", info["caFile"] + ""
-        events = info["eventHubConnectionString"]
-        return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], info["host"] + "")
-    except FileNotFoundError:
-        if state:
-            raise Failure(
-                f"{state} is not the state of a local hub; give the --state that the hub was started with",
-                NOT_FOUND,
-            ) from None
-        return None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Failure(f"{directory}/hub.json cannot be read ({error}); restart the hub") from None
-
-
-def _current() -> Path:
-    try:
-        return Path(current_hub().read_text().strip())
-    except OSError:
-        return default_hub_state()
-
-
-def _host(connection_string: str) -> str:
-    return connection_string.partition("HostName=")[2].partition(";")[0].lower()
-
-
-def _check(connection_string: str) -> None:
-    parts = Hub(connection_string).parts
-    for name in ("HostName", "SharedAccessKeyName", "SharedAccessKey"):
-        if not parts.get(name):
-            raise Failure(
-                f"the service connection string has no {name}; copy it whole, from a shared access policy of the hub",
-                REFUSED,
-            )
-
-
 @contextlib.contextmanager
 def failures(hub: Hub) -> Iterator[None]:
     """What the SDK and its libraries raise, as one line each."""
@@ -255,7 +162,7 @@ def failures(hub: Hub) -> Iterator[None]:
             f"Azure's SDK cannot read the answer ({error}); in a query, name columns other than members of a twin (AS)"
         ) from None
     except (ValueError, msrest.ValidationError) as error:
-        raise Failure(f"the request cannot be made: {error}") from None
+        raise Failure(f"the request cannot be made: {error}", USAGE) from None
 
 
 def explain(status: int, body: str, reason: str) -> Failure:
@@ -268,5 +175,5 @@ def explain(status: int, body: str, reason: str) -> Failure:
     name, _, rest = text.partition(";")
     if name.startswith("ErrorCode:") and rest:
         text = rest
-    exit_code = NOT_ONLINE if code in NOT_ONLINE_CODES else STATUSES.get(status, FAILED)
+    exit_code = NOT_ONLINE if code in NOT_ONLINE_CODES else of_refusal(status)
     return Failure(f"the hub refused ({status} {code or name.removeprefix('ErrorCode:')}): {text}", exit_code)

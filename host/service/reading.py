@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from ..failure import FAILED, NOT_FOUND, REFUSED, Failure
+from ..failure import FAILED, NOT_FOUND, REFUSED, USAGE, Failure
 from .hub import EVENTS_VARIABLE, Hub
 from .sidedoor import diagnostics
 
@@ -86,7 +86,7 @@ async def _receive(hub: Hub, group: str, start: Any, line: queue.Queue, stop: th
         raise Failure(
             f"the events of {hub.address} are read from its built-in endpoint: give its connection string with "
             f"--events, or in {EVENTS_VARIABLE} (in the portal: Event Hub-compatible endpoint)",
-            REFUSED,
+            USAGE,
         )
     failed: asyncio.Future = asyncio.get_running_loop().create_future()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..failure import FAILED, NOT_ONLINE, UNREACHABLE, Failure
+from ..failure import FAILED, NOT_ONLINE, REFUSED, UNREACHABLE, Failure
 from .hub import AMQP_PORT, Hub
 from .verbs import DEVICE_ID, example, on_hub
 
@@ -77,7 +77,7 @@ def _send(registry: Any, device_id: str, text: str, said: dict[str, Any]) -> Non
             raise
         waiting = registry.get_device(device_id).cloud_to_device_message_count
         reason = f"{waiting} messages wait for it already" if waiting >= FULL_QUEUE else str(error)
-        raise Failure(f"the hub refused the message for {device_id}: {reason}") from None
+        raise Failure(f"the hub refused the message for {device_id}: {reason}", REFUSED) from None
 
 
 def over_amqp(hub: Hub, registry: Any) -> None:

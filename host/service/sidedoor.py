@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..failure import UNREACHABLE, Failure
+from ..failure import UNREACHABLE, USAGE, Failure
 from .hub import Hub, explain
 
 PATIENCE_S = 20
@@ -15,7 +15,7 @@ SILENCE_S = 15  # a stream says something every five seconds
 def call(hub: Hub, method: str, path: str, body: Any = None, instead: str = "") -> Any:
     """One request; its JSON, or None. ``instead`` says what does this on Azure."""
     if not hub.is_local:
-        raise Failure(f"{hub.address} is not a local hub; {instead}")
+        raise Failure(f"{hub.address} is not a local hub; {instead}", USAGE)
     with _asked(hub, method, path, json=body, timeout=PATIENCE_S) as answer:
         return answer.json() if answer.content else None
 

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from ..device_certificate import make_certificate, thumbprint_of
-from ..failure import EXIT_STATUSES, FAILED, Failure
+from ..failure import EXIT_STATUSES, FAILED, REFUSED, Failure
 from ..screen import show, show_json
-from .hub import VARIABLE, Hub, find
+from .finding import find
+from .hub import VARIABLE, Hub
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -47,7 +48,7 @@ def on_hub(function):
             "--service-connection-string",
             "service",
             metavar="TEXT",
-            help=f"Service connection string; also from {VARIABLE}. Without it, the local hub started last.",
+            help=f"Service connection string; also from {VARIABLE}. Without it, the local hub that runs.",
         ),
     ):
         run = option(run)
@@ -132,7 +133,8 @@ def _new(device_id: str) -> Iterator[None]:
             raise
         raise Failure(
             f"{device_id} is registered already; twinkle devices connection-string {device_id} prints its "
-            f"connection string, and twinkle devices remove {device_id} removes it"
+            f"connection string, and twinkle devices remove {device_id} removes it",
+            REFUSED,
         ) from None
 
 

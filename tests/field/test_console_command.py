@@ -81,11 +81,11 @@ def test_a_session_completes_remembers_records_and_waits_for_the_board(device, t
 def test_one_question_has_an_exit_status(device, command):
     ask = lambda *words: command("console", "--port", device.port, "-c", *words)  # noqa: E731
     assert ask("version").status == 0 and ask("version").out.endswith("ok\n")
-    assert ask("nonsense").status == 3 and ask("led").status == 1
+    assert ask("nonsense").status == 3 and ask("led").status == 4
     assert ask("call turnon", "--json").document == {"ok": True, "result": {"status": 200, "payload": None}}
     for words in (["version --json"], [" version  --json "], ["version --json", "--json"]):
         assert ask(*words).document["result"]["twinkle"] == "0.1.0"
-    assert ask("led --json").document["code"] == 400 and ask("led --json").status == 1
+    assert ask("led --json").document["code"] == 400 and ask("led --json").status == 4
     assert ask("hold").status == 0
     held = eventually(
         lambda: (done := ask("status")).status == 6 and "the device is held" in done.err and done

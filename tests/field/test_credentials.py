@@ -2,7 +2,6 @@
 
 import base64
 import json
-from pathlib import Path
 
 import pytest
 from authority import Authority, in_der, turn_to_der
@@ -66,7 +65,7 @@ GRIN = "Küche \U0001f600"
 def test_what_a_device_reads_is_utf_8_without_escapes(tmp_path):
     # An escaped pair is two characters on MicroPython, and none of them is one.
     given = check(OWN, None, None, GRIN, "Schlüssel \U0001f511").files()["credentials.json"][0]
-    prepare(tmp_path, {"description": GRIN}, {"wifi": {"ssid": GRIN}}, Path(__file__))
+    prepare(tmp_path, {"description": GRIN}, {"wifi": {"ssid": GRIN}}, b"")
     there = [(tmp_path / name).read_bytes() for name in ("board.json", "credentials.json")]
     board = json.loads((BOARDS / "pico_w.json").read_text()) | {"description": GRIN}
     for content in (given, *there, image.build(board)["board.json"]):
@@ -147,7 +146,7 @@ def test_a_device_on_this_computer_gets_them_as_they_are_too(tmp_path):
     turn_to_der(folder)
     file = tmp_path / "authorities"
     file.write_bytes(in_der(Authority().pem.encode()))
-    prepare(tmp_path / "state", {}, {}, file, folder)
+    prepare(tmp_path / "state", {}, {}, file.read_bytes(), folder)
     for name in ("device.pem", "device.key"):
         assert (tmp_path / "state" / name).read_bytes() == (folder / name).read_bytes()
     assert (tmp_path / "state" / "ca.pem").read_bytes() == file.read_bytes()

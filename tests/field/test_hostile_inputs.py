@@ -14,7 +14,7 @@ from twinkle_host.console.line import Gone
 from twinkle_host.failure import Failure
 from twinkle_host.flash import uf2
 from twinkle_host.provision import credentials
-from twinkle_host.service import hub as service
+from twinkle_host.service import finding
 
 HARDWARE = json.loads((ROOT / "boards" / "hardware" / "pico_w.json").read_text())
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -141,12 +141,12 @@ def test_any_credentials(tmp_path, text, authorities, ssid, password):
 @plain
 @given(strings)
 def test_any_connection_string_of_a_service(tmp_path, text):
-    found = refused(service.find, text, str(tmp_path), None)
+    found = refused(finding.find, text, str(tmp_path), None)
     assert found is None or found.host is not None
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b'{"serviceConnectionString": 5}', b"[" * 5000])
 def test_any_state_of_a_local_hub(tmp_path, content):
     (tmp_path / "hub.json").write_bytes(content)
-    found = refused(service.local_hub, str(tmp_path))
+    found = refused(finding.local_hub, str(tmp_path))
     assert found is None

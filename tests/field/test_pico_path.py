@@ -83,7 +83,7 @@ def test_a_bare_board_becomes_a_device_that_answers_on_its_console(command, hub,
             selftest
         )
         wrong = command("console", "--port", board.port, "-c", "led sideways")
-        assert wrong.status == 1 and wrong.err.startswith("err 400"), wrong
+        assert wrong.status == 4 and wrong.err.startswith("err 400"), wrong
         assert command("console", "--port", board.port, "-c", "nonsense").status == 3
 
         # Flashed while it runs: credentials and the configuration are still there afterwards.

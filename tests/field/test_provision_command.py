@@ -45,7 +45,7 @@ def test_it_asks_without_an_echo_and_prints_a_label_without_a_secret(command, bo
 
 def test_without_a_terminal_it_says_which_variable_to_set(command, board):
     done = command("provision", "pico_w", "--port", board.port)
-    assert done.status == 1 and "TWINKLE_DEVICE_CONNECTION_STRING" in done.err and done.err.count("\n") == 1
+    assert done.status == 2 and "TWINKLE_DEVICE_CONNECTION_STRING" in done.err and done.err.count("\n") == 1
 
 
 def test_a_certificate_in_the_place_of_a_key(command, board, hub, tmp_path):
@@ -103,7 +103,7 @@ def test_a_network_set_on_the_console_is_kept_until_a_factory_reset(command, boa
     assert ask("reboot").ok
     line.heard("reset: reboot requested")
     assert "joining elsewhere" in line.heard("ready: mover")
-    assert ask("factory-reset").exit_code == 1 and ask("factory-reset mover").ok
+    assert ask("factory-reset").exit_code == 4 and ask("factory-reset mover").ok
     line.heard("reset: asked for on the console")
     told = line.heard("ready: mover")
     assert "joining home" in told and "another secret" not in told

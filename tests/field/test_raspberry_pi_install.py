@@ -184,7 +184,7 @@ def test_mistakes_are_said_in_one_line(command, tmp_path):
         "home",
         **{"TWINKLE_DEVICE_CONNECTION_STRING": CONNECTION, "TWINKLE_WIFI_PASSWORD": "long enough"},
     )
-    assert wifi.status == 1, wifi
+    assert wifi.status == 2, wifi
 
 
 def test_what_was_installed_runs(command, root, tmp_path):

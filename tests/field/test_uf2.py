@@ -96,4 +96,4 @@ def test_the_command_installs_and_then_flashes(command, board, drive, tmp_path):
     assert (drive / "firmware.uf2").read_bytes() == firmware.read_bytes()
     firmware.write_bytes(an_image(family=RP2350))
     refused = command("flash", "pico_w", "--uf2", firmware, "--drive", drive, "--port", board.port)
-    assert refused.status == 1 and "another chip (RP2350)" in refused.err and refused.err.count("\n") == 1
+    assert refused.status == 2 and "another chip (RP2350)" in refused.err and refused.err.count("\n") == 1

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -198,7 +199,13 @@ def test_a_hub_and_simulated_boards_run(outside):
     ports = [word for flag in ("--port", "--rest-port", "--amqp-port") for word in (flag, "0")]
     hub = outside.start("hub", "--json", "--quiet", *ports)
     try:
-        assert json.loads(hub.stdout.readline())["host"] == "localhost"
+        info = json.loads(hub.stdout.readline())
+        assert info["host"] == "localhost"
+        for file in ("", "app.js", "views/overview-view.js", "vendor/uPlot.iife.min.js"):
+            asked = urllib.request.Request(info["pageUrl"] + file)
+            asked.add_header("Authorization", f"Bearer {info['pageKey']}")
+            with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
+                assert answer.status == 200
         for board in ("pico_w", "raspberry_pi"):
             text = outside.twinkle("devices", "add", board).strip()
             device = outside.start("run", "--board", board, "--mock", "--connection-string", text)

@@ -40,7 +40,7 @@ def hub(tmp_path_factory):
 @pytest.fixture
 def on_hub(home, hub):
     """A home on whose computer the hub was started."""
-    file = Path(home["XDG_STATE_HOME"], "twinkle", "current-hub")
+    file = Path(home["XDG_STATE_HOME"], "twinkle", "hubs")
     file.parent.mkdir(parents=True)
     file.write_text(str(hub.settings.state))
     return home
@@ -109,7 +109,7 @@ def test_a_device_that_cannot_connect_is_named_before_it_tries(hub, on_hub):
     assert done.returncode == 4 and "off is disabled" in done.stderr
     twinkle(on_hub, "devices", "add", "certified", "--authority")
     done = twinkle(on_hub, "run", "certified")
-    assert done.returncode == 1 and "--x509" in done.stderr
+    assert done.returncode == 2 and "--x509" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -166,16 +166,16 @@ def test_an_empty_connection_string_is_named_as_empty(on_hub, text):
     done = twinkle(on_hub, "run", "--connection-string", text)
     assert done.returncode == 2 and "the connection string is empty" in done.stderr
     done = twinkle(on_hub, "devices", "list", "--service", text)
-    assert done.returncode == 4 and "the service connection string is empty" in done.stderr
+    assert done.returncode == 2 and "the service connection string is empty" in done.stderr
     done = twinkle({**on_hub, "TWINKLE_DEVICE_CONNECTION_STRING": text}, "provision", "pico_w", "--port", "x")
-    assert done.returncode == 1 and "the connection string is empty" in done.stderr
+    assert done.returncode == 2 and "the connection string is empty" in done.stderr
     assert "name a device" in twinkle(on_hub, "run").stderr
 
 
 @pytest.mark.parametrize("board", ["pico_w", "raspberry_pi"])
 def test_a_board_that_this_computer_is_not_names_the_mock(on_hub, board):
     done = twinkle(on_hub, "run", "x", "--board", board)
-    assert done.returncode == 1 and "--mock" in done.stderr and "twinkle flash" in done.stderr
+    assert done.returncode == 2 and "--mock" in done.stderr and "twinkle flash" in done.stderr
 
 
 def test_no_two_ids_share_a_directory():
@@ -240,7 +240,7 @@ def test_state_is_kept_in_one_place_wherever_a_command_is_run(home, tmp_path):
 def test_a_device_that_is_registered_already_is_said_in_words(on_hub):
     assert twinkle(on_hub, "devices", "add", "twice").returncode == 0
     again = twinkle(on_hub, "devices", "add", "twice")
-    assert again.returncode == 1 and not re.search("409|If-Match|ErrorCode", again.stderr)
+    assert again.returncode == 4 and not re.search("409|If-Match|ErrorCode", again.stderr)
     assert "twice is registered already; twinkle devices connection-string twice" in again.stderr
 
 
@@ -288,7 +288,7 @@ def test_the_shell_completes_verbs(home):
 def test_a_connection_string_is_judged_before_anything_else_is_asked(home):
     asked = {**home, "TWINKLE_DEVICE_CONNECTION_STRING": "HostName=x"}
     done = twinkle(asked, "provision", "pico_w", "--port", "x", "--wifi", "attic")
-    assert done.returncode == 1 and "has no DeviceId" in done.stderr, "and not that there is no terminal"
+    assert done.returncode == 2 and "has no DeviceId" in done.stderr, "and not that there is no terminal"
 
 
 def test_a_hub_that_would_be_the_device_itself_is_warned_of(on_hub, tmp_path):

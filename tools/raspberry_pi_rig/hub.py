@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from twinkle_host.failure import Failure
-from twinkle_host.service import hub as service
+from twinkle_host.service.finding import find
+from twinkle_host.service.hub import Hub
 
 from .machine import end
 from .tree import HOST
@@ -26,7 +27,7 @@ class LocalHub:
         self.state = folder / "hub"
         self._log = folder / "hub.log"
         self._process: subprocess.Popen | None = None
-        self._hub: service.Hub | None = None
+        self._hub: Hub | None = None
 
     def start(self) -> None:
         """Start it, on free ports."""
@@ -45,7 +46,7 @@ class LocalHub:
             if self._process.poll() is not None or time.monotonic() > end_of_wait:
                 raise Failure(f"the hub did not start; see {self._log}")
             time.sleep(0.2)
-        self._hub = service.find(None, str(self.state), None)
+        self._hub = find(None, str(self.state), None)
 
     def stop(self) -> None:
         """End it."""

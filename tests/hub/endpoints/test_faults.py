@@ -84,7 +84,7 @@ def test_the_command_says_what_is_wrong_with_the_file(tmp_path):
         timeout=PATIENCE_S,
         check=False,
     )
-    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "rule 1 must name a fault" in done.stderr
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "rule 1 must name a fault" in done.stderr
 
 
 # What each fault is given here, and a word of the log that shows that the device met it.
