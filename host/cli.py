@@ -13,6 +13,7 @@ from .doctor import doctor
 from .failure import EXIT_STATUSES, FAILED, Failure, tell
 from .flash.command import flash
 from .hub.command import hub
+from .hub.page.command import page
 from .provision.command import provision
 from .release import release
 from .run import run
@@ -44,6 +45,7 @@ def twinkle(context: click.Context, debug: bool) -> None:
 
 for command in (
     hub,
+    page,
     boards,
     devices,
     enrolments,

@@ -243,7 +243,7 @@ def supervise(
             status = device.wait()
             if stopping:
                 return 0
-            if bench is not None and bench.is_off:
+            if bench is not None and bench.was_cut_off(device):
                 continue
             if status not in (RESET_STATUS, WATCHDOG_STATUS):
                 return status if status >= 0 else 128 - status

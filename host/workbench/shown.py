@@ -74,6 +74,6 @@ def _hub(parts: dict[str, str]) -> tuple[Path, dict[str, Any]] | None:
 
 def _pass_on(bench: Bench) -> None:
     """What is typed where twinkle run was started goes to the device's console, as what is typed on the page."""
-    with contextlib.suppress(OSError, ValueError):  # there is nowhere to type
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # there is nowhere to type
         while data := os.read(sys.stdin.fileno(), 1024):
             bench.type(data.decode(errors="replace"))

@@ -42,9 +42,15 @@ class Running(Protocol):
 
 
 class Content:
-    """``routes`` lead to everything that is told of ``running``, whose state is in the folder ``state``."""
+    """``routes`` lead to everything that is told of ``running``, whose state is in the folder ``state``.
 
-    def __init__(self, running: Running, models: dict[str, dict[str, Any]], state: Path):
+    ``ticket()`` makes an address that opens the page once.
+    """
+
+    def __init__(
+        self, running: Running, models: dict[str, dict[str, Any]], state: Path, ticket: Callable[[], str]
+    ):
+        self._ticket = ticket
         self._hub, self._events = running.hub, running.events
         self._running = running
         self._started = time.time()
@@ -62,6 +68,7 @@ class Content:
             ("GET", "/health", self._health),
             ("GET", "/api/stream", self.stream.serve),
             ("POST", "/reset", self._reset),
+            ("POST", "/api/address", self._address),
         )
         for method, path, handler in parts:
             self.routes.add(method, path, handler)
@@ -92,6 +99,10 @@ class Content:
                 "viewersDropped": self.stream.dropped,
             }
         )
+
+    async def _address(self, request: web.Request) -> web.Response:
+        """A new address, for another browser."""
+        return web.json_response({"address": self._ticket()})
 
     async def _reset(self, request: web.Request) -> web.Response:
         """The state as at the start: devices, twins, enrolments and authorities; without events, and without faults."""

@@ -34,7 +34,7 @@ OUTSIDE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Twinkle
 <h1>Not open to you yet</h1><p>{why}</p>"""
 HOW = (
     "This page opens with the address that twinkle hub prints, which is good once: its token is used, or missing. "
-    "Start the hub again for a new one."
+    "The command twinkle page prints a new one."
 )
 # By a page of our own, so that the cookie, which other sites' links do not carry, goes with what follows.
 INSIDE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Twinkle</title>
@@ -71,7 +71,7 @@ class Site:
 
     def show(self, running: Running) -> None:
         """Tell of this hub from now on."""
-        self.content = Content(running, self._models, self._state)
+        self.content = Content(running, self._models, self._state, self.ticket)
 
     def hide(self) -> None:
         """Tell of no hub, and end what is being told."""

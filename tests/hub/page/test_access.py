@@ -179,3 +179,15 @@ def test_no_file_of_the_page_asks_another_site():
         if file.is_file() and file.parent.name != "vendor":
             found = re.findall(r"https?://[^\s\"')]+", file.read_text())
             assert set(found) <= {"http://www.w3.org/2000/svg"}, file.name
+
+
+def test_another_browser_gets_an_address_of_its_own(hub, ask):
+    done = subprocess.run(
+        [TWINKLE, "page", "--state", str(hub.settings.state)], capture_output=True, text=True, check=True
+    )
+    address = done.stdout.strip()
+    assert ask("GET", address.removeprefix(hub.info["pageUrl"].rstrip("/"))).status == 200
+    nowhere = subprocess.run(
+        [TWINKLE, "page", "--state", "/nowhere"], capture_output=True, text=True, check=False
+    )
+    assert nowhere.returncode == 3 and "twinkle hub" in nowhere.stderr
