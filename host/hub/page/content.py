@@ -1,5 +1,6 @@
 """What the page tells of one hub, from its start to its stop; a hub that was reset is another one."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -106,5 +107,5 @@ class Content:
 
     async def _reset(self, request: web.Request) -> web.Response:
         """The state as at the start: devices, twins, enrolments and authorities; without events, and without faults."""
-        await self._running.reset()
+        await asyncio.shield(self._running.reset())  # it is done wholly, whoever waits for it
         return web.json_response({"reset": True, "devices": self._running.hub.statistics()})

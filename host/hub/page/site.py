@@ -64,7 +64,13 @@ class Site:
         """Listen; OSError when that cannot be. Port 0 takes any free one."""
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, logger=http_log)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            shutdown_timeout=1.0,
+            logger=http_log,
+            handler_cancellation=True,  # a browser that goes is known at once to look no more
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, LOOPBACK, port).start()
         self.access.port = self._runner.addresses[0][1]

@@ -65,8 +65,8 @@ def other_site(tmp_path):
 
 
 POST = """async (place) => {
-    const body = JSON.stringify({deviceId: "foreign"});
-    await fetch(place + "api/devices", {method: "POST", mode: "no-cors", credentials: "include", body}).catch(() => null);
+    const post = {method: "POST", mode: "no-cors", credentials: "include", body: '{"deviceId": "foreign"}'};
+    await fetch(place + "api/devices", post).catch(() => null);
     return await fetch(place + "api/devices", {credentials: "include"}).then(() => "read", () => "not read");
 }"""
 
