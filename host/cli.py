@@ -13,6 +13,7 @@ from .doctor import doctor
 from .failure import EXIT_STATUSES, FAILED, Failure, tell
 from .flash.command import flash
 from .hub.command import hub
+from .hub.page.command import page
 from .mock_gpio.command import board
 from .provision.command import provision
 from .release import release
@@ -45,6 +46,7 @@ def twinkle(context: click.Context, debug: bool) -> None:
 
 for command in (
     hub,
+    page,
     boards,
     devices,
     enrolments,

@@ -252,7 +252,7 @@ def supervise(
                 device.stdin.close()
             if stopping:
                 return 0
-            if bench and bench.is_off:
+            if bench and bench.was_cut_off(device):
                 continue
             if status not in (RESET_STATUS, WATCHDOG_STATUS):
                 return status if status >= 0 else 128 - status

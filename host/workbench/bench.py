@@ -41,14 +41,15 @@ class Bench:
         self._powered = threading.Event()
         self._powered.set()
         self._process: subprocess.Popen | None = None
+        self._cut: subprocess.Popen | None = None  # whose power went
 
     # --- what twinkle run tells
 
     def started(self, process: subprocess.Popen) -> None:
         """The device's process runs."""
         self._process = process
-        if not self._powered.is_set():
-            process.kill()  # the switch was quicker
+        if self.is_off:
+            self._cut_off()  # the switch was quicker
 
     def starts(self) -> None:
         """It is about to start."""
@@ -62,6 +63,10 @@ class Bench:
     def wait_for_power(self) -> None:
         """Until the power is on."""
         self._powered.wait()
+
+    def was_cut_off(self, process: subprocess.Popen) -> bool:
+        """Whether this process ended because its power went, be that back meanwhile or not."""
+        return process is self._cut
 
     @property
     def is_off(self) -> bool:
@@ -110,9 +115,12 @@ class Bench:
             self._powered.set()
             return
         self._powered.clear()
-        process = self._process
-        if process is not None:
-            process.kill()
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        if self._process is not None:
+            self._cut = self._process
+            self._process.kill()
 
     def network(self, on: bool) -> None:
         """Plug the cable, or let the Wi-Fi network be there."""

@@ -88,6 +88,8 @@ class Control:
         with contextlib.suppress(OSError, ValueError, asyncio.CancelledError):
             while line := await reader.readline():
                 asked = json.loads(line)
+                if not isinstance(asked, dict):
+                    raise ValueError
                 if asked.get("do") == "watch":
                     await self._watch(writer)
                     break

@@ -1,5 +1,6 @@
 """What the page tells of one hub, from its start to its stop; a hub that was reset is another one."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -42,9 +43,15 @@ class Running(Protocol):
 
 
 class Content:
-    """``routes`` lead to everything that is told of ``running``, whose state is in the folder ``state``."""
+    """``routes`` lead to everything that is told of ``running``, whose state is in the folder ``state``.
 
-    def __init__(self, running: Running, models: dict[str, dict[str, Any]], state: Path):
+    ``ticket()`` makes an address that opens the page once.
+    """
+
+    def __init__(
+        self, running: Running, models: dict[str, dict[str, Any]], state: Path, ticket: Callable[[], str]
+    ):
+        self._ticket = ticket
         self._hub, self._events = running.hub, running.events
         self._running = running
         self._started = time.time()
@@ -62,6 +69,7 @@ class Content:
             ("GET", "/health", self._health),
             ("GET", "/api/stream", self.stream.serve),
             ("POST", "/reset", self._reset),
+            ("POST", "/api/address", self._address),
         )
         for method, path, handler in parts:
             self.routes.add(method, path, handler)
@@ -93,7 +101,11 @@ class Content:
             }
         )
 
+    async def _address(self, request: web.Request) -> web.Response:
+        """A new address, for another browser."""
+        return web.json_response({"address": self._ticket()})
+
     async def _reset(self, request: web.Request) -> web.Response:
         """The state as at the start: devices, twins, enrolments and authorities; without events, and without faults."""
-        await self._running.reset()
+        await asyncio.shield(self._running.reset())  # it is done wholly, whoever waits for it
         return web.json_response({"reset": True, "devices": self._running.hub.statistics()})

@@ -89,9 +89,9 @@ async def events(log: EventLog, device_id: str) -> list[dict[str, Any]]:
 
 def _in_order(points: list[tuple[int, dict[str, float]]]) -> list[tuple[int, dict[str, float]]]:
     # What was read from the end back; those of one moment stay as they came.
-    in_order = points[::-1]
-    in_order.sort(key=lambda point: point[0])
-    return in_order
+    points.reverse()
+    points.sort(key=lambda point: point[0])
+    return points
 
 
 async def _back(log: EventLog, device_id: str, since: int, most: int | None = None) -> AsyncIterator[Kept]:

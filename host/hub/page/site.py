@@ -34,7 +34,7 @@ OUTSIDE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Twinkle
 <h1>Not open to you yet</h1><p>{why}</p>"""
 HOW = (
     "This page opens with the address that twinkle hub prints, which is good once: its token is used, or missing. "
-    "Start the hub again for a new one."
+    "The command twinkle page prints a new one."
 )
 # By a page of our own, so that the cookie, which other sites' links do not carry, goes with what follows.
 INSIDE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Twinkle</title>
@@ -64,14 +64,20 @@ class Site:
         """Listen; OSError when that cannot be. Port 0 takes any free one."""
         application = web.Application(client_max_size=MAX_BODY)
         application.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, logger=http_log)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            shutdown_timeout=1.0,
+            logger=http_log,
+            handler_cancellation=True,  # a browser that goes is known at once to look no more
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, LOOPBACK, port).start()
         self.access.port = self._runner.addresses[0][1]
 
     def show(self, running: Running) -> None:
         """Tell of this hub from now on."""
-        self.content = Content(running, self._models, self._state)
+        self.content = Content(running, self._models, self._state, self.ticket)
 
     def hide(self) -> None:
         """Tell of no hub, and end what is being told."""

@@ -1,18 +1,19 @@
 """A browser that looks at a hub's page: Debian's Chromium without a window, driven by Playwright."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
-from support import PRIVATE, TWINKLE, need
-
-from twinkle_host.hub.live import LiveHub
-from twinkle_host.known_hubs import remember
-from twinkle_host.waiting import PATIENCE_S
+from support import PRIVATE, need
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from windows import started
+
+from twinkle_host.hub.live import LiveHub
+from twinkle_host.waiting import PATIENCE_S
+
 expect.set_options(timeout=PATIENCE_S * 1000)
 
 
@@ -59,13 +60,5 @@ def page(hub, window):
 @pytest.fixture(scope="module")
 def desk(hub):
     """A device that runs on this computer, on the mock board, as ``twinkle run desk`` starts it."""
-    remember(hub.settings.state)
-    process = subprocess.Popen([need(TWINKLE), "run", "desk"], stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if " ready" in line:
-            break
-    else:
-        pytest.fail("the device did not start")
-    yield "desk"
-    process.terminate()
-    process.communicate(timeout=PATIENCE_S)
+    with started(hub, "desk"):
+        yield "desk"

@@ -11,6 +11,7 @@ import pytest
 from support import TWINKLE
 
 from twinkle_host.hub.page.access import MOST, Access
+from twinkle_host.waiting import PATIENCE_S
 
 
 class Answer:
@@ -28,7 +29,7 @@ def ask(hub):
     """Ask the page's server as any program on this computer can."""
 
     def ask(method, path, body=None, **headers):
-        connection = http.client.HTTPConnection("127.0.0.1", hub.server.page.access.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", hub.server.page.access.port, timeout=PATIENCE_S)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, None if body is None else json.dumps(body), named)
         answer = Answer(connection.getresponse())
@@ -179,3 +180,15 @@ def test_no_file_of_the_page_asks_another_site():
         if file.is_file() and file.parent.name != "vendor":
             found = re.findall(r"https?://[^\s\"')]+", file.read_text())
             assert set(found) <= {"http://www.w3.org/2000/svg"}, file.name
+
+
+def test_another_browser_gets_an_address_of_its_own(hub, ask):
+    done = subprocess.run(
+        [TWINKLE, "page", "--state", str(hub.settings.state)], capture_output=True, text=True, check=True
+    )
+    address = done.stdout.strip()
+    assert ask("GET", address.removeprefix(hub.info["pageUrl"].rstrip("/"))).status == 200
+    nowhere = subprocess.run(
+        [TWINKLE, "page", "--state", "/nowhere"], capture_output=True, text=True, check=False
+    )
+    assert nowhere.returncode == 3 and "twinkle hub" in nowhere.stderr

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
-from windows import serious, width
+from windows import serious, started, width
 
 
 @pytest.fixture
@@ -109,3 +109,29 @@ def test_what_the_bench_refuses_is_said(hub, desk, board):
     ):
         status, _ = board.evaluate(POST, asked)
         assert status == 400, json.dumps(asked)
+
+
+@pytest.fixture
+def pico(hub):
+    """A Pico W's own port in MicroPython, on stand-ins for its modules."""
+    with started(hub, "pico", "--board", "pico_w", "--mock"):
+        yield "pico"
+
+
+def test_a_pico_w_on_micropython_is_seen_and_worked_the_same_way(hub, pico, page):
+    page.goto(f"{hub.info['pageUrl']}#/device/pico/board")
+    expect(page.get_by_text("MicroPython")).to_be_visible()
+    page.get_by_label("Type at the console").fill("call turnon")
+    page.get_by_role("button", name="Send").click()
+    expect(led(page)).to_contain_text("lit")
+    expect(led(page)).to_contain_text("LED")
+    page.get_by_role("switch", name="Wi-Fi").uncheck()
+    power = page.get_by_role("switch", name="Power")
+    power.uncheck()
+    expect(led(page)).to_contain_text("dark")
+    power.check()  # at once: neither run nor board may mistake that for its end
+    power.uncheck()
+    power.check()
+    expect(page.get_by_role("log", name="Log")).to_contain_text("is not there")
+    page.get_by_role("switch", name="Wi-Fi").check()
+    expect(page.locator("device-view > .headline .badge").first).to_have_text("Connected")

@@ -1,7 +1,12 @@
 """The overview in a browser: from the first visit to a live curve."""
 
+import functools
+import http.server
 import json
+import logging
+import threading
 
+import pytest
 from playwright.sync_api import expect
 
 
@@ -31,3 +36,47 @@ def test_a_browser_without_the_token_gets_nothing(hub, window):
     assert answer.status == 401
     expect(window.get_by_role("heading")).to_have_text("Not open to you yet")
     assert window.evaluate("document.scripts.length") == 0
+
+
+def test_an_id_may_hold_whatever_ids_may_hold(hub, page):
+    name = "a#b%2F?'c=d"
+    hub.add(name)
+    page.goto(hub.info["pageUrl"])
+    page.get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    hub.keep(name, b'{"temp": 4}')
+    expect(page.locator("figcaption .now")).to_have_text("4")
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.get_by_role("button", name="Disable").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    expect(page.get_by_text("Disabled", exact=True)).to_be_visible()
+
+
+@pytest.fixture
+def other_site(tmp_path):
+    """A page of another program on this computer, whose requests this computer's cookies go with."""
+    (tmp_path / "index.html").write_text("<!doctype html><title>Another site</title>")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+
+
+POST = """async (place) => {
+    const post = {method: "POST", mode: "no-cors", credentials: "include", body: '{"deviceId": "foreign"}'};
+    await fetch(place + "api/devices", post).catch(() => null);
+    return await fetch(place + "api/devices", {credentials: "include"}).then(() => "read", () => "not read");
+}"""
+
+
+def test_another_sites_page_in_the_same_browser_can_neither_post_nor_read(hub, page, other_site, caplog):
+    before = hub.call("statistics")["totalDeviceCount"]
+    caplog.set_level(logging.INFO, "twinkle.hub")
+    page.goto(other_site)
+    assert page.evaluate(POST, hub.info["pageUrl"]) == "not read"
+    assert "refused a request: the request comes from a page of another site" in caplog.text
+    assert hub.call("statistics")["totalDeviceCount"] == before
+    page.goto(hub.info["pageUrl"])
+    expect(page.get_by_role("heading", name="Devices")).to_be_visible()

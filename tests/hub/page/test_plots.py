@@ -13,9 +13,13 @@ from twinkle_host.hub.page.points import moment, numbers
 from twinkle_host.waiting import eventually
 
 
-@pytest.fixture
-def run(page):
+@pytest.fixture(scope="module")
+def run(hub, browser):
     """Call a function of one of the page's modules, in the browser."""
+    page = browser.new_page()
+    page.goto(hub.server.page.ticket())
+    page.wait_for_url(hub.info["pageUrl"])
+    page.goto(f"{hub.info['pageUrl']}style.css")  # where modules can be loaded and nothing is looked at
 
     def run(module, function, *arguments):
         return page.evaluate(
@@ -23,7 +27,8 @@ def run(page):
             [module, function, list(arguments)],
         )
 
-    return run
+    yield run
+    page.close()
 
 
 def test_a_gap_is_a_gap(run):

@@ -1,6 +1,13 @@
-"""What is asked of a window of the browser."""
+"""What is asked of a window of the browser, and the devices that are looked at in it."""
+
+import contextlib
+import subprocess
 
 from axe_playwright_python.sync_playwright import Axe
+from support import TWINKLE, need
+
+from twinkle_host.known_hubs import remember
+from twinkle_host.waiting import PATIENCE_S
 
 SERIOUS = ("serious", "critical")  # axe-core's words for what keeps people out
 
@@ -14,3 +21,22 @@ def serious(page):
 def width(page):
     """How many pixels wide its content is."""
     return page.evaluate("document.documentElement.scrollWidth")
+
+
+@contextlib.contextmanager
+def started(hub, device_id, *options):
+    """``twinkle run`` with this device of the hub, from its ready line on."""
+    remember(hub.settings.state)
+    command = [need(TWINKLE), "run", device_id, *options]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if " ready" in line:
+                break
+        assert said and " ready" in said[-1], "".join(said)
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_S)

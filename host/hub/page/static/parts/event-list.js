@@ -1,6 +1,7 @@
 // What happened to a device, the newest first: from the log, and as it happens.
 
 import { pretty, short } from "../model/json.js";
+import { own } from "../model/twin.js";
 import { ask, of } from "./api.js";
 import { h, put } from "./dom.js";
 
@@ -60,16 +61,26 @@ customElements.define("event-list", class extends HTMLElement {
 
   #item(event) {
     const { source, body, properties } = event;
-    const operation = body?.what ?? properties?.opType;
     const item = h("li", {}, h("details", {},
       h("summary", {},
         h("time", { title: new Date(event.time).toLocaleString() }, new Date(event.time).toLocaleTimeString()),
         h("span", { class: "badge", "data-kind": source === "hubDiagnostics" ? "bad" : "none" }, SOURCES[source] ?? source),
-        h("span", { class: "brief" }, [operation, body?.reason ?? short(body)].filter(Boolean).join(": "))),
+        h("span", { class: "brief" }, brief(event))),
       h("pre", {}, pretty({ body, properties }))));
     item.event = event;
     return item;
   }
 });
+
+// What happened, in one line: the whole is a click away.
+function brief({ source, body, properties }) {
+  const operation = body?.what ?? properties?.opType;
+  if (source === "hubDiagnostics") return `${operation}: ${body.reason}`;
+  if (source === "deviceConnectionStateEvents" || source === "deviceLifecycleEvents") return operation;
+  if (source === "twinChangeEvents" && body?.properties) {
+    return Object.entries(body.properties).map(([section, members]) => `${section} ${short(own(members))}`).join(", ");
+  }
+  return short(body);
+}
 
 const key = (event) => `${event.time} ${event.source} ${JSON.stringify(event.body)}`;
