@@ -25,6 +25,9 @@ def device(hub):
         f"/devices/{DEVICE}/?{VERSION}",
         f"/twins/{DEVICE}/?{VERSION}",
         f"/statistics/devices/?{VERSION}",
+        f"/devices/{DEVICE}/modules/?{VERSION}",
+        f"/configurations/?{VERSION}",
+        f"/jobs/v2/query/?{VERSION}",
     ],
 )
 def test_a_slash_at_the_end_changes_nothing(rest, path):
@@ -41,6 +44,9 @@ def test_a_slash_at_the_end_changes_nothing(rest, path):
         ("GET", f"/devices%2F{DEVICE}", None),
         ("POST", "/devices%2Fquery", {"query": "SELECT * FROM devices"}),
         ("GET", f"/digitalTwins%2F{DEVICE}", None),
+        ("GET", f"/devices%2F{DEVICE}%2Fmodules", None),  # IoT Explorer's fetchModuleIdentities
+        ("PUT", f"/devices%2F{DEVICE}%2Fmodules%2Fm", {}),
+        ("GET", f"/twins%2F{DEVICE}%2Fmodules%2Fm", None),
     ],
 )
 def test_slashes_may_be_encoded(rest, method, path, body):

@@ -7,7 +7,7 @@ Module and Twin of azure-iot-hub 2.7.
 import pytest
 from harness import DESIRED, HOST, METHODS, Device, Wire, token
 
-from twinkle_host.hub.core import ConnectRefused, Hello, HubError
+from twinkle_host.hub.core import Certificate, ConnectRefused, Hello, HubError
 
 EVENTS = "devices/dev1/modules/m/messages/events/"
 
@@ -17,11 +17,10 @@ class Module(Device):
 
     def hello(self, **changes):
         device_id, module_id = self.id.split("/")
-        keys = self.stage.hub.find(device_id, module_id).keys
         resource = changes.pop("resource", f"{HOST}/devices/{device_id}/modules/{module_id}")
-        changes.setdefault(
-            "password", token(resource, changes.pop("key", keys[0]), int(self.stage.clock.utc()) + 3600)
-        )
+        if "password" not in changes:
+            key = changes.pop("key", None) or self.stage.hub.find(device_id, module_id).keys[0]
+            changes["password"] = token(resource, key, int(self.stage.clock.utc()) + 3600)
         return super().hello(**changes)
 
 
@@ -292,6 +291,23 @@ def test_a_policy_for_devices_connects_modules_too(stage, modules):
     password = token(f"{HOST}/devices/dev1", key, int(stage.clock.utc()) + 60, "device")
     assert header.endswith("skn=device")
     assert Module(stage, "dev1/m").connect(password=password)
+
+
+def test_a_modules_certificate_is_its_own(stage, modules):
+    """azure-docs, module-twins-portal-dotnet.md: "the module's certificate must have its common name (CN) formatted
+    like CN=<deviceid>/<moduleid>"; or its thumbprint is registered."""
+    prints = {"x509Thumbprint": {"primaryThumbprint": "AA" * 20}, "type": "selfSigned"}
+    modules.create("dev1", "m", {"authentication": prints})
+    module = Module(stage, "dev1/m")
+    with pytest.raises(ConnectRefused, match="thumbprint"):
+        module.connect(password=None, certificate=Certificate(("bb" * 20,)))
+    assert module.connect(password=None, certificate=Certificate(("aa" * 20,)))
+    modules.create("dev1", "n", {"authentication": {"type": "certificateAuthority"}})
+    module = Module(stage, "dev1/n")
+    for name in ("dev1", "n", "dev1/m"):
+        with pytest.raises(ConnectRefused, match="CN=dev1/n"):
+            module.connect(password=None, certificate=Certificate((), name, ("root",)))
+    assert module.connect(password=None, certificate=Certificate((), "dev1/n", ("root",)))
 
 
 def test_a_disabled_devices_modules_leave_and_stay_away(module, stage):
