@@ -28,6 +28,7 @@ from .events.log import EventLog
 from .faults import FaultError, Faults, load
 from .nodes import EventHub
 from .provisioning_rest import ProvisioningRest
+from .reached import reached
 from .rest import Rest, http_log
 from .secure import read_certificate
 from .sidedoor import SideDoor
@@ -40,7 +41,6 @@ KEEP_S = 24 * 3600.0  # IoT Hub's own default
 KEEP_BYTES = 256 << 20
 UPLOAD_BYTES = 1 << 30
 LOOPBACK = "127.0.0.1"
-HTTPS_PORT = 443
 AMQPS_PORT = 5671  # which a client takes where none is said
 
 
@@ -171,11 +171,9 @@ class Server:
         self.ticker.touch()
 
     def _host_of(self, request: web.Request) -> str:
-        """Where the hub's HTTPS is dialled, with its port: by the name that a device from elsewhere used."""
-        everywhere = self.settings.bind in ("", "0.0.0.0", "::")
-        address = (everywhere and request.url.host) or self.info["address"]
-        port = self.info["restPort"]
-        return address if port == HTTPS_PORT else f"{address}:{port}"
+        settings, info = self.settings, self.info
+        asked = request.url.host or ""
+        return reached(settings.bind, info["address"], settings.host_names[1:], asked, info["restPort"])
 
     async def _open_amqp(self, event_hub: EventHub, context: ssl.SSLContext) -> None:
         settings = self.settings

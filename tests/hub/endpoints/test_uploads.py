@@ -14,6 +14,7 @@ from https_device import Device
 
 from twinkle_host.hub.blobs import OVERHEAD
 from twinkle_host.hub.live import LiveHub
+from twinkle_host.hub.reached import reached
 from twinkle_host.waiting import PATIENCE_S
 
 KINDS = {"x-ms-blob-type": "BlockBlob"}
@@ -209,6 +210,10 @@ def test_conditions_and_a_checksum_are_kept_to(device):
     assert error(device.ask("PUT", url, b"2", **KINDS, **{"If-Match": '"0x1"'})) == (412, "ConditionNotMet")
     etag = device.ask("HEAD", url).headers["ETag"]
     assert device.ask("PUT", url, b"2", **KINDS, **{"If-Match": etag}).status_code == 201
+    etag = device.ask("HEAD", url).headers["ETag"]
+    assert device.ask("GET", url, **{"If-None-Match": etag}).status_code == 304
+    assert error(device.ask("GET", url, **{"If-Match": '"0x1"'})) == (412, "ConditionNotMet")
+    assert device.ask("GET", url, **{"If-Match": etag}).content == b"2"
     assert error(device.ask("PUT", url, b"3")) == (400, "MissingRequiredHeader")
     assert error(device.ask("PUT", url, b"3", **{"x-ms-blob-type": "PageBlob"})) == (501, "NotImplemented")
     assert device.ask("GET", url).content == b"2"
@@ -245,3 +250,19 @@ def test_files_blocks_and_uploads_survive_a_restart(tmp_path):
         assert device.ask("PUT", f"{url}&comp=blocklist", latest).status_code == 201
         assert device.end(made).status_code == 204 and hub.server.blobs.used == used
         assert hub.call("files.lease", 10)[0]["blobSizeInBytes"] == 5
+
+
+@pytest.mark.parametrize(
+    ("bind", "names", "asked", "port", "host"),
+    [
+        ("127.0.0.1", (), "localhost", 8443, "localhost:8443"),
+        ("127.0.0.1", ("bench.local",), "myhub", 443, "localhost"),
+        ("0.0.0.0", (), "myhub", 8443, "localhost:8443"),
+        ("0.0.0.0", ("192.168.1.5", "bench.local"), "bench.local", 8443, "bench.local:8443"),
+        ("0.0.0.0", ("192.168.1.5", "bench.local"), "myhub", 443, "192.168.1.5"),
+        ("::", ("fd00::1",), "fd00::1", 8443, "[fd00::1]:8443"),
+    ],
+)
+def test_a_device_is_sent_to_a_name_that_it_can_dial(bind, names, asked, port, host):
+    """azure-iot-device sends ``Host`` with the hub's own name, also where it dials a gateway (pipeline_stages_http)."""
+    assert reached(bind, "localhost", names, asked, port) == host
