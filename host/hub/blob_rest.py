@@ -189,8 +189,11 @@ class BlobRest:
         kept = self._store.get(name)
         if kept is None:
             raise StoreRefused(404, "BlobNotFound", "The specified blob does not exist.")
-        self._check_conditions(request, name)
         headers = _headers(request, kept) | _told(kept)
+        if request.headers.get("If-None-Match") == kept.etag:
+            return web.Response(status=304, headers=headers)
+        if request.headers.get("If-Match", "*") not in ("*", kept.etag):
+            raise StoreRefused(412, "ConditionNotMet", "The blob is not the one that is wanted.")
         start, end = 0, kept.size
         given = request.headers.get("x-ms-range") or request.headers.get("Range")
         found = _RANGE.fullmatch(given) if given else None

@@ -98,7 +98,8 @@ class BlobStore:
         self.refused = 0
         self._directory = directory
         self._new, self._blocks, self._about = (directory / name for name in (".new", ".blocks", ".about"))
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # of the files, which may take a while
+        self._counting = threading.Lock()  # of the bytes in use, which does not
         shutil.rmtree(self._new, ignore_errors=True)  # what never became a blob
         for folder in (self._new, self._blocks, self._about):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -139,27 +140,29 @@ class BlobStore:
 
     def reserve(self, had: int, more: int) -> None:
         """Room for ``more`` bytes of a file that has ``had``, 0 for a file itself; StoreRefused when there is none."""
-        with self._lock:
-            if had + more > self.file_limit:
-                self.refused += 1
-                raise StoreRefused(
-                    413, "RequestBodyTooLarge", f"A file has {self.file_limit} bytes at the most."
-                )
-            room = more or OVERHEAD
-            if self.used + room > self.limit:
-                self.sweep()
-            if self.used + room > self.limit:
+        room = more or OVERHEAD
+        if had + more > self.file_limit:
+            self.refused += 1
+            raise StoreRefused(413, "RequestBodyTooLarge", f"A file has {self.file_limit} bytes at the most.")
+        if not self._took(room):
+            self.sweep()
+            if not self._took(room):
                 self.refused += 1
                 raise StoreRefused(
                     413,
                     "RequestBodyTooLarge",
                     f"The store is full: {self.limit} bytes. Remove files from it, or give it more room.",
                 )
-            self._flying += room
+
+    def _took(self, room: int) -> bool:
+        with self._counting:
+            fits = self.used + room <= self.limit
+            self._flying += room if fits else 0
+        return fits
 
     def release(self, size: int) -> None:
         """Bytes that were on their way and are no more."""
-        with self._lock:
+        with self._counting:
             self._flying -= size
 
     def commit(self, arriving: Arriving, name: str, about: dict[str, Any]) -> Kept:
@@ -213,8 +216,10 @@ class BlobStore:
 
     def _place(self, arriving: Arriving, file: Path, before: int) -> None:
         os.replace(arriving.file, file)
-        self._flying -= arriving.size + OVERHEAD
-        self._kept += arriving.size + OVERHEAD - before
+        cost = arriving.size + OVERHEAD
+        with self._counting:
+            self._flying -= cost
+            self._kept += cost - before
 
     def sweep(self) -> None:
         """Discard the blocks that were not made a blob in time, and count anew: somebody may have removed files."""
@@ -224,16 +229,20 @@ class BlobStore:
                 if folder.stat().st_mtime < old:
                     shutil.rmtree(folder)
             beside = (self._new, self._about)
-            self._kept = sum(
+            kept = sum(
                 _cost(file)
                 for file in self._directory.rglob("*")
                 if file.is_file() and not any(folder in file.parents for folder in beside)
             )
+            with self._counting:
+                self._kept = kept
 
     def _drop(self, folder: Path) -> None:
         if folder.exists():
-            self._kept -= sum(map(_cost, folder.iterdir()))
+            cost = sum(map(_cost, folder.iterdir()))
             shutil.rmtree(folder)
+            with self._counting:
+                self._kept -= cost
 
     def _file(self, name: str) -> Path:
         device, file = file_of(name)

@@ -283,6 +283,10 @@ class Rest:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
+        except ConnectionError as error:
+            # The client is gone; aiohttp takes it for a failure unless it is given an answer, which nobody gets.
+            log.debug("%s %s: %s", request.method, request.path[:MAX_SHOWN], error)
+            return web.Response()
         except UNREADABLE as error:
             what = " ".join(str(error).split())
             refused = HubError("IotHubFormatError", f"The body cannot be read as its headers say: {what}")

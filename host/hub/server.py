@@ -5,6 +5,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import ssl
 import time
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from .endpoint import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
 from .faults import FaultError, Faults, load
-from .names import LOOPBACK, dialled
+from .names import LOOPBACK, dialled, reached
 from .nodes import EventHub
 from .page.models import ModelError, load_models
 from .page.site import Site
@@ -47,8 +48,8 @@ log = logging.getLogger("twinkle.hub")
 KEEP_S = 24 * 3600.0  # IoT Hub's own default
 KEEP_BYTES = 256 << 20
 UPLOAD_BYTES = 1 << 30
+UPLOADS = "uploads"  # the folder of files that devices uploaded
 AT_START = "at-start.sqlite"  # the records as they were then, for a reset
-HTTPS_PORT = 443
 AMQPS_PORT = 5671  # which a client takes where none is said
 
 
@@ -154,7 +155,7 @@ class Server:
         event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
-        self.blobs = BlobStore(settings.state / "uploads", settings.upload_bytes)
+        self.blobs = BlobStore(settings.state / UPLOADS, settings.upload_bytes)
         uploads = Uploads(self.hub, self._store, clock, os.urandom, self.blobs.find)
         DeviceRest(self.hub, uploads, self._rest, self.ticker, self.events, self._host_of)
         BlobRest(uploads, self.blobs, self._rest)
@@ -182,11 +183,9 @@ class Server:
         self.ticker.touch()
 
     def _host_of(self, request: web.Request) -> str:
-        """Where the hub's HTTPS is dialled, with its port: by the name that a device from elsewhere used."""
-        everywhere = self.settings.bind in ("", "0.0.0.0", "::")
-        address = (everywhere and request.url.host) or self.info["address"]
-        port = self.info["restPort"]
-        return address if port == HTTPS_PORT else f"{address}:{port}"
+        settings, info = self.settings, self.info
+        asked = request.url.host or ""
+        return reached(settings.bind, info["address"], settings.host_names[1:], asked, info["restPort"])
 
     async def _open_amqp(self, event_hub: EventHub, context: ssl.SSLContext) -> None:
         settings = self.settings
@@ -245,6 +244,7 @@ class Server:
             state = self.settings.state
             for file in (*state.glob("hub.sqlite*"), *state.glob("events.sqlite*")):
                 file.unlink()
+            shutil.rmtree(state / UPLOADS, ignore_errors=True)
             write_private(state / "hub.sqlite", (state / AT_START).read_bytes())
             await self.start()
 
@@ -317,7 +317,7 @@ class Server:
             "amqpPort": event_hub.port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
-            "uploads": str(self.settings.state / "uploads"),
+            "uploads": str(self.settings.state / UPLOADS),
             "provisioningConnectionString": self.provisioning.access.connection_string(
                 f"{address}:{rest_port}"
             ),

@@ -2,6 +2,9 @@
 
 import base64
 import hashlib
+import socket
+import ssl
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +14,8 @@ from https_device import Device
 
 from twinkle_host.hub.blobs import OVERHEAD
 from twinkle_host.hub.live import LiveHub
+from twinkle_host.hub.names import reached
+from twinkle_host.waiting import PATIENCE_S
 
 KINDS = {"x-ms-blob-type": "BlockBlob"}
 ROOM = 4 << 20
@@ -36,6 +41,14 @@ def files(hub):
 
 def own(hub, device):
     return {name: data for name, data in files(hub).items() if name.startswith(device.name + "/")}
+
+
+def reset_at_once(hub):
+    """A connection that ends in a reset, without a word."""
+    context = ssl.create_default_context(cafile=hub.info["caFile"])
+    plain = socket.create_connection(("127.0.0.1", hub.info["restPort"]), timeout=PATIENCE_S)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return context.wrap_socket(plain, server_hostname="localhost")
 
 
 def error(answer):
@@ -158,7 +171,7 @@ def test_what_is_too_much_is_refused_counted_and_leaves_nothing(hub, device):
     assert store.used == used + 1 + OVERHEAD
 
 
-def test_a_body_that_breaks_off_leaves_nothing(hub, device):
+def test_a_client_that_leaves_in_the_middle_leaves_nothing_and_is_no_failure_of_the_hubs(hub, device, alarm):
     _, url = device.begin()
 
     def broken():
@@ -169,6 +182,15 @@ def test_a_body_that_breaks_off_leaves_nothing(hub, device):
         device.ask("PUT", url, broken(), **KINDS)
     assert error(device.ask("GET", url)) == (404, "BlobNotFound")
     assert not [name for name in files(hub) if name.startswith(".new")]
+    _, url = device.begin("large")
+    assert device.ask("PUT", url, b"x" * (ROOM // 2), **KINDS).status_code == 201
+    for _ in range(20):
+        host = f"localhost:{hub.info['restPort']}"
+        with reset_at_once(hub) as sock:
+            sock.sendall(f"GET {url.partition(host)[2]} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert sock.recv(100).startswith(b"HTTP/1.1 200")
+    assert device.ask("GET", url).status_code == 200
+    alarm.silent()
 
 
 def test_conditions_and_a_checksum_are_kept_to(device):
@@ -188,6 +210,10 @@ def test_conditions_and_a_checksum_are_kept_to(device):
     assert error(device.ask("PUT", url, b"2", **KINDS, **{"If-Match": '"0x1"'})) == (412, "ConditionNotMet")
     etag = device.ask("HEAD", url).headers["ETag"]
     assert device.ask("PUT", url, b"2", **KINDS, **{"If-Match": etag}).status_code == 201
+    etag = device.ask("HEAD", url).headers["ETag"]
+    assert device.ask("GET", url, **{"If-None-Match": etag}).status_code == 304
+    assert error(device.ask("GET", url, **{"If-Match": '"0x1"'})) == (412, "ConditionNotMet")
+    assert device.ask("GET", url, **{"If-Match": etag}).content == b"2"
     assert error(device.ask("PUT", url, b"3")) == (400, "MissingRequiredHeader")
     assert error(device.ask("PUT", url, b"3", **{"x-ms-blob-type": "PageBlob"})) == (501, "NotImplemented")
     assert device.ask("GET", url).content == b"2"
@@ -224,3 +250,19 @@ def test_files_blocks_and_uploads_survive_a_restart(tmp_path):
         assert device.ask("PUT", f"{url}&comp=blocklist", latest).status_code == 201
         assert device.end(made).status_code == 204 and hub.server.blobs.used == used
         assert hub.call("files.lease", 10)[0]["blobSizeInBytes"] == 5
+
+
+@pytest.mark.parametrize(
+    ("bind", "names", "asked", "port", "host"),
+    [
+        ("127.0.0.1", (), "localhost", 8443, "localhost:8443"),
+        ("127.0.0.1", ("bench.local",), "myhub", 443, "localhost"),
+        ("0.0.0.0", (), "myhub", 8443, "localhost:8443"),
+        ("0.0.0.0", ("192.168.1.5", "bench.local"), "bench.local", 8443, "bench.local:8443"),
+        ("0.0.0.0", ("192.168.1.5", "bench.local"), "myhub", 443, "192.168.1.5"),
+        ("::", ("fd00::1",), "fd00::1", 8443, "[fd00::1]:8443"),
+    ],
+)
+def test_a_device_is_sent_to_a_name_that_it_can_dial(bind, names, asked, port, host):
+    """azure-iot-device sends ``Host`` with the hub's own name, also where it dials a gateway (pipeline_stages_http)."""
+    assert reached(bind, "localhost", names, asked, port) == host
