@@ -5,11 +5,14 @@ beside it are not found, as they would not be on a board: an application is one 
 """
 
 import contextlib
-import importlib.util
+import importlib
 import shutil
 import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 from .failure import NOT_FOUND, USAGE, Failure
 from .paths import FIRMWARE
@@ -50,23 +53,30 @@ def lay_out(file: Path, folder: Path) -> str:
     return name
 
 
-@contextlib.contextmanager
-def loaded(file: Path) -> Iterator[str]:
-    """The application as a new module of this process, for a while; its module's name.
+class Finder:
+    """Finds the module ``name`` in ``file``, whatever lies elsewhere (an importlib.abc.MetaPathFinder)."""
 
-    What it does when it is imported is done anew each time, so that nothing it remembers is left of the time before.
-    """
+    def __init__(self, name: str, file: Path):
+        self._name, self._file = name, file
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Where it is, if this is it."""
+        return spec_from_file_location(name, self._file) if name == self._name else None
+
+
+@contextlib.contextmanager
+def findable(file: Path) -> Iterator[str]:
+    """For a while this process imports the application as the device does; its module's name."""
     name = module_name(file)
     package = importlib.import_module("apps")
     before = sys.modules.pop(name, None)
-    spec = importlib.util.spec_from_file_location(name, file)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    finder = Finder(name, file)
+    sys.meta_path.insert(0, finder)
     try:
-        spec.loader.exec_module(module)
-        setattr(package, file.stem, module)
         yield name
     finally:
-        del sys.modules[name]
+        sys.meta_path.remove(finder)
+        sys.modules.pop(name, None)
         if before is not None:
             sys.modules[name] = before
             setattr(package, file.stem, before)

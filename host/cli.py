@@ -13,6 +13,7 @@ from .doctor import doctor
 from .failure import EXIT_STATUSES, FAILED, Failure, tell
 from .flash.command import flash
 from .hub.command import hub
+from .mock_gpio.command import board
 from .provision.command import provision
 from .release import release
 from .run import run
@@ -51,6 +52,7 @@ for command in (
     new,
     dev,
     run,
+    board,
     flash,
     provision,
     console,

@@ -65,6 +65,11 @@ def read_certificate(file: Path) -> str:
     return _read(file).public_bytes(serialization.Encoding.PEM).decode()
 
 
+def der_of(file: Path) -> bytes:
+    """The first certificate of a PEM file in DER form; Failure when there is none."""
+    return _read(file).public_bytes(serialization.Encoding.DER)
+
+
 def _read(file: Path) -> x509.Certificate:
     try:
         # Bytes: what stands around it is people's, and in any encoding.

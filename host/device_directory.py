@@ -10,6 +10,8 @@ from typing import Any
 
 from .application import ENTRY, lay_out, module_name
 from .boards import is_file
+from .console.relay import NAME as CONSOLE
+from .console.relay import Relay
 from .device_certificate import CERTIFICATE, KEY
 from .device_json import written
 from .failure import NOT_FOUND, Failure
@@ -19,7 +21,6 @@ from .private_file import write_private
 VARIABLE = "TWINKLE_DEVICE_CONNECTION_STRING"
 PICO, RASPBERRY_PI = "twinkle.ports.pico", "twinkle.ports.rpi"
 SIMULATED_WIFI = {"ssid": "simulated", "password": "not a real password"}
-CONSOLE = "console"  # the socket's name there
 PROGRAM = "program"  # the folder of an application's own file, in the device's directory
 
 
@@ -35,7 +36,7 @@ class Prepared:
         self.state = state.absolute()
         self.interpreter = interpreter or ("micropython" if settings["port"] == PICO else "cpython")
         self._settings = dict(settings)
-        self._app = app or (Path(settings["app"]) if is_file(settings) else None)
+        self.app = app or (Path(settings["app"]) if is_file(settings) else None)
         if self.interpreter == "cpython":
             # In the directory that the process runs in: a socket's path has 107 bytes at the most (unix(7)).
             self._settings["console"] = {"socket": CONSOLE}
@@ -44,28 +45,48 @@ class Prepared:
         self, connection_string: str, authorities: bytes, x509: Path | None = None, mock: bool = False
     ) -> None:
         """Lay the directory out; see prepare()."""
-        if self._app is not None:
-            self._settings["app"] = module_name(self._app)
+        if self.app is not None:
+            self._settings["app"] = module_name(self.app)
         credentials = {"connectionString": connection_string, "wifi": SIMULATED_WIFI if mock else None}
         prepare(self.state, self._settings, credentials, authorities, x509)
-        if self._app is not None:
-            lay_out(self._app, self.state / PROGRAM)
+        if self.app is not None:
+            lay_out(self.app, self.state / PROGRAM)
 
     def launch(self, heap: str | None = None, mock: bool = False) -> tuple[list[str], dict[str, str]]:
         """The command line and environment of its process; see launch()."""
-        program = FIRMWARE if self._app is None else self.state / PROGRAM
+        program = FIRMWARE if self.app is None else self.state / PROGRAM
         return launch(self.interpreter, heap, self.state, mock, program)
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """While it runs; Failure when it does already: two with one id would take the connection from each other."""
-        make_private(self.state)
-        with open(self.state / "lock", "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Failure(f"the device in {self.state} runs already; stop that one first") from None
-            yield
+    def console(self) -> Iterator[Relay | None]:
+        """While it runs, the socket of its console, unless it has one of its own; the way to its standard input."""
+        if self.interpreter == "cpython":
+            yield None
+            return
+        relay = Relay(self.state)
+        try:
+            yield relay
+        finally:
+            relay.close()
+
+    def alone(self) -> contextlib.AbstractContextManager[None]:
+        """While it runs; see alone()."""
+        return alone(self.state)
+
+
+@contextlib.contextmanager
+def alone(folder: Path, what: str = "device") -> Iterator[None]:
+    """While something runs that lives in ``folder``; Failure when it does already.
+
+    Two devices with one id would take the connection from each other; two boards have not one flash.
+    """
+    make_private(folder)
+    with open(folder / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Failure(f"the {what} in {folder} runs already; stop that one first") from None
+        yield
 
 
 def prepare(

@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from .boards import load
+from .console.relay import Relay
 from .device_certificate import CERTIFICATE, KEY
 from .device_directory import PICO, RASPBERRY_PI, VARIABLE, Prepared
 from .failure import EXIT_STATUSES, NOT_FOUND, REFUSED, USAGE, Failure, note
@@ -26,6 +27,9 @@ from .provision.credentials import authorities
 from .screen import show, show_json
 from .service.finding import awaited
 from .service.hub import Hub
+from .trial import try_out
+from .workbench.bench import Bench
+from .workbench.shown import on_bench
 
 RESET_STATUS = 3  # what a device process ends with to be started again
 WATCHDOG_STATUS = -signal.SIGALRM  # what the simulated watchdog ends a process with
@@ -90,11 +94,16 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
             "the device has a certificate in the place of a key; name its directory with --x509", USAGE
         )
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
-    with device.alone():
-        device.prepare(connection_string, authorities(connection_string, ca_file, patient=True), x509, mock)
+    if device.app is not None:
+        try_out(device.app, device.interpreter, stand_ins=mock)
+    trusted = authorities(connection_string, ca_file, patient=True)
+    with device.alone(), on_bench(device.state, settings, device.interpreter, connection_string) as shown:
+        bench, line = shown
+        device.prepare(line, trusted, x509, mock)
         command, environment = device.launch(heap, mock)
         note(f"the device lives in {device.state}; Ctrl-C stops it")
-        sys.exit(supervise(command, environment, device.state / "stop", as_json))
+        with device.console() as relay:
+            sys.exit(supervise(command, environment, device.state / "stop", as_json, relay, bench))
 
 
 def connection_string_of(name: str | None, connection_string: str | None) -> str:
@@ -178,10 +187,18 @@ def device_id(connection_string: str) -> str:
     return parts.get("DeviceId") or parts.get("RegistrationId") or ""
 
 
-def supervise(command: list[str], environment: dict[str, str], stop_file: Path, as_json: bool = False) -> int:
+def supervise(
+    command: list[str],
+    environment: dict[str, str],
+    stop_file: Path,
+    as_json: bool = False,
+    relay: Relay | None = None,
+    bench: Bench | None = None,
+) -> int:
     """Run the device, again after each reset, until it ends or this process is told to stop.
 
-    The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed.
+    The device is told by ``stop_file``, which is in its directory; one that does not heed it is killed. ``relay`` is
+    its console, if that is its standard input. On a ``bench`` its power may be switched off and on.
     """
     stopping = False
     device: subprocess.Popen | None = None
@@ -190,6 +207,8 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
         nonlocal stopping
         stopping = True
         stop_file.touch()
+        if bench and bench.is_off:
+            bench.power(True)  # which is waited for
         if device is not None:
             killer = threading.Timer(STOP_S, device.kill)
             killer.daemon = True
@@ -199,24 +218,42 @@ def supervise(command: list[str], environment: dict[str, str], stop_file: Path, 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         while True:
+            if bench:
+                bench.wait_for_power()
+                if stopping:
+                    return 0
+                bench.starts()
             # A session of its own: Ctrl-C reaches the device through us, once.
             device = subprocess.Popen(
                 command,
                 cwd=stop_file.parent,
                 env=environment,
+                stdin=subprocess.PIPE if relay else None,
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,
             )
+            if relay:
+                relay.join(device)
+            if bench:
+                bench.started(device)
             for line in device.stdout:
+                if relay:
+                    relay.show(line.rstrip("\r\n"))
+                if bench:
+                    bench.said(line.rstrip("\r\n"))
                 if as_json:
                     show_json(as_record(line))
                 else:
                     show(line.rstrip("\n"))
             status = device.wait()
+            if relay:
+                device.stdin.close()
             if stopping:
                 return 0
+            if bench and bench.is_off:
+                continue
             if status not in (RESET_STATUS, WATCHDOG_STATUS):
                 return status if status >= 0 else 128 - status
     finally:

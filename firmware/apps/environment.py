@@ -6,9 +6,8 @@ and ``brightness`` (1 high, 2 medium, 3 low); configuration by ``configId`` and
 ``sendFrequency``. The model is ``environment.json`` beside this file.
 """
 
-from twinkle import App
+from twinkle import App, BadRequest
 from twinkle.core.clock import iso
-from twinkle.core.errors import BadRequest
 
 LEVELS = {1: 1.0, 2: 0.5, 3: 0.2}  # the LED's duty for each brightness
 NAME_S = 1  # what applying a name takes

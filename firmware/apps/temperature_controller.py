@@ -7,9 +7,8 @@ command ``reboot``.
 """
 
 from apps.thermostat import add_thermostat
-from twinkle import App
+from twinkle import App, BadRequest
 from twinkle.core.document import wrap
-from twinkle.core.errors import BadRequest
 
 LONGEST_DELAY_S = 60
 

@@ -42,8 +42,10 @@ class Part:
         It returns a payload (status 200) or ``(status, payload)``. A component's
         method is called ``component*name``.
         """
+        _check("method", name)
         if self._component:
             name = self._component + "*" + name
+        _once(name in self._app.methods, name)
 
         def register(handler):
             self._app.methods[name] = handler
@@ -58,6 +60,9 @@ class Part:
         force, and reported so, until the hub wishes another. ``done`` is the text of
         the acknowledgement when the value is in force.
         """
+
+        _check("writable", name)
+        _once((self._component, name) in self._app.writables, name)
 
         def register(handler):
             self._app.writables[(self._component, name)] = (handler, initial, done)
@@ -99,6 +104,7 @@ class App(Part):
         ``properties`` is a dict of texts (None for a bare key), ``payload`` bytes. A
         message may come twice: the hub repeats what it has not seen acknowledged.
         """
+        _once(self.on_message, "message")
         self.on_message = handler
         return handler
 
@@ -110,8 +116,20 @@ class App(Part):
         whole document is also called once at the start, with whatever there is.
         """
 
+        _check("desired", path)
+
         def register(handler):
             self.desired_handlers.append((path, handler))
             return handler
 
         return register
+
+
+def _check(decorator, name):
+    if not isinstance(name, str):
+        raise ValueError('write @app.%s("name")' % decorator)
+
+
+def _once(there, name):
+    if there:
+        raise ValueError("there are two handlers of " + name)

@@ -8,6 +8,7 @@ import ssl
 import struct
 import sys
 import time
+import traceback
 
 
 def memory():
@@ -86,6 +87,19 @@ def tls_context():
     context = Context(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def print_exception(error, file):
+    """MicroPython's ``sys.print_exception``: the frames, the innermost last, then the error."""
+    told = traceback.TracebackException.from_exception(error)
+    places = [(frame.filename, frame.lineno) for frame in told.stack]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename, error.lineno))
+    lines = ['  File "%s", line %s' % place for place in places]
+    words = [*told.format_exception_only()][-1].rstrip("\n")
+    kind, colon, rest = words.partition(":")
+    lines.append(kind.rpartition(".")[2] + colon + rest)  # without its module
+    file.write("\n".join(["Traceback (most recent call last):", *lines, ""]))
 
 
 def receive(sock, size):

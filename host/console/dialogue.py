@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..failure import DONE, FAILED, NOT_ONLINE, Failure, of_refusal
+from . import met
 from .line import Gone, Line
 
+RECENT = 256  # bytes by which text is told from noise
+PROBE_S = 5.0
 LONGEST_LINE = 65536  # bytes; what a device answers has some thousand
 JSON = "--json"
 UNAVAILABLE = 503  # of a device: it has no link, or no sensor, for what was asked
@@ -51,6 +54,12 @@ class Dialogue:
     def __init__(self, line: Line):
         self._line = line
         self._rest = b""
+        self._heard = b""  # the last of all that came
+
+    @property
+    def at_prompt(self) -> bool:
+        """Whether MicroPython's prompt was heard last."""
+        return self._rest in met.PROMPTS
 
     def say(self, text: str) -> None:
         """Send a line. What was no UTF-8 when it was typed is none for the device either, which says so."""
@@ -59,7 +68,9 @@ class Dialogue:
     def hear(self) -> str | None:
         """The next line that is said; None when none ends for a short while. Gone when the device has left."""
         if b"\n" not in self._rest:
-            self._rest = (self._rest + self._line.read())[-LONGEST_LINE:]
+            data = self._line.read()
+            self._rest = (self._rest + data)[-LONGEST_LINE:]
+            self._heard = (self._heard + data)[-RECENT:]
         text, end, rest = self._rest.partition(b"\n")
         if not end:
             return None
@@ -70,7 +81,7 @@ class Dialogue:
         self, question: str, limit: float = 60.0, other: Callable[[str], Any] = lambda text: None
     ) -> Answer:
         """The answer to a verb; Failure when there is none within ``limit`` seconds:
-        that a network cannot be joined is known after 50.
+        that a network cannot be joined is known after 50. Who else is there is recognised at once (module ``met``).
 
         It is asked for as JSON, whether or not the question says so. What is said before the answer
         goes to ``other(text)``; what is said after it is heard next.
@@ -79,12 +90,13 @@ class Dialogue:
         if asks_for_json(question):
             question = question.rstrip().removesuffix(JSON)
         try:
-            # Ctrl-C takes back half a line that somebody else has left.
-            self.say(f"\x03{question} {JSON}")
+            self.say(f"{self._line.attention}{question} {JSON}")
             end = time.monotonic() + limit
             while time.monotonic() < end:
                 text = self.hear()
                 if text is None:
+                    if self.at_prompt:
+                        raise self.meaning()
                     continue
                 answer = _answer(text.strip())
                 if answer is not None:
@@ -93,6 +105,8 @@ class Dialogue:
                 other(text)
         except Gone:
             raise Failure(f"{self._line.name} has gone before it answered", NOT_ONLINE) from None
+        if not met.is_text(self._heard):
+            raise met.no_text(self._line.name)
         raise Failure(
             f"no answer from {self._line.name} within {limit:g} s; "
             + (
@@ -102,6 +116,18 @@ class Dialogue:
             ),
             NOT_ONLINE,
         )
+
+    def meaning(self) -> met.Met:
+        """What MicroPython's prompt means on this board, by the files that are there; Gone when that has left."""
+        self.say(f"\x03{met.PROBE}")
+        end = time.monotonic() + PROBE_S
+        files: list[str] = []
+        while time.monotonic() < end:
+            text = self.hear()
+            if text is not None and text.startswith(met.THERE):
+                files = text.split()[1:]
+                break
+        return met.at_prompt(self._line.name, files)
 
 
 def asks_for_json(question: str) -> bool:

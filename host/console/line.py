@@ -15,6 +15,7 @@ from ..flash.target import Target
 
 SOCKET = "/run/twinkle/console"  # of the service on a Raspberry Pi
 ANSWER_S = 30.0
+CANCEL = "\x03"  # Ctrl-C takes back half a line that somebody else has left
 
 
 class Gone(Exception):
@@ -25,6 +26,7 @@ class Line(Protocol):
     """Bytes to and from a device. Gone when it has left."""
 
     name: str
+    attention: str  # what makes sure that the next line is one of its own
 
     def read(self) -> bytes:
         """What has come; b"" after a short wait in which nothing did."""
@@ -38,6 +40,8 @@ class Line(Protocol):
 
 class SerialLine:
     """A board's serial port."""
+
+    attention = "\x02" + CANCEL  # Ctrl-B leaves MicroPython's raw mode
 
     def __init__(self, port: str):
         self.name = port
@@ -64,6 +68,8 @@ class SerialLine:
 
 class SocketLine:
     """The socket of a device's process on this computer."""
+
+    attention = CANCEL
 
     def __init__(self, path: Path):
         self.name = str(path)
@@ -108,6 +114,8 @@ class SocketLine:
 
 class SshLine:
     """The console of a Raspberry Pi that ssh reaches."""
+
+    attention = CANCEL
 
     def __init__(self, target: Target, host: str):
         self.name = host

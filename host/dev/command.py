@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -14,16 +15,22 @@ import click
 
 from ..application import module_name
 from ..boards import find, load
-from ..device_directory import Prepared
-from ..failure import EXIT_STATUSES, Failure
+from ..device_directory import PICO, Prepared, alone
+from ..failure import EXIT_STATUSES, NOT_FOUND, Failure
+from ..flash import image
+from ..flash.serial_link import find_port
 from ..known_hubs import forget, remember
 from ..paths import device_folder
+from ..provision.command import PASSWORD, secret
+from ..provision.credentials import check
 from ..run import FILE, LOGGED, mocked, real
 from ..screen import Words, show, show_json
 from ..service.monitor import SOURCES, news
+from ..trial import OF_A_PICO, try_out
 from .device import Device
-from .program import PLACE, place_of
+from .on_board import Bench, OnBoard
 
+LOOPBACK = "127.0.0.1"
 LOOK_S = 0.1  # between two looks at the files
 COLOURS = {"telemetry": "green", "error": "red", "warning": "yellow", "reported": "cyan", "saved": "magenta"}
 # What the device's own log says, too, and what twinChangeEvents say in fewer words.
@@ -32,13 +39,19 @@ QUIET = ("deviceLifecycleEvents", "deviceConnectionStateEvents", "digitalTwinCha
 
 @click.command(
     epilog="\b\nExample: twinkle dev my_app.py\n"
-    "         twinkle dev my_app.py --board pico_w --mock\n\n" + EXIT_STATUSES
+    "         twinkle dev my_app.py --board pico_w --mock\n"
+    "         twinkle dev my_app.py --board pico_w --wifi workshop --address 192.168.1.5\n\n" + EXIT_STATUSES
 )
 @click.argument("file", type=FILE)
 @click.option(
     "--board", default="desktop", show_default=True, help="A board of boards/, or a board file's path."
 )
 @click.option("--mock", is_flag=True, help="Run the board's own port on simulated pins, on this computer.")
+@click.option("--port", help="A Pico W's serial port; without it, that of the one board plugged in.")
+@click.option(
+    "--wifi", metavar="NETWORK", help="Give a Pico W this network, and the hub that runs here, as its own."
+)
+@click.option("--address", help="This computer's own, at which a board finds the hub; it listens there then.")
 @click.option("--device", metavar="NAME", help="The device's id; without it, the application's name.")
 @click.option(
     "--interpreter",
@@ -46,13 +59,14 @@ QUIET = ("deviceLifecycleEvents", "deviceConnectionStateEvents", "digitalTwinCha
     help="For the desktop and mock boards; without it, the one that the board has.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON, a line each.")
-def dev(
-    file: Path, board: str, mock: bool, device: str | None, interpreter: str | None, as_json: bool
-) -> None:
+def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) -> None:
     """Run the application in FILE, and again whenever it is saved, until Ctrl-C.
 
     A hub of its own runs with it; verbs in other terminals find that one meanwhile. The device keeps its state from
     one version to the next. Errors are shown with their line.
+
+    On a Pico W that is plugged in, what differs is flashed. It keeps the hub that it has, unless --wifi gives it this
+    one.
     """
     from ..hub.live import LiveHub
     from ..hub.server import ServerError
@@ -60,7 +74,14 @@ def dev(
 
     name = device or module_name(file).partition(".")[2]
     state = device_folder(name)
-    hub = LiveHub(state / "hub", routes=())
+    plugged_in = not mock and load(board)["port"] == PICO
+    if not plugged_in and (port or wifi or address):
+        raise click.UsageError("--port, --wifi and --address are for a Pico W that is plugged in")
+    found = find_port(port) if plugged_in else ""
+    if plugged_in and not Path(found).exists():
+        raise Failure(f"{found} is not there; is the board plugged in?", NOT_FOUND)
+    password = secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "") if wifi else ""
+    hub = LiveHub(state / "hub", routes=(), bind=address or LOOPBACK)
     watched = [file, *([find(board)] if Path(board).is_file() else [])]
 
     def prepared() -> Prepared:
@@ -69,19 +90,35 @@ def dev(
 
     def make() -> Device:
         new = prepared()
+        try_out(file, new.interpreter, stand_ins=mock)
         text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
         new.prepare(text, Path(hub.info["caFile"]).read_bytes(), mock=mock)
-        return Device(file.absolute(), new, mock, hub.events)
+        return Device(new, mock, hub.events.put)
 
-    with prepared().alone():
+    def on_board() -> Callable[[], OnBoard]:
+        given = {}
+        if wifi:
+            text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
+            text += f";GatewayHostName={address}" if address else ""
+            credentials = check(text, Path(hub.info["caFile"]), None, wifi, password)
+            given = {file: content for file, (content, _) in credentials.files().items()}
+        bench = Bench(found, load(board), given)
+
+        def make_there() -> OnBoard:
+            try_out(file, "micropython", OF_A_PICO)
+            return OnBoard(bench, image.build(load(board), file.absolute()), hub.events.put)
+
+        return make_there
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(alone(state) if plugged_in else prepared().alone())
         try:
             hub.start()
         except (ServerError, StoreError) as error:
             raise Failure(str(error)) from None
-        with contextlib.ExitStack() as stack:
-            stack.callback(hub.stop)
-            stack.enter_context(current(state / "hub"))
-            Session(file, watched, make, hub.events, as_json).run(name)
+        stack.callback(hub.stop)
+        stack.enter_context(current(state / "hub"))
+        Session(file, watched, on_board() if plugged_in else make, hub.events, as_json).run(name)
 
 
 def known(hub: Any, name: str) -> str:
@@ -119,10 +156,15 @@ class Session:
     """What is shown, and what a saved file brings about."""
 
     def __init__(
-        self, file: Path, watched: list[Path], make: Callable[[], Device], heard: queue.Queue, as_json: bool
+        self,
+        file: Path,
+        watched: list[Path],
+        make: Callable[[], Device | OnBoard],
+        heard: queue.Queue,
+        as_json: bool,
     ):
         self._file, self._watched, self._make = file, watched, make
-        self._device: Device | None = None
+        self._device: Device | OnBoard | None = None
         self._heard, self._as_json = heard, as_json
         self._saved: float | None = None  # when, while that is not in force yet
         self._stopped = False
@@ -154,12 +196,9 @@ class Session:
     def _begin(self, again: bool = False) -> None:
         """Start the application as it is saved now, if that can be."""
         try:
-            compile(self._file.read_bytes(), str(self._file), "exec")
             new = self._make()
-        except (SyntaxError, ValueError) as error:  # ValueError: a null byte
-            self._place(place_of(error, str(self._file)))
         except Failure as failure:
-            self._say("error", failure.message)
+            self._say("error", failure.message + self._line_of(failure.message))
         else:
             if again:
                 self._saved = time.monotonic()
@@ -178,12 +217,12 @@ class Session:
     def _take(self, item: Any) -> None:
         if isinstance(item, dict):
             self._event(item)
+        elif item[0] == "failed":
+            self._say("error", f"{item[1]}; save {self._file} to try again")
         elif item[0] == "ended":
             self._say(
                 "error", f"the device ended with status {item[1]}; it starts again when {self._file} is saved"
             )
-        elif item[1].startswith(PLACE):
-            self._place(json.loads(item[1].removeprefix(PLACE)))
         else:
             self._log(item[1])
 
@@ -204,15 +243,17 @@ class Session:
     def _log(self, line: str) -> None:
         found = LOGGED.fullmatch(line)
         level, text = (found[2], found[3]) if found else ("device", line)
-        self._say(level, text)
+        self._say(level, text + self._line_of(text))
         if self._saved is not None and text.startswith("ready"):
             self._say("saved", f"in force {time.monotonic() - self._saved:.1f} s after it was seen")
             self._saved = None
 
-    def _place(self, found: dict[str, Any]) -> None:
-        where = f"{self._file}:{found['line']}" if found.get("line") else str(self._file)
-        text = f"  {found['text']}" if found.get("text") else ""
-        self._say("error", f"{where}: {found['error']}{text}")
+    def _line_of(self, text: str) -> str:
+        """The line of the application that a text names, as it stands there now."""
+        place = re.search(rf"\b{re.escape(self._file.name)}:(\d+): ", text)
+        with contextlib.suppress(OSError, UnicodeDecodeError, IndexError):
+            return "  " + self._file.read_text().splitlines()[int(place[1]) - 1].strip() if place else ""
+        return ""
 
     def _say(self, word: str, text: str) -> None:
         now = datetime.now().astimezone()

@@ -9,8 +9,9 @@ import click
 
 from ..boards import hardware_of, load
 from ..failure import EXIT_STATUSES, NOT_FOUND, NOT_ONLINE, USAGE, Failure
-from ..paths import UMQTT
+from ..paths import FIRMWARE, UMQTT
 from ..screen import show
+from ..trial import OF_A_PI, OF_A_PICO, try_out
 from . import image, pico, raspberry_pi, uf2
 from .plan import hashes, make_plan, refuse_downgrade
 from .report import Report
@@ -82,6 +83,8 @@ def flash(board, root, ssh, ssh_config, as_json, **options) -> None:
     repaired by running the same again.
     """
     settings, report = load(board), Report(as_json)
+    if not options["uninstall"]:
+        _try_out(settings, options["app"])
     if settings["port"] == pico.PORT_MODULE:
         _refuse(board, root=root, ssh=ssh, uninstall=options["uninstall"], wheels=options["wheels"])
         status = _flash_pico(settings, report, options)
@@ -97,6 +100,19 @@ def flash(board, root, ssh, ssh_config, as_json, **options) -> None:
         raise click.UsageError(f"{board} is this computer: twinkle run")
     report.finish()
     sys.exit(status)
+
+
+def _try_out(settings: dict[str, Any], app: Path | None) -> None:
+    """Failure when somebody's own application cannot start on the interpreter of this board."""
+    app = app or image.application(settings)
+    if not app.is_relative_to(FIRMWARE):
+        pico_w = settings["port"] == pico.PORT_MODULE
+        try_out(
+            app,
+            "micropython" if pico_w else "cpython",
+            OF_A_PICO if pico_w else OF_A_PI,
+            stand_ins=pico_w,
+        )
 
 
 def _refuse(board: str, **given: Any) -> None:

@@ -41,6 +41,8 @@ FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
 )
 FOR_DISKS = FIRMWARE / "twinkle" / "core" / "backlog.py"  # with "disk" in the board file's telemetry
+FOR_OBSERVERS = FIRMWARE / "twinkle" / "core" / "observers.py"  # with handlers that these register
+OBSERVED = {"desired", "message"}
 FOR_CPYTHON = FIRMWARE / "twinkle" / "on_cpython.py"
 # Names of the device's own that objects of MicroPython and of umqtt.simple have, too (tests/field/test_image.py looks
 # for them in their type stubs); and what tools/benchmark asks a flashed device.
@@ -71,14 +73,16 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     of ``firmware/apps``, put there by its name. The settings say of which release they are.
     """
     settings = {**board, "release": release()}
-    app = app or _application(board)
+    app = app or application(board)
     if not app.is_relative_to(FIRMWARE):
         settings["app"] = module_name(app)
-    roots = [FIRMWARE / ENTRY, _source(board["port"]), app]
+    files = _closure([FIRMWARE / ENTRY, _source(board["port"]), app])
+    if "disk" not in board.get("telemetry", {}):
+        files.discard(FOR_DISKS)
+    if not any(_tokens(file) & OBSERVED for file in files if not file.is_relative_to(FIRMWARE / "twinkle")):
+        files.discard(FOR_OBSERVERS)
     found = {}
-    for source in sorted(_closure(roots)):
-        if source == FOR_DISKS and "disk" not in board.get("telemetry", {}):
-            continue
+    for source in sorted(files):
         path = source.relative_to(FIRMWARE) if source.is_relative_to(FIRMWARE) else Path("apps", source.name)
         found[str(path)] = source
     return found, settings
@@ -99,7 +103,7 @@ def existing(umqtt: Path) -> Path:
 
 def model_id(board: dict[str, Any]) -> str | None:
     """The model that the board's application announces, or None."""
-    for node in ast.walk(ast.parse(_application(board).read_text())):
+    for node in ast.walk(ast.parse(application(board).read_text())):
         if isinstance(node, ast.keyword) and node.arg == "model_id" and isinstance(node.value, ast.Constant):
             return node.value.value
     return None
@@ -391,7 +395,8 @@ def _imports(source: Path) -> Iterator[Path]:
                     yield place
 
 
-def _application(board: dict[str, Any]) -> Path:
+def application(board: dict[str, Any]) -> Path:
+    """The file of the board's application."""
     return Path(board["app"]) if is_file(board) else _source(board["app"])
 
 

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import re
 import signal
+import webbrowser
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ ROUTES = (
 PORT = click.IntRange(0, 65535)
 # RFC 1123, section 2.1; some use _ in names of their own networks.
 LABEL, LONGEST_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"), 253
+PAGE_PORT = 8444
 COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where there are a thousand devices
 
 
@@ -60,6 +62,20 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     type=PORT,
     metavar="PORT",
     help="The same without TLS, on loopback only (5672, with UseDevelopmentEmulator=true); not opened without this.",
+)
+@click.option(
+    "--page-port",
+    type=PORT,
+    metavar="PORT",
+    help="For the page, HTTP on loopback only; 0 takes a free one.  [default: 8444, or a free one]",
+)
+@click.option("--page/--no-page", default=True, help="Whether there is a page to look at.")
+@click.option("--open", "opens", is_flag=True, help="Open the page in this computer's browser.")
+@click.option(
+    "--model",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    help="A file with a DTDL model, of which the page makes forms; repeatable.",
 )
 @click.option(
     "--route",
@@ -109,6 +125,13 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     show_default=True,
     help="How much of events is kept; the oldest leave first.",
 )
+@click.option(
+    "--upload-megabytes",
+    type=click.IntRange(1),
+    default=1024,
+    show_default=True,
+    help="How much of devices' files is kept; more is refused.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON once it is ready.")
 @click.option("--quiet", is_flag=True, help="Do not log refused and closed connections.")
 def hub(
@@ -118,6 +141,10 @@ def hub(
     rest_port,
     amqp_port,
     plain_amqp_port,
+    page_port,
+    page,
+    opens,
+    model,
     route,
     consumer_group,
     name,
@@ -126,6 +153,7 @@ def hub(
     faults,
     keep_hours,
     keep_megabytes,
+    upload_megabytes,
     as_json,
     quiet,
 ) -> None:
@@ -148,8 +176,11 @@ def hub(
             "--rest-port": rest_port,
             "--amqp-port": amqp_port,
             "--plain-amqp-port": plain_amqp_port,
+            "--page-port": page_port,
         }
     )
+    if not page and (page_port is not None or opens):
+        raise click.UsageError("--no-page goes with neither --page-port nor --open")
     try:
         rules = faults.read_text() if faults else None
     except (OSError, UnicodeDecodeError) as error:
@@ -168,9 +199,13 @@ def hub(
         routes=ROUTES if "all" in route else route,
         keep_s=keep_hours * 3600,
         keep_bytes=keep_megabytes << 20,
+        page_port=(PAGE_PORT if page_port is None else page_port) if page else None,
+        page_anywhere=page_port is None,
+        models=model,
+        upload_bytes=upload_megabytes << 20,
     )
     try:
-        asyncio.run(_serve(settings, as_json))
+        asyncio.run(_serve(settings, as_json, opens))
     except FaultError as error:
         raise Failure(f"{faults}: {error}", USAGE) from None
     except (ServerError, StoreError) as error:
@@ -197,7 +232,7 @@ def _differ(ports: dict[str, int | None]) -> None:
         used[port or 0] = option
 
 
-async def _serve(settings, as_json: bool) -> None:
+async def _serve(settings, as_json: bool, opens: bool) -> None:
     from .server import Server
 
     stop = asyncio.Event()
@@ -211,11 +246,14 @@ async def _serve(settings, as_json: bool) -> None:
     gc.set_threshold(COLLECT_AFTER, 20, 20)
     try:
         remember(settings.state)  # so that the other verbs find this hub without being told
+        address = server.page.ticket() if server.page else None
         if as_json:
-            show_json(server.info)
+            show_json(server.info if address is None else {**server.info, "pageAddress": address})
         else:
-            for line in _welcome(server).splitlines():
+            for line in _welcome(server, address).splitlines():
                 show(line)
+        if opens:
+            asyncio.get_running_loop().run_in_executor(None, webbrowser.open, server.page.ticket())
         await stop.wait()
     finally:
         await server.stop()
@@ -228,12 +266,14 @@ class _Plain(logging.Formatter):
         return plain(super().formatMessage(record))
 
 
-def _welcome(server) -> str:
+def _welcome(server, address: str | None) -> str:
     info = server.info
+    page = f"  page       {address}  (good once)\n" if address else ""
     return f"""Local hub {info["host"]} is ready (not Azure: for a desk, a test or a workshop).
   devices    MQTT over TLS on {info["bind"]}:{info["mqttPort"]}
   services   HTTPS on {info["bind"]}:{info["restPort"]}
   readers    AMQP over TLS on {info["bind"]}:{info["amqpPort"]}
-  CA file    {info["caFile"]}
-  for SDKs   serviceConnectionString and eventHubConnectionString are in {server.settings.state}/hub.json
+{page}  CA file    {info["caFile"]}
+  for SDKs   serviceConnectionString, eventHubConnectionString and provisioningConnectionString are in
+             {server.settings.state}/hub.json
 Next: twinkle devices add NAME, then twinkle run, twinkle monitor. Ctrl-C stops the hub."""

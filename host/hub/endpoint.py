@@ -1,14 +1,13 @@
 """The device-facing MQTT endpoint: sockets, TLS and time limits around the core.
 
-One task a connection. Everything it decides by itself is about bytes and time:
-whether a CONNECT comes soon enough, whether the keep-alive is kept, whether the
-peer reads what it is sent. All else is the core's.
+Everything it decides by itself is about bytes and time: whether a CONNECT comes soon
+enough, whether the keep-alive is kept, whether the peer reads what it is sent. All
+else is the core's.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -18,16 +17,16 @@ from . import codec
 from .core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
 from .faults import Faults
 from .patience import Patience
-from .secure import SecureStream, TlsFailed
+from .secure import BadCertificate, SecureStream
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
 
-CONNECT_S = 10.0  # for the TLS handshake, and again for the CONNECT
+CONNECT_S = 10.0  # for the TLS handshake, again for the CONNECT, and for what is sent last to be read
+NOT_AUTHORIZED = 5  # CONNACK, MQTT 3.1.1 section 3.2.2.3
 MAX_WAITING = 1000  # connections that have not yet said who they are
 MAX_KEEP_ALIVE_S = 1767.0  # IoT Hub's own ceiling, also for a client that asked for none
 MAX_UNREAD = 1 << 20  # bytes a device may leave unread before it is dropped
-READ_BYTES = 65536
 
 
 class Kept(Protocol):
@@ -49,14 +48,16 @@ class Endpoint:
         self._ticker = ticker
         self._context = context
         self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task] = set()
-        # How to be rid of each connection that has not yet said who it is, the oldest first.
-        self._waiting: dict[asyncio.Task, Callable[[], None]] = {}
+        self.connections: set[Connection] = set()
+        # Those of them that have not yet said who they are, the oldest first.
+        self._waiting: dict[Connection, None] = {}
         self.refused_early = 0  # of these, those that had to make room
         self.faults: Faults | None = None  # what it does wrong on purpose
 
-    def certificate(self, stream: SecureStream) -> Certificate | None:
-        """The client certificate of a connection, judged by the registered authorities."""
+    def certificate(self, stream: SecureStream, username: str | None) -> Certificate | None:
+        """The client certificate of a connection, judged by the authorities of the service it is for."""
+        if is_registration(username):
+            return stream.certificate(self._provisioning.enrolments.signers())
         return stream.certificate(self._hub.authorities.certificates)
 
     def admit(self, hello: Hello, link: "Connection"):
@@ -69,54 +70,49 @@ class Endpoint:
         """How many connections have not yet said who they are."""
         return len(self._waiting)
 
-    @contextlib.contextmanager
-    def greeting(self, abort: Callable[[], None]) -> Iterator[None]:
-        """The time until a connection has said who it is; ``abort()`` ends it."""
+    def begin(self, connection: "Connection") -> None:
+        """Count a connection, which has not yet said who it is."""
         if len(self._waiting) >= MAX_WAITING:
             # The one that has waited longest makes room: an honest device is done in a moment.
-            self._waiting.pop(next(iter(self._waiting)))()
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            oldest.drop()
             self.refused_early += 1
-        task = asyncio.current_task()
-        self._waiting[task] = abort
-        try:
-            yield
-        finally:
-            self._waiting.pop(task, None)
+        self.connections.add(connection)
+        self._waiting[connection] = None
+
+    def greeted(self, connection: "Connection") -> None:
+        """It has said who it is, or never will."""
+        self._waiting.pop(connection, None)
 
     async def start(self, bind: str, port: int) -> int:
         """Listen; answers the port (``port`` 0 takes any free one). OSError when it cannot."""
-        self._server = await asyncio.start_server(self._accept, bind, port, backlog=1024)
+        self._server = await asyncio.get_running_loop().create_server(self._accept, bind, port, backlog=1024)
         return self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Close the port and every connection."""
         if self._server:
             self._server.close()
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        for connection in list(self.connections):
+            connection.drop()
+        await asyncio.sleep(0)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        self._connections.add(task)
-        try:
-            stream = SecureStream(self._context, reader, writer)
-            who = "{}:{}".format(*writer.get_extra_info("peername")[:2])
-            await Connection(self, self._ticker, stream, who).run()
-        except asyncio.CancelledError:
-            writer.transport.abort()
-        finally:
-            self._connections.discard(task)
+    def _accept(self) -> SecureStream:
+        return SecureStream(self._context, Connection(self, self._ticker))
 
 
 class Connection:
-    """One device's connection; the core's Link."""
+    """One device's connection: the core's Link, and what is spoken over a SecureStream.
 
-    def __init__(self, endpoint: Endpoint, ticker: Ticker, stream: SecureStream, who: str):
+    Until it has said who it is ``_timer`` limits that, afterwards ``_patience`` its silence, and in the end
+    ``_timer`` again how long it may take to read the last word.
+    """
+
+    def __init__(self, endpoint: Endpoint, ticker: Ticker):
         self._endpoint = endpoint
         self._ticker = ticker
-        self._stream = stream
-        self._who = who
+        self._loop = asyncio.get_running_loop()
         self._decoder = codec.Decoder()
         self._session: Session | None = None
         self._packet_id = 0
@@ -126,6 +122,7 @@ class Connection:
         self._behind: list[bytes] = []  # what lets the next message pass first
         self._over = False
         self._patience: Patience | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     # --- the core's Link
 
@@ -138,7 +135,7 @@ class Connection:
         if faults is None:
             self._write(codec.publish(topic, payload, qos, packet_id))
             return packet_id or None
-        later = asyncio.get_running_loop().call_later
+        later = self._loop.call_later
         for delay, *message in faults.deliver(self._device, topic, payload):
             data = codec.publish(*message, qos, packet_id)
             if delay:
@@ -160,121 +157,132 @@ class Connection:
         """Drop the connection once what was said has been sent."""
         log.info("%s closed: %s", self._who, reason)
         self._session = None
-        self._over = True
-        self._stream.close()
+        self._finish()
 
-    # --- the connection's life
+    # --- the connection's life, as the stream tells it
 
-    async def run(self) -> None:
-        """From the first byte to the last."""
-        clean, reason = False, "the connection broke"
+    def made(self, stream: SecureStream) -> None:
+        self._stream = stream
+        self._who = stream.peer
+        self._endpoint.begin(self)
+        self._allow(CONNECT_S)
+
+    def secured(self) -> None:
+        self._allow(CONNECT_S)
+
+    def heard(self, data: bytes) -> None:
+        if self._patience is not None:
+            self._patience.renew()
         try:
-            limit, packets = await self._greet()
-            clean = await self._serve(limit, packets)
+            for packet in self._decoder.feed(data):
+                self._handle(packet)
+                if self._over:
+                    break
         except codec.ProtocolError as error:
             reason = f"the device broke the protocol: {error}"
             log.warning("%s: %s", self._who, reason)
-        except TimeoutError:
-            reason = "the device was silent for longer than its keep-alive allows"
-            log.info("%s: %s", self._who, reason)
-        except TlsFailed as error:
-            reason = f"TLS failed: {error}"
-            log.info("%s: %s", self._who, reason)
-        except ConnectionError as error:
-            log.debug("%s is gone: %s", self._who, error)
-        finally:
-            session, self._session = self._session, None
-            if self._patience is not None:
-                self._patience.stop()
-            if session is not None:
-                session.end(clean, None if clean else reason)
-                self._ticker.touch()
-            self._over = True
-            self._stream.close()
-            with contextlib.suppress(ConnectionError, TimeoutError):
-                await asyncio.wait_for(self._stream.wait_closed(), CONNECT_S)
+            self._finish(reason)
+        self._ticker.touch()
 
-    async def _greet(self) -> tuple[float, Iterator[codec.Packet]]:
-        # The longest silence that it is allowed, and what it has said already.
-        with self._endpoint.greeting(self._stream.abort):
-            async with asyncio.timeout(CONNECT_S):
-                await self._stream.handshake()
-            async with asyncio.timeout(CONNECT_S):
-                connect = None
-                while connect is None:
-                    data = await self._stream.read(READ_BYTES)
-                    if not data:
-                        return 0.0, iter(())
-                    packets = self._decoder.feed(data)
-                    connect = next(packets, None)
-        self._answer_connect(connect)
-        return min(connect.keep_alive * 1.5 or MAX_KEEP_ALIVE_S, MAX_KEEP_ALIVE_S), packets
+    def ended(self, reason: str | None) -> None:
+        if reason is not None:
+            reason = f"TLS failed: {reason}"
+            log.info("%s: %s", self._who, reason)
+        self._finish(reason)
 
-    def _answer_connect(self, connect: codec.Connect) -> None:
-        if connect.level != 4:
-            self._stream.write(codec.connack(1))
+    def lost(self) -> None:
+        self._finish()
+        self._timer.cancel()
+        self._endpoint.connections.discard(self)
+
+    def drop(self) -> None:
+        """End it, without a word."""
+        self._finish()
+        self._stream.abort()
+
+    def _allow(self, seconds: float) -> None:
+        # To go on to its next state; then it is dropped.
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._stream.abort)
+
+    def _silent(self) -> None:
+        reason = "the device was silent for longer than its keep-alive allows"
+        log.info("%s: %s", self._who, reason)
+        self._finish(reason)
+
+    def _finish(self, reason: str | None = None, clean: bool = False) -> None:
+        # ``clean``: it left by DISCONNECT.
+        if self._over:
             return
-        hello = Hello(
-            connect.client_id,
-            connect.username,
-            connect.password,
-            connect.clean_session,
-            connect.keep_alive,
-            Will(*connect.will) if connect.will else None,
-            self._endpoint.certificate(self._stream),
+        self._over = True
+        self._endpoint.greeted(self)
+        if self._patience is not None:
+            self._patience.stop()
+        session, self._session = self._session, None
+        if session is not None:
+            session.end(clean, None if clean else reason or "the connection broke")
+            self._ticker.touch()
+        self._allow(CONNECT_S)
+        self._stream.close()
+
+    def _greet(self, connect: codec.Connect) -> None:
+        self._timer.cancel()
+        self._endpoint.greeted(self)
+        code = self._admit(connect)
+        self._stream.write(codec.connack(code, code == 0 and self._session.present))
+        if code:
+            self._finish()
+            return
+        self._patience = Patience(
+            min(connect.keep_alive * 1.5 or MAX_KEEP_ALIVE_S, MAX_KEEP_ALIVE_S), self._silent
         )
+        if self._endpoint.faults is not None:
+            self._begin_faults(self._endpoint.faults)
+
+    def _admit(self, connect: codec.Connect) -> int:
+        # The code for its CONNACK (3.2.2.3).
+        if connect.level != 4:
+            return 1
         faults, self._device = self._endpoint.faults, connect.client_id
         if faults is not None and (code := faults.value("refuse", self._device)) is not None:
-            self._stream.write(codec.connack(code))
-            return
+            return code
         try:
+            hello = Hello(
+                connect.client_id,
+                connect.username,
+                connect.password,
+                connect.clean_session,
+                connect.keep_alive,
+                Will(*connect.will) if connect.will else None,
+                self._endpoint.certificate(self._stream, connect.username),
+            )
             self._session = self._endpoint.admit(hello, self)
+        except BadCertificate as error:
+            log.warning("%s refused: %s", self._who, error)
+            return NOT_AUTHORIZED
         except ConnectRefused as refused:
             log.warning("%s refused: %s", self._who, refused.reason)
-            self._stream.write(codec.connack(refused.code))
-            return
+            return refused.code
         self._who = f"device {self._session.device_id}"
-        self._stream.write(codec.connack(0, self._session.present))
-        if faults is not None:
-            self._begin_faults(faults)
+        return 0
 
     def _begin_faults(self, faults: Faults) -> None:
         self._until_killed = faults.value("kill", self._device)
         if (seconds := faults.value("stall", self._device)) is not None:
             self._held = bytearray()
-            asyncio.get_running_loop().call_later(seconds, self._release)
+            self._loop.call_later(seconds, self._release)
 
     def _release(self) -> None:
         held, self._held = self._held, None
         if held:
             self._write(bytes(held))
 
-    async def _serve(self, limit: float, packets: Iterator[codec.Packet]) -> bool:
-        # Answers whether the device left by DISCONNECT.
-        self._patience = Patience(limit, self._stream.abort)
-        while self._session is not None:
-            for packet in packets:
-                if isinstance(packet, codec.Disconnect):
-                    return True
-                self._handle(packet)
-            self._ticker.touch()
-            if self._session is None:
-                break
-            data = await self._stream.read(READ_BYTES)
-            await self._stream.drain()
-            if self._patience.over:
-                raise TimeoutError
-            if not data:
-                return False
-            self._patience.renew()
-            packets = self._decoder.feed(data)
-        return False
-
     def _handle(self, packet: codec.Packet) -> None:
         session = self._session
-        if session is None:
-            return
         match packet:
+            case codec.Connect():
+                self._greet(packet)
             case codec.Publish():
                 session.publish(packet.topic, packet.payload, packet.qos, packet.retain)
                 # The core has it; if it did not like it, the session is over and nothing is said.
@@ -291,6 +299,8 @@ class Connection:
                 session.acknowledged(packet.packet_id)
             case codec.Pingreq():
                 self._write(codec.pingresp())
+            case codec.Disconnect():
+                self._finish(clean=True)
 
     def _acknowledge(self, packet_id: int, kept: bool) -> None:
         if kept:

@@ -105,6 +105,11 @@ class Faults:
         self._used: Counter[int] = Counter()
 
     @property
+    def rules(self) -> list[dict[str, Any]]:
+        """The rules, each with how often it was followed (``done``)."""
+        return [{**rule, "done": self._used[number]} for number, rule in enumerate(self._rules)]
+
+    @property
     def of_the_line(self) -> bool:
         """Whether there are rules for the proxy."""
         return any(rule["fault"] in OF_THE_LINE for rule in self._rules)

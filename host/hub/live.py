@@ -11,6 +11,7 @@ from pathlib import Path
 from ..waiting import PATIENCE_S
 from .core import ROUTES
 from .core.messages.telemetry import Message
+from .core.provisioning.tables import GROUP, INDIVIDUAL
 from .server import Server, Settings
 
 
@@ -100,6 +101,23 @@ class LiveHub:
     def provision(self, function, *arguments, **named):
         """Call a method of the provisioning service likewise."""
         return self._in_its_thread(self.server.provisioning, function, *arguments, **named)
+
+    def enrol(self, name, group=False, certificate=None, authority=None, **members):
+        """Enrol a device or a group of them; its primary key, None where a certificate is to be shown.
+
+        ``certificate``: the device's own, as text; ``authority``: a registered one.
+        """
+        attestation = {"type": "symmetricKey"}
+        if certificate or authority:
+            x509 = {"clientCertificates": {"primary": {"certificate": certificate}}}
+            attestation = {
+                "type": "x509",
+                "x509": {"caReferences": {"primary": authority}} if authority else x509,
+            }
+        kind = GROUP if group else INDIVIDUAL
+        body = {kind.member: name, "attestation": attestation, **members}
+        self.provision("enrolments.put", kind, name, body)
+        return self.provision("enrolments.attestation", kind, name).get("symmetricKey", {}).get("primaryKey")
 
     def _in_its_thread(self, who, function, *arguments, **named):
         async def run():

@@ -1,11 +1,14 @@
 """The headers of a message over HTTPS, and the properties that they are.
 
-azure-iot-sdk-node, device/transport/http: an application property has ``iothub-app-`` before its name,
-a system property a name of its own.
+azure-iot-sdk-node, device/transport/http, and azure-iot-sdk-csharp, CustomHeaderConstants: an application
+property has ``iothub-app-`` before its name, a system property a name of its own.
 """
 
+import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
 
 from .core import HubError
 from .core.times import iso
@@ -21,24 +24,54 @@ SYSTEM = {
     "iothub-contentencoding": "$.ce",
     "iothub-ack": "iothub-ack",
 }
+# What a message from a device may have beside, or has not.
+FROM_DEVICES = {
+    **{header: key for header, key in SYSTEM.items() if key.startswith("$.")},
+    "iothub-creationtimeutc": "$.ctime",
+    "iothub-interface-id": "$.ifid",
+    "dt-subject": "$.sub",
+}
+# Characters of a header's name (RFC 9110, section 5.1) and of its value; what is no such is percent-encoded.
+_NAME, _VALUE = "!#$%&'*+-.^_`|~", "".join(map(chr, range(0x20, 0x7F)))
 
 
-def read_headers(headers: Mapping[str, str]) -> tuple[dict[str, str | None], float | None]:
+def read_headers(
+    headers: Mapping[str, str], system: Mapping[str, str] = SYSTEM
+) -> tuple[dict[str, str | None], float | None]:
     """The property bag, and when the message ends (seconds since 1970) if it says so; 400004 for what is no moment."""
     bag: dict[str, str | None] = {}
     expires = None
     for name, value in headers.items():
         known = name.lower()
-        if known.startswith("iothub-"):
+        if known.startswith("iothub-") or known in system:
             _check_text(name, value)
-        if known in SYSTEM:
-            bag[SYSTEM[known]] = value
+        if known in system:
+            bag[system[known]] = value
         elif known == EXPIRY:
             expires = _moment(value)
             bag["$.exp"] = iso(expires)
         elif known.startswith(APPLICATION):
             bag[name[len(APPLICATION) :]] = value
     return bag, expires
+
+
+def headers_of(message: Mapping[str, Any], token: str) -> dict[str, str]:
+    """The headers of a message for a device, which ``token`` settles; the other way round."""
+    names = {key: header for header, key in SYSTEM.items()} | {"$.exp": EXPIRY, "$.to": "iothub-to"}
+    headers = {
+        "ETag": f'"{token}"',
+        "iothub-deliverycount": str(message["deliveries"] - 1),
+        "iothub-enqueuedtime": iso(message.get("enqueued", 0.0)),
+    }
+    for key, value in message["properties"].items():
+        name = names.get(key) or APPLICATION + quote(key, safe=_NAME)
+        headers[name] = quote(value or "", safe=_VALUE)
+    return headers
+
+
+def body_of(message: Mapping[str, Any]) -> bytes:
+    """The bytes of a message for a device."""
+    return base64.b64decode(message["body"])
 
 
 def _check_text(name: str, value: str) -> None:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 
 
 class Patience:
-    """Calls ``end()`` after ``limit`` seconds of silence, and sets ``over``."""
+    """Calls ``end()`` after ``limit`` seconds of silence, once."""
 
     def __init__(self, limit: float, end: Callable[[], None]):
-        self.over = False
         self._limit = limit
         self._end = end
         self._loop = asyncio.get_running_loop()
@@ -28,5 +27,4 @@ class Patience:
         if left > 0:
             self._timer = self._loop.call_later(left, self._look)
         else:
-            self.over = True
             self._end()

@@ -15,11 +15,12 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from .absent import ABSENT
-from .core import Hub, HubError, MethodResult, jsontext, run_bulk
+from .core import Hub, HubError, MethodResult, run_bulk
 from .core.twins.limits import ARRAYS_SINCE
 from .faults import Faults
 from .message_headers import read_headers
 from .refusals import fault, refusal
+from .rest_values import answer, digits, etag_of, fields, read_json
 from .routes import OtherMethod, Routes, UnknownResource
 from .ticker import Ticker
 
@@ -68,7 +69,8 @@ class Rest:
         self._ticker = ticker
         self.faults: Faults | None = None  # what it does wrong on purpose
         self.application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
-        self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=None)
+        self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=_expect)
+        self._below: dict[str, Handler] = {}
         self._routes: Routes[Route] = Routes()
         routes: list[tuple[str, str, str, Handler]] = [
             ("GET", "/devices", "RegistryRead", self._list_devices),
@@ -76,7 +78,6 @@ class Rest:
             ("GET", "/devices/{id}", "RegistryRead", self._get_device),
             ("PUT", "/devices/{id}", "RegistryWrite", self._put_device),
             ("DELETE", "/devices/{id}", "RegistryWrite", self._delete_device),
-            ("GET", "/devices/{id}/modules", "RegistryRead", self._no_modules),
             ("GET", "/statistics/devices", "RegistryRead", self._device_statistics),
             ("GET", "/statistics/service", "ServiceConnect", self._service_statistics),
             ("POST", "/devices/query", "ServiceConnect", self._query),
@@ -84,6 +85,10 @@ class Rest:
             ("PATCH", "/twins/{id}", "ServiceConnect", self._patch_twin),
             ("PUT", "/twins/{id}", "ServiceConnect", self._put_twin),
             ("POST", "/twins/{id}/methods", "ServiceConnect", self._invoke),
+            ("GET", "/twins/{id}/modules/{module}", "ServiceConnect", self._get_twin),
+            ("PATCH", "/twins/{id}/modules/{module}", "ServiceConnect", self._patch_twin),
+            ("PUT", "/twins/{id}/modules/{module}", "ServiceConnect", self._put_twin),
+            ("POST", "/twins/{id}/modules/{module}/methods", "ServiceConnect", self._invoke),
             ("POST", "/devices/{id}/messages/devicebound", "ServiceConnect", self._send),
             ("DELETE", "/devices/{id}/commands", "ServiceConnect", self._purge),
             ("GET", "/digitaltwins/{id}", "ServiceConnect", self._get_digital_twin),
@@ -100,15 +105,22 @@ class Rest:
             for method, path in map(str.split, places):
                 self._routes.add(method, path, Route(path, None, None, what))
 
-    def add(self, method: str, path: str, permission: str, handler: Handler) -> None:
-        """One more route, open to policies with ``permission``."""
+    def add(self, method: str, path: str, permission: str | None, handler: Handler) -> None:
+        """One more route, open to policies with ``permission``; None: its handler sees to that."""
         self._routes.add(method, path, Route(path, permission, handler))
 
     def add_upgrade(self, path: str, handler: Handler) -> None:
         """A route on which a client leaves HTTP; it says who it is in the other protocol."""
         self._routes.add("GET", path, Route(path, None, handler))
 
+    def add_below(self, path: str, handler: Handler) -> None:
+        """Everything whose address begins with ``path`` (it ends in a slash); its handler sees to permissions."""
+        self._below[path] = handler
+
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        for path, handler in self._below.items():
+            if request.rel_url.raw_path.startswith(path):
+                return await handler(request)
         route, names = self._routes.find(request.method, request.rel_url.raw_path)
         request.match_info.update(names)
         try:
@@ -124,7 +136,7 @@ class Rest:
         if route.permission is None:
             return await route.handler(request)
         if not route.path.startswith("/twinkle/"):
-            _check_version(request)
+            check_version(request)
             device_id = request.match_info.get("id", "")
             if self.faults and (status := self.faults.value("http", device_id)):
                 return fault(request, status)
@@ -134,69 +146,69 @@ class Rest:
     # --- identities
 
     async def _list_devices(self, request: web.Request) -> web.Response:
-        return _answer(self._hub.list_devices(_digits(_query(request).get("top", "")) or 1000))
+        return answer(self._hub.list_devices(digits(fields(request).get("top", "")) or 1000))
 
     async def _get_device(self, request: web.Request) -> web.Response:
-        return _answer(self._hub.get_device(request.match_info["id"]))
+        return answer(self._hub.get_device(request.match_info["id"]))
 
     async def _put_device(self, request: web.Request) -> web.Response:
         device_id, body = request.match_info["id"], await read_json(request)
         if "If-Match" in request.headers:
-            identity = self._hub.update_device(device_id, body, _etag(request))
+            identity = self._hub.update_device(device_id, body, etag_of(request))
         else:
             identity = self._hub.create_device(device_id, body)
         self._ticker.touch()
-        return _answer(identity)
+        return answer(identity)
 
     async def _delete_device(self, request: web.Request) -> web.Response:
-        self._hub.delete_device(request.match_info["id"], _etag(request))
+        self._hub.delete_device(request.match_info["id"], etag_of(request))
         self._ticker.touch()
         return web.Response(status=204)
 
     async def _bulk(self, request: web.Request) -> web.Response:
         result = run_bulk(self._hub, await read_json(request), _arrays(request))
         self._ticker.touch()
-        return _answer(result, status=200 if result["isSuccessful"] else 400)
-
-    async def _no_modules(self, request: web.Request) -> web.Response:
-        self._hub.get_device(request.match_info["id"])
-        return _answer([])
+        return answer(result, status=200 if result["isSuccessful"] else 400)
 
     async def _device_statistics(self, request: web.Request) -> web.Response:
         counts = self._hub.statistics()
         del counts["connectedDeviceCount"]
-        return _answer(counts)
+        return answer(counts)
 
     async def _service_statistics(self, request: web.Request) -> web.Response:
-        return _answer({"connectedDeviceCount": self._hub.statistics()["connectedDeviceCount"]})
+        return answer({"connectedDeviceCount": self._hub.statistics()["connectedDeviceCount"]})
 
     # --- twins
 
     async def _get_twin(self, request: web.Request) -> web.Response:
-        return _twin(self._hub.get_twin(request.match_info["id"]))
+        return _twin(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.patch_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
+        twin = self._hub.patch_twin(*_written(request, body))
+        self._ticker.touch()
+        return _twin(twin)
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
-        return _twin(self._hub.replace_twin(request.match_info["id"], body, _etag(request), _arrays(request)))
+        twin = self._hub.replace_twin(*_written(request, body))
+        self._ticker.touch()
+        return _twin(twin)
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])
-        return _answer(view, headers={"ETag": f'"{etag}"'})
+        return answer(view, headers={"ETag": f'"{etag}"'})
 
     async def _patch_digital_twin(self, request: web.Request) -> web.Response:
         operations = await read_json(request)
-        etag = self._hub.patch_digital_twin(request.match_info["id"], operations, _etag(request))
+        etag = self._hub.patch_digital_twin(request.match_info["id"], operations, etag_of(request))
         return web.Response(status=202, headers={"ETag": f'"{etag}"', "Location": request.path})
 
     async def _query(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             raise HubError("ArgumentInvalid", 'The body must be an object with a "query".')
-        size = _digits(request.headers.get("x-ms-max-item-count", "100"))
+        size = digits(request.headers.get("x-ms-max-item-count", "100"))
         if size is None or not 1 <= size <= 1000:
             raise HubError("ArgumentInvalid", "x-ms-max-item-count must be from 1 to 1000.")
         rows, continuation, kind = self._hub.query(
@@ -205,7 +217,7 @@ class Rest:
         headers = {"x-ms-item-type": kind}
         if continuation is not None:
             headers["x-ms-continuation"] = continuation
-        return _answer(rows, headers=headers)
+        return answer(rows, headers=headers)
 
     # --- direct methods
 
@@ -220,7 +232,7 @@ class Rest:
             body.get("responseTimeoutInSeconds", 30),
             body.get("connectTimeoutInSeconds", 0),
         )
-        return _answer({"status": result.status, "payload": result.payload})
+        return answer({"status": result.status, "payload": result.payload})
 
     async def _command(self, request: web.Request) -> web.Response:
         component, name = request.match_info.get("component"), request.match_info["name"]
@@ -232,7 +244,7 @@ class Rest:
             _seconds(request, "connectTimeoutInSeconds", 0),
         )
         headers = {"x-ms-command-statuscode": str(result.status), "x-ms-request-id": str(uuid.uuid4())}
-        return _answer(result.payload, headers=headers)
+        return answer(result.payload, headers=headers)
 
     async def _result(self, request: web.Request, *call: Any) -> MethodResult:
         result: asyncio.Future[MethodResult | HubError] = asyncio.get_running_loop().create_future()
@@ -242,7 +254,9 @@ class Rest:
             if not result.done():
                 result.set_result(outcome)
 
-        self._hub.invoke(request.match_info["id"], *call, done=done)
+        self._hub.invoke(
+            request.match_info["id"], *call, done=done, module_id=request.match_info.get("module")
+        )
         self._ticker.touch()
         outcome = await result
         if isinstance(outcome, HubError):
@@ -261,7 +275,7 @@ class Rest:
         device_id = request.match_info["id"]
         purged = self._hub.purge(device_id)
         self._ticker.touch()
-        return _answer({"totalMessagesPurged": purged, "deviceId": device_id, "moduleId": None})
+        return answer({"totalMessagesPurged": purged, "deviceId": device_id, "moduleId": None})
 
     # --- refusals
 
@@ -287,53 +301,44 @@ class Rest:
         return refusal(request, refused)
 
 
-def _check_version(request: web.Request) -> None:
-    if not API_VERSION.match(_query(request).get("api-version", "")):
+async def _expect(request: web.Request) -> None:
+    """RFC 9110, section 10.1.1; aiohttp's own puts what came into its answer, whatever bytes those were."""
+    if request.headers.get("Expect", "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed(text="The only expectation that is met is 100-continue.")
+    if request.version >= (1, 1):
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # as aiohttp's own does: nothing of the answer has been sent
+
+
+def check_version(request: web.Request) -> None:
+    """400001 for a request without an api-version."""
+    if not API_VERSION.match(fields(request).get("api-version", "")):
         raise HubError("InvalidProtocolVersion", "The query needs an api-version, such as 2021-04-12.")
 
 
 def _arrays(request: web.Request) -> bool:
     """Whether the caller's api-version has arrays in twins."""
-    return _query(request)["api-version"] >= ARRAYS_SINCE
-
-
-async def read_json(request: web.Request) -> Any:
-    """A request's body; 400006 when it is not JSON that can be written again, as UTF-8."""
-    try:
-        value = jsontext.decode(await request.read())
-        jsontext.encode(value)
-    except ValueError as error:
-        raise HubError("IotHubFormatError", f"The body is not JSON: {error}.") from None
-    return value
-
-
-def _query(request: web.Request) -> dict[str, str]:
-    """The fields of the query, by their names in lower case."""
-    return {name.lower(): value for name, value in request.query.items()}
+    return fields(request)["api-version"] >= ARRAYS_SINCE
 
 
 def _seconds(request: web.Request, name: str, default: int) -> Any:
-    text = _query(request).get(name.lower())
+    text = fields(request).get(name.lower())
     if text is None:
         return default
-    number = _digits(text)
+    number = digits(text)
     return text if number is None else number
 
 
-def _digits(text: str) -> int | None:
-    # isdigit() alone takes superscripts, and int() refuses thousands of digits.
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _etag(request: web.Request) -> str | None:
-    # azure-iot-hub quotes etags, the star included; some clients do not.
-    etag = request.headers.get("If-Match", "*").strip().strip('"')
-    return None if etag == "*" else etag
-
-
-def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response(body, status=status, headers=headers)
+def _written(request: web.Request, body: Any) -> tuple[Any, ...]:
+    """What a write of a twin needs, in the order of its arguments."""
+    return (
+        request.match_info["id"],
+        body,
+        etag_of(request),
+        _arrays(request),
+        request.match_info.get("module"),
+    )
 
 
 def _twin(twin: dict[str, Any]) -> web.Response:
-    return _answer(twin, headers={"ETag": f'"{twin["etag"]}"'})
+    return answer(twin, headers={"ETag": f'"{twin["etag"]}"'})

@@ -3,16 +3,18 @@
 A self-signed client certificate is known to the hub by its thumbprint alone, so the
 handshake must let any certificate pass and leave the judgement to the core.
 Python's ssl module cannot do that; pyOpenSSL can. It speaks over memory here, and
-asyncio's streams carry the bytes.
+asyncio's transports carry the bytes.
 """
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 from OpenSSL import SSL, crypto
 
@@ -22,8 +24,8 @@ from .core import Certificate
 READ_BYTES = 4096
 
 
-class TlsFailed(ConnectionError):
-    """The handshake failed or what came was no TLS; the text is OpenSSL's reason."""
+class BadCertificate(ValueError):
+    """The client showed a certificate that cannot be read."""
 
 
 def device_context(certificate_file: Path) -> SSL.Context:
@@ -41,80 +43,73 @@ def device_context(certificate_file: Path) -> SSL.Context:
     return context
 
 
-class SecureStream:
-    """One device's connection: what asyncio's reader and writer are to plain TCP."""
+class Speaker(Protocol):
+    """What is spoken over a SecureStream. None of these may raise."""
 
-    def __init__(self, context: SSL.Context, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
-        self._reader = reader
-        self._writer = writer
+    def made(self, stream: "SecureStream") -> None:
+        """Somebody has dialled; the handshake begins."""
+
+    def secured(self) -> None:
+        """The handshake is over: from now on it may write."""
+
+    def heard(self, data: bytes) -> None:
+        """The peer said this; nothing is heard after ``close`` or ``abort``."""
+
+    def ended(self, reason: str | None) -> None:
+        """The peer will say nothing more: close it. ``reason`` is what was wrong with TLS, if that was it."""
+
+    def lost(self) -> None:
+        """It is gone, whoever ended it; called once, and last."""
+
+
+class SecureStream(asyncio.Protocol):
+    """One device's connection: TLS for ``speaker``, over asyncio's transport.
+
+    Who does not read what it is sent is not listened to meanwhile.
+    """
+
+    def __init__(self, context: SSL.Context, speaker: Speaker):
+        self.peer = ""  # its address
+        self._speaker = speaker
         self._tls = SSL.Connection(context, None)
         self._tls.set_accept_state()
+        self._agreed = self._closed = False
 
     @property
     def unsent(self) -> int:
         """Bytes that wait for the peer to read."""
-        return self._writer.transport.get_write_buffer_size()
-
-    async def handshake(self) -> None:
-        """Agree on keys. TlsFailed when that is not possible; has no limit of its own."""
-        while True:
-            try:
-                self._tls.do_handshake()
-                return
-            except SSL.WantReadError:
-                self._flush()
-                if not await self._feed():
-                    raise TlsFailed("it left during the TLS handshake") from None
-            except SSL.Error as error:
-                raise TlsFailed(_reason(error)) from None
-            finally:
-                self._flush()
-
-    async def read(self, size: int) -> bytes:
-        """Up to ``size`` bytes; b"" at the end."""
-        while True:
-            try:
-                return self._tls.recv(min(size, READ_BYTES))
-            except SSL.WantReadError:
-                self._flush()
-                if not await self._feed():
-                    return b""
-            except (SSL.ZeroReturnError, SSL.SysCallError):
-                return b""
-            except SSL.Error as error:
-                raise TlsFailed(_reason(error)) from None
+        return self._transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        """Send; what the peer does not take yet is kept (see ``unsent``)."""
+        """Send; what the peer does not take yet is kept (see ``unsent``). After the end, nothing happens."""
+        if self._closed:
+            return
         try:
             self._tls.sendall(data)
         except SSL.Error as error:
-            raise TlsFailed(_reason(error)) from None
-        self._flush()
-
-    async def drain(self) -> None:
-        """Wait until the peer has read enough."""
-        await self._writer.drain()
+            self._fail(error)
+        else:
+            self._flush()
 
     def close(self) -> None:
         """Say goodbye and close once all is sent."""
+        if self._closed:
+            return
+        self._closed = True
         with contextlib.suppress(SSL.Error):  # before the handshake there is nobody to say it to
             self._tls.shutdown()
-            self._flush()
-        self._writer.close()
+        self._flush()
+        self._transport.close()
 
     def abort(self) -> None:
         """Drop the connection and what was not sent."""
-        self._writer.transport.abort()
-
-    async def wait_closed(self) -> None:
-        """Wait until it is closed."""
-        await self._writer.wait_closed()
+        self._closed = True
+        self._transport.abort()
 
     def certificate(self, authorities: Mapping[str, str]) -> Certificate | None:
         """The client's certificate and which of the authorities (name to PEM) vouch for it; None without one.
 
-        TlsFailed when it is none: OpenSSL lets pass what breaks the rules of X.509 (RFC 5280).
+        BadCertificate when it is none: OpenSSL lets pass what breaks the rules of X.509 (RFC 5280).
         """
         try:
             leaf = self._tls.get_peer_certificate(as_cryptography=True)
@@ -124,18 +119,61 @@ class SecureStream:
             sent = self._tls.get_peer_cert_chain(as_cryptography=True) or []
             return _shown(leaf, [certificate for certificate in sent if certificate != leaf], authorities)
         except (ValueError, x509.InvalidVersion):
-            raise TlsFailed("the client certificate cannot be read") from None
+            raise BadCertificate("the client certificate cannot be read") from None
 
-    async def _feed(self) -> bool:
-        data = await self._reader.read(READ_BYTES)
-        if data:
-            self._tls.bio_write(data)
-        return bool(data)
+    # --- asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        # Of a peer that has left already there is no address.
+        self.peer = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", 0))[:2])
+        self._speaker.made(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._closed:
+            return
+        self._tls.bio_write(data)
+        silent = True
+        try:
+            if not self._agreed:
+                self._tls.do_handshake()
+                self._agreed = True
+                self._flush()
+                self._speaker.secured()
+            while not self._closed:
+                self._speaker.heard(self._tls.recv(READ_BYTES))
+                silent = False
+        except SSL.WantReadError:
+            if silent:
+                self._flush()  # what came was for TLS itself, which may have an answer to it
+        except (SSL.ZeroReturnError, SSL.SysCallError):
+            self._speaker.ended(None)
+        except SSL.Error as error:
+            self._fail(error)
+
+    def eof_received(self) -> None:
+        if not self._closed:
+            self._speaker.ended(None if self._agreed else "it left during the handshake")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closed = True
+        self._speaker.lost()
+
+    def pause_writing(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
+
+    def _fail(self, error: SSL.Error) -> None:
+        self._flush()  # the alert that says so
+        reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
+        self._speaker.ended(", ".join(str(reason[-1]) for reason in reasons) or "the connection broke")
 
     def _flush(self) -> None:
         data = self._pending()
         while data:
-            self._writer.write(data)
+            self._transport.write(data)
             data = self._pending() if len(data) == READ_BYTES else b""
 
     def _pending(self) -> bytes:
@@ -147,11 +185,33 @@ class SecureStream:
 
 def is_certificate(pem: str) -> bool:
     """Whether a text is a PEM certificate."""
+    return pem.lstrip().startswith("-----") and read_certificate(pem) is not None
+
+
+def read_certificate(text: str) -> tuple[str, dict[str, Any]] | None:
+    """A certificate's PEM form and the members of the model X509CertificateInfo; None if it is none.
+
+    ``text``: PEM, or base64 of PEM or of DER, which Azure's SDKs send.
+    """
     try:
-        x509.load_pem_x509_certificate(pem.encode())
+        data = text.encode()
+        if b"-----BEGIN" not in data:
+            data = base64.b64decode("".join(text.split()), validate=True)
+        read = x509.load_pem_x509_certificate if b"-----BEGIN" in data else x509.load_der_x509_certificate
+        certificate = read(data)
+        info = {
+            "subjectName": certificate.subject.rfc4514_string(),
+            "sha1Thumbprint": certificate.fingerprint(hashes.SHA1()).hex().upper(),
+            "sha256Thumbprint": certificate.fingerprint(hashes.SHA256()).hex().upper(),
+            "issuerName": certificate.issuer.rfc4514_string(),
+            "notBeforeUtc": f"{certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
+            "notAfterUtc": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+            "serialNumber": f"{certificate.serial_number:X}",
+            "version": certificate.version.value + 1,
+        }
     except (ValueError, x509.InvalidVersion):
-        return False
-    return True
+        return None
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), info
 
 
 def _shown(
@@ -176,8 +236,3 @@ def _vouches(pem: str, leaf: x509.Certificate, between: list[x509.Certificate]) 
     except crypto.X509StoreContextError:
         return False
     return True
-
-
-def _reason(error: SSL.Error) -> str:
-    reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
-    return ", ".join(str(reason[-1]) for reason in reasons) or "the TLS connection broke"

@@ -1,12 +1,13 @@
 """The local hub as a running service: core, store, certificates and both endpoints."""
 
+import asyncio
 import fcntl
 import json
 import logging
 import os
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,15 +17,27 @@ from ..private_file import write_private
 from .amqp_endpoint import AmqpEndpoint
 from .amqp_websocket import AmqpWebSocket
 from .bad_line import BadLine
+from .blob_rest import BlobRest
+from .blobs import BlobStore
 from .certificates import Certificates
-from .core import Hub, Provisioning
+from .core import Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
+from .device_rest import DeviceRest
 from .endpoint import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
 from .faults import FaultError, Faults, load
+from .names import LOOPBACK, dialled
 from .nodes import EventHub
+from .page.models import ModelError, load_models
+from .page.site import Site
+from .provisioning_rest import ProvisioningRest
 from .rest import Rest, http_log
+from .rest_configurations import RestConfigurations
+from .rest_jobs import RestJobs
+from .rest_modules import RestModules
+from .rest_notices import RestNotices
+from .secure import read_certificate
 from .sidedoor import SideDoor
 from .store import SqliteStore
 from .ticker import Ticker
@@ -33,7 +46,9 @@ log = logging.getLogger("twinkle.hub")
 
 KEEP_S = 24 * 3600.0  # IoT Hub's own default
 KEEP_BYTES = 256 << 20
-LOOPBACK = "127.0.0.1"
+UPLOAD_BYTES = 1 << 30
+AT_START = "at-start.sqlite"  # the records as they were then, for a reset
+HTTPS_PORT = 443
 AMQPS_PORT = 5671  # which a client takes where none is said
 
 
@@ -61,7 +76,10 @@ class Settings:
     ``amqp_port``: for services that read events; ``plain_amqp_port``: the same without TLS, on loopback
     only, None for no such door. ``groups``: consumer groups beside ``$Default``.
     ``routes``: sources of notifications that are kept for readers beside telemetry.
-    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers.
+    ``page_port``: where this computer's browsers find the hub's page, None for no page; with ``page_anywhere`` another
+    port is taken where that one is not free. ``models``: files of DTDL models, for the page.
+    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers; ``upload_bytes``:
+    how many of files that devices upload.
     """
 
     state: Path
@@ -77,13 +95,10 @@ class Settings:
     routes: tuple[str, ...] = ()
     keep_s: float = KEEP_S
     keep_bytes: int = KEEP_BYTES
-
-
-def dialled(bind: str) -> str:
-    """The name by which programs on this computer reach a hub that listens on ``bind``."""
-    if bind in ("", "0.0.0.0", "::", LOOPBACK, "::1"):
-        return "localhost"
-    return f"[{bind}]" if ":" in bind else bind
+    upload_bytes: int = UPLOAD_BYTES
+    page_port: int | None = None
+    page_anywhere: bool = False
+    models: tuple[Path, ...] = ()
 
 
 class RealClock:
@@ -108,6 +123,8 @@ class Server:
         self._lock: BinaryIO | None = None
         self._line: BadLine | None = None
         self._store: SqliteStore | None = None
+        self.page: Site | None = None
+        self._resetting = asyncio.Lock()
 
     async def start(self) -> None:
         """Come up. ServerError (BusyPort among them), StoreError or FaultError says why it cannot."""
@@ -131,13 +148,20 @@ class Server:
         )
         self.hub.events.watch(_log)
         self.ticker = Ticker(self.hub)
-        self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom)
+        self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom, read_certificate)
         context = certificates.device_context()
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self.events)
         event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
         self._rest = Rest(self.hub, self.ticker)
-        self._side_door = SideDoor(self.hub, self.provisioning, self._rest)
+        self.blobs = BlobStore(settings.state / "uploads", settings.upload_bytes)
+        uploads = Uploads(self.hub, self._store, clock, os.urandom, self.blobs.find)
+        DeviceRest(self.hub, uploads, self._rest, self.ticker, self.events, self._host_of)
+        BlobRest(uploads, self.blobs, self._rest)
+        ProvisioningRest(self.provisioning, self._rest, self.ticker)
+        for routes in (RestModules, RestJobs, RestConfigurations, RestNotices):
+            routes(self.hub, self._rest, self.ticker)
+        self._side_door = SideDoor(self.hub, self._rest)
         AmqpWebSocket(self._amqp, self._rest)
         self._runner = web.AppRunner(
             self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
@@ -150,11 +174,19 @@ class Server:
             )
             await self._listen(site.start(), "--rest-port")
             await self._open_amqp(event_hub, certificates.context())
+            await self._open_page()
         except ServerError:
             await self.stop()
             raise
         self._publish(mqtt_port, self._runner.addresses[0][1], event_hub, certificates.ca_file)
         self.ticker.touch()
+
+    def _host_of(self, request: web.Request) -> str:
+        """Where the hub's HTTPS is dialled, with its port: by the name that a device from elsewhere used."""
+        everywhere = self.settings.bind in ("", "0.0.0.0", "::")
+        address = (everywhere and request.url.host) or self.info["address"]
+        port = self.info["restPort"]
+        return address if port == HTTPS_PORT else f"{address}:{port}"
 
     async def _open_amqp(self, event_hub: EventHub, context: ssl.SSLContext) -> None:
         settings = self.settings
@@ -164,6 +196,57 @@ class Server:
         if settings.plain_amqp_port is not None:
             starting = self._amqp.start(LOOPBACK, settings.plain_amqp_port, None)
             self._plain_port = await self._listen(starting, "--plain-amqp-port")
+
+    async def _open_page(self) -> None:
+        settings = self.settings
+        if settings.page_port is None:
+            return
+        if self.page is not None:  # it was reset
+            self.page.show(self)
+            return
+        self._store.copy_to(settings.state / AT_START)
+        try:
+            models = load_models(settings.models)
+        except ModelError as error:
+            raise ServerError(f"{error}; check --model") from None
+        self.page = Site(models, settings.state)
+        self.page.show(self)
+        try:
+            await self.page.start(settings.page_port)
+        except OSError as error:
+            if not settings.page_anywhere or error.errno != 98:
+                raise ServerError(
+                    f"the page cannot listen on {LOOPBACK}:{settings.page_port} ({error.strerror}); "
+                    "choose another port with --page-port"
+                ) from None
+            await self.page.start(0)
+
+    @property
+    def faults(self) -> Faults | None:
+        """The rules by which it misbehaves now."""
+        return self._endpoint.faults
+
+    async def reset(self) -> None:
+        """Be as when it was started: every record as then, no events, and the faults of the start.
+
+        Devices and services are disconnected, and find it at the same ports. Only a hub with a page remembers how
+        it began.
+        """
+        async with self._resetting:
+            self.page.hide()
+            ports: dict[str, Any] = {
+                "port": self.info["mqttPort"],
+                "rest_port": self.info["restPort"],
+                "amqp_port": self.info["amqpPort"],
+                "plain_amqp_port": self._plain_port,
+            }
+            self.settings = replace(self.settings, **ports)
+            await self._close()
+            state = self.settings.state
+            for file in (*state.glob("hub.sqlite*"), *state.glob("events.sqlite*")):
+                file.unlink()
+            write_private(state / "hub.sqlite", (state / AT_START).read_bytes())
+            await self.start()
 
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
@@ -183,6 +266,11 @@ class Server:
 
     async def stop(self) -> None:
         """Go down: devices and listeners are closed, the state is on disk."""
+        if self.page:
+            await self.page.stop()
+        await self._close()
+
+    async def _close(self) -> None:
         self._side_door.close()
         if self._line:
             self._line.stop()
@@ -229,6 +317,10 @@ class Server:
             "amqpPort": event_hub.port,
             "idScope": self.provisioning.scope,
             "caFile": str(ca_file),
+            "uploads": str(self.settings.state / "uploads"),
+            "provisioningConnectionString": self.provisioning.access.connection_string(
+                f"{address}:{rest_port}"
+            ),
             "serviceConnectionString": access.connection_string(f"{address}:{rest_port}"),
             "eventHubConnectionString": access.event_hub_connection_string(endpoint, event_hub.name),
         }
@@ -236,4 +328,6 @@ class Server:
             # The one word that makes Azure's readers do without TLS, and take the port from here.
             text = access.event_hub_connection_string(f"localhost:{self._plain_port}", event_hub.name)
             self.info["eventHubEmulatorConnectionString"] = f"{text};UseDevelopmentEmulator=true"
+        if self.page:
+            self.info["pageUrl"], self.info["pageKey"] = self.page.address, self.page.access.key
         write_private(self.settings.state / "hub.json", json.dumps(self.info).encode())

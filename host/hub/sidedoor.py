@@ -6,9 +6,6 @@ NOT part of IoT Hub. Every answer carries the header ``x-twinkle-side-door``.
 refused on live ones, one JSON object a line, for as long as the client listens. (Azure:
 nothing like it.)
 
-``GET``, ``PUT`` and ``DELETE /twinkle/enrolments[/NAME]`` keep the enrolments of the
-provisioning service. (Azure: a service with a REST interface of its own.)
-
 ``GET``, ``PUT`` and ``DELETE /twinkle/authorities[/NAME]`` keep the certificate
 authorities that may vouch for devices. (Azure: the management API.)
 """
@@ -19,9 +16,10 @@ from typing import Any
 
 from aiohttp import web
 
-from .core import Hub, HubError, Provisioning
+from .core import Hub, HubError
 from .core.messages.events import DIAGNOSTICS
-from .rest import Rest, read_json
+from .rest import Rest
+from .rest_values import read_json
 from .secure import is_certificate
 
 QUEUE = 10000  # events a slow listener may lag behind before the oldest are dropped
@@ -32,14 +30,10 @@ LABEL = {"x-twinkle-side-door": "not part of Azure IoT Hub"}
 class SideDoor:
     """The stream and its listeners."""
 
-    def __init__(self, hub: Hub, provisioning: Provisioning, rest: Rest):
+    def __init__(self, hub: Hub, rest: Rest):
         self._hub = hub
-        self._provisioning = provisioning
         self._closing = asyncio.Event()
         rest.add("GET", "/twinkle/diagnostics", "ServiceConnect", self._diagnostics)
-        rest.add("GET", "/twinkle/enrolments", "RegistryRead", self._enrolments)
-        rest.add("PUT", "/twinkle/enrolments/{name}", "RegistryWrite", self._enrol)
-        rest.add("DELETE", "/twinkle/enrolments/{name}", "RegistryWrite", self._unenrol)
         rest.add("GET", "/twinkle/authorities", "RegistryRead", self._authorities)
         rest.add("PUT", "/twinkle/authorities/{name}", "RegistryWrite", self._trust)
         rest.add("DELETE", "/twinkle/authorities/{name}", "RegistryWrite", self._distrust)
@@ -47,26 +41,6 @@ class SideDoor:
     def close(self) -> None:
         """End every stream."""
         self._closing.set()
-
-    async def _enrolments(self, request: web.Request) -> web.Response:
-        return web.json_response(self._provisioning.enrolments.list(), headers=LABEL)
-
-    async def _enrol(self, request: web.Request) -> web.Response:
-        body = await read_json(request)
-        if not isinstance(body, dict) or not isinstance(body.get("group", False), bool):
-            raise HubError("ArgumentInvalid", 'The body must be an object; "group" is true or false.')
-        made = self._provisioning.enrolments.add(
-            request.match_info["name"],
-            body.get("group", False),
-            body.get("deviceId"),
-            body.get("thumbprint"),
-            body.get("authority"),
-        )
-        return web.json_response({**made, "idScope": self._provisioning.scope}, headers=LABEL)
-
-    async def _unenrol(self, request: web.Request) -> web.Response:
-        self._provisioning.enrolments.remove(request.match_info["name"])
-        return web.Response(status=204, headers=LABEL)
 
     async def _authorities(self, request: web.Request) -> web.Response:
         return web.json_response(sorted(self._hub.authorities.certificates), headers=LABEL)

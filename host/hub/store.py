@@ -5,6 +5,7 @@ power cut at most the last moments, and no write waits for the disk. The file
 holds keys, so only its owner may read it.
 """
 
+import contextlib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -56,6 +57,13 @@ class SqliteStore:
     def delete(self, record_id: str) -> None:
         """Forget a record; no error when there is none."""
         self._db.execute("DELETE FROM records WHERE id = ?", (record_id,))
+
+    def copy_to(self, path: Path) -> None:
+        """Write all records into another file of this kind, as they are now."""
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600)
+        with contextlib.closing(sqlite3.connect(path)) as copy:
+            self._db.backup(copy)
 
     def close(self) -> None:
         """Fold the log into the file and close it."""

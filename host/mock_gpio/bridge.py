@@ -4,7 +4,8 @@ Under MicroPython it is a process that reads one request a line and answers one
 line; under CPython the world calls handle() itself. A request holds the time, the
 events since the last one and answers with the actions and the next due moment.
 Bytes travel as hex.
-``keep`` says that the program is about to end.
+``keep`` says that the program is about to end. MARK stands before each answer, since
+an application may print.
 """
 
 import binascii
@@ -12,7 +13,9 @@ import json
 import sys
 
 from twinkle.core import actions, errors
+from twinkle.runtime.log import explained
 
+MARK = "\x1e"  # the record separator of JSON text sequences (RFC 7464, section 2.2)
 PUBLISH = actions.publish("", b"", 1)  # of telemetry
 
 
@@ -26,6 +29,16 @@ class Chance:
         """The next one."""
         self._state = (self._state * 1103515245 + 12345) & 0x7FFFFFFF
         return (self._state >> 8) / 0x800000
+
+
+def fresh(name):
+    """The application of the module ``name``, imported anew, as a start of the program does: nothing is remembered."""
+    if name in sys.modules:
+        del sys.modules[name]
+    module = __import__(name)
+    for part in name.split(".")[1:]:
+        module = getattr(module, part)
+    return module.app
 
 
 class Bridge:
@@ -49,17 +62,14 @@ class Bridge:
         from twinkle.core.connection_string import parse
         from twinkle.core.device import Device
 
-        app = __import__(what["app"])
-        for part in what["app"].split(".")[1:]:
-            app = getattr(app, part)
-        # The application is shared by all devices of this process.
-        own, app.app.config = app.app.config, what.get("config") or app.app.config
+        app = fresh(what["app"])
+        app.config = what.get("config") or app.config
         who = parse(what["connectionString"])
         chance = Chance(what["chance"]).draw if what.get("chance") else lambda: 0.5
         self.device = Device(
-            app.app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
+            app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
         )
-        app.app.config = own
+        self.device.context.explain = explained
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)
@@ -112,7 +122,7 @@ def serve():
         line = sys.stdin.readline()
         if not line:
             return
-        print(json.dumps(bridge.handle(json.loads(line))))
+        print(MARK + json.dumps(bridge.handle(json.loads(line))))
 
 
 if __name__ == "__main__":

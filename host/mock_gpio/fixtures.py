@@ -1,52 +1,53 @@
-"""pytest fixtures for whoever writes an application or a port, at three depths; pytest loads them by itself.
+"""pytest fixtures for whoever writes an application, at three depths; pytest loads them by itself.
 
-``app`` is a module such as ``apps.environment``, or a file of your own, such as ``app.py``, which is looked for beside
-the test and in the folders above it, up to pytest's own root. A file is imported anew for each board.
+Each is a function that makes a board with an application on it, connected to a hub, and answers a
+``mock_gpio.board.Board``: the words are the same at all three.
 
-``mock_board(app)``: the application on a board in memory, with a hub and a virtual clock::
+====================  ===========================================  ====================  ==============
+Fixture               What is real                                 Interpreter           Time
+====================  ===========================================  ====================  ==============
+``mock_board``        the device's core and the hub's              either                a number
+``raspberry_pi``      and the port, gpiozero, the sensor's driver  CPython               a number
+``pico_w``            and the runtime, TLS, the wire: a process    MicroPython           seconds
+====================  ===========================================  ====================  ==============
 
-    def test_it_blinks(mock_board):
-        board = mock_board("apps.environment")
-        assert board.call("blink", 2).status == 200
-        board.run(3)                                       # virtual seconds
-        board.led.assert_levels_and_times((0, 1.0), (1, 0.0), (2, 1.0), (3, 0.0))
-        board.temperature = 31.0                           # or board.fault = "absent"
-        board.run(60)
-        assert board.telemetry[-1]["temp"] == 31.0
+An example, which is true at each depth::
 
-``mock_board(app, interpreter="micropython")`` runs the same on MicroPython.
+    import pytest
 
-``raspberry_pi(...)``: the Raspberry Pi port itself on gpiozero's mock pins and on
+    @pytest.fixture(params=["mock_board", "raspberry_pi", "pico_w"])
+    def board(request):
+        return request.getfixturevalue(request.param)("apps.environment")
+
+    def test_a_warm_room(board):
+        board.desired({"configId": 2, "sendFrequency": "1s"})
+        board.until(lambda: board.reported.get("configId") == 2)
+        board.temperature = 31.0
+        board.until(lambda: board.telemetry[-1:] == [{"temp": 31.0, "humid": 40.0}])
+        assert board.call("turnon").status == 200
+        board.until(lambda: board.outputs["led"].levels == [1.0])
+        assert any("applied configuration 2" in line for line in board.log)
+
+``make(app, board=NAME, **members)``: ``app`` is a file of your own, such as ``app.py``, or a module such as
+``apps.environment``; without it, what the board file names. ``board`` is a board file's path, or the name of one that
+comes with Twinkle, and ``members`` stand in the place of its own. Files are looked for beside the test and in the
+folders above it, up to pytest's own root. Each board has a fresh application, as after each start.
+``mock_board(app, interpreter="micropython")`` runs on MicroPython. What the device logs is in pytest's captured log.
+
+For authors of ports, ``raspberry_pi_port(...)`` is the Raspberry Pi's port alone, on gpiozero's mock pins and on
 Adafruit's driver at the end of a simulated wire::
 
-    def test_a_warm_room(raspberry_pi):
-        board = raspberry_pi(model="DHT22")
+    def test_a_port(raspberry_pi_port):
+        board = raspberry_pi_port(model="DHT22")
         board.tell(temperature=31.0, humidity=40)
         assert board.port.read_sensor() == (31.0, 40.0)
         board.port.led(0.5)
         board.pin.assert_states([0, 0.5])                  # gpiozero's own assertions
         board.pass_time(2.1)                               # the sensor has rested
-
-``raspberry_pi(app=app)`` puts an application on it, and answers a board like mock_board's, whose LED and sensor are
-the port's::
-
-    def test_a_pi_lights_its_led(raspberry_pi):
-        board = raspberry_pi(app="apps.environment")
-        assert board.call("turnon").status == 200
-        assert board.pin.state == 1
-
-``pico_w(app)``: the Pico W port itself, a real process under MicroPython on stand-ins
-for ``machine``, ``network``, ``dht`` and ``ntptime``, with a real hub over TLS::
-
-    def test_a_pico(pico_w):
-        device = pico_w("apps.environment", led={"pin": 16, "pwm": True})
-        device.wait_for(" ready")                          # a line of its log
-        (device.folder / "sensor.json").write_text('{"temperature": 31, "humidity": 40}')
-        (device.folder / "air.json").write_text('{"wifi": "gone"}')
-        assert device.leds()[-1] == 0.0                    # what the pin has shown
 """
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -61,94 +62,118 @@ if str(FIRMWARE) not in sys.path:
 
 
 class Applications:
-    """Finds the applications that tests name, for as long as a test lasts."""
+    """Finds the applications and board files that tests name, for as long as a test lasts."""
 
     def __init__(self, request, stack):
         self._test, self._root, self._stack = request.path, request.config.rootpath, stack
 
-    def file(self, app):
-        """The file that ``app`` names; None when it names a module."""
-        if not isinstance(app, os.PathLike) and not app.endswith(".py"):
-            return None
-        folders = [folder for folder in self._test.parents if folder.is_relative_to(self._root)]
-        for folder in folders or [self._test.parent]:
-            if (folder / app).is_file():
-                return folder / app
-        raise FileNotFoundError(f"no application {app} beside {self._test} or above it, up to {self._root}")
+    def settings(self, board, app, members):
+        """The content of a board file, checked; its application is ``app``, if that is given."""
+        from ..boards import load
+
+        path = self._path(board, "board file") if str(board).endswith(".json") else board
+        settings = {**load(str(path)), **members}
+        if app is not None:
+            module = not isinstance(app, os.PathLike) and not app.endswith(".py")
+            settings["app"] = app if module else str(self._path(app, "application"))
+        return settings
 
     def load(self, app):
         """The module's name, for this process."""
-        from ..application import loaded
+        from ..application import findable
 
-        file = self.file(app)
-        return app if file is None else self._stack.enter_context(loaded(file))
+        return self._stack.enter_context(findable(Path(app))) if app.endswith(".py") else app
 
     def lay_out(self, app, folder):
         """The module's name, and the folder with the program that finds it: ``folder``, or the device's own."""
         from ..application import lay_out
 
-        file = self.file(app)
-        return (app, FIRMWARE) if file is None else (lay_out(file, folder), folder)
+        return (lay_out(Path(app), folder), folder) if app.endswith(".py") else (app, FIRMWARE)
+
+    def _path(self, name, what):
+        folders = [folder for folder in self._test.parents if folder.is_relative_to(self._root)]
+        for folder in folders or [self._test.parent]:
+            if (folder / name).is_file():
+                return folder / name
+        raise FileNotFoundError(f"no {what} {name} beside {self._test} or above it, up to {self._root}")
 
 
 @pytest.fixture
 def _applications(request):
+    from .board import LOGGER
+
+    LOGGER.setLevel(logging.DEBUG)
     with contextlib.ExitStack() as stack:
         yield Applications(request, stack)
 
 
 @pytest.fixture
-def raspberry_pi(_applications):
-    """A function that makes a Raspberry Pi: see the module's text, and ``mock_gpio.pi``.
+def _worlds():
+    """Worlds that end with the test."""
+    made = []
+    yield made
+    for world in made:
+        world.close()
 
-    ``config``: the configuration of its application; ``more`` are members of its board file.
+
+@pytest.fixture
+def mock_board(_applications, _worlds, tmp_path):
+    """A function that makes a board in memory; see the module's text."""
+
+    def make(app=None, interpreter="cpython", board="desktop", **members):
+        app = _applications.settings(board, app, members)["app"]
+        if interpreter == "micropython":
+            _need_micropython()
+            app, place = _applications.lay_out(app, tmp_path / f"app-{len(_worlds)}")
+            return _connected(_worlds, app, interpreter, [place])
+        return _connected(_worlds, _applications.load(app), interpreter)
+
+    return make
+
+
+@pytest.fixture
+def raspberry_pi(_applications, _worlds, raspberry_pi_port):
+    """A function that makes a board on a Raspberry Pi's own port; see the module's text.
+
+    The board has ``port`` and the LED's mock ``pin``, too (``mock_gpio.pi``).
     """
-    made, worlds = [], []
 
-    def make(model="DHT22", led=None, sensor_pin=4, pulseio=False, app=None, config=None, **more):
-        from .pi import RaspberryPi, RaspberryPiBoard
+    def make(app=None, board="raspberry_pi", **members):
+        from .pi import RaspberryPiBoard
 
-        settings = {
-            "gpio": "rpigpio",
-            "led": led or {"pin": 17, "pwm": True},
-            "sensor": {"model": model, "pin": sensor_pin, "pulseio": pulseio},
-            **more,
-        }
-        pi = RaspberryPi(settings)
-        made.append(pi)
-        if app is None:
-            return pi
-        return _connected(
-            worlds, _applications.load(app), config, kind=lambda *given: RaspberryPiBoard(pi, *given)
-        )
+        settings = _applications.settings(board, app, members)
+        pi = raspberry_pi_port(settings=settings)
+        app = _applications.load(settings["app"])
+        return _connected(_worlds, app, kind=lambda *given: RaspberryPiBoard(pi, *given))
+
+    return make
+
+
+@pytest.fixture
+def raspberry_pi_port():
+    """A function that makes a Raspberry Pi's port: see the module's text, and ``mock_gpio.pi``.
+
+    ``settings``: a board file's content, in the place of one made of the others; ``more`` are further members.
+    """
+    made = []
+
+    def make(model="DHT22", led=None, sensor_pin=4, pulseio=False, settings=None, **more):
+        from .pi import RaspberryPi
+
+        sensor = {"model": model, "pin": sensor_pin, "pulseio": pulseio}
+        own = {"gpio": "rpigpio", "led": led or {"pin": 17, "pwm": True}, "sensor": sensor, **more}
+        if settings is not None:
+            # This computer has no pulseio, so the driver times the edges itself.
+            own = {**settings, "sensor": {**settings["sensor"], "pulseio": False}}
+            own.pop("console", None)  # the service's own, in a folder that only systemd makes
+        made.append(RaspberryPi(own))
+        return made[-1]
 
     before = signal.getsignal(signal.SIGTERM)
     yield make
     signal.signal(signal.SIGTERM, before)
-    for thing in (*worlds, *made):
-        thing.close()
-
-
-@pytest.fixture
-def mock_board(_applications, tmp_path):
-    """A function that makes a mock board with an application on it, connected to a hub in memory.
-
-    See the module's text; the board is a ``mock_gpio.world.Board``.
-    """
-    worlds = []
-
-    def make(app, interpreter="cpython", **config):
-        if interpreter == "micropython":
-            _need_micropython()
-            app, place = _applications.lay_out(app, tmp_path / f"app-{len(worlds)}")
-            places = [place]
-        else:
-            app, places = _applications.load(app), []
-        return _connected(worlds, app, config or None, interpreter, places)
-
-    yield make
-    for world in worlds:
-        world.close()
+    for pi in made:
+        pi.close()
 
 
 def _need_micropython():
@@ -158,48 +183,38 @@ def _need_micropython():
         pytest.skip("MicroPython is not on this computer; twinkle doctor says how to get it")
 
 
-def _connected(worlds, app, config, interpreter="cpython", places=(), **more):
+def _connected(worlds, app, interpreter="cpython", places=(), **more):
     from .world import World
 
     world = World(interpreter, places=places)
     worlds.append(world)
-    board = world.add("mock-board", app, config, **more)
+    board = world.add("mock-board", app, **more)
     world.until(lambda: board.state == "ready")
     return board
 
 
 @pytest.fixture
 def pico_w(_applications, tmp_path):
-    """A function that starts a Pico W under MicroPython, on stand-ins for its modules, with a local hub.
+    """A function that starts a board on a Pico W's own port under MicroPython, with a local hub; see the module's text.
 
-    Answers a ``mock_gpio.process.DeviceProcess`` with ``hub`` (a LiveHub) and ``id``;
-    ``apps`` are folders in which it looks for applications.
+    The board is a ``mock_gpio.pico_w.PicoBoard``.
     """
-    from ..application import ENTRY
     from ..hub.live import LiveHub
-    from .process import PICO_MODULES, DeviceProcess
+    from ..run import mocked
+    from .pico_w import PicoBoard
 
-    with LiveHub(tmp_path / "hub") as hub:
-        started = []
+    with contextlib.ExitStack() as stack:
+        hubs = []
 
-        def start(app="apps.environment", apps=(), **board):
+        def make(app=None, board="pico_w", **members):
             _need_micropython()
-            device_id = f"pico-{len(started)}"
-            text = f"{hub.add(device_id)};Port={hub.info['mqttPort']}"
-            app, program = _applications.lay_out(app, tmp_path / f"{device_id}-app")
-            process = DeviceProcess(
-                *("micropython", tmp_path / device_id, text, Path(hub.info["caFile"]).read_bytes()),
-                {"app": app, **board},
-                base="pico_w",
-                wifi={"ssid": "home", "password": "not a real password"},
-                before=[PICO_MODULES],
-                apps=apps,
-                program=program / ENTRY,
-            )
-            process.hub, process.id = hub, device_id
-            started.append(process.start())
-            return process
+            settings = mocked(_applications.settings(board, app, members))
+            if not hubs:
+                hubs.append(stack.enter_context(LiveHub(tmp_path / "hub")))
+            name = f"pico-{len(list(tmp_path.glob('pico-*')))}"
+            board = PicoBoard(hubs[0], tmp_path / name, name, settings)
+            stack.callback(board.close)
+            board.power_on()
+            return board.started()
 
-        yield start
-        for process in started:
-            process.stop()
+        yield make

@@ -6,7 +6,7 @@ from twinkle.ports.rpi import Port
 
 from .sensor import DhtSensor
 from .waveform import Bench, Wire
-from .world import Board
+from .world import BoardInMemory
 
 START_S = 1000.0  # what a virtual clock of the bench shows at first
 HEADER = range(28)  # GPIO numbers that a Raspberry Pi has on its header
@@ -55,7 +55,7 @@ class RaspberryPi:
         self.bench.remove()
 
 
-class RaspberryPiBoard(Board):
+class RaspberryPiBoard(BoardInMemory):
     """A board in memory whose LED and sensor are those of a RaspberryPi; ``port`` and ``pin`` as there."""
 
     def __init__(self, pi, *arguments):

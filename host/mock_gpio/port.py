@@ -3,19 +3,23 @@
 The LED's levels are recorded with their times, in memory and in ``pins.jsonl``
 in the device's directory. The sensor is the one of the module ``sensor``, told by
 ``sensor.json`` there (also ``{"error": "…"}`` to fail with that text), which is read
-anew for each sample. A file ``stop`` there ends the process in good order. The board
-file's ``console`` {"socket": path} is for CPython.
+anew for each sample. A file ``stop`` there ends the process in good order. The console is
+the board file's ``console`` {"socket": path} on CPython, and the standard input on MicroPython.
 """
 
 import json
 import os
+import select
+import sys
 
+from twinkle import compat
 from twinkle.core.errors import HardwareError
 from twinkle.ports.contract import Port as Contract
 from twinkle.ports.dht_facts import model_of, sample
 
 from .sensor import DhtSensor, day, is_whole
 
+LONGEST_BURST = 1024  # bytes that are taken at once
 LOOK_MS = 100  # from one look at the directory to the next
 
 
@@ -31,8 +35,11 @@ class Port(Contract):
         self._sensor = DhtSensor(self._model, self._told)
         self._clock_offset = settings.get("clockOffset", 0)
         self._looked = 0
-        self._console = None
-        if "console" in settings:
+        self._console = self._keys = None
+        if compat.MICROPYTHON:
+            self._keys = select.poll()
+            self._keys.register(sys.stdin, select.POLLIN)
+        elif "console" in settings:
             from twinkle.ports.socket_console import SocketConsole
 
             self._console = SocketConsole(settings["console"]["socket"])
@@ -63,12 +70,23 @@ class Port(Contract):
         return sample(self._model, frame)
 
     def typed(self):
-        """From the socket."""
-        return self._console.typed() if self._console else b""
+        """From the socket, or the standard input."""
+        if self._console:
+            return self._console.typed()
+        found = bytearray()
+        while self._keys and len(found) < LONGEST_BURST and self._keys.poll(0):
+            byte = sys.stdin.buffer.read(1)
+            if not byte:
+                self._keys = None  # nobody can type any more
+                break
+            found.extend(byte)
+        return bytes(found)
 
     def show(self, data):
-        """To the socket."""
-        return self._console.show(data) if self._console else len(data)
+        """To the socket, or the standard output."""
+        if self._console:
+            return self._console.show(data)
+        return sys.stdout.buffer.write(data) if compat.MICROPYTHON else len(data)
 
     def close(self):
         """Close the console."""

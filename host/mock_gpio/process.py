@@ -20,6 +20,8 @@ from . import witness
 HEAP = "208k"
 PATHS = [FIRMWARE, LIB, HOST]
 PICO_MODULES = HOST / "mock_gpio" / "pico"  # stand-ins for MicroPython's modules of a Pico W
+# In a Pico's directory: the watchdog's scratch registers, and why it starts next. A reset keeps what power holds.
+LOST_WITH_POWER = ("scratch.json", "cause")
 RP2 = HOST / "mock_gpio" / "rp2.py"  # runs a program on MicroPython as a Pico W's firmware has it
 
 

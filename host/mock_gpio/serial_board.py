@@ -23,12 +23,14 @@ from pathlib import Path
 from ..paths import HOST, MICROPYTHON
 from ..waiting import PATIENCE_S
 from . import witness
+from .process import LOST_WITH_POWER
 
 REPL = HOST / "mock_gpio" / "board_repl.py"
 HEAP = "192k"
 # How the process says in which mode it is to be started again; anything else is a reset.
 MODES = {4: "friendly", 5: "raw"}
 CHUNK = 512
+GARBLED = bytes(byte * 167 & 0x7F | 0x80 for byte in range(256))
 
 
 class SerialBoard:
@@ -37,7 +39,8 @@ class SerialBoard:
     ``port`` is the path of its serial line, ``bench`` the folder in which it is told
     about the world, ``starts`` how often it has started, ``received`` how many bytes it
     has been sent. ``stalled`` holds back what it sends, as a terminal does that nobody
-    reads; ``unplug_after`` pulls the cable, and with it the power, after that many more bytes.
+    reads; ``unplug_after`` pulls the cable, and with it the power, after that many more bytes. ``speed``: the baud of a
+    line that has one, as an adapter's has; USB has none. At another one, what arrives are other bytes.
     """
 
     def __init__(self, folder: Path, heap: str = HEAP):
@@ -47,6 +50,7 @@ class SerialBoard:
         self.starts = self.received = 0
         self.stalled = False
         self.unplug_after: int | None = None
+        self.speed: int | None = None
         self._image = folder / "flash.img"
         self._heap = heap
         self._said = bytearray()
@@ -71,7 +75,8 @@ class SerialBoard:
             os.set_blocking(end, False)
         Path(self.port).unlink(missing_ok=True)
         Path(self.port).symlink_to(os.ttyname(self._plug))
-        (self.bench / "scratch.json").unlink(missing_ok=True)  # registers lose what they hold with the power
+        for name in LOST_WITH_POWER:
+            (self.bench / name).unlink(missing_ok=True)
         self._powered = True
         self._started = threading.Event()
         self._threads = [
@@ -133,7 +138,7 @@ class SerialBoard:
                 targets = [end for end in targets if end == self._line]
             readable, writable, _ = select.select(sources, targets, [], 0.05)
             for end in readable:
-                data = _read(end)
+                data = self._received(_read(end))
                 waiting[other[end]] += data
                 if end == self._cable:
                     self._count(len(data))
@@ -141,6 +146,12 @@ class SerialBoard:
                     self._said += data
             for end in writable:
                 waiting[end] = waiting[end][os.write(end, waiting[end]) :]
+
+    def _received(self, data: bytes) -> bytes:
+        if self.speed is None or termios.tcgetattr(self._plug)[5] == getattr(termios, f"B{self.speed}"):
+            return data
+        # Bits are looked at when it is not their time. Which bytes that makes is chance; that they are none, is not.
+        return data.translate(GARBLED)
 
     def _count(self, size: int) -> None:
         self.received += size

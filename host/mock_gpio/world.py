@@ -13,10 +13,12 @@ import sys
 from collections import deque
 
 from ..hub.core import ConnectRefused, Hello, Hub, MemoryStore
+from ..hub.core.errors import HubError
 from ..paths import FIRMWARE, HOST, LIB, MICROPYTHON
 from ..waiting import PATIENCE_S
 from . import witness
-from .bridge import Bridge
+from .board import Board, History, note
+from .bridge import MARK, Bridge
 from .sensor import DhtSensor, is_whole
 
 if str(FIRMWARE) not in sys.path:
@@ -32,6 +34,13 @@ SUBSCRIPTIONS = [
     ("$iothub/twin/PATCH/properties/desired/#", 1),
     ("$iothub/methods/POST/#", 1),
 ]
+
+
+def answered(result):
+    """What a method call came to, unless that was an error."""
+    if isinstance(result, HubError):
+        raise result
+    return result
 
 
 class VirtualClock:
@@ -65,10 +74,14 @@ class MicroPythonBridge:
     def handle(self, request):
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line.startswith("{"):
-            raise AssertionError("under MicroPython:\n" + line + self._process.stdout.read())
-        return json.loads(line)
+        said = []
+        for line in self._process.stdout:
+            before, mark, answer = line.partition(MARK)
+            said.append(before)
+            if mark:
+                print("".join(said), end="")  # the application's own, as it would be on CPython
+                return json.loads(answer)
+        raise AssertionError("under MicroPython:\n" + "".join(said))
 
     def close(self):
         self._process.stdin.close()
@@ -76,30 +89,16 @@ class MicroPythonBridge:
         self._process.stdout.close()
 
 
-class LedHistory(list):
-    """What an LED has shown: ``(seconds, level)``, oldest first."""
+class BoardInMemory(Board):
+    """A Board that performs the core's actions in the world's memory.
 
-    def assert_levels(self, *expected):
-        """The levels, in their order."""
-        levels = tuple(level for _, level in self)
-        assert levels == expected, f"the LED showed {levels}"
-
-    def assert_levels_and_times(self, *expected):
-        """``(seconds since the first change, level)``, exact to a millisecond."""
-        shown = tuple((round(seconds - self[0][0], 3), level) for seconds, level in self)
-        assert shown == expected, f"the LED showed {shown}"
-
-
-class Board:
-    """One board with a device on it: performs the core's actions in the world's memory.
-
-    ``led`` is the LED's history, ``disk`` the records, ``log`` the lines, ``sent`` every
-    publish as ``(topic, payload)``. The room is ``temperature`` (°C) and ``humidity``
-    (%); ``fault`` and ``lag`` are the sensor's, see the module ``sensor``. The line's
+    Beside a Board's words: ``disk`` are the records, ``sent`` is every publish as ``(topic, payload)``. The line's
     faults: ``refusal`` is a CONNACK code the hub answers with, ``swallows`` that its
     acknowledgements of QoS 1 get lost, and ``passing(topic, payload)`` what becomes of a
     message to the device, as pairs of a delay in milliseconds and a ``(topic, payload)``.
     """
+
+    outputs = log = None  # instead of what must be asked for: here they are at hand
 
     def __init__(self, world, bridge, device_id, app, config, chance=None):
         self.world = world
@@ -113,12 +112,10 @@ class Board:
             "chance": chance,
         }
         witness.keep_secret(self.start["connectionString"])
-        self.disk, self.led, self.log, self.sent = {}, LedHistory(), [], []
+        self.disk, self.outputs, self.log, self.sent = {}, {"led": History()}, [], []
         self.restarts = 0
         self.reset_refusal = None  # why the board cannot be restarted
         self.connects = 0
-        self.temperature, self.humidity = 21.5, 40.0
-        self.fault, self.lag = None, 0
         self._sensor = DhtSensor("DHT22", self._room)
         self.own_temperature, self.memory = 30.0, 65536
         self.flash_error = None
@@ -136,7 +133,6 @@ class Board:
     # --- what a test does to it
 
     def power_on(self):
-        """Start the device with what is on its disk."""
         self.powered = True
         self._events.clear()
         self._turn(
@@ -144,7 +140,6 @@ class Board:
         )
 
     def power_off(self):
-        """Cut the power: nothing is said to anybody."""
         self.powered = False
         self.state = "off"
         self._events.clear()
@@ -153,7 +148,6 @@ class Board:
             self._session = None
 
     def unplug(self):
-        """Take the network away."""
         self.reachable = False
         if self._session:
             self._session.end(False)
@@ -161,33 +155,30 @@ class Board:
             self._events.append(["lost", ["the line was cut", False]])
 
     def plug(self):
-        """Give the network back."""
         self.reachable = True
 
     # --- what a test asks of it
 
     def run(self, seconds=1.0):
-        """Let virtual time pass."""
         self.world.run(seconds)
 
-    def call(self, method, payload=None):
-        """Call a direct method; the result, which must come within 30 virtual seconds."""
-        results = self.world.invoke(self.device_id, method, payload)
-        self.world.until(lambda: results, 31)
-        return results[0]
+    def until(self, condition, limit=60.0):
+        self.world.until(condition, limit)
 
-    def desire(self, **members):
-        """Change the desired properties."""
-        self.world.desired(self.device_id, members)
+    def call(self, name, payload=None):
+        results = self.world.invoke(self.device_id, name, payload)
+        self.until(lambda: results, 31)
+        return answered(results[0])
+
+    def desired(self, patch):
+        self.world.desired(self.device_id, patch)
 
     @property
     def reported(self):
-        """The reported properties."""
         return self.world.reported(self.device_id)
 
     @property
     def telemetry(self):
-        """The bodies of its messages so far."""
         return [
             event["body"]
             for event in self.world.events
@@ -312,7 +303,7 @@ class Board:
         }
 
     def _led(self, level):
-        self.led.append((self.world.clock.seconds, level))
+        self.outputs["led"].append((self.world.clock.seconds, level))
 
     def _store(self, name, record):
         if self.flash_error is None:
@@ -342,6 +333,7 @@ class Board:
 
     def _say(self, level, text):
         self.log.append(f"{self.world.clock.seconds:.3f} {level} {text}")
+        note(self.device_id, self.log[-1])
 
 
 class World:
@@ -366,16 +358,24 @@ class World:
         return round(self.clock.seconds * 1000)
 
     def add(
-        self, device_id="myDeviceId", app="twin_apps.plain", config=None, on=True, chance=None, kind=Board
+        self,
+        device_id="myDeviceId",
+        app="twin_apps.plain",
+        config=None,
+        on=True,
+        chance=None,
+        kind=BoardInMemory,
     ):
         """A new identity and a board for it."""
         self.hub.create_device(device_id, {"deviceId": device_id})
         return self.board_for(device_id, app, config, on, chance, kind)
 
-    def board_for(self, device_id, app="twin_apps.plain", config=None, on=True, chance=None, kind=Board):
+    def board_for(
+        self, device_id, app="twin_apps.plain", config=None, on=True, chance=None, kind=BoardInMemory
+    ):
         """A board for an identity that exists. ``chance``: the seed of its numbers; without one all are 0.5.
 
-        ``kind``: what makes the board, if not Board.
+        ``kind``: what makes the board, if not BoardInMemory.
         """
         bridge = MicroPythonBridge(self._places) if self.interpreter == "micropython" else Bridge()
         board = kind(self, bridge, device_id, app, config, chance)

@@ -64,7 +64,7 @@ def provision(
     connection = _connection_string(id_scope, registration_id, x509 is not None)
     credentials = check(connection, ca_file, x509, wifi)  # before anything else is asked
     if wifi:
-        password = _secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "")
+        password = secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "")
         credentials = check(connection, ca_file, x509, wifi, password)
     for warning in credentials.warnings():
         show(f"twinkle: note: {warning}", err=True)
@@ -125,12 +125,13 @@ def _connection_string(id_scope: str | None, registration_id: str | None, certif
     if bool(id_scope) != bool(registration_id):
         raise click.UsageError("--id-scope and --registration-id go together")
     if not id_scope:
-        return _secret(CONNECTION, "The device's connection string")
-    proof = "x509=true" if certified else "SharedAccessKey=" + _secret(KEY, "The device's key")
+        return secret(CONNECTION, "The device's connection string")
+    proof = "x509=true" if certified else "SharedAccessKey=" + secret(KEY, "The device's key")
     return f"IdScope={id_scope};RegistrationId={registration_id};{proof}"
 
 
-def _secret(variable: str, question: str, default: str | None = None) -> str:
+def secret(variable: str, question: str, default: str | None = None) -> str:
+    """What the environment's ``variable`` holds, or what is typed without being shown."""
     value = os.environ.get(variable)
     if value is not None:
         return value

@@ -1,27 +1,21 @@
-"""``enrolments``: who may be provisioned by the local hub's stand-in for DPS."""
+"""``enrolments``: who may be provisioned, by the local hub's provisioning service or by Azure's."""
 
-from urllib.parse import quote
+import base64
 
 import click
 
-from ..device_certificate import make_certificate, thumbprint_of
+from ..device_certificate import CERTIFICATE, der_of, make_certificate
+from ..failure import NOT_FOUND, Failure
 from .hub import Hub
-from .sidedoor import call
+from .provisioning import GROUP, IDS, INDIVIDUAL, call, path, query, service_of
 from .verbs import DIRECTORY, FILE, example, on_hub
-
-ELSEWHERE = "keep enrolments with the Device Provisioning Service"
-
-
-def path(name: str) -> str:
-    """An enrolment's place behind the side door."""
-    return "enrolments/" + quote(name, safe="")
 
 
 @click.group()
 def enrolments() -> None:
-    """Enrolments of the local hub's provisioning service.
+    """Enrolments of the local hub's provisioning service, or of Azure's.
 
-    On Azure they are kept with the Device Provisioning Service itself.
+    For Azure's, --service is the connection string of its policy provisioningserviceowner.
     """
 
 
@@ -38,30 +32,59 @@ def enrolments() -> None:
 @click.option("--certificate", type=FILE, help="Its own certificate (PEM).")
 @click.option("--gateway", metavar="NAME", help="Name or address to dial instead of the hub's own name.")
 @click.option("--device-id", metavar="ID", help="Device id to assign instead of the registration id.")
-def add(hub: Hub, say, name: str, group: bool, gateway, device_id, authority, x509, certificate) -> None:
+@click.option("--id-scope", metavar="ID", help="Of a service on Azure, which does not tell it to services.")
+def add(
+    hub: Hub, say, name: str, group: bool, gateway, device_id, authority, x509, certificate, id_scope
+) -> None:
     """Enrol the registration id NAME and print its connection string for twinkle run.
 
     It is a secret if it holds a key.
     """
     if group and gateway:
         raise click.UsageError("--gateway is for a connection string, and a group has none")
-    own = thumbprint_of(certificate) if certificate else make_certificate(x509, name) if x509 else None
-    body = {"group": group, "deviceId": device_id, "thumbprint": own, "authority": authority}
-    made = call(hub, "PUT", path(name), body, ELSEWHERE)
-    key = made["keys"][0] if made["keys"] else None
-    result = {"name": name, "group": group, "idScope": made["idScope"], "primaryKey": key}
-    if group:
-        say(result, f"id scope {made['idScope']}" + (f", group key {key}" if key else ""))
+    if (group and (x509 or certificate)) or (authority and not group):
+        raise click.UsageError("a certificate of its own is for one device, an authority for a group")
+    service, kind = service_of(hub), GROUP if group else INDIVIDUAL
+    if x509:
+        make_certificate(x509, name)
+        certificate = x509 / CERTIFICATE
+    body = {IDS[kind]: name, "attestation": _attestation(certificate, authority)}
+    call(service, "PUT", path(kind, name), body | ({"deviceId": device_id} if device_id else {}))
+    made, _ = call(service, "POST", path(kind, name, "attestationmechanism"))
+    key, scope = (made.get("symmetricKey") or {}).get("primaryKey"), id_scope or hub.id_scope
+    result = {"name": name, "group": group, "idScope": scope, "primaryKey": key}
+    if group or not scope:
+        say(result, f"id scope {scope or 'unknown'}" + (f", {'group ' * group}key {key}" if key else ""))
         return
-    text = hub.registration_connection_string(made["idScope"], name, key, gateway)
+    text = hub.registration_connection_string(scope, name, key, gateway)
     say({**result, "connectionString": text}, text)
+
+
+def _attestation(certificate, authority) -> dict:
+    if authority:
+        return {"type": "x509", "x509": {"caReferences": {"primary": authority}}}
+    if certificate:
+        own = {"certificate": base64.b64encode(der_of(certificate)).decode()}
+        return {"type": "x509", "x509": {"clientCertificates": {"primary": own}}}
+    return {"type": "symmetricKey"}
 
 
 @enrolments.command("list", epilog=example("twinkle enrolments list"))
 @on_hub
 def list_enrolments(hub: Hub, say) -> None:
     """List the enrolments, a line each."""
-    known = call(hub, "GET", "enrolments", None, ELSEWHERE)
+    service = service_of(hub)
+    known = [
+        {
+            "name": row[IDS[kind]],
+            "group": kind == GROUP,
+            "enabled": row["provisioningStatus"] == "enabled",
+            "deviceId": row.get("deviceId"),
+            "attestation": row["attestation"]["type"],
+        }
+        for kind in (INDIVIDUAL, GROUP)
+        for row in query(service, kind)
+    ]
     lines = [f"{e['name']:<32} {'group' if e['group'] else 'individual'}" for e in known]
     say(known, *lines or ["no enrolments"])
 
@@ -70,6 +93,12 @@ def list_enrolments(hub: Hub, say) -> None:
 @on_hub
 @click.argument("name")
 def remove(hub: Hub, say, name: str) -> None:
-    """Remove the enrolment NAME; devices keep their identities."""
-    call(hub, "DELETE", path(name), None, ELSEWHERE)
+    """Remove the enrolment NAME, or the group NAME where there is none; devices keep their identities."""
+    service = service_of(hub)
+    try:
+        call(service, "DELETE", path(INDIVIDUAL, name))
+    except Failure as failure:
+        if failure.exit_code != NOT_FOUND:
+            raise
+        call(service, "DELETE", path(GROUP, name))
     say({"name": name, "removed": True}, f"removed {name}")

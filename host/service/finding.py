@@ -131,7 +131,8 @@ def local_hub(state: str) -> Hub:
         info = json.loads((directory / "hub.json").read_text())
         text, ca_file = info["serviceConnectionString"] + "", info["caFile"] + ""
         events = info["eventHubConnectionString"]
-        return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], info["host"] + "")
+        own = (info["host"] + "", info["provisioningConnectionString"], info["idScope"])
+        return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], *own)
     except FileNotFoundError:
         raise Failure(
             f"{state} is not the state of a local hub; give the --state that the hub was started with",

@@ -33,7 +33,8 @@ class Hub:
     """One hub and how to reach it. ``ca_file`` is set for a hub with its own authority.
 
     ``events_string``: the connection string of its built-in endpoint, if it is known. ``name``: a local
-    hub's own, by which it need not be reached.
+    hub's own, by which it need not be reached. ``provisioning_string``: the connection string of the provisioning
+    service beside it, whose id scope is ``id_scope``.
     """
 
     connection_string: str = field(repr=False)
@@ -42,6 +43,8 @@ class Hub:
     events_string: str | None = field(default=None, repr=False)
     amqp_port: int = AMQP_PORT
     name: str | None = None
+    provisioning_string: str | None = field(default=None, repr=False)
+    id_scope: str | None = None
 
     def stranger(self) -> Failure:
         """It shows the certificate of an authority that is not trusted."""

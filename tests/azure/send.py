@@ -1,7 +1,8 @@
-"""A service's program: azure-iot-hub sends a message, or uamqp reads feedback; prints the outcome as JSON.
+"""A service's program: azure-iot-hub sends a message, or uamqp reads notices; prints the outcome as JSON.
 
-Arguments: ``send DEVICE BODY PROPERTIES`` or ``feedback COUNT``. SERVICE is the connection string. With WSS_PORT it
-goes over WebSocket; the port is told to uamqp as its own constant, since azure-iot-hub takes 443 and no other.
+Arguments: ``send DEVICE BODY PROPERTIES``, ``feedback COUNT`` or ``files COUNT``. SERVICE is the connection string.
+With WSS_PORT it goes over WebSocket; the port is told to uamqp as its own constant, since azure-iot-hub takes 443 and
+no other.
 """
 
 import json
@@ -29,21 +30,26 @@ def send(device_id, body, properties):
     return "sent"
 
 
-def feedback(count):
+def feedback(count, node="feedback"):
     from azure.iot.hub.iothub_amqp_client import IoTHubAmqpClientSharedAccessKeyAuth as Client
 
     parts = dict(pair.partition("=")[::2] for pair in text.split(";"))
     host = os.environ["HOST"]
     auth = Client(host, parts["SharedAccessKeyName"], parts["SharedAccessKey"], transport).amqp_client._auth
-    source = f"amqps://{host}/messages/serviceBound/feedback"
+    source = f"amqps://{host}/messages/serviceBound/{node}"
     receiver = uamqp.ReceiveClient(source, auth=auth, transport_type=transport)
     records = []
     while len(records) < int(count):
         for message in receiver.receive_message_batch(timeout=1000):
-            records += json.loads(b"".join(message.get_data()))
+            told = json.loads(b"".join(message.get_data()))
+            records += told if isinstance(told, list) else [told]
             message.accept()
     receiver.close()
     return records
 
 
-print(json.dumps({"send": send, "feedback": feedback}[verb](*arguments)))
+def files(count):
+    return feedback(count, "filenotifications")
+
+
+print(json.dumps({"send": send, "feedback": feedback, "files": files}[verb](*arguments)))

@@ -1,34 +1,17 @@
 """Unmodified azure-iot-device's ProvisioningDeviceClient against the local stand-in."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from azure.iot.device import X509, IoTHubDeviceClient
+from registering import register
 from support import own_address
 
 from twinkle_host.device_certificate import make_certificate
-from twinkle_host.hub.core.provisioning.enrolments import derive_key
-from twinkle_host.waiting import PATIENCE_S
-
-SCRIPT = Path(__file__).with_name("register.py")
-
-
-def register(hub, registration_id, key):
-    """What the SDK makes of it: ``{"status", "hub", "deviceId"}``."""
-    arguments = [own_address(), hub.info["idScope"], registration_id, key, hub.info["caFile"]]
-    done = subprocess.run(
-        [sys.executable, SCRIPT, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    assert done.stdout, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+from twinkle_host.hub.core.provisioning.attestation import derive_key
 
 
 def enrol(hub, name, **options):
     """A new enrolment's primary key."""
-    return hub.provision("enrolments.add", name, **options)["keys"][0]
+    return hub.enrol(name, **options)
 
 
 def test_s3_1_a_device_is_assigned_with_its_symmetric_key(hub):
@@ -50,7 +33,7 @@ def test_a_device_of_a_group_uses_its_derived_key(hub):
 
 
 def test_an_enrolment_may_name_another_device_id(hub):
-    key = enrol(hub, "reg-9", device_id="cellar")
+    key = enrol(hub, "reg-9", deviceId="cellar")
     assert register(hub, "reg-9", key)["deviceId"] == "cellar"
 
 
@@ -64,8 +47,8 @@ def test_s3_2_a_wrong_key_or_an_unknown_id_ends_in_a_refusal(hub, registration_i
 
 
 def test_a_device_is_assigned_by_its_certificate_and_connects_with_it(hub, service, tmp_path):
-    own = make_certificate(tmp_path / "own", "certified-1")
-    hub.provision("enrolments.add", "certified-1", thumbprint=own)
+    make_certificate(tmp_path / "own", "certified-1")
+    hub.enrol("certified-1", certificate=(tmp_path / "own" / "device.pem").read_text())
     result = register(hub, "certified-1", str(tmp_path / "own"))
     assert result == {"status": "assigned", "hub": "contoso.example", "deviceId": "certified-1"}
     with open(hub.info["caFile"]) as file:
@@ -85,8 +68,7 @@ def test_a_device_is_assigned_by_its_certificate_and_connects_with_it(hub, servi
 
 
 def test_a_disabled_enrolment_is_not_assigned(hub):
-    key = enrol(hub, "reg-off")
-    hub.provision("enrolments.enable", "reg-off", False)
+    key = enrol(hub, "reg-off", provisioningStatus="disabled")
     assert register(hub, "reg-off", key)["status"] != "assigned"
 
 

@@ -1,40 +1,161 @@
 """The harness as an author of applications uses it: the examples of its own text, and some more."""
 
 import ast
+import logging
 import re
+import sys
+import textwrap
 
 import pytest
 from support import ROOT
 
-TEXT = ast.get_docstring(ast.parse((ROOT / "host" / "mock_gpio" / "fixtures.py").read_text()), clean=False)
-EXAMPLES = {
-    name: re.sub(r"^    ", "", "    " + text, flags=re.MULTILINE)
-    for text, name in re.findall(r"    (def (\w+)\(.*?)(?=\n\n|\Z)", TEXT, re.DOTALL)
+from twinkle_host.hub.core.errors import HubError
+from twinkle_host.mock_gpio.board import Board
+
+DEPTHS = {
+    "cpython": ("mock_board", {"interpreter": "cpython"}),
+    "micropython": ("mock_board", {"interpreter": "micropython"}),
+    "raspberry_pi": ("raspberry_pi", {}),
+    "pico_w": ("pico_w", {}),
 }
+ROOM = ("temperature", "humidity", "fault", "lag")  # these a test sets
+TEXT = ast.get_docstring(ast.parse((ROOT / "host" / "mock_gpio" / "fixtures.py").read_text()))
+EXAMPLES = [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:    .*\n|\n)+)", TEXT + "\n")]
+APP = """
+from twinkle import App
+
+app = App(model_id="dtmi:com:example:Counter;1", config={"configId": 1, "sendFrequency": "1s"})
+calls = []
 
 
-def test_each_depth_has_an_example_of_ten_lines_or_less():
-    assert set(EXAMPLES) == {"test_it_blinks", "test_a_warm_room", "test_a_pi_lights_its_led", "test_a_pico"}
-    assert all(len(text.strip().splitlines()) <= 10 for text in EXAMPLES.values())
+@app.method("count")
+def count(board, payload):
+    calls.append(payload)
+    print("called with", payload)
+    board.led.on()
+    return len(calls)
 
 
-@pytest.mark.parametrize(
-    ("name", "fixture"),
-    [
-        ("test_it_blinks", "mock_board"),
-        ("test_a_warm_room", "raspberry_pi"),
-        ("test_a_pi_lights_its_led", "raspberry_pi"),
-        ("test_a_pico", "pico_w"),
-    ],
-)
-def test_the_examples_of_the_text_are_true(name, fixture, request):
+@app.telemetry
+def sample(board):
+    return {"temp": board.temperature}
+"""
+
+
+@pytest.fixture(params=DEPTHS)
+def make(request):
+    """What makes a board, at each depth and on each interpreter that it has."""
+    fixture, more = DEPTHS[request.param]
+    make = request.getfixturevalue(fixture)
+    return lambda app: make(app, **more)
+
+
+@pytest.fixture
+def counter(tmp_path):
+    """An application that counts how often it was called."""
+    file = tmp_path / "counter.py"
+    file.write_text(APP)
+    return file
+
+
+@pytest.mark.parametrize("depth", ["mock_board", "raspberry_pi", "pico_w"])
+def test_the_example_for_all_depths_is_true_at_each(depth, request):
     space = {}
-    exec(EXAMPLES[name], space)
-    space[name](request.getfixturevalue(fixture))
+    exec(EXAMPLES[0].replace("@pytest.fixture", "@lambda function: function  # "), space)
+    space["test_a_warm_room"](request.getfixturevalue(depth)("apps.environment"))
+
+
+def test_the_example_for_ports_is_true(raspberry_pi_port):
+    space = {}
+    exec(EXAMPLES[1], space)
+    space["test_a_port"](raspberry_pi_port)
+    assert len(EXAMPLES) == 2
+
+
+def test_every_depth_has_every_word(make):
+    board = make("apps.environment")
+    words = [name for name in vars(Board) if not name.startswith("_")]
+    assert len(words) > 15 and isinstance(board, Board)
+    for name in words:
+        value = getattr(board, name)  # properties answer
+        assert name in ROOM or not callable(value) or getattr(type(board), name) is not getattr(Board, name)
+
+
+def test_a_board_has_a_fresh_application_and_so_it_has_after_a_restart(make, counter):
+    for _ in range(2):
+        board = make(counter)
+        assert board.call("count").payload == 1
+        assert board.call("count").payload == 2
+    board.power_off()
+    board.power_on()
+    before = len(board.telemetry)
+    board.until(lambda: len(board.telemetry) > before)
+    assert board.call("count").payload == 1
+
+
+def test_an_application_that_comes_with_twinkle_is_fresh_too(mock_board):
+    mock_board("apps.climate")
+    sys.modules["apps.climate"].app.marked = True
+    mock_board("apps.climate")
+    assert not hasattr(sys.modules["apps.climate"].app, "marked")
+
+
+def test_an_application_may_print_and_its_words_are_no_answer(make, counter, capsys):
+    board = make(counter)
+    assert board.call("count", {"a": 1}).status == 200
+    assert "called with {" in capsys.readouterr().out + "\n".join(board.log)
+
+
+def test_the_network_and_the_power_go_and_come_back(make):
+    board = make("apps.environment")
+    board.unplug()
+    with pytest.raises(HubError, match="DeviceNotOnline"):
+        board.call("turnon")
+    board.plug()
+    board.until(lambda: lit(board))
+    assert board.outputs["led"].levels == [1.0] and board.restarts == 0
+    assert board.call("rebootDevice").status == 200
+    board.until(lambda: board.restarts == 1)
+    board.until(lambda: "rebootTime" in board.reported)
+
+
+def lit(board):
+    try:
+        return board.call("turnon").status == 200
+    except HubError:
+        return False
+
+
+def test_what_it_logs_is_in_its_log_and_in_pytests(make, caplog):
+    board = make("apps.environment")
+    board.desired({"configId": 7, "sendFrequency": "1s"})
+    board.until(lambda: board.reported.get("configId") == 7)
+    assert any(re.fullmatch(r"\d+\.\d{3} info applied configuration 7", line) for line in board.log)
+    told = [record for record in caplog.records if "applied configuration 7" in record.getMessage()]
+    assert [record.levelno for record in told] == [logging.INFO] and told[0].name.startswith("twinkle.")
+
+
+def test_a_board_file_of_ones_own_names_pins_and_application(counter, tmp_path, pico_w):
+    (tmp_path / "board.json").write_text(
+        '{"port": "twinkle.ports.pico", "hardware": "pico_w", "app": "counter.py",'
+        ' "led": {"pin": 16, "active": "low"}, "sensor": {"model": "DHT11", "pin": 15}}'
+    )
+    board = pico_w(board=tmp_path / "board.json")
+    board.temperature = 30.4
+    board.until(lambda: board.telemetry[-1:] == [{"temp": 30.4}])
+    assert board.call("count").payload == 1
+    board.until(lambda: board.outputs["led"].levels[-1:] == [1.0])
+
+
+def slowly(board):
+    """The board, which sends every ten seconds from now on."""
+    board.desired({"configId": 2, "sendFrequency": "10s"})
+    board.until(lambda: board.reported.get("configId") == 2)
+    return board
 
 
 def test_a_mock_boards_sensor_fails_as_it_is_told(mock_board):
-    board = mock_board("apps.environment", configId=1, sendFrequency="10s")
+    board = slowly(mock_board("apps.environment"))
     for fault in ("absent", "bit", "cut"):
         sent = len(board.telemetry)
         board.fault = fault
@@ -48,7 +169,7 @@ def test_a_mock_boards_sensor_fails_as_it_is_told(mock_board):
 
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
 def test_a_humidity_that_cannot_be_is_said_and_leaves_the_temperature(mock_board, interpreter):
-    board = mock_board("apps.environment", interpreter, configId=1, sendFrequency="10s")
+    board = slowly(mock_board("apps.environment", interpreter))
     board.temperature, board.humidity = 25.5, 130
     board.run(25)
     assert board.telemetry[-1] == {"temp": 25.5}
@@ -64,14 +185,14 @@ def test_a_humidity_that_cannot_be_is_said_and_leaves_the_temperature(mock_board
 
 
 def test_a_late_sensor_is_read_at_the_second_try_and_nobody_is_troubled(mock_board):
-    board = mock_board("apps.environment", configId=1, sendFrequency="10s")
+    board = slowly(mock_board("apps.environment"))
     board.fault = "late"
     board.run(60)
     assert len(board.telemetry) >= 5 and "sensor" not in board.reported
 
 
 def test_a_slow_sensor_follows_the_room(mock_board):
-    board = mock_board("apps.environment", configId=1, sendFrequency="10s")
+    board = slowly(mock_board("apps.environment"))
     board.run(20)
     board.lag, board.temperature = 30, 40.0
     board.run(60)
@@ -79,16 +200,12 @@ def test_a_slow_sensor_follows_the_room(mock_board):
     assert seen == sorted(seen) and 21.5 < seen[3] < 40
 
 
-def test_the_same_on_micropython(mock_board):
-    board = mock_board("apps.climate", interpreter="micropython")
-    board.desire(patchId="Init", fanOn="true")
-    board.run(2)
-    assert board.reported["fanOn"] in ("true", "{unknown}")
-
-
-def test_the_leds_history_tells_what_is_wrong(mock_board):
+def test_the_history_of_an_output_tells_what_is_wrong(mock_board):
     board = mock_board("apps.environment")
-    board.call("turnon")
-    board.led.assert_levels(1.0)
-    with pytest.raises(AssertionError, match=r"the LED showed \(1\.0,\)"):
-        board.led.assert_levels(0.0)
+    board.call("blink", 2)
+    board.run(3)
+    led = board.outputs["led"]
+    led.assert_levels(1.0, 0.0, 1.0, 0.0)
+    led.assert_levels_and_times((0, 1.0), (1, 0.0), (2, 1.0), (3, 0.0))
+    with pytest.raises(AssertionError, match=r"it showed \(1\.0, 0\.0, 1\.0, 0\.0\)"):
+        led.assert_levels(0.0)

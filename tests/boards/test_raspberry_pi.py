@@ -35,8 +35,8 @@ AS_A_PI = {"BLINKA_FORCEBOARD": "RASPBERRY_PI_4B", "BLINKA_FORCECHIP": "BCM2XXX"
         ("DHT11", (-5.3, 60.0), (-5.3, 60)),
     ],
 )
-def test_the_drivers_decoder_reads_what_the_sensor_sends(raspberry_pi, model, room, seen):
-    board = raspberry_pi(model=model)
+def test_the_drivers_decoder_reads_what_the_sensor_sends(raspberry_pi_port, model, room, seen):
+    board = raspberry_pi_port(model=model)
     board.tell(temperature=room[0], humidity=room[1])
     assert board.port.read_sensor() == seen
 
@@ -50,8 +50,8 @@ def test_the_drivers_decoder_reads_what_the_sensor_sends(raspberry_pi, model, ro
         ("late", "DHT sensor not found"),
     ],
 )
-def test_a_bad_frame_is_a_hardware_error_that_names_pin_and_cause(raspberry_pi, fault, words):
-    board = raspberry_pi()
+def test_a_bad_frame_is_a_hardware_error_that_names_pin_and_cause(raspberry_pi_port, fault, words):
+    board = raspberry_pi_port()
     board.tell(temperature=20, humidity=50, fault=fault)
     with pytest.raises(HardwareError, match=f"DHT22 on GPIO 4: .*{words}"):
         board.port.read_sensor()
@@ -61,8 +61,8 @@ def test_a_bad_frame_is_a_hardware_error_that_names_pin_and_cause(raspberry_pi, 
     assert board.port.read_sensor()[1] == 50
 
 
-def test_a_stale_frame_is_a_good_frame_of_before(raspberry_pi):
-    board = raspberry_pi()
+def test_a_stale_frame_is_a_good_frame_of_before(raspberry_pi_port):
+    board = raspberry_pi_port()
     board.tell(temperature=20, humidity=50)
     first = board.port.read_sensor()
     board.tell(temperature=30, humidity=60, fault="stale")
@@ -70,8 +70,8 @@ def test_a_stale_frame_is_a_good_frame_of_before(raspberry_pi):
     assert board.port.read_sensor() == first
 
 
-def test_a_slow_sensor_follows_the_room_by_and_by(raspberry_pi):
-    board = raspberry_pi()
+def test_a_slow_sensor_follows_the_room_by_and_by(raspberry_pi_port):
+    board = raspberry_pi_port()
     board.tell(temperature=20, humidity=50, lag=10)
     seen = []
     for temperature in (20, 30, 30, 30):
@@ -81,8 +81,8 @@ def test_a_slow_sensor_follows_the_room_by_and_by(raspberry_pi):
     assert seen[0] == 20 and 23.5 < seen[1] < 24.5 < seen[2] < seen[3] < 30
 
 
-def test_the_sensor_is_not_asked_again_before_it_has_rested(raspberry_pi):
-    board = raspberry_pi()
+def test_the_sensor_is_not_asked_again_before_it_has_rested(raspberry_pi_port):
+    board = raspberry_pi_port()
     board.tell(temperature=20, humidity=50)
     first = board.port.read_sensor()
     board.tell(temperature=30, humidity=50)
@@ -92,29 +92,29 @@ def test_the_sensor_is_not_asked_again_before_it_has_rested(raspberry_pi):
     assert board.port.read_sensor()[0] == 30
 
 
-def test_the_led_is_dimmed_by_pwm_and_each_change_is_in_the_pins_history(raspberry_pi):
-    board = raspberry_pi()
+def test_the_led_is_dimmed_by_pwm_and_each_change_is_in_the_pins_history(raspberry_pi_port):
+    board = raspberry_pi_port()
     for level in (1.0, 0.5, 0.2, 0.0):
         board.port.led(level)
     board.pin.assert_states([0, 1.0, 0.5, 0.2, 0])
 
 
-def test_an_led_without_pwm_is_lit_by_any_level(raspberry_pi):
-    board = raspberry_pi(led={"pin": 27})
+def test_an_led_without_pwm_is_lit_by_any_level(raspberry_pi_port):
+    board = raspberry_pi_port(led={"pin": 27})
     for level in (0.2, 0.0, 1.0):
         board.port.led(level)
     board.pin.assert_states([0, 1, 0, 1])
 
 
-def test_an_led_between_supply_and_pin_is_lit_by_low(raspberry_pi):
-    board = raspberry_pi(led={"pin": 27, "active": "low"})
+def test_an_led_between_supply_and_pin_is_lit_by_low(raspberry_pi_port):
+    board = raspberry_pi_port(led={"pin": 27, "active": "low"})
     board.port.led(1.0)
     board.port.led(0.0)
     board.pin.assert_states([0, 1, 0, 1])
 
 
-def test_closing_releases_led_and_line_and_may_be_done_twice(raspberry_pi):
-    board = raspberry_pi()
+def test_closing_releases_led_and_line_and_may_be_done_twice(raspberry_pi_port):
+    board = raspberry_pi_port()
     board.tell(temperature=20, humidity=50)
     board.port.read_sensor()
     board.port.led(1.0)
@@ -211,8 +211,10 @@ def test_a_pin_that_another_program_holds_is_waited_for(monkeypatch):
         (OSError(5, "Input/output error"), "Input/output error"),
     ],
 )
-def test_whatever_the_sensors_library_raises_is_a_failed_reading(raspberry_pi, monkeypatch, error, words):
-    board = raspberry_pi()  # whichever test is the first, it decides as what Blinka is imported
+def test_whatever_the_sensors_library_raises_is_a_failed_reading(
+    raspberry_pi_port, monkeypatch, error, words
+):
+    board = raspberry_pi_port()  # whichever test is the first, it decides as what Blinka is imported
     import adafruit_dht
 
     board.tell(temperature=20, humidity=50)
@@ -228,9 +230,11 @@ def test_whatever_the_sensors_library_raises_is_a_failed_reading(raspberry_pi, m
     assert board.port.read_sensor() == (20, 50)
 
 
-def test_a_helper_of_the_sensors_library_that_has_ended_is_not_waited_for_for_ever(raspberry_pi, monkeypatch):
+def test_a_helper_of_the_sensors_library_that_has_ended_is_not_waited_for_for_ever(
+    raspberry_pi_port, monkeypatch
+):
     """Real PulseIn and message queue: popleft() and len() wait for an answer without a limit (_wait_receive_msg)."""
-    raspberry_pi()
+    raspberry_pi_port()
     import adafruit_dht
     from adafruit_blinka.microcontroller.bcm283x.pulseio import PulseIn as pulseio
 
@@ -250,7 +254,7 @@ def test_a_helper_of_the_sensors_library_that_has_ended_is_not_waited_for_for_ev
     monkeypatch.setattr(rpi, "READ_S", 2)
     monkeypatch.setitem(sys.modules, "pulseio", pulseio)
     before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
-    board = raspberry_pi(pulseio=True)
+    board = raspberry_pi_port(pulseio=True)
     with pytest.raises(HardwareError, match=r"DHT22 on GPIO 4: .*(no answer for 2 s|Signaled while waiting)"):
         board.port.read_sensor()
     assert board.port._sensor is None, "its queue is given back"
@@ -258,8 +262,8 @@ def test_a_helper_of_the_sensors_library_that_has_ended_is_not_waited_for_for_ev
     assert after[0] == before[0] and after[1][0] <= before[1][0]
 
 
-def test_an_led_that_cannot_be_lit_is_a_hardware_error(raspberry_pi, monkeypatch):
-    board = raspberry_pi()
+def test_an_led_that_cannot_be_lit_is_a_hardware_error(raspberry_pi_port, monkeypatch):
+    board = raspberry_pi_port()
 
     def refuse(state):
         raise lgpio.error("no permission to update GPIO")
@@ -306,26 +310,26 @@ def test_a_package_that_blinka_needs_and_does_not_name_is_named(monkeypatch):
         port._load_sensor()
 
 
-def test_pulseio_is_not_left_out_in_silence(raspberry_pi):
+def test_pulseio_is_not_left_out_in_silence(raspberry_pi_port):
     with pytest.raises(SetupError, match=r"cannot be read through pulseio .* pulseio to false"):
-        raspberry_pi(pulseio=True)
+        raspberry_pi_port(pulseio=True)
 
 
-def test_a_pin_that_is_none_of_the_board_is_named(raspberry_pi):
+def test_a_pin_that_is_none_of_the_board_is_named(raspberry_pi_port):
     with pytest.raises(SetupError, match="the sensor's pin 99 is none of this board"):
-        raspberry_pi(sensor_pin=99)
+        raspberry_pi_port(sensor_pin=99)
 
 
 # --- systemd
 
 
-def test_systemd_is_told_when_it_is_ready_and_that_it_lives(raspberry_pi, monkeypatch, tmp_path):
+def test_systemd_is_told_when_it_is_ready_and_that_it_lives(raspberry_pi_port, monkeypatch, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.settimeout(PATIENCE_S)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "10000000")
-        board = raspberry_pi()
+        board = raspberry_pi_port()
         board.port.ready()
         assert systemd.recv(100) == b"READY=1"
         for seconds in (1.1, 1.1):
@@ -346,9 +350,9 @@ def systemctl(tmp_path, monkeypatch, script):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
 
-def test_a_reboot_goes_through_systemd_if_the_board_file_says_so(raspberry_pi, monkeypatch, tmp_path):
+def test_a_reboot_goes_through_systemd_if_the_board_file_says_so(raspberry_pi_port, monkeypatch, tmp_path):
     systemctl(tmp_path, monkeypatch, "exit 0")
-    board = raspberry_pi(reset={"by": "systemd"})
+    board = raspberry_pi_port(reset={"by": "systemd"})
     monkeypatch.setattr(board.port, "sleep", lambda ms: board.pass_time(ms / 1000))
     with pytest.raises(HardwareError, match="was asked to restart the computer, and did not"):
         board.port.reset("a test")
@@ -356,7 +360,7 @@ def test_a_reboot_goes_through_systemd_if_the_board_file_says_so(raspberry_pi, m
 
 
 def test_systemd_is_not_told_that_the_service_stops_when_it_is_to_be_ended(
-    raspberry_pi, monkeypatch, tmp_path
+    raspberry_pi_port, monkeypatch, tmp_path
 ):
     """After STOPPING=1 systemd sends no SIGTERM, and the restart waits for TimeoutStopSec (service_notify_message)."""
     systemctl(tmp_path, monkeypatch, 'echo "to ${NOTIFY_SOCKET:-nobody}" >> $0.told')
@@ -365,7 +369,7 @@ def test_systemd_is_not_told_that_the_service_stops_when_it_is_to_be_ended(
         systemd.setblocking(False)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         monkeypatch.setenv("WATCHDOG_USEC", "60000000")
-        board = raspberry_pi(reset={"by": "systemd"})
+        board = raspberry_pi_port(reset={"by": "systemd"})
         told = []
 
         def sleep(ms):
@@ -380,33 +384,35 @@ def test_systemd_is_not_told_that_the_service_stops_when_it_is_to_be_ended(
     assert (tmp_path / "systemctl.told").read_text() == "to nobody\n"
 
 
-def test_a_cure_restarts_the_program_and_not_the_computer(raspberry_pi, monkeypatch, tmp_path):
+def test_a_cure_restarts_the_program_and_not_the_computer(raspberry_pi_port, monkeypatch, tmp_path):
     systemctl(tmp_path, monkeypatch, "exit 0")
     with pytest.raises(SystemExit) as end:
-        raspberry_pi(reset={"by": "systemd"}).port.reset("no connection to the hub for hours", wanted=False)
+        raspberry_pi_port(reset={"by": "systemd"}).port.reset(
+            "no connection to the hub for hours", wanted=False
+        )
     assert end.value.code == 3 and not (tmp_path / "called").exists()
 
 
-def test_restarts_by_hand_are_no_crash_loop(raspberry_pi, monkeypatch, tmp_path):
+def test_restarts_by_hand_are_no_crash_loop(raspberry_pi_port, monkeypatch, tmp_path):
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     for _ in range(6):
-        board = raspberry_pi()
+        board = raspberry_pi_port()
         assert board.port.count_start() == 1
         with pytest.raises(SystemExit) as end:
             signal.raise_signal(signal.SIGTERM)
         assert end.value.code == 0
     # A program that is killed, or ends by itself, has its starts counted.
-    assert [raspberry_pi().port.count_start() for _ in range(3)] == [1, 2, 3]
+    assert [raspberry_pi_port().port.count_start() for _ in range(3)] == [1, 2, 3]
 
 
-def test_a_reboot_that_is_not_allowed_names_the_permission(raspberry_pi, monkeypatch, tmp_path):
+def test_a_reboot_that_is_not_allowed_names_the_permission(raspberry_pi_port, monkeypatch, tmp_path):
     systemctl(tmp_path, monkeypatch, "echo 'Access denied' >&2; exit 1")
-    board = raspberry_pi(reset={"by": "systemd"})
+    board = raspberry_pi_port(reset={"by": "systemd"})
     with pytest.raises(HardwareError, match=r"refused .*Access denied.*org\.freedesktop\.login1\.reboot"):
         board.port.reset("a test")
 
 
-def test_without_that_only_the_program_starts_again(raspberry_pi):
+def test_without_that_only_the_program_starts_again(raspberry_pi_port):
     with pytest.raises(SystemExit) as end:
-        raspberry_pi().port.reset("a test")
+        raspberry_pi_port().port.reset("a test")
     assert end.value.code == 3

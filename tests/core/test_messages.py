@@ -37,5 +37,5 @@ def test_a_message_that_is_too_large_or_a_handler_that_fails_is_told():
     d.hear("devices/MyDevice01/messages/devicebound/", "x")
     d.step()
     assert len(heard) == 1
-    assert d.said("too large") and d.said("the handler of messages failed: ValueError")
+    assert d.said("too large") and d.said("message failed: ValueError")
     assert d.device.link.state == "ready"

@@ -169,7 +169,7 @@ def test_a_handler_that_fails_is_reported_and_the_device_goes_on():
 
     d = Driver(app)
     d.connect({"a": 1}, 2)
-    assert d.said("handler of desired a failed: KeyError")
+    assert d.said("desired a failed: KeyError")
     d.acknowledge()
     assert "failed" in d.reports()[-1]["lastError"]
     assert d.device.link.state == "ready"

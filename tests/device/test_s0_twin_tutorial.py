@@ -120,9 +120,9 @@ def test_s0_3_init(world):
 def test_s0_4_the_fan_is_switched_without_a_report(world, value):
     tutorial = Tutorial(world)
     tutorial.patch(INIT)
-    lit = len(tutorial.board.led)
+    lit = len(tutorial.board.outputs["led"])
     assert tutorial.patch({"patchId": "Switch fan on", "fanOn": value}) == []
-    assert [level for _, level in tutorial.board.led[lit:]] == ([1.0] if value == "true" else [])
+    assert [level for _, level in tutorial.board.outputs["led"][lit:]] == ([1.0] if value == "true" else [])
     assert tutorial.patch(MAXIMUM)[-1]["fanOn"] == value
 
 

@@ -45,7 +45,7 @@ def test_s3_6_blink_answers_and_blinks(world):
     results = world.invoke(NAME, "blink", 5)
     world.run(11)
     assert (results[0].status, results[0].payload) == (200, {"description": "Blinking LED every 5 seconds"})
-    assert [level for _, level in board.led] == [1.0, 0.0, 1.0, 0.0, 1.0]
+    assert board.outputs["led"].levels == [1.0, 0.0, 1.0, 0.0, 1.0]
 
 
 def test_s3_7_turnon_and_turnoff_have_no_payload_and_stop_the_blinking(world):
@@ -56,7 +56,7 @@ def test_s3_7_turnon_and_turnoff_have_no_payload_and_stop_the_blinking(world):
         results = world.invoke(NAME, name)
         world.run(10)
         assert (results[0].status, results[0].payload) == (200, None)
-        assert board.led[-1][1] == level
+        assert board.outputs["led"][-1][1] == level
 
 
 def test_s3_8_rundiagnostics_answers_202_and_reports_the_result_later(world):
@@ -76,7 +76,7 @@ def test_s3_9_other_work_is_served_meanwhile(world):
     before = len(world.telemetry())
     results = world.invoke(NAME, "turnon")
     world.run(4)
-    assert results[0].status == 200 and board.led[-1][1] == 1.0
+    assert results[0].status == 200 and board.outputs["led"][-1][1] == 1.0
     assert len(world.telemetry()) == before + 2
 
 
@@ -102,9 +102,9 @@ def test_s3_12_brightness_takes_five_seconds_and_dims_the_led(world):
     world.invoke(NAME, "turnon")
     world.desired(NAME, {"brightness": 2})
     world.run(4.9)
-    assert board.led[-1][1] == 1.0
+    assert board.outputs["led"][-1][1] == 1.0
     world.run(0.3)
-    assert board.led[-1][1] == 0.5
+    assert board.outputs["led"][-1][1] == 0.5
     expected = {"value": 2, "ad": "completed", "ac": 200, "av": version(world)}
     assert acks(board, "brightness")[-1] == ("brightness", expected)
 

@@ -149,7 +149,7 @@ def test_s4_9_a_device_that_connects_in_time_gets_the_call(world):
     board.power_on()
     world.run(5)
     assert results[0].status == 200
-    assert board.led[-1][1] == 1.0
+    assert board.outputs["led"][-1][1] == 1.0
 
 
 def test_s4_10_a_method_with_another_name_is_404(world):

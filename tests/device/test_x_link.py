@@ -1,5 +1,7 @@
 """X.1 and the life of a link, device and hub in one virtual world."""
 
+import itertools
+
 
 def start(world, **options):
     board = world.add(**options)
@@ -78,7 +80,7 @@ def test_two_devices_never_see_each_others_messages(world):
     world.run(5)
     assert world.reported("other")["configId"] == 1
     assert world.reported("myDeviceId")["configId"] == 5
-    assert [level for _, level in second.led] == [1.0] and first.led == []
+    assert second.outputs["led"].levels == [1.0] and first.outputs["led"] == []
 
 
 def test_blinking_has_the_period_that_was_asked_for(world):
@@ -86,12 +88,13 @@ def test_blinking_has_the_period_that_was_asked_for(world):
     results = world.invoke("myDeviceId", "blink", 5)
     world.run(20)
     assert results[0].payload == {"description": "Blinking LED every 5 seconds"}
-    assert [level for _, level in board.led][:4] == [1.0, 0.0, 1.0, 0.0]
-    gaps = [later[0] - earlier[0] for earlier, later in zip(board.led, board.led[1:], strict=False)]
+    assert board.outputs["led"].levels[:4] == [1.0, 0.0, 1.0, 0.0]
+    shown = board.outputs["led"]
+    gaps = [later[0] - earlier[0] for earlier, later in itertools.pairwise(shown)]
     assert all(abs(gap - 2.5) < 0.01 for gap in gaps)
     world.invoke("myDeviceId", "turnoff")
     world.run(20)
-    assert board.led[-1][1] == 0.0
+    assert board.outputs["led"][-1][1] == 0.0
 
 
 def test_a_hub_that_throttles_loses_nothing_and_is_not_hammered(world):

@@ -9,7 +9,8 @@ class Overheard:
     def __init__(self, line):
         self._line = line
         self._unheard = b""
-        self.name, self.write, self.close = line.name, line.write, line.close
+        self.name, self.attention = line.name, line.attention
+        self.write, self.close = line.write, line.close
 
     def read(self):
         """What has come."""

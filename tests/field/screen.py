@@ -113,7 +113,7 @@ class Screen:
 
     def leave(self):
         """Ctrl-D at the prompt; the exit status. What is typed before it is there may be lost."""
-        self.wait_for("twinkle>")
+        self.wait_for(r"\w>")
         self.type("\x04")
         self.read_to_the_end()
         return self._process.returncode

@@ -6,6 +6,8 @@ import re
 import pytest
 from screen import Screen
 
+from twinkle_host.waiting import eventually
+
 PASSWORD = "a secret of the house"
 
 
@@ -28,7 +30,7 @@ def test_a_session_completes_remembers_records_and_waits_for_the_board(device, t
     state = {"XDG_STATE_HOME": str(tmp_path)}
     with Screen(state, "console", "--port", device.port, "--log", log) as screen:
         screen.wait_for("help names the verbs")
-        screen.wait_for("twinkle>")
+        screen.wait_for(r"console-\S+>")  # the device's name
         screen.type("ver\t")
         screen.wait_for("version")
         screen.type("\r")
@@ -37,6 +39,10 @@ def test_a_session_completes_remembers_records_and_waits_for_the_board(device, t
         screen.wait_for("led brightness")
         screen.type(" 0.5\r")
         screen.wait_for("cannot be dimmed")
+        screen.type("call turnof\t")
+        screen.wait_for("call turnoff")
+        screen.type("\r")
+        screen.wait_for("status: 200")
         screen.type('wifi set "home"\r')
         screen.wait_for("password")
         screen.type(PASSWORD + "\r")
@@ -63,9 +69,12 @@ def test_a_session_completes_remembers_records_and_waits_for_the_board(device, t
     # The next session remembers: the arrow brings back the last line.
     with Screen(state, "console", "--port", device.port, "--log", log) as screen:
         screen.wait_for("help names the verbs")
-        screen.wait_for("twinkle>")
+        screen.wait_for(r"console-\S+>")
         screen.type("\x1b[A\r")
         screen.wait_for("link: ready")
+        screen.type("hold\r")
+        screen.wait_for("the device is held")
+        screen.wait_for("Next: mpremote connect")
         assert screen.leave() == 0
 
 
@@ -77,9 +86,20 @@ def test_one_question_has_an_exit_status(device, command):
     for words in (["version --json"], [" version  --json "], ["version --json", "--json"]):
         assert ask(*words).document["result"]["twinkle"] == "0.1.0"
     assert ask("led --json").document["code"] == 400 and ask("led --json").status == 4
+    assert ask("hold").status == 0
+    held = eventually(
+        lambda: (done := ask("status")).status == 6 and "the device is held" in done.err and done
+    )
+    assert held.seconds < 30 and held.err.count("\n") == 1
     device.hang()
     silent = ask("version", "--timeout", "1")
     assert silent.status == 6 and "no answer" in silent.err and silent.err.count("\n") == 1
+
+
+def test_a_session_with_a_bare_board_ends_with_what_comes_next(board, tmp_path):
+    with Screen({"XDG_STATE_HOME": str(tmp_path)}, "console", "--port", board.port) as screen:
+        text = screen.read_to_the_end().replace("\n", "")  # it is longer than the screen is wide
+    assert f"no program of ours is on the board. Next: twinkle flash pico_w --port {board.port}" in text
 
 
 def test_a_console_needs_somebody_or_a_question(command, board):

@@ -42,7 +42,7 @@ def refused(call, *arguments):
 class Board:
     """A line on which a board says ``pieces``, and is gone."""
 
-    name = "/dev/ttyACM0"
+    name, attention = "/dev/ttyACM0", "\x03"
 
     def __init__(self, pieces):
         self.pieces = list(pieces)

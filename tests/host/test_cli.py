@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support import TWINKLE
 
+from twinkle_host.hub.core.provisioning.tables import GROUP
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
 from twinkle_host.waiting import PATIENCE_S, eventually
@@ -155,6 +156,23 @@ def test_a_device_is_enrolled_and_provisioned(hub, twinkle, tmp_path):
         device.wait_for(" ready")
     assert "removed shed-7" in twinkle("enrolments", "remove", "shed-7").stdout
     one_line(twinkle("enrolments", "remove", "shed-7"), 3, "no enrolment")
+
+
+def test_enrolments_are_those_of_the_provisioning_services_own_interface(hub, twinkle):
+    """Device Provisioning Service REST reference; the same verbs are for Azure's, by its own connection string."""
+    made = json.loads(twinkle("enrolments", "add", "row-1", "--group", "--json").stdout)
+    assert (
+        made["primaryKey"]
+        == hub.provision("enrolments.attestation", GROUP, "row-1")["symmetricKey"]["primaryKey"]
+    )
+    (listed,) = [
+        row for row in json.loads(twinkle("enrolments", "list", "--json").stdout) if row["name"] == "row-1"
+    ]
+    assert listed["group"] and listed["enabled"] and listed["attestation"] == "symmetricKey"
+    text = hub.info["provisioningConnectionString"]
+    assert twinkle("enrolments", "remove", "row-1", "--service", text).returncode == 0
+    elsewhere = "HostName=x.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=AAAA"
+    one_line(twinkle("enrolments", "list", "--service", elsewhere), 4, "provisioningserviceowner")
 
 
 def test_a_twin_is_patched_and_read(hub, twinkle):

@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from support import TWINKLE
+from support import MICROPYTHON, TWINKLE, need
 
-from twinkle_host.dev.program import place_of
+from twinkle_host.console.dialogue import Dialogue
+from twinkle_host.console.line import SerialLine
+from twinkle_host.mock_gpio.serial_board import SerialBoard
 from twinkle_host.waiting import PATIENCE_S
 
 TEN_LINES = """from twinkle import App
@@ -129,19 +131,20 @@ def test_the_state_is_kept_from_one_version_to_the_next(home, folder):
     assert not any("applied configuration" in line["text"] for line in dev.heard), "it was in force already"
 
 
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
 @pytest.mark.parametrize(
     ("text", "place", "error"),
     [
         (TEN_LINES.replace('{"version": 1}', '{"version": 1 / 0}'), "app.py:8", "ZeroDivisionError"),
-        (TEN_LINES + "\n\nnobody()\n", "app.py:11", "NameError: name 'nobody' is not defined"),
+        (TEN_LINES + "\n\nnobody()\n", "app.py:11", "NameError: name 'nobody' is"),
         (TEN_LINES + "def oops(:\n", "app.py:9", "SyntaxError"),
     ],
     ids=["in a handler", "at the import", "in the text"],
 )
-def test_an_error_is_shown_with_its_place_and_mended_by_saving(home, folder, text, place, error):
+def test_an_error_is_shown_with_its_place_and_mended_by_saving(home, folder, text, place, error, interpreter):
     file = folder / "app.py"
     file.write_text(text)
-    with Dev(home, folder, "app.py") as dev:
+    with Dev(home, folder, "app.py", "--interpreter", interpreter) as dev:
         dev.wait_for("error", f"{place}: {error}")
         saved(file, TEN_LINES)
         dev.wait_for("telemetry", '"version": 1')
@@ -154,7 +157,7 @@ def test_an_error_in_a_method_that_goes_on_is_shown_with_its_place(home, folder)
         dev.wait_for("info", "ready")
         called = subprocess.run([TWINKLE, "method", "app", "later"], env=home, timeout=PATIENCE_S)
         assert called.returncode == 0
-        dev.wait_for("error", "app.py:15: KeyError: 'x'")
+        dev.wait_for("error", "method later failed: app.py:15: KeyError: 'x'  {}[\"x\"]")
 
 
 def test_a_version_that_is_no_python_leaves_the_one_before_running(home, folder):
@@ -182,22 +185,42 @@ def test_a_board_file_that_is_saved_is_in_force_too_and_one_with_a_mistake_is_no
         dev.wait_for("warning", "waiting for the clock")
 
 
-def test_a_guarded_handler_keeps_its_signature_and_its_names():
-    import ast
-
-    from twinkle_host.dev.program import GUARD, Guard
-
-    text = "error = 5\n\n@keep\ndef handler(board, payload=3):\n    'text'\n    return error + payload\n"
-    space = {"keep": lambda function: function, GUARD: None}
-    exec(compile(Guard().visit(ast.parse(text)), "app.py", "exec"), space)
-    handler = space["handler"]
-    assert handler(None) == 8 and handler.__doc__ == "text"
-    assert handler.__code__.co_varnames[: handler.__code__.co_argcount] == ("board", "payload")
-    assert handler.__code__.co_firstlineno == 3
+# --- on a board
 
 
-def test_an_error_outside_of_the_file_has_no_line():
-    assert place_of(ValueError("from elsewhere"), "app.py") == {"error": "ValueError: from elsewhere"}
+def test_a_saved_edit_is_soon_in_force_on_a_board_that_is_plugged_in(home, folder, tmp_path, measured):
+    need(MICROPYTHON)
+    file = folder / "app.py"
+    file.write_text(TEN_LINES)
+    with SerialBoard(tmp_path / "board") as board:
+        place = ["--board", "pico_w", "--port", board.port, "--wifi", "home"]
+        home = {**home, "TWINKLE_WIFI_PASSWORD": "a secret of the house"}
+        with Dev(home, folder, "app.py", *place) as dev:
+            dev.wait_for("telemetry", '"version": 1')
+            begun = time.monotonic() - dev.begun
+            saved(file, TEN_LINES.replace("1}", "2}"))
+            dev.wait_for("saved", "in force")
+            seconds = dev.heard[-1]["text"].split()[2]
+            dev.wait_for("telemetry", '"version": 2')
+            measured(f"twinkle dev, a board on a pseudo-terminal: a saved edit is in force after {seconds} s")
+            assert dev.wait_for("telemetry", "version") > begun
+            board.unplug()
+            dev.wait_for("device", "has gone; it is waited for")
+            board.plug_in()
+            dev.wait_for("info", "ready: ")
+        line = SerialLine(board.port)
+        assert Dialogue(line).ask("version").ok, "it is left running"
+        line.close()
+    assert "a secret of the house" not in json.dumps(dev.heard)
+
+
+def test_a_board_that_is_not_there_is_said_before_anything_runs(home, folder):
+    (folder / "app.py").write_text(TEN_LINES)
+    run = {"cwd": folder, "env": home, "capture_output": True, "text": True, "timeout": PATIENCE_S}
+    none = subprocess.run([TWINKLE, "dev", "app.py", "--board", "pico_w", "--port", "/dev/none"], **run)
+    assert none.returncode == 3 and "/dev/none is not there; is the board plugged in?" in none.stderr, none
+    wrong = subprocess.run([TWINKLE, "dev", "app.py", "--wifi", "home"], **run)
+    assert wrong.returncode == 2 and "for a Pico W that is plugged in" in wrong.stderr
 
 
 # --- a new one

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -41,7 +42,7 @@ import pytest
 def test_in_memory(mock_board, interpreter):
     board = mock_board("counter.py", interpreter=interpreter)
     assert board.call("light", 1).payload == {"calls": 1}
-    board.led.assert_levels(1.0)
+    board.outputs["led"].assert_levels(1.0)
     board.run(3)
     assert board.telemetry[-1] == {"temp": 21.5, "calls": 1}
 
@@ -60,9 +61,8 @@ def test_on_a_raspberry_pis_port(raspberry_pi):
 
 
 def test_on_a_picos_port(pico_w):
-    device = pico_w("counter.py")
-    device.wait_for(" ready")
-    device.hub.event("Telemetry", lambda event: event["body"]["calls"] == 0)
+    board = pico_w("counter.py")
+    board.until(lambda: {"temp": 21.5, "calls": 0} in board.telemetry)
 
 
 def test_a_file_that_is_not_there_is_named(mock_board):
@@ -199,7 +199,13 @@ def test_a_hub_and_simulated_boards_run(outside):
     ports = [word for flag in ("--port", "--rest-port", "--amqp-port") for word in (flag, "0")]
     hub = outside.start("hub", "--json", "--quiet", *ports)
     try:
-        assert json.loads(hub.stdout.readline())["host"] == "localhost"
+        info = json.loads(hub.stdout.readline())
+        assert info["host"] == "localhost"
+        for file in ("", "app.js", "views/overview-view.js", "vendor/uPlot.iife.min.js"):
+            asked = urllib.request.Request(info["pageUrl"] + file)
+            asked.add_header("Authorization", f"Bearer {info['pageKey']}")
+            with urllib.request.urlopen(asked, timeout=PATIENCE_S) as answer:
+                assert answer.status == 200
         for board in ("pico_w", "raspberry_pi"):
             text = outside.twinkle("devices", "add", board).strip()
             device = outside.start("run", "--board", board, "--mock", "--connection-string", text)

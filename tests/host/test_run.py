@@ -17,7 +17,7 @@ from twinkle_host.hub.live import LiveHub
 from twinkle_host.paths import device_folder
 from twinkle_host.provision.credentials import is_loopback
 from twinkle_host.service.hub import Hub
-from twinkle_host.waiting import PATIENCE_S
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 APP = """
 from twinkle import App
@@ -110,6 +110,19 @@ def test_a_device_that_cannot_connect_is_named_before_it_tries(hub, on_hub):
     twinkle(on_hub, "devices", "add", "certified", "--authority")
     done = twinkle(on_hub, "run", "certified")
     assert done.returncode == 2 and "--x509" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "kind", [["--interpreter", "micropython"], ["--board", "pico_w", "--mock"]], ids=" ".join
+)
+def test_a_device_on_micropython_has_a_console_also_after_a_restart(on_hub, kind):
+    name = "talks-" + "-".join(word.strip("-") for word in kind)
+    with running(on_hub, name, *kind):
+        ask = lambda question: twinkle(on_hub, "console", "--device", name, "-c", question)  # noqa: E731
+        told = ask("status --json")
+        assert json.loads(told.stdout)["result"]["device"] == name, told
+        assert ask("reboot").returncode == 0
+        assert eventually(lambda: ask("version").stdout).endswith("ok\n")
 
 
 def test_the_longest_of_ids_has_a_console(on_hub):

@@ -111,7 +111,7 @@ def test_without_its_files_the_device_says_which_are_missing(hub, start, name):
 
 def test_a_device_is_provisioned_by_the_thumbprint_of_its_certificate(hub, start, name, tmp_path):
     own = make_certificate(tmp_path / "own", name)
-    hub.provision("enrolments.add", name, thumbprint=own)
+    hub.enrol(name, certificate=(tmp_path / "own" / "device.pem").read_text())
     text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name};x509=true"
     process = start(text, tmp_path / "own")
     process.wait_for("assigned to localhost")
@@ -120,10 +120,16 @@ def test_a_device_is_provisioned_by_the_thumbprint_of_its_certificate(hub, start
     assert authentication["x509Thumbprint"]["primaryThumbprint"] == own
 
 
-def test_a_group_is_provisioned_by_the_authority_of_its_certificates(hub, start, name, tmp_path):
+@pytest.mark.parametrize("registered", [True, False])
+def test_a_group_is_provisioned_by_the_authority_of_its_certificates(hub, start, name, tmp_path, registered):
+    """azure-docs, iot-dps/concepts-x509-attestation.md: a group's certificate is that of an authority that was
+    registered and verified, or one that the group itself names."""
     authority = Authority()
-    hub.call("authorities.add", name, authority.pem)
-    hub.provision("enrolments.add", f"group-{name}", group=True, authority=name)
+    if registered:
+        hub.call("authorities.add", name, authority.pem)
+    x509 = {"signingCertificates": {"primary": {"certificate": authority.pem}}}
+    named = {} if registered else {"attestation": {"type": "x509", "x509": x509}}
+    hub.enrol(f"group-{name}", group=True, authority=name if registered else None, **named)
     text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name};x509=true"
     start(text, authority.issue(tmp_path / "issued", name)).wait_for(" ready")
 
@@ -141,7 +147,7 @@ def test_a_whole_life_with_a_chain_several_authorities_and_provisioning(hub, sta
     root = Authority("root")
     folder = Authority("between", root).issue(tmp_path / "issued", name)
     hub.call("authorities.add", name, root.pem)
-    hub.provision("enrolments.add", f"group-{name}", group=True, authority=name)
+    hub.enrol(f"group-{name}", group=True, authority=name)
     with open(hub.info["caFile"], "rb") as file:
         authorities = file.read()
     # The hub's own is between two others, as it is in the file that a Pico W is given for Azure.

@@ -114,7 +114,7 @@ def test_s3_18_an_operator_who_quits_leaves_a_clean_disconnect(hub, device, name
 
 
 def test_s3_3_a_provisioned_device_connects_with_the_same_key(hub, device, name):
-    key = hub.provision("enrolments.add", name.lower().strip("-"), device_id=name)["keys"][0]
+    key = hub.enrol(name.lower().strip("-"), deviceId=name)
     text = f"HostName=localhost;IdScope={hub.info['idScope']};RegistrationId={name.lower().strip('-')}"
     device(f"{text};SharedAccessKey={key};Port={hub.info['mqttPort']}").wait_for(" ready")
     assert hub.call("get_device", name)["authentication"]["symmetricKey"]["primaryKey"] == key
@@ -122,7 +122,7 @@ def test_s3_3_a_provisioned_device_connects_with_the_same_key(hub, device, name)
 
 
 def test_s3_1_a_device_is_provisioned_connects_and_remembers_its_hub(hub, device, name):
-    key = hub.provision("enrolments.add", name.lower().strip("-"), device_id=name)["keys"][0]
+    key = hub.enrol(name.lower().strip("-"), deviceId=name)
     scope, port = hub.info["idScope"], hub.info["mqttPort"]
     text = (
         f"HostName=localhost;IdScope={scope};RegistrationId={name.lower().strip('-')};SharedAccessKey={key}"

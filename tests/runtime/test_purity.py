@@ -76,7 +76,7 @@ IMPORTS = {
     "on_micropython": set(),
     "ports": {"core", "ports", "compat"},
     "runtime": {"core", "app", "compat", "ports", "runtime"},
-    "__init__": {"app"},
+    "__init__": {"app", "core"},
 }
 
 

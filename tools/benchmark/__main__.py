@@ -17,12 +17,14 @@ from . import (
     costs,
     event_readers,
     first_message,
+    fleet,
     footprint,
     goals,
     hub_load,
     idle,
     outages,
     page,
+    page_cost,
     redeploy,
     round_trips,
     twin_cost,
@@ -42,6 +44,8 @@ FIGURES = {
     "P9": ("size of the twin", twin_cost),
     "P10": ("an edit", redeploy),
     "P11": ("events to readers", event_readers),
+    "P12": ("the hub's page", page_cost),
+    "P13": ("many devices at once", fleet),
 }
 
 

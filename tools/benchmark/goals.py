@@ -52,6 +52,20 @@ GOALS = (
     Goal("P9", "a 1 KB desired patch on the hub, twin of 30 KB", 2, "× that with 1 KB"),
     Goal("P11", "cost of a message on the hub that keeps it", 1.25, "× that of one that does not"),
     Goal("P11", "publish to a reader's code", 250, "ms"),
+    Goal("P12", "processor for the page while nobody looks, at 100 messages a second", 0.5, "% of a core"),
+    Goal("P12", "processor for the page with one viewer, at 100 messages a second", 5, "% of a core"),
+    Goal("P12", "memory for the page while nobody looks", 2, "MB"),
+    Goal("P13", "a configuration for 1,000 twins: until all are done", 5, "s"),
+    Goal("P13", "a job that updates 1,000 twins: until all are done", 5, "s"),
+    Goal("P13", "a job that calls 1,000 methods: until all are done", 5, "s"),
+    *(
+        Goal("P13", f"{work}: a message's acknowledgement meanwhile, p99", 50, "ms")
+        for work in (
+            "a configuration for 1,000 twins",
+            "a job that updates 1,000 twins",
+            "a job that calls 1,000 methods",
+        )
+    ),
     Goal("P10", "one edited file to running on the board", 2, "s"),
 )
 

@@ -23,12 +23,16 @@ class HubProcess:
     """``twinkle hub`` with the state in ``state``, on ADDRESS.
 
     ``stamped``: with a stopwatch, see the module stamped_hub; ``module``: another one to run in its place.
+    ``options``: more of its options.
     """
 
-    def __init__(self, state: Path, port: int = MQTT_PORT, stamped: bool = False, module: str | None = None):
+    def __init__(
+        self, state: Path, port: int = MQTT_PORT, stamped: bool = False, module: str | None = None, options=()
+    ):
         self.state = state
         self._port = port
         self._rest_port = 0
+        self._options = options
         self._module = "benchmark.stamped_hub" if stamped else module
 
     def __enter__(self) -> "HubProcess":
@@ -48,7 +52,7 @@ class HubProcess:
                 *(other if self._module else plain),
                 *("--state", str(self.state), "--bind", ADDRESS),
                 *("--port", str(self._port), "--rest-port", str(self._rest_port), "--amqp-port", "0"),
-                *("--host-name", ADDRESS, "--json", "--quiet"),
+                *("--host-name", ADDRESS, "--json", "--quiet", *self._options),
             ],
             # Without this it would become the hub that the user's other commands find.
             env={**os.environ, "XDG_STATE_HOME": str(self.state / "home")},

@@ -8,7 +8,7 @@ import gc
 import json
 import sys
 
-from mock_gpio.bridge import Bridge
+from mock_gpio.bridge import MARK, Bridge
 
 bridge = Bridge()
 allocated = 0
@@ -23,12 +23,12 @@ while True:
     if "heap" in request:
         del request
         gc.collect()
-        print(json.dumps({"retained": gc.mem_alloc(), "allocated": allocated}))
+        print(MARK + json.dumps({"retained": gc.mem_alloc(), "allocated": allocated}))
         allocated = 0
         continue
     before = gc.mem_alloc()
     answer = bridge.handle(request)
     allocated += gc.mem_alloc() - before
-    print(json.dumps(answer))
+    print(MARK + json.dumps(answer))
     # What the next one may write over.
     del answer, request

@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 from twinkle_host.hub.store import SqliteStore
-from twinkle_host.mock_gpio.world import Board, MicroPythonBridge, World
+from twinkle_host.mock_gpio.world import BoardInMemory, MicroPythonBridge, World
 from twinkle_host.paths import HOST
 
 from .goals import Measurement
@@ -70,14 +70,13 @@ def measure(bench) -> list[Measurement]:
     ]
 
 
-def board_with(size: int, world: World, bridge=None) -> Board:
+def board_with(size: int, world: World, bridge=None) -> BoardInMemory:
     """A connected board of a twin with so many bytes of desired properties."""
     board = world.add(app="apps.environment", on=False)
     if bridge is not None:
         board.bridge = bridge
     board.power_on()
-    # By a patch: what a world is given for an application stays with it, for all that this process runs later.
-    board.desire(configId=2, sendFrequency="168h")
+    board.desired({"configId": 2, "sendFrequency": "168h"})
     world.run(60)
     patch(board, -1)
     world.run(1)
@@ -88,14 +87,14 @@ def board_with(size: int, world: World, bridge=None) -> Board:
             f"m{n}": {"text": "x" * 50, "level": n, "on": True}
             for n in range(first, min(first + 10, members))
         }
-        board.desire(**{f"part{first}": part})
+        board.desired({f"part{first}": part})
         world.run(1)
     return board
 
 
-def patch(board: Board, number: int) -> None:
+def patch(board: BoardInMemory, number: int) -> None:
     """The service's part of one patch."""
-    board.desire(patch={"number": number, "text": "x" * (PATCH - 40)})
+    board.desired({"patch": {"number": number, "text": "x" * (PATCH - 40)}})
 
 
 def allocations(size: int, count: int) -> list[int]:
@@ -131,7 +130,7 @@ def hub_allocations(size: int) -> int:
         tracemalloc.stop()
 
 
-def _timed(stack: contextlib.ExitStack, path: Path, size: int) -> Board:
+def _timed(stack: contextlib.ExitStack, path: Path, size: int) -> BoardInMemory:
     store = SqliteStore(path)
     stack.callback(store.close)
     world = World(store=store)
@@ -140,7 +139,7 @@ def _timed(stack: contextlib.ExitStack, path: Path, size: int) -> Board:
     return board
 
 
-def _answers(board: Board, count: int) -> list[float]:
+def _answers(board: BoardInMemory, count: int) -> list[float]:
     twin, times = board.world.hub.get_twin(board.device_id), []
     for _ in range(count):
         begun = time.perf_counter()

@@ -65,6 +65,11 @@ def say(level, text):
     return "say", level, text
 
 
+def described(error):
+    """An error's kind, and what it says."""
+    return "%s: %s" % (type(error).__name__, error)
+
+
 class Context:
     """What each part of a device is given: a place for what it asks for, says and reports.
 
@@ -74,9 +79,11 @@ class Context:
     def __init__(self):
         self.utc = None
         self.last_error = None
+        self.explain = described  # an application's error in words; the runtime's knows its place, too
         self.actions = []  # asked for since they were last taken
         self.reports = []  # [reporter, patch] that wait to be sent, oldest first
         self.refused = 0  # reported members that the hub will not take
+        self._admitted = None  # the text that was reported last
 
     def act(self, action):
         """Ask for an action."""
@@ -126,10 +133,23 @@ class Context:
         else:
             self.complain(text)
 
+    def failed(self, what, error):
+        """Log and report that a handler has failed; ``error`` is what it raised, or a text. Answers the words."""
+        text = "%s failed: %s" % (what, error if isinstance(error, str) else self.explain(error))
+        self.complain(text)
+        return text
+
     def complain(self, text):
-        """Log what is wrong with what others sent, and report it as ``lastError``."""
+        """Log what went wrong, and report it as ``lastError`` unless that is what was reported last."""
         self.say("error", text)
-        self.report("device", {"lastError": text[:LONGEST_ERROR]})
+        self.admit(text)
+
+    def admit(self, text):
+        """Report ``lastError``."""
+        text = text[:LONGEST_ERROR]
+        if text != self._admitted:
+            self._admitted = text
+            self.report("device", {"lastError": text})
 
     def taken(self):
         """The actions asked for, oldest first; they are no longer here then."""

@@ -114,7 +114,7 @@ class Board:
 
     def log(self, text):
         """Write a line to the device's log."""
-        self._context.say("info", text)
+        self._context.say("info", str(text))
 
     def reboot(self):
         """Restart the device once this handler has answered; refused while one is under way."""

@@ -16,7 +16,7 @@ from .clock import JUMP_S, WallClock
 from .configuration import Configuration
 from .document import missing
 from .errors import HubError
-from .handlers import Methods, Tasks, Writables, described
+from .handlers import Methods, Tasks, Writables
 from .link import CONNECTING, OFFLINE, QUIET, READY, SILENT, SYNCING, TOKEN_S, Link, Liveness
 from .telemetry import Sampler, Sensor, Telemetry
 from .twin import Reports, Twin
@@ -62,7 +62,7 @@ class Device:
         if app.desired_handlers or app.on_message:
             from .observers import Observers
 
-            self.observers = Observers(app.desired_handlers, self.board, context)
+            self.observers = Observers(app.desired_handlers, self.board, self.tasks, context)
         self.writables = Writables(app.writables, self.board, self.tasks, context)
         self.telemetry = Telemetry(self.clock, context, waiting.get("capacity"), waiting.get("bytes"))
         self.sensor = Sensor(context)
@@ -238,7 +238,7 @@ class Device:
     def _on_desired(self, payload, now, version):
         patch = self.twin.on_desired(version, payload)
         if patch:
-            self._observe(patch)
+            self._observe(patch, now)
             self.writables.on_patch(patch, self.twin.version, now)
             self._configure()
 
@@ -250,19 +250,19 @@ class Device:
         delta, reported = answer
         self._reconcile(reported, now)
         if delta is not None:
-            self._observe(delta)
+            self._observe(delta, now)
             self.writables.on_twin(self.twin.desired, reported, self.twin.version, now)
             self._configure()
 
     def _on_cloud_message(self, payload, now, properties):
         if self.app.on_message:
-            self.observers.on_message(self.app.on_message, properties, payload)
+            self.observers.on_message(self.app.on_message, properties, payload, now)
 
     MESSAGES = {"method": _on_method, "desired": _on_desired, "twin": _on_twin, "message": _on_cloud_message}
 
-    def _observe(self, delta):
+    def _observe(self, delta, now):
         if self.observers:
-            self.observers.on_change(delta, self.twin.desired)
+            self.observers.on_change(delta, self.twin.desired, now)
 
     def _configure(self):
         if not self.safe:
@@ -284,13 +284,13 @@ class Device:
             own["safeMode"] = None
         self.context.report("device", missing(own, reported))
         if self.problem:
-            self.context.report("device", {"lastError": self.problem[: actions.LONGEST_ERROR]})
+            self.context.admit(self.problem)
             self.problem = None
         if self.app.properties:
             try:
                 self.context.report("app", missing(self.app.properties(self.board), reported))
             except Exception as error:
-                self.context.complain("the application's properties failed: " + described(error))
+                self.context.failed("properties", error)
 
     def _load_reboot(self):
         if not self.reboot:

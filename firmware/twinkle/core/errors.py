@@ -28,7 +28,7 @@ class TwinkleError(Exception):
 class BadRequest(TwinkleError):
     """The caller asked for something that cannot be done.
 
-    ``status`` is what a direct method answers with (400 unless said) and what
+    ``status`` is what a direct method answers with (400 unless said, 100 to 599) and what
     a writable property is acknowledged with.
     """
 

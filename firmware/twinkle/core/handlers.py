@@ -33,21 +33,14 @@ arrives while a handler is still at work, the older work is stopped and only the
 acknowledged.
 """
 
-import json
-
 from . import actions, topics
-from .document import decode, encode, find, wrap
+from .document import decode, encode, find, refused, wrap
 from .errors import BadRequest
 
 MAX_TASKS = 8  # handlers under way at once; more are refused, not queued
 DEADLINE_MS = 25000  # for a method's answer, under the 30 s a caller waits unless it says otherwise
 REMEMBERED = 16  # request ids that were answered, in case one comes again
 LARGEST = 131072  # bytes of one answer; the hub's limit
-
-
-def described(error):
-    """What an application's exception says, with its kind."""
-    return "%s: %s" % (type(error).__name__, error)
 
 
 class Tasks:
@@ -94,19 +87,19 @@ class Tasks:
     def _advance(self, task, now):
         # True while the generator is to be continued.
         _, handler, owner, key = task
-        while True:
-            try:
-                value = next(handler)
-            except StopIteration as end:
-                owner.on_answer(key, end.value, None, True)
-                return False
-            except Exception as error:
-                owner.on_answer(key, None, error, True)
-                return False
+        try:
+            value = next(handler)
             if isinstance(value, (int, float)) and not isinstance(value, bool):
-                task[0] = now + int(value * 1000)
-                return True
-            owner.on_answer(key, value, None, False)
+                task[0] = now + int(value * 1000)  # an error for what is not finite
+            else:
+                # It goes on in the next step: one that answers for ever must not keep all else waiting.
+                owner.on_answer(key, value, None, False)
+            return True
+        except StopIteration as end:
+            owner.on_answer(key, end.value, None, True)
+        except Exception as error:
+            owner.on_answer(key, None, error, True)
+        return False
 
 
 class Methods:
@@ -141,9 +134,9 @@ class Methods:
                 known = ", ".join(sorted(self._handlers))
                 raise BadRequest("no method %s; there are: %s" % (name, known), 404)
             self._tasks.admit()
-            self._tasks.start(handler(self._board, _payload(body)), now, self, rid)
+            self._tasks.start(handler(self._board, _payload(body)), now, self, (rid, name))
         except Exception as error:
-            self.on_answer(rid, None, error, True)
+            self.on_answer((rid, name), None, error, True)
 
     def step(self, now):
         """Answer for handlers that are past their deadline."""
@@ -155,44 +148,40 @@ class Methods:
         """The next deadline, or None."""
         return min([deadline for _, deadline, _ in self._open.values()]) if self._open else None
 
-    def on_answer(self, rid, value, error, final):
+    def on_answer(self, key, value, error, final):
         """A handler has answered; see Tasks."""
+        rid, name = key
         if isinstance(error, BadRequest):
-            self._fail(rid, error.status, error.text)
-        elif error is not None:
-            name = self._open[rid][0] if rid in self._open else "a method"
-            text = "%s failed: %s" % (name, described(error))
-            self._context.say("error", text)
-            self._fail(rid, 500, text)
-        elif rid in self._open:
-            self._reply(rid, value)
+            value, error = (error.status, {"error": error.text}), None
+        error = error or self._reply(rid, value)
+        if error:
+            self._fail(rid, 500, self._context.failed("method " + name, error))
+
+    def _fail(self, rid, status, text):
+        self._reply(rid, (status, {"error": text}))
 
     def _reply(self, rid, value):
+        # Why it cannot be sent, or None; one that is too late is dropped.
+        if rid not in self._open:
+            return None
         status, payload = 200, value
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], int):
             status, payload = value
+        if not 100 <= status <= 599:
+            return "the status %d is not from 100 to 599" % status
         try:
             body = encode(payload)
         except BadRequest as error:
-            self._fail(rid, 500, "the answer is not JSON: " + error.text)
-            return
+            return "its answer is not JSON: " + error.text
         if len(body) > LARGEST:
-            self._fail(rid, 500, "the answer of %d bytes is over the hub's limit" % len(body))
-            return
-        self._close(rid, status, body)
-
-    def _fail(self, rid, status, text):
-        if rid in self._open:
-            self._close(rid, status, json.dumps({"error": text}).encode())
-
-    def _close(self, rid, status, body):
-        caller = self._open[rid][2]
+            return "its answer of %d bytes is over the hub's limit" % len(body)
+        caller = self._open.pop(rid)[2]
         if caller:
             caller.on_answered(status, body)
         else:
             self._context.act(actions.publish(topics.METHOD_ANSWER % (status, rid), body))
             self._answered = self._answered[-REMEMBERED:] + [rid]
-        del self._open[rid]
+        return None
 
 
 def _payload(body):
@@ -248,25 +237,27 @@ class Writables:
         value, version = self._asked[key]
         self._applied[key] = version
         code, text = 200, self._handlers[key][2]
+        if error is None and result is not None:
+            value = result
+            error = refused(key[1], value)
         if error is None:
-            self._in_force[key] = value if result is None else result
+            self._in_force[key] = value
         elif isinstance(error, BadRequest):
             code, text = error.status, error.text
         else:
-            code, text = 500, described(error)
-            self._context.say("error", "%s failed: %s" % (key[1], text))
+            code, text = 500, self._context.failed("writable " + key[1], error)
         self._tell(key, self._in_force.get(key), code, version, text)
 
     def _apply(self, key, value, version, now):
-        self._tasks.stop(key)
-        if value is None:
-            self._in_force.pop(key, None)
-            self._context.report("app", wrap(key[0], {key[1]: None}))
-            return
         if isinstance(value, dict) and list(value) == ["value"]:
             value = value["value"]  # a form that IoT Central uses
-        self._asked[key] = value, version
         try:
+            self._tasks.stop(key)
+            self._asked[key] = value, version
+            if value is None:
+                self._in_force.pop(key, None)
+                self._context.report("app", wrap(key[0], {key[1]: None}))
+                return
             self._tasks.admit()
             self._tasks.start(self._handlers[key][0](self._board, value), now, self, key)
         except Exception as error:

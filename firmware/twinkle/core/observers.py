@@ -1,40 +1,49 @@
-"""An application's handlers of desired properties and of cloud-to-device messages. Loaded where it has some."""
+"""An application's handlers of desired properties and of cloud-to-device messages. Loaded where it has some.
+
+A generator goes on later, as a method's does. A change at its path stops the one that an earlier change began.
+"""
 
 from .document import find
-from .handlers import described
 
 
 class Observers:
     """Calls what an application registered with ``app.desired``, ``(path, function)`` in their order."""
 
-    def __init__(self, handlers, board, context):
+    def __init__(self, handlers, board, tasks, context):
         self._handlers = handlers
         self._board = board
+        self._tasks = tasks
         self._context = context
         self._started = False
 
-    def on_change(self, delta, desired):
+    def on_change(self, delta, desired, now):
         """Call every handler whose path occurs in ``delta`` with its part of it and of ``desired``.
 
         The handler of the whole document is called at the start even with nothing in it.
         """
         first, self._started = not self._started, True
-        for path, handler in self._handlers:
+        for each in self._handlers:
+            path, handler = each
             value, found = find(delta, path)
             if found and (path or delta or first):
-                try:
-                    handler(self._board, value, find(desired, path)[0])
-                except Exception as error:
-                    self._context.complain(
-                        "the handler of desired %s failed: %s" % (path or "properties", described(error))
-                    )
+                self._tasks.stop(each)
+                self._run(each, now, handler, value, find(desired, path)[0])
 
-    def on_message(self, handler, properties, payload):
+    def on_message(self, handler, properties, payload, now):
         """Hand over a cloud-to-device message; None as payload: it was too large to take."""
         if payload is None:
             self._context.complain("a cloud-to-device message is too large for this device")
-            return
+        else:
+            self._run(None, now, handler, properties, bytes(payload))
+
+    def on_answer(self, key, value, error, final):
+        """A handler has answered; see Tasks."""
+        if error:
+            self._context.failed("desired %s" % (key[0] or "properties") if key else "message", error)
+
+    def _run(self, key, now, handler, *arguments):
         try:
-            handler(self._board, properties, bytes(payload))
+            self._tasks.admit()
+            self._tasks.start(handler(self._board, *arguments), now, self, key)
         except Exception as error:
-            self._context.complain("the handler of messages failed: " + described(error))
+            self.on_answer(key, None, error, True)

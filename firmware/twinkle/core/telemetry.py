@@ -185,10 +185,12 @@ class Sampler:
         for component, sample in self._samples:
             try:
                 values = sample(self._board)
+                if not isinstance(values, (dict, type(None))):
+                    raise ValueError("it returned a %s, and no dict" % type(values).__name__)
                 if values:
                     self._telemetry.add(values, component, now)
             except Exception as error:
-                self._context.say("error", "telemetry handler failed: %s: %s" % (type(error).__name__, error))
+                self._context.failed("telemetry", error)
 
     def _period(self):
         return self._configuration.period_s * 1000

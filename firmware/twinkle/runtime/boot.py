@@ -21,7 +21,7 @@ from ..core.device import Device
 from ..core.document import decode
 from ..core.errors import BadRequest, HardwareError, Held, SetupError
 from . import certificates, safe_mode
-from .log import LEVELS, Log
+from .log import LEVELS, Log, explained
 from .runner import Runner
 from .store import LARGEST, Store
 from .terminal import Terminal
@@ -119,6 +119,7 @@ def boot(directory, state=None):
             raise SetupError(
                 "this board was not given what disk in board.json needs", "flash it again"
             ) from None
+        device.context.explain = explained
         if store.damaged:
             device.problem = "damaged on flash, and put aside: " + ", ".join(store.damaged)
         led = settings.get("led")

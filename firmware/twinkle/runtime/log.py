@@ -6,6 +6,8 @@ happens to contain one is written without it.
 
 import re
 
+from ..core.actions import described
+
 LEVELS = ("debug", "info", "warning", "error")
 RING = 40  # lines kept for a technician who comes later
 # In UTF-8: C0, delete, C1, what writes from right to left (Unicode Standard Annex 9, table 4), separators of
@@ -19,6 +21,16 @@ NOT_SHOWN = (
 def plain(text):
     """One line that every screen takes as it is read: what is no character, or moves others, is shown as ``?``."""
     return str(re.sub(NOT_SHOWN, b"?", text.encode("utf-8", "surrogatepass")), "utf-8")
+
+
+def explained(error):
+    """An application's error in words, with its place if there is the memory to find it."""
+    try:
+        from .mistakes import explained
+
+        return explained(error)
+    except Exception:
+        return described(error)
 
 
 class Log:

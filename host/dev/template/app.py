@@ -1,7 +1,6 @@
 """NAME: what it measures, and what can be asked of it. NAME.json beside this file is its model."""
 
-from twinkle import App
-from twinkle.core.errors import BadRequest
+from twinkle import App, BadRequest
 
 app = App(model_id="dtmi:com:example:NAME;1", config={"configId": 1, "sendFrequency": "2s"})
 

@@ -1,4 +1,7 @@
-"""What NAME promises, on boards in memory and on the ports of real ones: run it with ``pytest``."""
+"""What NAME promises, on boards in memory and on the ports of real ones: run it with ``pytest``.
+
+A board has the same words at all depths; ``python -m pydoc twinkle_host.mock_gpio.board`` names them.
+"""
 
 import json
 from pathlib import Path
@@ -31,17 +34,17 @@ def test_it_sends_nothing_when_the_sensor_does_not_answer(board):
 def test_it_blinks_three_times(board):
     assert board.call("blink").status == 202
     board.run(2)
-    board.led.assert_levels(1.0, 0.0, 1.0, 0.0, 1.0, 0.0)
+    board.outputs["led"].assert_levels(1.0, 0.0, 1.0, 0.0, 1.0, 0.0)
 
 
 def test_brightness_is_acknowledged_and_what_is_no_brightness_is_refused(board):
-    board.desire(brightness=50)
+    board.desired({"brightness": 50})
     board.run(1)
     assert board.reported["brightness"]["value"] == 50 and board.reported["brightness"]["ac"] == 200
     board.call("blink")
     board.run(0.1)
-    board.led.assert_levels(0.5)
-    board.desire(brightness="bright")
+    board.outputs["led"].assert_levels(0.5)
+    board.desired({"brightness": "bright"})
     board.run(1)
     assert board.reported["brightness"]["ac"] == 400
 
@@ -52,16 +55,10 @@ def test_the_model_names_what_there_is(board):
     assert set(board.telemetry[-1]) | {"blink", "brightness"} == named
 
 
-def test_on_the_port_of_a_raspberry_pi(raspberry_pi):
-    board = raspberry_pi(app="NAME.py")
-    board.desire(brightness=50)
-    board.run(1)
-    board.call("blink")
-    board.run(0.1)
-    assert board.pin.state == 0.5
-
-
-def test_on_the_port_of_a_pico_w(pico_w):
-    device = pico_w("NAME.py")
-    device.wait_for(" ready")
-    device.hub.event("Telemetry", lambda event: "temperature" in event["body"])
+@pytest.mark.parametrize("port", ["raspberry_pi", "pico_w"])
+def test_on_the_ports_of_real_boards(request, port):
+    board = request.getfixturevalue(port)("NAME.py")
+    board.temperature, board.humidity = 31.0, 40.0
+    board.until(lambda: board.telemetry[-1:] == [{"temperature": 31.0, "humidity": 40.0}])
+    assert board.call("blink").status == 202
+    board.until(lambda: board.outputs["led"].levels == [1.0, 0.0, 1.0, 0.0, 1.0, 0.0])

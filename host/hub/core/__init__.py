@@ -12,7 +12,16 @@ devices and HTTPS to services. Typical use::
     delay = hub.step()                                      # after every call; sleep that long
 """
 
-from .access.policies import DEVICE_CONNECT, REGISTRY_READ, REGISTRY_WRITE, SERVICE_CONNECT
+from .access.policies import (
+    DEVICE_CONNECT,
+    ENROLLMENT_READ,
+    ENROLLMENT_WRITE,
+    REGISTRY_READ,
+    REGISTRY_WRITE,
+    SERVICE_CONNECT,
+    STATUS_READ,
+    STATUS_WRITE,
+)
 from .access.services import Access, Grant
 from .access.tokens import TokenRefused
 from .bulk import run_bulk
@@ -22,15 +31,21 @@ from .messages.events import ROUTES, Event
 from .ports import Certificate, Clock, Hello, Link, MemoryStore, MethodResult, Store, Will
 from .provisioning.provisioning import Provisioning, is_registration
 from .sessions.session import Session
+from .uploads.uploads import Blob, Uploads
 
 __all__ = [
     "CODES",
     "DEVICE_CONNECT",
+    "ENROLLMENT_READ",
+    "ENROLLMENT_WRITE",
     "REGISTRY_READ",
     "REGISTRY_WRITE",
     "ROUTES",
     "SERVICE_CONNECT",
+    "STATUS_READ",
+    "STATUS_WRITE",
     "Access",
+    "Blob",
     "Certificate",
     "Clock",
     "ConnectRefused",
@@ -46,6 +61,7 @@ __all__ = [
     "Session",
     "Store",
     "TokenRefused",
+    "Uploads",
     "Will",
     "is_registration",
     "run_bulk",

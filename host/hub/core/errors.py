@@ -15,6 +15,10 @@ CODES: dict[str, tuple[int, int]] = {
     "ArgumentInvalid": (400, 400004),
     "IotHubFormatError": (400, 400006),
     "DeviceDefinedMultipleTimes": (400, 400011),
+    "InvalidConfigurationTargetCondition": (400, 400401),
+    "InvalidConfigurationContent": (400, 400402),
+    "CannotModifyImmutableConfigurationContent": (400, 400403),
+    "InvalidConfigurationCustomMetricsQuery": (400, 400404),
     "InvalidDigitalTwinJsonPatch": (400, 400505),
     "InvalidDigitalTwinPayload": (400, 400506),
     "InvalidDigitalTwinPatch": (400, 400507),
@@ -22,23 +26,36 @@ CODES: dict[str, tuple[int, int]] = {
     "IotHubUnauthorizedAccess": (401, 401002),
     "IotHubUnauthorized": (401, 401003),
     "DeviceMaximumQueueDepthExceeded": (403, 403004),
+    "DeviceMaximumActiveFileUploadLimitExceeded": (403, 403006),
     "DeviceModelMaxPropertiesExceeded": (403, 403100),
     "DeviceMaximumInflightMethodExceeded": (403, 403800),
     "GenericNotFound": (404, 404000),
     "DeviceNotFound": (404, 404001),
+    "JobNotFound": (404, 404002),
     "ModuleNotFound": (404, 404010),
     "DeviceNotOnline": (404, 404103),
     "DeviceConnectionClosedRemotely": (404, 404104),
+    "ConfigurationNotFound": (404, 404301),
     "EnrollmentNotFound": (404, 404201),
+    "RegistrationNotFound": (404, 404000),
     "CertificateAuthorityNotFound": (404, 404000),
     "GenericMethodNotAllowed": (405, 405000),
+    "OperationNotAllowedInCurrentState": (405, 405102),
     "DeviceAlreadyExists": (409, 409001),
+    "JobAlreadyExists": (409, 409104),
+    "ModuleAlreadyExistsOnDevice": (409, 409301),
+    "ConfigurationAlreadyExists": (409, 409401),
     "EnrollmentConflict": (409, 409000),
     "CertificateAuthorityConflict": (409, 409000),
     "PreconditionFailed": (412, 412001),
+    "DeviceMessageLockLost": (412, 412002),
+    "JobRunPreconditionFailed": (412, 412003),
     "MessageTooLarge": (413, 413001),
     "TooManyDevices": (413, 413002),
+    "TooManyModulesOnDevice": (413, 413003),
+    "ConfigurationCountLimitExceeded": (413, 413101),
     "ThrottlingException": (429, 429001),
+    "ThrottlingMaxActiveJobCountExceeded": (429, 429004),
     "ServerError": (500, 500001),
     "FeatureNotSupported": (501, 501000),
     "ServiceUnavailable": (503, 503001),
@@ -87,6 +104,15 @@ def device_not_found(device_id: str) -> HubError:
         "DeviceNotFound",
         f"The device {device_id!r} is not registered on this hub; device ids are case-sensitive. "
         "List the devices to see the right id, or create it first.",
+    )
+
+
+def module_not_found(device_id: str, module_id: str) -> HubError:
+    """404010 for a module that the device does not have."""
+    return HubError(
+        "ModuleNotFound",
+        f"The device {device_id!r} has no module {module_id!r}; module ids are case-sensitive. "
+        "List the device's modules to see the right id, or create it first.",
     )
 
 

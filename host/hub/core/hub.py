@@ -12,14 +12,19 @@ from . import jsontext, throttles
 from .access.identities import changed_identity, check_device_id, check_etag, new_identity
 from .devices.device import Device
 from .errors import HubError, device_disabled, device_not_found
+from .fleet.configurations import Configurations
+from .fleet.jobs import Jobs
 from .messages.cloud_to_device import LIFETIME_S
 from .messages.events import Event
+from .messages.telemetry import Message
 from .ports import Clock, EventLog, Hello, Link, MethodResult, Store
 from .queries.query import run_query
+from .sessions.admission import Admission, admit_request
 from .sessions.connections import Connections
+from .sessions.modules import ModuleIdentities
 from .sessions.parts import Parts
 from .sessions.session import Session
-from .times import iso, ticks
+from .times import iso
 from .twins.digital_patch import desired_patch
 from .twins.digital_twin import digital_twin
 from .twins.twin import Change, Twin
@@ -50,7 +55,9 @@ class Hub(Parts):
     ):
         super().__init__(host_name, clock, store, random_bytes, aliases, throttle, log, routes)
         self.connections = Connections(self)
-        self._last_generation = 0
+        self.module_identities = ModuleIdentities(self)
+        self.jobs = Jobs(self, store, self.stored.pop("jobs"))
+        self.configurations = Configurations(self, store, self.stored.pop("configurations"))
 
     def __repr__(self) -> str:
         return f"<Hub {self.host_name} with {len(self.devices)} devices>"
@@ -64,6 +71,24 @@ class Hub(Parts):
         ``step()``, which delivers method calls that waited for this device.
         """
         return self.connections.connect(hello, link)
+
+    def admit(self, device_id: str, authorization: str | None) -> Admission:
+        """Whose request over HTTPS this is, by its Authorization header; 401003 for nobody's."""
+        device = self.devices.get(device_id)
+        return admit_request(
+            device_id, authorization, self.hosts, device, self.access.policies, self.clock.utc()
+        )
+
+    def take(self, admission: Admission, messages: list[Message]) -> None:
+        """Telemetry that came over HTTPS; 429001 when it is too much."""
+        self.throttles.spend(throttles.TELEMETRY, len(messages))
+        for message in messages:
+            self.events.telemetry(admission.device, message, admission.auth_method)
+
+    def receive(self, admission: Admission) -> tuple[dict[str, Any], str] | None:
+        """A message for a device that asks for it over HTTPS, and the token that settles it; see CloudToDevice."""
+        self.throttles.spend(throttles.RECEIVES)
+        return self.messages.receive(admission.device)
 
     # --- the registry
 
@@ -82,12 +107,11 @@ class Hub(Parts):
                 f"The device {device_id!r} exists already; update it (with If-Match), or choose another id.",
             )
         utc = self.clock.utc()
-        generation = max(ticks(utc), self._last_generation + 1)
-        device = Device(new_identity(device_id, body, utc, generation, self._random), Twin())
+        identity = new_identity(device_id, body, utc, self.generation(utc), self.random)
+        device = Device(identity, Twin())
         if twin is not None:
             device.twin.replace(twin, iso(utc), arrays)
         self.devices.add(device)
-        self._last_generation = generation
         self.events.lifecycle(device, "createDeviceIdentity")
         return device.identity_view()
 
@@ -108,7 +132,7 @@ class Hub(Parts):
         device = self.devices.find(device_id)
         check_etag(etag, device.identity["etag"], "identity")
         before = device.identity
-        device.identity = changed_identity(before, body, self.clock.utc(), self._random)
+        device.identity = changed_identity(before, body, self.clock.utc(), self.random)
         written = device.twin.counter
         try:
             if twin is not None:
@@ -125,10 +149,8 @@ class Hub(Parts):
             if session is not None:
                 session.close("the identity was disabled; enable it to let the device connect again")
             self.methods.forget(device, device_disabled(device_id))
-        elif session is not None and session.signer is not None and session.signer not in device.keys:
-            session.close(
-                "the key this connection was signed with was replaced; give the device its new connection string"
-            )
+            self.module_identities.disabled(device)
+        self.check_signer(device)
         return device.identity_view()
 
     def get_device(self, device_id: str) -> dict[str, Any]:
@@ -153,6 +175,7 @@ class Hub(Parts):
         self.throttles.spend(throttles.REGISTRY)
         device = self.devices.find(device_id)
         check_etag(etag, device.identity["etag"], "identity")
+        self.module_identities.removed(device)
         if device.session is not None:
             device.session.close("the identity was deleted; the device is unknown to this hub now")
         self.devices.remove(device)
@@ -164,27 +187,39 @@ class Hub(Parts):
         """``totalDeviceCount``, ``enabledDeviceCount``, ``disabledDeviceCount``, ``connectedDeviceCount``."""
         return self.devices.statistics()
 
-    # --- twins
+    # --- twins, of a device or of a module of it
 
-    def get_twin(self, device_id: str) -> dict[str, Any]:
+    def get_twin(self, device_id: str, module_id: str | None = None) -> dict[str, Any]:
         """The full twin."""
         self.throttles.spend(throttles.TWIN_READS)
-        return self.devices.find(device_id).twin_view()
+        return self.find(device_id, module_id).twin_view()
 
     def patch_twin(
-        self, device_id: str, body: Any, etag: str | None = None, arrays: bool = True
+        self,
+        device_id: str,
+        body: Any,
+        etag: str | None = None,
+        arrays: bool = True,
+        module_id: str | None = None,
     ) -> dict[str, Any]:
         """Merge tags and desired properties, tell the device, answer the twin as written.
 
         ``arrays``: False when the caller's api-version knows none.
         """
-        return self._write_desired(device_id, etag, lambda twin, time: twin.patch(body, time, arrays))
+        device = self.find(device_id, module_id)
+        return self._write_desired(device, etag, lambda twin, time: twin.patch(body, time, arrays))
 
     def replace_twin(
-        self, device_id: str, body: Any, etag: str | None = None, arrays: bool = True
+        self,
+        device_id: str,
+        body: Any,
+        etag: str | None = None,
+        arrays: bool = True,
+        module_id: str | None = None,
     ) -> dict[str, Any]:
         """Replace the sections the body mentions, tell the device, answer the twin as written."""
-        return self._write_desired(device_id, etag, lambda twin, time: twin.replace(body, time, arrays))
+        device = self.find(device_id, module_id)
+        return self._write_desired(device, etag, lambda twin, time: twin.replace(body, time, arrays))
 
     def get_digital_twin(self, device_id: str) -> tuple[dict[str, Any], str]:
         """The digital twin and its etag, which is that of the twin."""
@@ -198,18 +233,16 @@ class Hub(Parts):
         def write(twin: Twin, time: str) -> Change | None:
             return twin.patch({"properties": {"desired": desired_patch(operations, twin)}}, time)
 
-        return self._write_desired(device_id, etag, write)["etag"]
+        return self._write_desired(self.devices.find(device_id), etag, write)["etag"]
 
     def _write_desired(
-        self, device_id: str, etag: str | None, write: Callable[[Twin, str], Change | None]
+        self, device: Device, etag: str | None, write: Callable[[Twin, str], Change | None]
     ) -> dict[str, Any]:
-        device = self.devices.find(device_id)
         check_etag(etag, device.twin.etag, "twin")
+        self.throttles.spend(throttles.TWIN_UPDATES)
         change = self.write_twin(device, write)
-        view, session = device.twin_view(), device.session
-        if change is not None and change.desired is not None and session is not None:
-            version = device.twin.desired.version
-            session.notify_desired(jsontext.encode({**change.desired, "$version": version}), version)
+        view = device.twin_view()  # before the device hears of it, and may answer
+        self.tell_desired(device, change)
         return view
 
     # --- methods and queries
@@ -223,6 +256,7 @@ class Hub(Parts):
         connect_timeout: int = 0,
         *,
         done: Callable[[MethodResult | HubError], None],
+        module_id: str | None = None,
     ) -> None:
         """Call a direct method. Raises what is known at once; everything later goes to ``done``, exactly once.
 
@@ -231,7 +265,7 @@ class Hub(Parts):
         timeout of 0, a device that is not listening (404103). ``done`` may be
         called before this returns.
         """
-        device = self.devices.find(device_id)
+        device = self.find(device_id, module_id)
         if not device.enabled:
             raise device_disabled(device_id)
         self.methods.invoke(device, name, payload, response_timeout, connect_timeout, done)
@@ -255,9 +289,9 @@ class Hub(Parts):
     def query(
         self, text: str, page_size: int | None = 100, continuation: str | None = None
     ) -> tuple[list[dict[str, Any]], str | None, str]:
-        """``(rows, continuation or None on the last page, item type)`` of a query over devices."""
+        """``(rows, continuation or None on the last page, item type)`` of a query over devices or modules."""
         self.throttles.spend(throttles.QUERIES)
-        return run_query(text, self.devices, page_size, continuation)
+        return run_query(text, self.collections, page_size, continuation)
 
     # --- watching and time
 

@@ -18,6 +18,11 @@ METHODS = "direct methods"
 MESSAGES = "cloud-to-device messages"
 REGISTRY = "registry operations"
 QUERIES = "queries"
+JOBS = "job operations"
+JOB_DEVICES = "operations of jobs on devices"
+CONFIGURATIONS = "configuration operations"
+UPLOADS = "file uploads"
+RECEIVES = "cloud-to-device receives over HTTPS"
 
 METHOD_STEP = 4096  # bytes of payload; each begun step counts
 
@@ -38,6 +43,11 @@ RATES = {
     MESSAGES: Rate(100, 60),
     REGISTRY: Rate(100, 60),
     QUERIES: Rate(20, 60),
+    JOBS: Rate(100, 60),
+    JOB_DEVICES: Rate(10, 1),
+    CONFIGURATIONS: Rate(20, 60),
+    UPLOADS: Rate(100, 60),  # initiations
+    RECEIVES: Rate(1000, 60),
 }
 
 
@@ -57,8 +67,20 @@ class Throttles:
 
     def spend(self, operation: str, amount: int = 1) -> None:
         """Count an operation; 429001 when it is too much now, with the seconds until it is not."""
+        wait = self.wait(operation, amount)
+        if wait:
+            rate = RATES[operation]
+            self.refused[operation] += 1
+            raise HubError(
+                "ThrottlingException",
+                f"Too many {operation}: this hub takes {rate.count * (self.share or 0):g} in {rate.seconds:g} s. "
+                f"Try again in {wait:.1f} s, and send less often.",
+            )
+
+    def wait(self, operation: str, amount: int = 1) -> float:
+        """Count an operation if it is not too much now; the seconds until it is not, 0 when it was counted."""
         if self.share is None:
-            return
+            return 0.0
         rate, room, now = RATES[operation], self._room(operation), self._clock.monotonic()
         level, since = self._buckets[operation]
         level = min(room, level + (now - since) * rate.count * self.share / rate.seconds)
@@ -66,14 +88,9 @@ class Throttles:
         short = min(amount, room) - level
         if short > 1e-9:
             self._buckets[operation] = (level, now)
-            self.refused[operation] += 1
-            wait = short * rate.seconds / (rate.count * self.share)
-            raise HubError(
-                "ThrottlingException",
-                f"Too many {operation}: this hub takes {rate.count * self.share:g} in {rate.seconds:g} s. "
-                f"Try again in {wait:.1f} s, and send less often.",
-            )
+            return short * rate.seconds / (rate.count * self.share)
         self._buckets[operation] = (level - amount, now)
+        return 0.0
 
     def _room(self, operation: str) -> float:
         return max(1.0, RATES[operation].count * (self.share or 0))

@@ -1,5 +1,6 @@
 """Moments as the hub writes them. Seconds since 1970 in, text out; no clock here."""
 
+import re
 from datetime import datetime, timedelta
 
 NEVER = "0001-01-01T00:00:00Z"  # the hub's "has not happened yet"
@@ -26,6 +27,33 @@ def at_offset(time: str) -> str:
 def us_time(utc: float) -> str:
     """MM/DD/YYYY HH:MM:SS, as tracking ids carry it."""
     return (_EPOCH + timedelta(seconds=utc)).strftime("%m/%d/%Y %H:%M:%S")
+
+
+_MOMENT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
+)
+
+
+def moment(text: str) -> float | None:
+    """Seconds since 1970 of a moment in ISO 8601, in UTC where it names no offset; None for what is none.
+
+    The years 2 to 8999 are known, so that what is reckoned from one can be written again.
+    """
+    match = _MOMENT.fullmatch(text.strip())
+    if match is None:
+        return None
+    *numbers, fraction, offset = match.groups()
+    try:
+        found = datetime(*(int(number or 0) for number in numbers))
+    except ValueError:
+        return None
+    if not 2 <= found.year < 9000:
+        return None
+    seconds = (found - _EPOCH).total_seconds() + float(f"0.{fraction or 0}")
+    if offset and offset not in "Zz":
+        ahead = int(offset[1:3]) * 3600 + int(offset[-2:]) * 60
+        seconds += ahead if offset[0] == "-" else -ahead
+    return seconds
 
 
 def ticks(utc: float) -> int:

@@ -5,45 +5,54 @@ An event is in a partition by a hash of its device's id, so that a device's even
 operating system when it returns: it outlives ``kill -9``, and a power cut takes the last moments at most
 (write-ahead log, ``synchronous=NORMAL``).
 
-Each partition is a table, whose ids are sequence numbers: what is appended to a tree's end fills its pages,
-while in the middle of one that all share each page would be split in halves. Events leave from a partition's
-beginning only, so its sequence numbers have no gaps, and offsets and times grow with them.
+Each partition is a table: what is appended to a tree's end fills its pages, while in the middle of one that all
+share each page would be split in halves. A row is a batch, the events of one commit, and its id the sequence number
+of the first: a row costs SQLite about the same for one event as for a hundred. Events leave from a partition's
+beginning only, so its sequence numbers have no gaps, and offsets and times grow with them; a batch is deleted when
+the last of its events has left.
 """
 
 import contextlib
 import sqlite3
+import struct
+import sys
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..store import StoreError
-from .event import message_of
+from .event import event_of, message_of
 
 PARTITIONS = 4
-CHUNK = 128 * 1024  # bytes that a reader takes from the disk at once, or one event
+CHUNK = 128 * 1024  # bytes of a batch, and of what a reader takes at once; or one event
 CHECKPOINT_PAGES = 4000  # of 4 KB in the write-ahead log, before they are folded into the file
+LAST = sys.maxsize  # a sequence number that none is above
 MAX_DROP = 1000  # events that one step of the retention drops
-VERSION = 2
-_COLUMNS = (
-    "(id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, enqueued INTEGER NOT NULL, message BLOB NOT NULL)"
-)
+VERSION = 3
 _TABLES = [f"events_{number}" for number in range(PARTITIONS)]
-_INSERTS = [f"INSERT INTO {table} VALUES (?, ?, ?, ?)" for table in _TABLES]
+_INSERTS = [f"INSERT INTO {table} VALUES (?, ?, ?)" for table in _TABLES]
+_HEAD = struct.Struct(">QI")  # of each event in a batch: when it was enqueued, and its bytes
 
 COLUMNS = {"sequence-number": 0, "offset": 1, "enqueued-time": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event. ``enqueued``: milliseconds since 1970."""
+    """One event. ``offset``: bytes of its partition before it; ``enqueued``: milliseconds since 1970."""
 
     sequence: int
     offset: int
     enqueued: int
-    message: bytes
+    event: bytes
+
+    @property
+    def message(self) -> bytes:
+        """The AMQP message that readers get."""
+        return message_of(self.event, self.sequence, self.offset, self.enqueued)
 
 
 @dataclass
@@ -61,6 +70,7 @@ class Partition:
         return self.begin == self.next
 
 
+@lru_cache(maxsize=4096)
 def partition_of(device_id: str) -> int:
     """The partition of a device."""
     return zlib.crc32(device_id.encode()) % PARTITIONS
@@ -77,7 +87,8 @@ class EventLog:
         self._keep_ms = int(keep_s * 1000)
         self._keep_bytes = keep_bytes
         self.gathered = 0  # events that wait for a commit
-        self._rows_of: list[list[tuple[int, int, int, bytes]]] = [[] for _ in range(PARTITIONS)]
+        self.is_closed = False
+        self._batches: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
         path.touch(mode=0o600, exist_ok=True)
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
@@ -101,11 +112,15 @@ class EventLog:
                 f"{path} was written by another version of the hub ({version}); give another --state directory"
             )
         for table in _TABLES:
-            self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} {_COLUMNS}")
-        # Where a partition stood when events were last dropped: without any, its numbers go on all the same.
+            self._db.execute(
+                f"CREATE TABLE IF NOT EXISTS {table} "
+                "(id INTEGER PRIMARY KEY, offset INTEGER NOT NULL, events BLOB NOT NULL)"
+            )
+        # A partition as it was when events were last dropped: without any, its numbers go on all the same.
         self._db.execute(
-            "CREATE TABLE IF NOT EXISTS ends (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL, "
-            "offset INTEGER NOT NULL, enqueued INTEGER NOT NULL)"
+            "CREATE TABLE IF NOT EXISTS partitions (number INTEGER PRIMARY KEY, begin INTEGER NOT NULL, "
+            "begin_offset INTEGER NOT NULL, next INTEGER NOT NULL, offset INTEGER NOT NULL, "
+            "enqueued INTEGER NOT NULL)"
         )
         self._db.execute("CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL)")
         made = ("created", int(time.time() * 1000))
@@ -114,19 +129,13 @@ class EventLog:
         self._db.execute(f"PRAGMA user_version={VERSION}")
 
     def _found(self, number: int) -> Partition:
-        end = self._db.execute(
-            "SELECT next, offset, enqueued FROM ends WHERE partition = ?", (number,)
+        known = self._db.execute(
+            "SELECT begin, begin_offset, next, offset, enqueued FROM partitions WHERE number = ?", (number,)
         ).fetchone()
-        next_, offset, enqueued = end or (0, 0, 0)
-        part = Partition(next_, offset, next_, offset, enqueued)
-        ordered = f"FROM {_TABLES[number]} ORDER BY id"
-        first = self._db.execute(f"SELECT id, offset {ordered} LIMIT 1").fetchone()
-        last = self._db.execute(
-            f"SELECT id, offset + length(message), enqueued {ordered} DESC LIMIT 1"
-        ).fetchone()
-        if first:
-            part.begin, part.begin_offset = first
-            part.next, part.offset, part.enqueued = last[0] + 1, last[1], last[2]
+        part = Partition(*(known or ()))
+        for row in self._batch(number, LAST):
+            part.next, part.enqueued = row.sequence + 1, row.enqueued
+            part.offset = row.offset + _HEAD.size + len(row.event)
         return part
 
     # --- writing
@@ -138,20 +147,21 @@ class EventLog:
         number = partition_of(device_id)
         sequence, offset, before = self._ends[number]
         enqueued = max(before, int(utc * 1000))  # a clock that is set back does not disturb the order
-        message = message_of(system, application, body, sequence, offset, enqueued)
-        self._rows_of[number].append((sequence, offset, enqueued, message))
-        self._ends[number] = (sequence + 1, offset + len(message), enqueued)
+        event = event_of(system, application, body)
+        size = len(event)
+        self._batches[number].append(_HEAD.pack(enqueued, size) + event)
+        self._ends[number] = (sequence + 1, offset + _HEAD.size + size, enqueued)
         self.gathered += 1
 
     def commit(self) -> list[int]:
         """Write what was gathered; the partitions that grew. sqlite3.Error when it cannot be: then it is forgotten."""
-        rows_of, self._rows_of = self._rows_of, [[] for _ in range(PARTITIONS)]
+        batches, self._batches = self._batches, [[] for _ in range(PARTITIONS)]
         self.gathered = 0
-        grown = [number for number, rows in enumerate(rows_of) if rows]
+        grown = [number for number, batch in enumerate(batches) if batch]
         try:
             with self._transaction():
                 for number in grown:
-                    self._db.executemany(_INSERTS[number], rows_of[number])
+                    self._insert(number, batches[number])
         except sqlite3.Error:
             self._ends = [(part.next, part.offset, part.enqueued) for part in self.partitions]
             raise
@@ -159,6 +169,15 @@ class EventLog:
             part = self.partitions[number]
             part.next, part.offset, part.enqueued = self._ends[number]
         return grown
+
+    def _insert(self, number: int, batch: list[bytes]) -> None:
+        part = self.partitions[number]
+        sequence, offset = part.next, part.offset
+        rest = iter(batch)
+        while piece := list(_chunk(rest)):
+            events = b"".join(piece)
+            self._db.execute(_INSERTS[number], (sequence, offset, events))
+            sequence, offset = sequence + len(piece), offset + len(events)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -180,16 +199,36 @@ class EventLog:
 
     def _rows(self, number: int, first: int) -> Iterator[Row]:
         size = 0
+        while rows := [row for row in self._batch(number, first) if row.sequence >= first]:
+            for row in rows:
+                yield row
+                size += len(row.event)
+                if size >= CHUNK:
+                    return
+            first = rows[-1].sequence + 1
+
+    def _batch(self, number: int, sequence: int) -> Iterator[Row]:
+        # The events that lie together with this one; the last ones, when there is none yet.
+        found = self._db.execute(
+            f"SELECT id, offset, events FROM {_TABLES[number]} WHERE id <= ? ORDER BY id DESC LIMIT 1",
+            (sequence,),
+        ).fetchone()
+        return _events(*found) if found else iter(())
+
+    def read_back(self, number: int, before: int) -> list[Row]:
+        """Events of a partition in front of the sequence number ``before``, the last first; CHUNK bytes of them."""
+        rows, size = [], 0
         cursor = self._db.execute(
-            f"SELECT id, offset, enqueued, message FROM {_TABLES[number]} WHERE id >= ? ORDER BY id", (first,)
+            f"SELECT id, offset, enqueued, message FROM {_TABLES[number]} WHERE id < ? ORDER BY id DESC",
+            (before,),
         )
         for values in cursor:
-            row = Row(*values)
-            yield row
-            size += len(row.message)
+            rows.append(Row(*values))
+            size += len(rows[-1].message)
             if size >= CHUNK:
                 break
         cursor.close()
+        return rows
 
     def place_of(self, number: int, column: str, value: int, inclusive: bool) -> int:
         """The sequence number of the first event whose ``column`` (see COLUMNS) is above ``value``, or at it."""
@@ -212,10 +251,8 @@ class EventLog:
         return self._values(number, part.next - 1)
 
     def _values(self, number: int, sequence: int) -> tuple[int, int, int]:
-        row = self._db.execute(
-            f"SELECT offset, enqueued FROM {_TABLES[number]} WHERE id = ?", (sequence,)
-        ).fetchone()
-        return sequence, *row
+        row = next(row for row in self._batch(number, sequence) if row.sequence == sequence)
+        return row.sequence, row.offset, row.enqueued
 
     # --- retention
 
@@ -241,10 +278,12 @@ class EventLog:
         if count <= 0:
             return 0
         offset = part.offset if cut == part.next else self._values(number, cut)[1]
-        end = (number, part.next, part.offset, part.enqueued)
+        # The batch in which the first that stays lies.
+        stays = cut if cut == part.next else next(self._batch(number, cut)).sequence
+        state = (number, cut, offset, part.next, part.offset, part.enqueued)
         with self._transaction():
-            self._db.execute(f"DELETE FROM {_TABLES[number]} WHERE id < ?", (cut,))
-            self._db.execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?)", end)
+            self._db.execute(f"DELETE FROM {_TABLES[number]} WHERE id < ?", (stays,))
+            self._db.execute("INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?)", state)
         part.begin, part.begin_offset = cut, offset
         return count
 
@@ -252,4 +291,23 @@ class EventLog:
         """Write what was gathered, and close the file."""
         if self.gathered:
             self.commit()
+        self.is_closed = True
         self._db.close()
+
+
+def _chunk(rest: Iterator[bytes]) -> Iterator[bytes]:
+    size = 0
+    for event in rest:
+        yield event
+        size += len(event)
+        if size >= CHUNK:
+            return
+
+
+def _events(sequence: int, offset: int, batch: bytes) -> Iterator[Row]:
+    at = 0
+    while at < len(batch):
+        enqueued, size = _HEAD.unpack_from(batch, at)
+        begin = at + _HEAD.size
+        yield Row(sequence, offset + at, enqueued, batch[begin : begin + size])
+        sequence, at = sequence + 1, begin + size

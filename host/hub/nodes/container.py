@@ -8,10 +8,12 @@ from ..amqp.errors import NOT_ALLOWED, NOT_FOUND, REDIRECT, UNAUTHORIZED_ACCESS
 from ..amqp.link import Link, Refused, Sink, Source
 from ..amqp.types import Symbol
 from ..core import SERVICE_CONNECT
-from . import management
+from ..core.messages.notices import Notices
+from . import management, notices
 from .answers import Answers, Requests
-from .devicebound import DeviceBound, FeedbackReader, Nothing
+from .devicebound import DeviceBound
 from .event_hub import EventHub
+from .notices import NoticeReader
 from .partition import Reader
 from .tokens import Tokens
 
@@ -61,7 +63,7 @@ class HubContainer:
             self._answers.remove(end)
         elif isinstance(end, Reader):
             self._event_hub.left(end)
-        elif isinstance(end, FeedbackReader):
+        elif isinstance(end, NoticeReader):
             end.left()
 
     def plain(self, name: str, password: str) -> bool:
@@ -80,10 +82,13 @@ class HubContainer:
         if path == DEVICE_BOUND and not link.sends:
             return DeviceBound(self._event_hub.hub, self._event_hub.touch)
         if path == FEEDBACK and link.sends:
-            return FeedbackReader(link, self._event_hub.hub, self._wake)
+            return self._notices(link, self._event_hub.hub.feedback, notices.FEEDBACK)
         if path == FILES and link.sends:
-            return Nothing()
+            return self._notices(link, self._event_hub.hub.files, notices.FILE)
         raise Refused(NOT_FOUND, f"There is no node {address[:128]!r} on this hub, for this direction.")
+
+    def _notices(self, link: Link, waiting: Notices, form: notices.Form) -> NoticeReader:
+        return NoticeReader(link, self._event_hub.hub, waiting, form, self._wake)
 
     def _ask(self, link: Link, answer: Any) -> Source | Sink:
         if not link.sends:

@@ -1,8 +1,7 @@
-"""``/messages/devicebound``: messages that services send to devices, and what became of them.
+"""``/messages/devicebound``: messages that services send to devices.
 
 IoT Hub developer guide, "Send cloud-to-device messages": a message names its device in ``to``; a rejected
-disposition says why it was not queued. ``/messages/serviceBound/feedback`` hands out records in JSON arrays,
-which are settled by whoever read them.
+disposition says why it was not queued.
 """
 
 import re
@@ -10,16 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ..amqp import errors
-from ..amqp.link import Link, Outcome, Refused
-from ..amqp.messages import DATA, Message, properties, read_message, section
+from ..amqp.link import Refused
+from ..amqp.messages import Message, read_message
 from ..amqp.types import Timestamp
-from ..core import Hub, HubError, jsontext
-from ..core.messages.feedback import Record
+from ..core import Hub, HubError
 from ..core.times import iso
 
 TO = re.compile(r"/?devices/([^/]+)/messages/devicebound/?", re.IGNORECASE)
-FEEDBACK_TYPE = "application/vnd.microsoft.iothub.feedback.json"
-MAX_RECORDS = 64  # in one message
 
 # AMQP's name -> the key in the property bag of the message that the device gets.
 BAG = {
@@ -85,58 +81,3 @@ def _text(value: Any) -> str:
 
 def _bytes(body: bytes | str) -> bytes:
     return body.encode() if isinstance(body, str) else body
-
-
-class FeedbackReader:
-    """A link's source of feedback."""
-
-    asks = True
-
-    def __init__(self, link: Link, hub: Hub, wake: Callable[[], None]):
-        self._link = link
-        self._hub = hub
-        self._count = 0
-        self._leased: dict[int, list[Record]] = {}
-        self._unwatch = hub.feedback.watch(wake)
-
-    def next(self) -> bytes | None:
-        """The next records as one message; None when there are none."""
-        records = self._hub.feedback.lease(MAX_RECORDS)
-        if not records:
-            return None
-        if self._link.pre_settled:
-            self._hub.feedback.settle(records, True)
-        else:
-            self._leased[self._count] = records
-        self._count += 1
-        head = properties(
-            user_id=self._hub.events.hub_name.encode(),
-            content_type=FEEDBACK_TYPE,
-            content_encoding="utf-8",
-            creation_time=int(self._hub.clock.utc() * 1000),
-        )
-        return head + section(DATA, jsontext.encode(records))
-
-    def settled(self, number: int, outcome: Outcome | None) -> None:
-        """Accepted records are gone, and rejected ones; others come again."""
-        taken = outcome is not None and outcome.name in ("accepted", "rejected")
-        self._hub.feedback.settle(self._leased.pop(number), taken)
-
-    def left(self) -> None:
-        """The link is gone; what it has not settled comes again."""
-        self._unwatch()
-        for records in self._leased.values():
-            self._hub.feedback.settle(records, False)
-        self._leased.clear()
-
-
-class Nothing:
-    """A source that stays empty: no file is uploaded to this hub."""
-
-    asks = False
-
-    def next(self) -> bytes | None:
-        return None
-
-    def settled(self, number: int, outcome: Outcome | None) -> None:
-        """Nothing was sent."""

@@ -12,6 +12,7 @@ import random
 from urllib.parse import quote
 
 from twinkle_host.hub.core import Hello, Hub, MemoryStore
+from twinkle_host.hub.core.provisioning.tables import GROUP, INDIVIDUAL
 from twinkle_host.mock_gpio.world import VirtualClock
 
 HOST = "contoso.azure-devices.net"
@@ -27,6 +28,24 @@ def token(resource, key, expiry, policy=None):
     digest = hmac.new(base64.b64decode(key), f"{encoded}\n{expiry}".encode(), hashlib.sha256).digest()
     text = f"SharedAccessSignature sr={encoded}&sig={quote(base64.b64encode(digest), safe='')}&se={expiry}"
     return text + (f"&skn={policy}" if policy else "")
+
+
+def read_certificate(text):
+    """Stands in for the skin's: a certificate's text is its own thumbprint here, 64 digits."""
+    return (text, {"sha256Thumbprint": text}) if len(text) == 64 else None
+
+
+def enrol(enrolments, name, group=False, certificate=None, authority=None, **members):
+    """Enrol a device or a group of them; its keys, none where a certificate is to be shown."""
+    attestation = {"type": "symmetricKey"}
+    if certificate is not None:
+        x509 = {"clientCertificates": {"primary": {"certificate": certificate}}}
+        attestation = {"type": "x509", "x509": x509}
+    elif authority is not None:
+        attestation = {"type": "x509", "x509": {"caReferences": {"primary": authority}}}
+    kind = GROUP if group else INDIVIDUAL
+    enrolments.put(kind, name, {kind.member: name, "attestation": attestation, **members})
+    return list(enrolments.attestation(kind, name).get("symmetricKey", {}).values())
 
 
 class Wire:

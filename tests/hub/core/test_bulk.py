@@ -144,16 +144,32 @@ def test_an_unknown_mode_is_refused_and_nothing_done(stage, mode):
     assert one(stage, importMode=mode) == "ArgumentInvalid" and state_of(stage) is None
 
 
+def module_of(stage):
+    """Everything a service can see of the module, None without one."""
+    if stage.hub.known("dev1/m") is None:
+        return None
+    return stage.hub.module_identities.get("dev1", "m"), stage.hub.get_twin("dev1", "m")
+
+
 @pytest.mark.parametrize("mode", MODES)
-def test_an_entry_for_a_module_is_not_taken_for_its_device(stage, mode):
-    """ExportImportDevice, ``module_id``: "The unique identifier of the module, if applicable"."""
+@pytest.mark.parametrize("there", [True, False])
+def test_an_entry_for_a_module_is_not_taken_for_its_device(stage, mode, there):
+    """ExportImportDevice, ``module_id``: "The unique identifier of the module, if applicable"; the modes are those
+    of the table."""
     stage.device()
-    before = state_of(stage)
-    assert one(stage, importMode=mode, moduleId="m", eTag="*", twinETag="*", tags={"a": 1}) in (
-        "ModuleNotFound",
-        "FeatureNotSupported",
-    )
-    assert state_of(stage) == before
+    if there:
+        stage.hub.module_identities.create("dev1", "m")
+    device = state_of(stage)
+    refused = one(stage, importMode=mode, moduleId="m", eTag="*", twinETag="*", tags={"a": 1})
+    expected = MODES[mode][0 if there else 1]
+    if expected in ("made", "changed", "twin"):
+        assert refused is None and module_of(stage)[1]["tags"] == {"a": 1}
+    elif expected == "gone":
+        assert refused is None and module_of(stage) is None
+    else:
+        names = {"DeviceAlreadyExists": "ModuleAlreadyExistsOnDevice", "DeviceNotFound": "ModuleNotFound"}
+        assert refused == names[expected]
+    assert state_of(stage) == device
 
 
 def test_an_id_stands_in_a_request_once(stage):

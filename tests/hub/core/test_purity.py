@@ -41,8 +41,9 @@ FLOORS = (
     ("devices",),
     ("queries", "messages"),
     ("sessions",),
+    ("fleet",),
     ("hub",),
-    ("bulk", "provisioning"),
+    ("bulk", "provisioning", "uploads"),
     ("__init__",),
 )
 

@@ -1,11 +1,11 @@
-"""The endpoint's own tasks over a stream that is simulated, and time that is only a number."""
+"""The endpoint's own connections over a stream that is simulated, and time that is only a number."""
 
 import asyncio
 import contextlib
 import random
 import time
 
-from harness import token
+from harness import read_certificate, token
 from packets import field, packet
 
 from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
@@ -24,6 +24,7 @@ class Stream:
     """
 
     unsent = 0
+    peer = "peer"
 
     def __init__(self, pieces, pause=0.0):
         self.pieces = list(pieces)
@@ -32,21 +33,33 @@ class Stream:
         self._pause = pause
         self._gone = asyncio.Event()
 
-    async def handshake(self):
-        await asyncio.sleep(0)
+    async def serve(self, connection):
+        """Live, until one of the two ends it."""
+        connection.made(self)
+        await self.handshake(connection)
+        while self.open and (piece := await self.say()):
+            connection.heard(piece)
+        if self.open:
+            connection.ended(None)
+        connection.lost()
 
-    async def read(self, size):
+    async def handshake(self, connection):
         await asyncio.sleep(0)
-        if self._pause:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), self._pause)
+        connection.secured()
+
+    async def say(self):
+        await self.wait(self._pause)
         return self.pieces.pop(0) if self.pieces and self.open else b""
 
-    def write(self, data):
-        self.sent += data
-
-    async def drain(self):
+    async def wait(self, seconds):
         await asyncio.sleep(0)
+        if seconds:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._gone.wait(), seconds)
+
+    def write(self, data):
+        if self.open:
+            self.sent += data
 
     def certificate(self, authorities):
         return None
@@ -56,9 +69,6 @@ class Stream:
         self._gone.set()
 
     abort = close
-
-    async def wait_closed(self):
-        await asyncio.sleep(0)
 
 
 def connect(password, flags=0xC2, username=f"localhost/{DEVICE}/?api-version=2021-04-12", will=b""):
@@ -93,7 +103,7 @@ class World:
         self.hub = Hub("localhost", clock, store, random.Random(1).randbytes)
         self.hub.create_device(DEVICE, {"authentication": {"symmetricKey": {"primaryKey": KEY}}})
         self.ticker = Ticker(self.hub)
-        service = Provisioning(self.hub, clock, store, random.Random(2).randbytes)
+        service = Provisioning(self.hub, clock, store, random.Random(2).randbytes, read_certificate)
         self.endpoint = Endpoint(self.hub, service, self.ticker, None, KeptAtOnce())
         self.endpoint.faults = faults
 
@@ -109,14 +119,14 @@ class World:
             loop.set_exception_handler(lambda _, context: uncaught.append(context))
             for pieces in peers:
                 streams.append(Stream(pieces))
-                await Connection(self.endpoint, self.ticker, streams[-1], "peer").run()
+                await streams[-1].serve(Connection(self.endpoint, self.ticker))
                 assert self.hub.devices.find(DEVICE).session is None
             self.ticker.stop()
             await asyncio.sleep(0)
 
         asyncio.run(run())
         assert not uncaught, uncaught
-        assert self.endpoint.waiting == 0
+        assert self.endpoint.waiting == 0 and not self.endpoint.connections
         return [stream.sent for stream in streams]
 
 

@@ -1,6 +1,6 @@
 """Nothing that comes from a device's side of the line does more than end its connection.
 
-The endpoint's own tasks run, over a stream that is simulated and, last, over TLS.
+The endpoint's own connections run, over a stream that is simulated and, last, over TLS.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from wire import hello, open_tls
 from twinkle_host.hub import codec
 from twinkle_host.hub.faults import FAULTS, FaultError, load
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.hub.secure import SecureStream, TlsFailed
+from twinkle_host.hub.secure import BadCertificate, SecureStream
 from twinkle_host.waiting import eventually
 
 LATE_S = 0.2
@@ -221,7 +221,7 @@ def test_any_certificate_that_openssl_lets_pass(changes):
     pem = CERTIFICATE.public_bytes(serialization.Encoding.PEM).decode()
     try:
         found = stream.certificate({"factory": pem})
-    except TlsFailed:
+    except BadCertificate:
         return
     assert len(found.thumbprints) == 2 and (found.common_name is None or isinstance(found.common_name, str))
 

@@ -9,6 +9,7 @@ from support import own_address
 from wire import ACCEPTED, hello, open_tls, token
 
 from twinkle_host.hub import command
+from twinkle_host.hub.core.provisioning.tables import INDIVIDUAL
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import dialled
 from twinkle_host.service.finding import local_hub
@@ -53,8 +54,9 @@ def test_a_hub_has_its_own_name_in_strings_tokens_events_and_assignments(tmp_pat
                 hello(hub, "shed-7", username="myhub/shed-7/?api-version=2021-04-12", password=password)
             )
             assert sock.recv(4) == ACCEPTED
-        enrolment = hub.provision("enrolments.add", "reg-1")
-        assert hub.provision("_assign", "reg-1", enrolment | {"assigned": {}}, {})["assignedHub"] == "myhub"
+        hub.enrol("reg-1")
+        enrolment = hub.provision("enrolments.tables.get", INDIVIDUAL).find("reg-1")
+        assert hub.provision("assign", "reg-1", INDIVIDUAL, enrolment, {})["assignedHub"] == "myhub"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def settings(monkeypatch):
     def run(*arguments):
         served = []
 
-        async def serve(settings, as_json):
+        async def serve(settings, *_):
             served.append(settings)
 
         monkeypatch.setattr(command, "_serve", serve)

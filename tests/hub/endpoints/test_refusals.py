@@ -9,37 +9,11 @@ DEVICE = "refused-1"
 # The operations of azure-iot-hub 2.7 (protocol/operations/*.py, ``metadata``) and of azure-iot-device over HTTPS that
 # this hub does not have, and the word for it.
 ABSENT = [
-    ("GET", f"/devices/{DEVICE}/modules/m", "modules"),
-    ("PUT", f"/devices/{DEVICE}/modules/m", "modules"),
-    ("DELETE", f"/devices/{DEVICE}/modules/m", "modules"),
-    ("GET", f"/twins/{DEVICE}/modules/m", "modules"),
-    ("PUT", f"/twins/{DEVICE}/modules/m", "modules"),
-    ("PATCH", f"/twins/{DEVICE}/modules/m", "modules"),
-    ("POST", f"/twins/{DEVICE}/modules/m/methods", "modules"),
-    ("GET", "/configurations", "configurations"),
-    ("GET", "/configurations/x", "configurations"),
-    ("PUT", "/configurations/x", "configurations"),
-    ("DELETE", "/configurations/x", "configurations"),
-    ("POST", "/configurations/testQueries", "configurations"),
-    ("POST", f"/devices/{DEVICE}/applyConfigurationContent", "configurations"),
+    ("POST", f"/devices/{DEVICE}/applyConfigurationContent", "IoT Edge"),
     ("GET", "/jobs", "import and export"),
     ("POST", "/jobs/create", "import and export"),
     ("GET", "/jobs/x", "import and export"),
     ("DELETE", "/jobs/x", "import and export"),
-    ("GET", "/jobs/v2/query", "jobs"),
-    ("GET", "/jobs/v2/x", "jobs"),
-    ("PUT", "/jobs/v2/x", "jobs"),
-    ("POST", "/jobs/v2/x/cancel", "jobs"),
-    ("GET", "/messages/serviceBound/feedback", "feedback"),
-    ("DELETE", "/messages/serviceBound/feedback/x", "feedback"),
-    ("POST", "/messages/serviceBound/feedback/x/abandon", "feedback"),
-    ("GET", "/messages/serviceBound/filenotifications", "file upload"),
-    ("POST", f"/devices/{DEVICE}/messages/events", "devices over HTTPS"),
-    ("GET", f"/devices/{DEVICE}/messages/deviceBound", "devices over HTTPS"),
-    ("DELETE", f"/devices/{DEVICE}/messages/deviceBound/x", "devices over HTTPS"),
-    ("POST", f"/devices/{DEVICE}/messages/deviceBound/x/abandon", "devices over HTTPS"),
-    ("POST", f"/devices/{DEVICE}/files", "file upload"),
-    ("POST", f"/devices/{DEVICE}/files/notifications", "file upload"),
 ]
 
 
@@ -87,24 +61,15 @@ def test_an_address_that_is_none_is_told_apart_from_a_device_that_is_not_there(r
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "name"),
     [
-        ("DELETE", "/twinkle/enrolments/nobody", None, 404, "EnrollmentNotFound"),
-        ("PUT", "/twinkle/enrolments/twice", {}, 409, "EnrollmentConflict"),
-        (
-            "PUT",
-            "/twinkle/enrolments/x",
-            {"group": True, "authority": "no"},
-            404,
-            "CertificateAuthorityNotFound",
-        ),
         ("DELETE", "/twinkle/authorities/nobody", None, 404, "CertificateAuthorityNotFound"),
         ("PUT", "/twinkle/authorities/twice", {}, 409, "CertificateAuthorityConflict"),
     ],
 )
-def test_an_enrolment_or_an_authority_is_not_taken_for_a_device(hub, rest, method, path, body, status, name):
+def test_an_authority_is_not_taken_for_a_device(hub, rest, method, path, body, status, name):
     """The names are of the list in model DeviceRegistryOperationError."""
     if status == 409:
         with open(hub.info["caFile"]) as file:
-            body = {"certificate": file.read()} if "authorities" in path else {}
+            body = {"certificate": file.read()}
         rest(method, path, body)
     answer = rest(method, path, body)
     assert (answer.status_code, answer.headers["iothub-errorcode"]) == (status, name), answer.text
@@ -149,3 +114,10 @@ def test_a_fault_that_was_asked_for_looks_like_a_refusal(hub, rest, told):
     assert answer.headers["iothub-errorcode"] == "FaultAskedFor" and any(
         "asked for" in line for line in told()
     )
+
+
+def test_an_expectation_of_any_bytes_is_refused_with_417_and_100_continue_is_met(rest):
+    """RFC 9110, section 10.1.1."""
+    answer = rest("GET", "/devices", headers={"Expect": b"\x80"})
+    assert answer.status_code == 417 and "100-continue" in answer.text
+    assert rest("GET", "/devices", headers={"Expect": "100-continue"}).status_code == 200

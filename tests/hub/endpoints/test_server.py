@@ -222,7 +222,7 @@ def test_thousands_of_half_open_connections_are_bounded_and_honest_devices_serve
         endpoint = hub.server._endpoint
         eventually(lambda: endpoint.refused_early >= count - MAX_WAITING)
         assert endpoint.waiting <= MAX_WAITING
-        eventually(lambda: len(endpoint._connections) <= MAX_WAITING + 10)
+        eventually(lambda: len(endpoint.connections) <= MAX_WAITING + 10)
     finally:
         for sock in half_open:
             sock.close()

@@ -14,7 +14,7 @@ def serve(world, stream):
 
     async def run():
         made = stream()
-        await Connection(world.endpoint, world.ticker, made, "peer").run()
+        await made.serve(Connection(world.endpoint, world.ticker))
         world.ticker.stop()
         return asyncio.get_running_loop().time(), made.sent
 
@@ -25,7 +25,7 @@ def serve(world, stream):
 class Silent(Stream):
     """A peer that never ends the TLS handshake."""
 
-    async def handshake(self):
+    async def handshake(self, connection):
         await self._gone.wait()
 
 
@@ -60,9 +60,9 @@ class Talker(Stream):
         super().__init__([first, then])
         self._pauses = [0.0, pause]
 
-    async def read(self, size):
+    async def say(self):
         if self._pauses:
-            self._pause = self._pauses.pop(0)
+            await self.wait(self._pauses.pop(0))
         else:
             await self._gone.wait()
-        return await super().read(size)
+        return self.pieces.pop(0) if self.pieces and self.open else b""

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinkle_host.hub.events import log as event_log
-from twinkle_host.hub.events.event import message_of
+from twinkle_host.hub.events.event import _remembered as remembered
+from twinkle_host.hub.events.event import event_of, message_of
 from twinkle_host.hub.events.log import PARTITIONS, EventLog, partition_of
 from twinkle_host.hub.store import StoreError
 
@@ -58,7 +59,9 @@ def test_a_reader_sees_what_a_device_meant_and_what_the_hub_adds():
         **{"correlation-id": "c1", "user-id": "hub", "dt-subject": "thermostat1"},
         "absolute-expiry-time": "2026-01-01T00:00:00Z",
     }
-    event = seen(message_of(system, {"alert": "yes", "bare": None}, b'{"t": 1}', 7, 640, 1_700_000_000_123))
+    event = seen(
+        message_of(event_of(system, {"alert": "yes", "bare": None}, b'{"t": 1}'), 7, 640, 1_700_000_000_123)
+    )
     assert (event.sequence_number, event.offset, event.body_as_str()) == (7, "640", '{"t": 1}')
     assert event.enqueued_time.timestamp() == 1_700_000_000.123
     assert event.properties == {b"alert": b"yes", b"bare": None}
@@ -79,13 +82,25 @@ def test_whatever_a_device_writes_makes_a_message(system):
         "".join(system.values()).encode()
     except UnicodeEncodeError:
         return
-    assert seen(message_of(system, {"a": "ü"}, b"", 0, 0, 0)).body_as_str() == ""
+    assert seen(message_of(event_of(system, {"a": "ü"}, b""), 0, 0, 0)).body_as_str() == ""
+
+
+def test_a_long_property_is_told_in_full_and_not_remembered():
+    """A message may have 256 KB counting its properties; thousands of them are not kept in memory."""
+    before = len(remembered)
+    for number in range(3):
+        subject = str(number) * 200_000
+        event = seen(message_of(event_of({**SYSTEM, "dt-subject": subject}, {}, b""), 0, 0, 0))
+        assert event.system_properties[b"dt-subject"].decode() == subject
+    assert len(remembered) == before
 
 
 def test_a_device_that_named_no_property_has_no_properties_section():
-    message = decode_payload(memoryview(message_of(SYSTEM, {}, b"{}", 0, 0, 0)))
+    message = decode_payload(memoryview(message_of(event_of(SYSTEM, {}, b"{}"), 0, 0, 0)))
     assert not message.properties
-    assert decode_payload(memoryview(message_of({**SYSTEM, "message-id": "m"}, {}, b"", 0, 0, 0))).properties
+    assert decode_payload(
+        memoryview(message_of(event_of({**SYSTEM, "message-id": "m"}, {}, b""), 0, 0, 0))
+    ).properties
 
 
 # --- order and places
@@ -159,14 +174,14 @@ def test_what_one_read_takes_is_bounded(log):
 def test_it_goes_on_after_a_restart(tmp_path):
     first = EventLog(tmp_path / "e", DAY, 1 << 30)
     number = put(first, 5)
-    last = first.last(number)
+    last, end = first.last(number), first.partitions[number].offset
     first.close()
     second = EventLog(tmp_path / "e", DAY, 1 << 30)
     assert second.last(number) == last
     put(second, 1, utc=500)
     rows = all_of(second, number)
     assert [row.sequence for row in rows] == list(range(6)) and rows[5].enqueued == rows[4].enqueued
-    assert rows[5].offset == rows[4].offset + len(rows[4].message)
+    assert rows[5].offset == end
     second.close()
 
 

@@ -157,7 +157,29 @@ def test_a_reader_that_settles_beforehand_gets_it_once(desk, service):
     assert reading(desk.client().entered(resource=HOST)) == []
 
 
-def test_file_notifications_are_empty(desk, service):
-    service.attach(READER, "/messages/serviceBound/filenotifications", True)
-    service.flow(READER, 10)
-    assert service.detached() == []
+def test_a_file_notification_is_one_message_and_comes_until_it_is_accepted(desk, service):
+    """IoT Hub developer guide, "File upload notifications"; azure-iot-sdk-csharp, AmqpFileNotificationReceiver: the
+    content type is checked, and one object is read from one message."""
+    for number in (1, 2):
+        desk.hub.files.put({"deviceId": "dev1", "blobName": f"dev1/{number}"})
+
+    def read(client):
+        client.attach(READER, "/messages/serviceBound/filenotifications", True)
+        client.flow(READER, 10, window=10000)
+        told = [
+            (fields[1], read_message(payload))
+            for name, fields, payload in client.hear()
+            if name == "transfer"
+        ]
+        for _, message in told:
+            assert (
+                message.properties["content_type"] == "application/vnd.microsoft.iothub.filenotification.json"
+            )
+        return [(number, json.loads(message.data)["blobName"]) for number, message in told]
+
+    ((first, one), (second, two)) = read(service)
+    assert (one, two) == ("dev1/1", "dev1/2")
+    settle(service, first, Accepted())
+    settle(service, second, Released())
+    service.connection.lost()
+    assert [name for _, name in read(desk.client().entered(resource=HOST))] == ["dev1/2"]

@@ -46,7 +46,11 @@ def new_identity(
     device_id: str, body: Any, utc: float, generation: int, random_bytes: Callable[[int], bytes]
 ) -> dict[str, Any]:
     """A new identity from the body of ``PUT /devices/{id}``; missing keys are made up."""
-    identity = {
+    return changed_identity(_fresh(device_id, generation), body, utc, random_bytes)
+
+
+def _fresh(device_id: str, generation: int) -> dict[str, Any]:
+    return {
         "deviceId": device_id,
         "generationId": str(generation),
         "etag": "",
@@ -63,7 +67,46 @@ def new_identity(
         },
         "capabilities": {"iotEdge": False},
     }
-    return changed_identity(identity, body, utc, random_bytes)
+
+
+def new_module(
+    device_id: str,
+    module_id: str,
+    body: Any,
+    utc: float,
+    generation: int,
+    random_bytes: Callable[[int], bytes],
+) -> dict[str, Any]:
+    """A new module's identity from the body of ``PUT /devices/{id}/modules/{mid}``; likewise."""
+    return changed_module(
+        {**_fresh(device_id, generation), "moduleId": module_id, "managedBy": ""}, body, utc, random_bytes
+    )
+
+
+def changed_module(
+    old: dict[str, Any], body: Any, utc: float, random_bytes: Callable[[int], bytes]
+) -> dict[str, Any]:
+    """``changed_identity`` for a module, which has no status of its own."""
+    known = {} if body is None else body
+    if not isinstance(known, dict):
+        raise invalid("The body of a module identity must be a JSON object.")
+    named = known.get("moduleId")
+    if named is not None and named != old["moduleId"]:
+        raise invalid(
+            f"The body names another module than the address, {old['moduleId']!r}; make them equal."
+        )
+    owner = known.get("managedBy")
+    if owner is not None and (not isinstance(owner, str) or len(owner) > MAX_REASON):
+        raise invalid(f"The member 'managedBy' must be text of at most {MAX_REASON} characters.")
+    identity = changed_identity(
+        old,
+        {name: known[name] for name in ("deviceId", "authentication") if name in known},
+        utc,
+        random_bytes,
+    )
+    if "managedBy" in known:
+        identity["managedBy"] = owner or ""
+    return identity
 
 
 def changed_identity(
@@ -114,7 +157,7 @@ def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int]
     for name in ("primaryKey", "secondaryKey"):
         key = given_keys.get(name) or old["symmetricKey"][name]
         if kind == "sas":
-            keys[name] = _check_key(name, key) if key else new_key(random_bytes)
+            keys[name] = check_key(name, key) if key else new_key(random_bytes)
         else:
             keys[name] = None
     prints = {}
@@ -141,7 +184,7 @@ def _object(name: str, value: Any) -> dict[str, Any]:
     return value
 
 
-def _check_key(name: str, key: Any) -> str:
+def check_key(name: str, key: Any) -> str:
     try:
         size = len(base64.b64decode(key, validate=True)) if isinstance(key, str) else 0
     except (binascii.Error, ValueError):

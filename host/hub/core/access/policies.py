@@ -7,7 +7,7 @@ built-in policies and their permissions.
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 REGISTRY_READ = "RegistryRead"
 REGISTRY_WRITE = "RegistryWrite"
@@ -23,7 +23,29 @@ BUILT_IN: dict[str, frozenset[str]] = {
     "registryReadWrite": frozenset({REGISTRY_READ, REGISTRY_WRITE}),
 }
 
-RECORD_ID = "/policies"  # a slash cannot occur in a device id
+ENROLLMENT_READ = "EnrollmentRead"
+ENROLLMENT_WRITE = "EnrollmentWrite"
+STATUS_READ = "RegistrationStatusRead"
+STATUS_WRITE = "RegistrationStatusWrite"
+
+
+class BuiltIn(NamedTuple):
+    """The policies that a service has from the beginning, and the record that keeps their keys."""
+
+    record: str  # a slash cannot occur in a device id
+    permissions: dict[str, frozenset[str]]
+
+
+IOT_HUB = BuiltIn("/policies", BUILT_IN)
+# Device Provisioning Service, "Control access with shared access signatures": the default policy has them all.
+PROVISIONING = BuiltIn(
+    "/provisioning/policies",
+    {
+        "provisioningserviceowner": frozenset(
+            {"ServiceConfig", ENROLLMENT_READ, ENROLLMENT_WRITE, STATUS_READ, STATUS_WRITE}
+        )
+    },
+)
 
 
 @dataclass(frozen=True)
@@ -40,16 +62,18 @@ def new_key(random_bytes: Callable[[int], bytes]) -> str:
     return base64.b64encode(random_bytes(32)).decode("ascii")
 
 
-def load_policies(record: dict[str, Any] | None, random_bytes: Callable[[int], bytes]) -> dict[str, Policy]:
+def load_policies(
+    record: dict[str, Any] | None, random_bytes: Callable[[int], bytes], built_in: BuiltIn = IOT_HUB
+) -> dict[str, Policy]:
     """The built-in policies, with the record's keys where it has them and fresh ones elsewhere."""
     stored = (record or {}).get("keys", {})
     policies = {}
-    for name, permissions in BUILT_IN.items():
+    for name, permissions in built_in.permissions.items():
         keys = stored.get(name) or [new_key(random_bytes), new_key(random_bytes)]
         policies[name] = Policy(name, permissions, (keys[0], keys[1]))
     return policies
 
 
-def policies_record(policies: dict[str, Policy]) -> dict[str, Any]:
+def policies_record(policies: dict[str, Policy], built_in: BuiltIn = IOT_HUB) -> dict[str, Any]:
     """The record that keeps the policies' keys."""
-    return {"id": RECORD_ID, "keys": {name: list(policy.keys) for name, policy in policies.items()}}
+    return {"id": built_in.record, "keys": {name: list(policy.keys) for name, policy in policies.items()}}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import HubError
 from ..ports import Clock, Store
 from .identities import invalid
-from .policies import PERMISSIONS, RECORD_ID, Policy, load_policies, policies_record
+from .policies import IOT_HUB, BuiltIn, Policy, load_policies, policies_record
 from .tokens import Token, TokenRefused, check_token, covers, parse_token, same_host
 
 _SCHEME = re.compile(r"^[a-z]+://", re.IGNORECASE)
@@ -25,7 +25,7 @@ class Grant:
 
 
 class Access:
-    """The policies of one hub, and what they open.
+    """The policies of one hub, or of what is beside it, and what they open.
 
     ``hosts``: the hub's names in lower case, the main one first. Keys are made at
     the first start and kept in ``store``.
@@ -37,14 +37,17 @@ class Access:
         clock: Clock,
         store: Store,
         random_bytes: Callable[[int], bytes],
+        built_in: BuiltIn = IOT_HUB,
     ):
-        self.policies = load_policies(store.load(RECORD_ID), random_bytes)
-        store.save(policies_record(self.policies))
+        self.policies = load_policies(store.load(built_in.record), random_bytes, built_in)
+        store.save(policies_record(self.policies, built_in))
+        self._permissions = frozenset[str]().union(*built_in.permissions.values())
         self._hosts = hosts
         self._clock = clock
 
-    def connection_string(self, rest_host: str, policy: str = "iothubowner") -> str:
-        """A service's connection string; ``rest_host`` is the REST address, with its port."""
+    def connection_string(self, rest_host: str, policy: str | None = None) -> str:
+        """A service's connection string, the owner's without ``policy``; ``rest_host``: the REST address and port."""
+        policy = next(iter(self.policies)) if policy is None else policy
         if policy not in self.policies:
             raise invalid(f"There is no policy {policy[:64]!r}; use one of {', '.join(self.policies)}.")
         key = self.policies[policy].keys[0]
@@ -68,12 +71,12 @@ class Access:
     def authorize(self, header: str | None, permission: str) -> str:
         """The name of the policy that signed an Authorization header and has ``permission``.
 
-        ``permission`` is one of ``RegistryRead``, ``RegistryWrite``, ``ServiceConnect``,
-        ``DeviceConnect``; ValueError for any other. 401003 for a token that opens
+        ``permission`` is one that the service has, such as ``RegistryRead`` or ``ServiceConnect``;
+        ValueError for any other. 401003 for a token that opens
         nothing, 401002 for one whose policy lacks the permission.
         """
-        if permission not in PERMISSIONS:
-            raise ValueError(f"{permission!r} is none of {', '.join(sorted(PERMISSIONS))}")
+        if permission not in self._permissions:
+            raise ValueError(f"{permission!r} is none of {', '.join(sorted(self._permissions))}")
         try:
             policy = self._policy_of(header)
         except TokenRefused as refused:

@@ -1,4 +1,4 @@
-"""Everything the hub knows of one device, and how it looks from outside."""
+"""Everything the hub knows of one device or module, and how it looks from outside."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -11,6 +11,11 @@ from ..times import NEVER, iso
 from ..twins.twin import Twin
 
 Done = Callable[[MethodResult | HubError], None]
+
+
+def place_of(client_id: str) -> str:
+    """``devices/DEVICE``, or ``devices/DEVICE/modules/MODULE`` for DEVICE/MODULE."""
+    return "devices/" + "/modules/".join(client_id.split("/", 1))
 
 
 class LiveSession(Protocol):
@@ -82,17 +87,20 @@ class Call:
 
 
 class Device:
-    """One registered device: identity, twin, remembered subscriptions, and its live connection if any.
+    """One registered device, or a module of one: identity, twin, remembered subscriptions, live connection if any.
 
+    ``parent``: the device that a module belongs to, None for a device.
     ``remembered`` maps topic filters to granted QoS; None when no session is kept
     for the device (it never connected with clean session 0, or last with 1).
     """
 
     __slots__ = (
         "calls",
+        "configurations",
         "identity",
         "inbox",
         "last_activity",
+        "parent",
         "remembered",
         "sequence",
         "session",
@@ -100,12 +108,15 @@ class Device:
         "twin",
     )
 
-    def __init__(self, identity: dict[str, Any], twin: Twin):
+    def __init__(self, identity: dict[str, Any], twin: Twin, parent: "Device | None" = None):
         self.identity = identity
+        self.parent = parent
         self.twin = twin
         self.remembered: dict[str, int] | None = None
         self.session: LiveSession | None = None
         self.calls: list[Call] = []
+        # "states" of configurations by their id, and "places": path, id and revision of whose value is there.
+        self.configurations: dict[str, Any] = {}
         self.inbox: list[dict[str, Any]] = []  # cloud-to-device messages, oldest first
         self.last_activity: float | None = None
         self.state_changed: float | None = None
@@ -116,11 +127,29 @@ class Device:
 
     @property
     def id(self) -> str:
+        """What it is known by: DEVICE, or DEVICE/MODULE as in a module's MQTT client id."""
+        identity = self.identity
+        return (
+            identity["deviceId"] if self.parent is None else f"{identity['deviceId']}/{identity['moduleId']}"
+        )
+
+    @property
+    def device_id(self) -> str:
         return self.identity["deviceId"]
 
     @property
+    def module_id(self) -> str | None:
+        return self.identity.get("moduleId")
+
+    @property
+    def place(self) -> str:
+        """The path of its topics and of the resource that its tokens are for."""
+        return place_of(self.id)
+
+    @property
     def enabled(self) -> bool:
-        return self.identity["status"] == "enabled"
+        """A module is as its device is."""
+        return (self.parent or self).identity["status"] == "enabled"
 
     @property
     def keys(self) -> list[str]:
@@ -137,6 +166,8 @@ class Device:
     def identity_view(self) -> dict[str, Any]:
         """The identity as REST answers it, keys included."""
         view = jsontext.copy(self.identity)
+        if self.parent is not None:
+            del view["capabilities"], view["status"], view["statusReason"], view["statusUpdatedTime"]
         view["connectionState"] = self.connection_state
         view["connectionStateUpdatedTime"] = NEVER if self.state_changed is None else iso(self.state_changed)
         view["lastActivityTime"] = self._last_activity()
@@ -160,7 +191,7 @@ class Device:
             "deviceId": identity["deviceId"],
             "etag": twin.etag,
             "deviceEtag": identity["etag"],
-            "status": identity["status"],
+            "status": (self.parent or self).identity["status"],
             "statusUpdateTime": identity["statusUpdatedTime"],
             "connectionState": self.connection_state,
             "lastActivityTime": self._last_activity(),
@@ -168,13 +199,22 @@ class Device:
             "authenticationType": authentication["type"],
             "x509Thumbprint": dict(authentication["x509Thumbprint"]),
             "version": twin.version,
-            "capabilities": dict(identity["capabilities"]),
         }
+        if self.parent is None:
+            view["capabilities"] = dict(identity["capabilities"])
+        else:
+            view["moduleId"] = identity["moduleId"]
         if identity["statusReason"] is not None:
             view["statusReason"] = identity["statusReason"]
         if twin.model_id is not None:
             view["modelId"] = twin.model_id
+        if self.configurations:
+            view["configurations"] = self.configuration_states()
         return view
+
+    def configuration_states(self) -> dict[str, Any]:
+        """The twin's member ``configurations``: the state of each that is meant for it, by its id."""
+        return {name: {"status": state} for name, state in self.configurations.get("states", {}).items()}
 
     def record(self) -> dict[str, Any]:
         """What the store keeps. Shares structure with the device: encode it at once."""
@@ -187,15 +227,17 @@ class Device:
             "stateChanged": self.state_changed,
             "sequence": self.sequence,
             "inbox": self.inbox,
+            "configurations": self.configurations,
         }
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "Device":
-        """The device that wrote ``record``, not connected."""
-        device = cls(record["identity"], Twin.from_record(record["twin"]))
+    def from_record(cls, record: dict[str, Any], parent: "Device | None" = None) -> "Device":
+        """The device or module that wrote ``record``, not connected."""
+        device = cls(record["identity"], Twin.from_record(record["twin"]), parent)
         device.remembered = record["subscriptions"]
         device.last_activity = record["lastActivity"]
         device.state_changed = record["stateChanged"]
         device.sequence = record["sequence"]
         device.inbox = record.get("inbox", [])
+        device.configurations = record.get("configurations", {})
         return device

@@ -1,9 +1,10 @@
-"""All registered devices: found in one step, listed in order, kept in the store."""
+"""All registered devices, and all modules: found in one step, listed in order, kept in the store."""
 
 import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from ..errors import HubError, device_not_found
+from ..errors import HubError, device_not_found, module_not_found
 from ..ports import Store
 from .device import Device
 
@@ -11,18 +12,22 @@ from .device import Device
 class Devices:
     """The devices of a hub. What is added, changed and removed goes through the store first.
 
+    ``records``: of those that there are; the caller knows them from what else is stored.
     ``order``: the ids, sorted. ``tell(device_id, reason)`` hears of a write that failed and
     was not needed for what was asked.
     """
 
-    def __init__(self, store: Store, tell: Callable[[str, str], None]):
+    def __init__(
+        self, store: Store, tell: Callable[[str, str], None], records: Iterable[dict[str, Any]] = ()
+    ):
         self._store = store
         self._tell = tell
-        self._devices: dict[str, Device] = {}
-        for record in store.load_all():
-            if not record["id"].startswith("/"):  # which no device id contains
-                self._devices[record["id"]] = Device.from_record(record)
+        self._watchers: list[Callable[[Device], None]] = []
+        self._devices = {record["id"]: self._read(record) for record in records}
         self.order = sorted(self._devices)
+
+    def _read(self, record: dict[str, Any]) -> Device:
+        return Device.from_record(record)
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -32,6 +37,10 @@ class Devices:
 
     def __iter__(self) -> Iterator[Device]:
         return iter(self._devices.values())
+
+    def watch(self, changed: Callable[[Device], None]) -> None:
+        """Call ``changed(device)`` whenever one is stored, anew or again, and when it was removed."""
+        self._watchers.append(changed)
 
     def get(self, device_id: str) -> Device | None:
         """The device, or None."""
@@ -58,6 +67,7 @@ class Devices:
             raise _store_failed(device, error) from error
         del self._devices[device.id]
         del self.order[bisect.bisect_left(self.order, device.id)]
+        self._changed(device)
 
     def save(self, device: Device) -> None:
         """Put the device's record into the store; 500001 when the store cannot take it."""
@@ -65,6 +75,11 @@ class Devices:
             self._store.save(device.record())
         except Exception as error:
             raise _store_failed(device, error) from error
+        self._changed(device)
+
+    def _changed(self, device: Device) -> None:
+        for changed in self._watchers:
+            changed(device)
 
     def save_or_tell(self, device: Device) -> None:
         """The same for what need not fail with it: a diagnostic tells, the work goes on."""
@@ -82,6 +97,37 @@ class Devices:
             "disabledDeviceCount": len(self) - enabled,
             "connectedDeviceCount": sum(device.session is not None for device in self),
         }
+
+
+class Modules(Devices):
+    """The modules of a hub, by DEVICE/MODULE."""
+
+    def __init__(
+        self,
+        store: Store,
+        tell: Callable[[str, str], None],
+        records: Iterable[dict[str, Any]],
+        parents: Devices,
+    ):
+        self._parents = parents
+        super().__init__(store, tell, records)
+
+    def _read(self, record: dict[str, Any]) -> Device:
+        return Device.from_record(record, self._parents.find(record["identity"]["deviceId"]))
+
+    def find(self, device_id: str) -> Device:
+        """The module DEVICE/MODULE; 404010, or 404001 when it is the device that is not there."""
+        module = self.get(device_id)
+        if module is None:
+            parent, _, name = str(device_id).partition("/")
+            raise module_not_found(self._parents.find(parent).id, name[:128])
+        return module
+
+    def of(self, device_id: str) -> list[Device]:
+        """A device's modules, by id."""
+        begin = bisect.bisect_left(self.order, f"{device_id}/")
+        end = bisect.bisect_left(self.order, f"{device_id}0")  # the character after the slash
+        return [self.find(module_id) for module_id in self.order[begin:end]]
 
 
 def _store_failed(device: Device, error: Exception) -> HubError:

@@ -4,11 +4,13 @@ IoT Hub developer guide, "Understand cloud-to-device messaging": 50 messages of
 64 KB wait at most; one lives an hour unless said otherwise, two days at the most.
 A device completes a message by acknowledging it (QoS 1); what it has not when
 its connection ends is delivered again on the next, ten times in all. Connecting with
-a clean session throws away what is queued. Who wants to know what became of a message
+a clean session throws away what is queued. Over HTTPS a device receives one message at a time,
+locks it with that, and completes, rejects or abandons it. Who wants to know what became of a message
 sends it with ``iothub-ack``; see the module ``feedback``.
 """
 
 import base64
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +20,8 @@ from ..devices.devices import Devices
 from ..errors import HubError
 from ..ports import Clock
 from ..timers import Timer, Timers
-from .feedback import ACKS, EXPIRED, OVER_DELIVERED, PURGED, SUCCESS, Feedback
+from .feedback import ACKS, EXPIRED, OVER_DELIVERED, PURGED, REJECTED, SUCCESS, Feedback
+from .locks import Locks
 
 MAX_PENDING = 50
 MAX_BYTES = 64 * 1024
@@ -26,6 +29,8 @@ MAX_TOPIC = 65535  # MQTT 3.1.1, section 1.5.3
 LIFETIME_S = 3600
 LIFETIMES_S = (60, 2 * 24 * 3600)
 MAX_DELIVERIES = 10
+# How a device may settle what it has received, and what its sender is told.
+SETTLED = {"complete": SUCCESS, "reject": REJECTED, "abandon": None}
 SOON_S = 0.01  # the two clocks differ by a rounding; the next look is not in the same moment
 
 
@@ -37,11 +42,19 @@ def devicebound(device_id: str) -> str:
 class CloudToDevice:
     """Queues and delivers. Messages stand in ``Device.inbox``, oldest first."""
 
-    def __init__(self, clock: Clock, timers: Timers, devices: Devices, feedback: Feedback):
+    def __init__(
+        self,
+        clock: Clock,
+        timers: Timers,
+        devices: Devices,
+        feedback: Feedback,
+        random_bytes: Callable[[int], bytes],
+    ):
         self._clock = clock
         self._timers = timers
         self._devices = devices
         self._feedback = feedback
+        self._locks = Locks(clock, timers, random_bytes, self.deliver)
         self._watches: dict[str, Timer] = {}
         for device in devices:
             self._watch(device)
@@ -102,18 +115,53 @@ class CloudToDevice:
         qos = session.subscriptions.get(devicebound(device.id) + "#")
         if qos is None:
             return
-        self._expire(device)
-        flying = list(session.unacknowledged.values())
-        for message in [m for m in device.inbox if not any(m is other for other in flying)]:
-            if message.get("deliveries", 0) >= MAX_DELIVERIES:
-                self._end(device, message, OVER_DELIVERED)
+        for message in self._waiting(device):
+            if not self._counted(device, message):
                 continue
-            message["deliveries"] = message.get("deliveries", 0) + 1
             packet_id = session.deliver(_topic(device.id, message), base64.b64decode(message["body"]), qos)
             if qos and packet_id is not None:
                 session.unacknowledged[packet_id] = message
             else:
                 self._end(device, message, SUCCESS)
+
+    def receive(self, device: Device) -> tuple[dict[str, Any], str] | None:
+        """The oldest message that nobody else has, and the token that settles it; None when there is none."""
+        for message in self._waiting(device):
+            if self._counted(device, message):
+                return message, self._locks.take(device, message)
+        return None
+
+    def settle(self, device: Device, token: str, how: str) -> None:
+        """A received message is completed, rejected or abandoned (see SETTLED); 412002 when its lock has ended."""
+        message = self._locks.release(device, token)
+        if message is None or not any(message is other for other in device.inbox):
+            raise HubError(
+                "DeviceMessageLockLost",
+                "The lock on that message has ended, or there was none; receive the message again.",
+            )
+        status = SETTLED[how]
+        if status is None:
+            self.deliver(device)
+        else:
+            self._end(device, message, status)
+
+    def _waiting(self, device: Device) -> list[dict[str, Any]]:
+        """What is neither under way nor locked, oldest first."""
+        self._expire(device)
+        flying = list(device.session.unacknowledged.values()) if device.session else []
+        return [
+            message
+            for message in device.inbox
+            if not any(message is other for other in flying) and not self._locks.has(device, message)
+        ]
+
+    def _counted(self, device: Device, message: dict[str, Any]) -> bool:
+        """Count one more delivery; False, and it has come to its end, when it is one too many."""
+        if message.get("deliveries", 0) >= MAX_DELIVERIES:
+            self._end(device, message, OVER_DELIVERED)
+            return False
+        message["deliveries"] = message.get("deliveries", 0) + 1
+        return True
 
     def acknowledged(self, session: LiveSession, packet_id: int) -> None:
         """The device has taken a message. An identifier nobody waits for is ignored."""

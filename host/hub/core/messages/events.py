@@ -8,6 +8,8 @@ An event is a dict::
 
     {"source", "deviceId", "enqueuedTime", "systemProperties", "applicationProperties",
      "bodyType": "json" | "text" | "base64", "body"}
+
+and has ``moduleId`` when it is a module's.
 """
 
 import itertools
@@ -94,17 +96,24 @@ class Events:
         if not self._wants(TELEMETRY):
             return
         now = self._clock.utc()
-        system: dict[str, Any] = dict(message.system)
-        system["iothub-connection-auth-method"] = auth_method
-        system["iothub-connection-auth-generation-id"] = device.identity["generationId"]
-        system["iothub-message-source"] = TELEMETRY
+        system: dict[str, Any] = {
+            **message.system,
+            "iothub-connection-auth-method": auth_method,
+            "iothub-connection-auth-generation-id": device.identity["generationId"],
+            "iothub-message-source": TELEMETRY,
+        }
         if device.twin.model_id is not None:
             system["dt-dataschema"] = device.twin.model_id
-        self._keep(device.id, system, message.application, message.payload, now)
+        if device.module_id is not None:
+            system["iothub-connection-module-id"] = device.module_id
+        self._keep(device.device_id, system, message.application, message.payload, now)
         if self._listeners:
             # What a body shows is only worked out for somebody who looks at it.
             kind, body = readable_body(message.payload)
-            self._tell(TELEMETRY, device.id, system, dict(message.application), body, kind, now)
+            self._tell(
+                *(TELEMETRY, device.device_id, system, dict(message.application), body, kind, now),
+                device.module_id,
+            )
 
     def twin_changed(self, device: Device, change: Change, before: Twin, time: str) -> None:
         """A twin write was committed at ``time``; ``before`` is the twin as it was.
@@ -121,11 +130,11 @@ class Events:
             operation, body = "replaceTwin", device.twin_view()
         else:
             operation, body = "updateTwin", twin.event_body(change)
-        self._notify(TWIN_CHANGES, device.id, operation, body, when, correlation)
-        if twin.model_id is not None:
+        self._notify(TWIN_CHANGES, device, operation, body, when, correlation)
+        if twin.model_id is not None and device.parent is None:
             patch = changes(digital_twin(device.id, before), digital_twin(device.id, twin))
             if patch:
-                self._notify(DIGITAL_TWIN_CHANGES, device.id, "updateTwin", patch, when, correlation)
+                self._notify(DIGITAL_TWIN_CHANGES, device, "updateTwin", patch, when, correlation)
 
     def connection_state(self, device: Device) -> None:
         """The device connected or disconnected. ``sequenceNumber`` grows for each device."""
@@ -133,12 +142,12 @@ class Events:
             return
         operation = "deviceConnected" if device.session is not None else "deviceDisconnected"
         body = {"sequenceNumber": f"{device.sequence:064X}"}
-        self._notify(CONNECTION_STATE, device.id, operation, body, self._now())
+        self._notify(CONNECTION_STATE, device, operation, body, self._now())
 
     def lifecycle(self, device: Device, operation: str) -> None:
-        """``createDeviceIdentity`` or ``deleteDeviceIdentity``."""
+        """``createDeviceIdentity`` or ``deleteDeviceIdentity``, of a module as well."""
         if self._wants(LIFECYCLE):
-            self._notify(LIFECYCLE, device.id, operation, device.twin_view(), self._now())
+            self._notify(LIFECYCLE, device, operation, device.twin_view(), self._now())
 
     def diagnostic(self, device_id: str, what: str, reason: str, **more: Any) -> None:
         """Our own event: ``what`` happened and why. Nothing secret may be in it."""
@@ -155,7 +164,7 @@ class Events:
     def _notify(
         self,
         source: str,
-        device_id: str,
+        device: Device,
         operation: str,
         body: Any,
         when: str,
@@ -172,15 +181,19 @@ class Events:
             system["correlation-id"] = correlation
         application: dict[str, str | None] = {
             "hubName": self.hub_name,
-            "deviceId": device_id,
+            "deviceId": device.device_id,
             "operationTimestamp": when,
             "iothub-message-schema": _SCHEMAS[source],
             "opType": operation,
         }
+        if device.module_id is not None:
+            application["moduleId"] = device.module_id
+            if source != CONNECTION_STATE:
+                system["iothub-connection-module-id"] = device.module_id
         now = self._clock.utc()
         if source in self._kept:
-            self._keep(device_id, system, application, jsontext.encode(body), now)
-        self._tell(source, device_id, system, application, body, "json", now)
+            self._keep(device.device_id, system, application, jsontext.encode(body), now)
+        self._tell(source, device.device_id, system, application, body, "json", now, device.module_id)
 
     def _keep(
         self,
@@ -203,6 +216,7 @@ class Events:
         body: Any,
         kind: str,
         now: float,
+        module_id: str | None = None,
     ) -> None:
         if source != DIAGNOSTICS:
             system = {
@@ -219,6 +233,8 @@ class Events:
             "bodyType": kind,
             "body": body,
         }
+        if module_id is not None:
+            event["moduleId"] = module_id
         told = self._told if source == DIAGNOSTICS else ()
         for listener in (*told, *self._listeners.values()):
             listener(event)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
+from ..devices.device import place_of
+
 TWIN_RESPONSES = "$iothub/twin/res/#"
 DESIRED_CHANGES = "$iothub/twin/PATCH/properties/desired/#"
 METHODS = "$iothub/methods/POST/#"
@@ -63,9 +65,9 @@ class Telemetry:
     bag: str
 
 
-def parse_publish(topic: str, device_id: str) -> Telemetry | TwinGet | TwinPatch | MethodResponse:
-    """What a device's PUBLISH asks for; TopicRefused for everything undocumented."""
-    own = f"devices/{device_id}/messages/events"
+def parse_publish(topic: str, client_id: str) -> Telemetry | TwinGet | TwinPatch | MethodResponse:
+    """What a PUBLISH asks for; TopicRefused for everything undocumented. ``client_id``: DEVICE or DEVICE/MODULE."""
+    own = f"{place_of(client_id)}/messages/events"
     if topic.startswith(own) and (len(topic) == len(own) or topic[len(own)] == "/"):
         return Telemetry(topic[len(own) + 1 :])
     if topic.startswith(_TWIN_GET):
@@ -81,16 +83,16 @@ def parse_publish(topic: str, device_id: str) -> Telemetry | TwinGet | TwinPatch
         if not _STATUS.fullmatch(status):
             raise TopicRefused("the status in a method response topic must be an integer")
         return MethodResponse(_query(topic, f"{_METHOD_RESPONSE}{status}/")[0], int(status))
-    raise TopicRefused(_why_unknown(topic, device_id))
+    raise TopicRefused(_why_unknown(topic, place_of(client_id)))
 
 
-def _why_unknown(topic: str, device_id: str) -> str:
+def _why_unknown(topic: str, place: str) -> str:
     shown = topic[:128]
-    if topic.startswith("devices/") and not topic.startswith(f"devices/{device_id}/"):
-        return f"the topic {shown!r} is another device's; this connection may only use devices/{device_id}/…"
+    if topic.startswith("devices/") and not topic.startswith(f"{place}/"):
+        return f"the topic {shown!r} is another device's or module's; this connection may only use {place}/…"
     return (
         f"the topic {shown!r} is none a device may publish to; telemetry goes to "
-        f"devices/{device_id}/messages/events/, the rest under $iothub/twin/ and $iothub/methods/res/"
+        f"{place}/messages/events/, the rest under $iothub/twin/ and $iothub/methods/res/"
     )
 
 
@@ -128,11 +130,15 @@ def method_filter(name: str) -> str:
     return f"$iothub/methods/POST/{name}/#"
 
 
-def filter_allowed(topic_filter: str, device_id: str) -> bool:
-    """Whether a device may subscribe to this. ``#`` stands for the property bag only; no other wildcard."""
+def filter_allowed(topic_filter: str, client_id: str) -> bool:
+    """Whether a device may subscribe to this. ``#`` stands for the property bag only; no other wildcard.
+
+    A module has inputs, on which only IoT Edge ever sends, in place of messages from services.
+    """
+    own = "inputs" if "/" in client_id else "messages/devicebound"
     return (
         topic_filter in (TWIN_RESPONSES, DESIRED_CHANGES, METHODS)
-        or topic_filter == f"devices/{device_id}/messages/devicebound/#"
+        or topic_filter == f"{place_of(client_id)}/{own}/#"
         or _ONE_METHOD.fullmatch(topic_filter) is not None
     )
 

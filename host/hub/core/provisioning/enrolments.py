@@ -1,202 +1,238 @@
-"""Enrolments: which devices may be provisioned, and with what they prove who they are.
+"""Enrolments: which devices may be provisioned, and what becomes of them.
 
-Device Provisioning Service, "Symmetric key attestation" and "X.509 attestation".
-An enrolment is for one registration id or for a group of them:
-
-==============  =============================  ==========================================
-attestation     individual                     group
-==============  =============================  ==========================================
-symmetric key   the enrolment's keys           keys derived from the group's and the id
-X.509           a certificate's thumbprint     any certificate that an authority issued
-==============  =============================  ==========================================
-
-A certificate's subject must be ``CN={registration id}``. Groups are asked only for a registration
-id without an enrolment of its own ("How to disenroll a device").
+REST reference of the Device Provisioning Service (2021-10-01): the models IndividualEnrollment,
+EnrollmentGroup, BulkEnrollmentOperation and QuerySpecification. One hub is linked to this service, so
+that the allocation policies hashed, geoLatency and static all lead to it.
 """
 
-import base64
-import hashlib
-import hmac
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..access.authorities import Authorities
-from ..access.identities import THUMBPRINT, check_device_id, invalid
-from ..access.policies import new_key
-from ..access.tokens import TokenRefused, check_token, covers, parse_token
+from .. import jsontext
+from ..access.identities import check_device_id, invalid
 from ..errors import HubError
-from ..ports import Certificate, Clock, Store
+from ..hub import Hub
+from ..ports import Clock, Store
+from ..times import iso
+from ..twins.twin import Twin
+from .attestation import Attestations, ReadCertificate, shown, signers_of
+from .one_record import take_over
+from .tables import GROUP, INDIVIDUAL, REGISTRATION, Kind, Record, Table, check_id, member, new_etag
 
 RECORD_ID = "/provisioning"
-REGISTRATION_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-._:]{0,126}[A-Za-z0-9])?")
-_SHOWN = ("name", "group", "enabled", "deviceId", "thumbprint", "authority")
+MAX_BULK = 10  # "Bulk device enrollment operation with maximum of 10 enrollments"
+STATUSES = ("enabled", "disabled")
+POLICIES = ("hashed", "geoLatency", "static")
+# How a bulk operation calls its parts, and how what it does with each.
+LISTS = {INDIVIDUAL: "enrollments", GROUP: "enrollmentGroups"}
+MODES = ("create", "update", "updateIfMatchETag", "delete")
 
-Record = dict[str, Any]
-
-
-def derive_key(group_key: str, registration_id: str) -> str:
-    """A device's key from its group's: HMAC-SHA256 of the registration id, in base64."""
-    digest = hmac.new(base64.b64decode(group_key), registration_id.encode(), hashlib.sha256).digest()
-    return base64.b64encode(digest).decode()
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What a device shows: a token or a certificate, or both."""
-
-    registration_id: str
-    password: str | None
-    certificate: Certificate | None
-
-    def __repr__(self) -> str:
-        return f"<Proof of {self.registration_id}>"
+_QUERY = re.compile(r"\s*(?:\*|select\s+\*\s+from\s+(\w+))\s*", re.IGNORECASE)
 
 
 class Enrolments:
-    """The enrolments of one provisioning service, kept in the store. ``scope`` is its id scope."""
+    """The enrolments of one provisioning service and the registrations they led to. ``scope`` is its id scope."""
 
     def __init__(
-        self, store: Store, clock: Clock, random_bytes: Callable[[int], bytes], authorities: Authorities
+        self,
+        hub: Hub,
+        store: Store,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+        read_certificate: ReadCertificate,
     ):
-        self._store = store
-        self._authorities = authorities
+        self._hub = hub
         self._clock = clock
         self._random = random_bytes
-        kept = store.load(RECORD_ID)
-        self._record = kept or {
-            "id": RECORD_ID,
-            "scope": f"0ne{random_bytes(4).hex().upper()}",
-            "enrolments": {},
-        }
-        if kept is None:
-            self.save()  # devices are given the scope before anything is enrolled
+        self._attestations = Attestations(hub.authorities.certificates, read_certificate, random_bytes)
+        record = store.load(RECORD_ID)
+        if record is None:
+            # Devices are given the scope before anything is enrolled.
+            record = {"id": RECORD_ID, "scope": f"0ne{random_bytes(4).hex().upper()}"}
+            store.save(record)
+        if "enrolments" in record:
+            take_over(record, store, random_bytes, iso(clock.utc()))
+        self.scope: str = record["scope"]
+        records = [record for record in store.load_all() if record["id"].startswith("/")]  # no devices
+        self.tables = {kind: Table(store, kind, records) for kind in (INDIVIDUAL, GROUP)}
+        self.registrations = Table(store, REGISTRATION, records)
 
-    @property
-    def scope(self) -> str:
-        return self._record["scope"]
+    # --- one of them
 
-    def save(self) -> None:
-        """Put what was changed into the store."""
-        self._store.save(self._record)
+    def get(self, kind: Kind, name: str) -> Record:
+        """One enrolment as it is answered, or 404201."""
+        return self._view(kind, self.tables[kind].find(name))
 
-    def add(
-        self,
-        name: str,
-        group: bool = False,
-        device_id: str | None = None,
-        thumbprint: str | None = None,
-        authority: str | None = None,
-    ) -> Record:
-        """Enrol one registration id, or a group of them; 409 when the name is taken.
+    def attestation(self, kind: Kind, name: str) -> Record:
+        """With what its devices prove who they are, keys included."""
+        return jsontext.copy(shown(self.tables[kind].find(name)["attestation"], keys=True))
 
-        ``thumbprint`` (hexadecimal SHA-256 or SHA-1) is for one device with a
-        certificate, ``authority`` (a registered one) for a group of them; without
-        either the enrolment has two new keys, which are in the answer.
+    def put(self, kind: Kind, name: str, body: Any, etag: str | None = None) -> Record:
+        """Create one, or change it where its etag is given (``*``: whichever it is).
+
+        409000 for one that exists when no etag is given, 404201 for one that does not when one is, 412001 for a
+        stale etag, 400004 and 501000 for what it cannot be.
         """
-        if not REGISTRATION_ID.fullmatch(name):
-            raise invalid(
-                "An enrolment's name is 1 to 128 letters, digits and '- . _ :', alphanumeric at both ends."
-            )
-        for value in (device_id, thumbprint, authority):
-            if value is not None and not isinstance(value, str):
-                raise invalid("An enrolment's deviceId, thumbprint and authority are texts.")
-        if device_id is not None:
-            check_device_id(device_id)
-        if name in self._record["enrolments"]:
-            raise HubError("EnrollmentConflict", f"The enrolment {name!r} exists; remove it first.")
-        if (group and thumbprint) or (authority and not group):
-            raise invalid("A certificate's thumbprint is for one device, an authority for a group.")
-        if thumbprint and not THUMBPRINT.fullmatch(thumbprint):
-            raise invalid("A thumbprint is 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.")
-        if authority and authority not in self._authorities.certificates:
+        table = self.tables[kind]
+        old = table.get(name) if etag is None else table.find(name, etag)
+        if old is not None and etag is None:
             raise HubError(
-                "CertificateAuthorityNotFound", f"There is no authority {authority!r}; register it first."
+                "EnrollmentConflict",
+                f"The {kind.called} {name!r} exists; remove it first, or give its etag (If-Match) to change it.",
             )
-        keys = [] if thumbprint or authority else [new_key(self._random), new_key(self._random)]
-        enrolment = {"name": name, "group": group, "enabled": True, "deviceId": device_id}
-        enrolment.update(thumbprint=thumbprint, authority=authority, keys=keys)
-        self._record["enrolments"][name] = {**enrolment, "assigned": {}}
-        self.save()
-        return enrolment
+        now = iso(self._clock.utc())
+        table.put({**self._checked(kind, name, body, old), "lastUpdatedDateTimeUtc": now})
+        return self.get(kind, name)
 
-    def remove(self, name: str) -> None:
-        """Remove an enrolment; devices that were assigned keep their identities."""
-        if self._record["enrolments"].pop(name, None) is None:
-            raise HubError("EnrollmentNotFound", f"There is no enrolment {name!r}.")
-        self.save()
+    def delete(self, kind: Kind, name: str, etag: str | None = None) -> None:
+        """Remove one and its registrations; devices keep their identities on the hub."""
+        table = self.tables[kind]
+        for state in self._states(kind, table.find(name, etag)):
+            self.registrations.remove(state["registrationId"])
+        table.remove(name)
 
-    def enable(self, name: str, enabled: bool) -> None:
-        """Let an enrolment's devices register, or no longer."""
-        self._record["enrolments"][name]["enabled"] = enabled
-        self.save()
+    def _checked(self, kind: Kind, name: str, body: Any, old: Record | None) -> Record:
+        if not isinstance(body, dict):
+            raise invalid(f"The body of an {kind.called} must be a JSON object.")
+        if check_id(member(body, kind.member, str)).lower() != name.lower():
+            raise invalid(f"The member {kind.member!r} must be the id in the address, {name[:128]!r}.")
+        made = {
+            kind.member: old[kind.member] if old else name,
+            "attestation": self._attestations.checked(kind, body, old),
+            "provisioningStatus": _one_of(body, "provisioningStatus", STATUSES, "enabled"),
+            "capabilities": {"iotEdge": False},
+            "reprovisionPolicy": _reprovision_policy(body),
+            "createdDateTimeUtc": old["createdDateTimeUtc"] if old else iso(self._clock.utc()),
+            "etag": new_etag(self._random),
+        }
+        if member(member(body, "capabilities", dict, {}), "iotEdge", bool):
+            raise HubError(
+                "FeatureNotSupported", "This hub has no IoT Edge; set capabilities.iotEdge to false."
+            )
+        device_id = member(body, "deviceId", str)
+        if device_id is not None and kind is INDIVIDUAL:
+            made["deviceId"] = check_device_id(device_id)
+        self._allocation(body, made)
+        for part in ("initialTwin", "optionalDeviceInformation"):
+            if (value := member(body, part, dict)) is not None:
+                made[part] = value
+        if twin := initial_twin(made):
+            Twin().replace(twin, made["createdDateTimeUtc"])
+        return made
 
-    def list(self) -> list[Record]:
-        """Every enrolment, without its keys."""
-        return [{key: value.get(key) for key in _SHOWN} for value in self._record["enrolments"].values()]
+    def _allocation(self, body: Record, made: Record) -> None:
+        if body.get("allocationPolicy") == "custom" or body.get("customAllocationDefinition"):
+            raise HubError("FeatureNotSupported", "This hub has no custom allocation; use static or hashed.")
+        policy = _one_of(body, "allocationPolicy", POLICIES, None)
+        name, names = member(body, "iotHubHostName", str), member(body, "iotHubs", list, [])
+        for host in (*([name] if name is not None else ()), *names):
+            if not isinstance(host, str) or host.lower() not in self._hub.hosts:
+                raise invalid(
+                    f"The hub {str(host)[:128]!r} is not linked to this service; {self._hub.host_name!r} is."
+                )
+        if policy == "static" and not (name or names):
+            raise invalid("The allocation policy 'static' names its hub, in iotHubs or iotHubHostName.")
+        given = {"allocationPolicy": policy, "iotHubHostName": name, "iotHubs": names or None}
+        made.update({key: value for key, value in given.items() if value is not None})
 
-    def authenticate(self, proof: Proof) -> tuple[Record, Record]:
-        """The enrolment that the proof opens, and the ``authentication`` of the device's identity.
+    def _view(self, kind: Kind, enrolment: Record) -> Record:
+        view = {**jsontext.copy(enrolment), "attestation": jsontext.copy(shown(enrolment["attestation"]))}
+        if kind is INDIVIDUAL and (states := self._states(kind, enrolment)):
+            view["registrationState"] = registration_view(states[0])
+        return view
 
-        TokenRefused when there is none.
-        """
-        return self._by_token(proof) if proof.password else self._by_certificate(proof)
+    def _states(self, kind: Kind, enrolment: Record) -> list[Record]:
+        # An individual enrolment has at most the one of its own id.
+        place = place_of(kind, enrolment)
+        if kind is INDIVIDUAL:
+            state = self.registrations.get(enrolment[kind.member])
+            return [state] if state is not None and state["enrolment"] == place else []
+        return [state for state in self.registrations if state["enrolment"] == place]
 
-    def _by_token(self, proof: Proof) -> tuple[Record, Record]:
-        token = parse_token(proof.password or "")
-        if not covers(token.resource, (self.scope.lower(),), "registrations", proof.registration_id):
-            raise TokenRefused("resource", "the token is not for this registration id and scope")
-        own = self._individual(proof.registration_id)
-        if own is not None and not own["keys"]:
-            raise TokenRefused("key", f"the enrolment {own['name']!r} is for a certificate, not for a key")
-        for enrolment in self._groups() if own is None else (own,):
-            keys = enrolment["keys"]
-            if enrolment["group"]:
-                keys = [derive_key(key, proof.registration_id) for key in keys]
+    # --- many of them
+
+    def query(
+        self, kind: Kind, text: Any, size: int | None = None, continuation: str | None = None
+    ) -> tuple[list[Record], str | None]:
+        """A page of enrolments and the continuation of the next; 400004 for what is no query of all of them."""
+        found = _QUERY.fullmatch(text) if isinstance(text, str) else None
+        if not found or (found[1] or kind.path).lower() != kind.path.lower():
+            raise invalid(f"The query must be 'SELECT * FROM {kind.path}' or '*'; this service has no other.")
+        rows, more = self.tables[kind].page(size, continuation)
+        return [self._view(kind, row) for row in rows], more
+
+    def query_registrations(
+        self, group: str, size: int | None = None, continuation: str | None = None
+    ) -> tuple[list[Record], str | None]:
+        """A page of the registrations of a group's devices."""
+        place = place_of(GROUP, self.tables[GROUP].find(group))
+        rows, more = self.registrations.page(size, continuation, lambda row: row["enrolment"] == place)
+        return [registration_view(row) for row in rows], more
+
+    def bulk(self, kind: Kind, body: Any) -> Record:
+        """Do one thing with up to ten enrolments; each is done or refused by itself."""
+        if not isinstance(body, dict) or not isinstance(body.get(LISTS[kind]), list):
+            raise invalid(f"The body must be an object with a mode and an array of {LISTS[kind]}.")
+        mode, entries = _one_of(body, "mode", MODES, ""), body[LISTS[kind]]
+        if not 1 <= len(entries) <= MAX_BULK:
+            raise invalid(f"One request takes 1 to {MAX_BULK} {LISTS[kind]}, not {len(entries)}.")
+        errors = []
+        for entry in entries:
+            name = entry.get(kind.member) if isinstance(entry, dict) else None
             try:
-                if keys:
-                    check_token(token, keys, self._clock.utc(), f"enrolment {enrolment['name']!r}")
-                    symmetric = {"primaryKey": keys[0], "secondaryKey": keys[1]}
-                    return enrolment, {"type": "sas", "symmetricKey": symmetric}
-            except TokenRefused as error:
-                # Whose key it is not, is not the one that was meant.
-                if own is not None or error.kind != "key":
-                    raise
-        raise TokenRefused("key", "no enrolment has this registration id, nor a group this key")
+                self._do(kind, mode, check_id(name), entry)
+            except HubError as error:
+                who = name[:128] if isinstance(name, str) else ""
+                errors.append({kind.member: who, "errorCode": error.code, "errorStatus": error.message})
+        return {"isSuccessful": not errors, "errors": errors}
 
-    def _by_certificate(self, proof: Proof) -> tuple[Record, Record]:
-        certificate = proof.certificate
-        if certificate is None or certificate.common_name != proof.registration_id:
-            raise TokenRefused(
-                "key", f"the client certificate must have the subject CN={proof.registration_id}"
-            )
-        own = self._individual(proof.registration_id)
-        if own is not None:
-            allowed = (own["thumbprint"] or "").lower()
-            if not allowed or allowed not in (text.lower() for text in certificate.thumbprints):
-                what = "another certificate's thumbprint" if allowed else "keys, and takes no certificate"
-                raise TokenRefused("key", f"the enrolment {own['name']!r} has {what}")
-            return own, _self_signed(certificate)
-        for enrolment in self._groups():
-            if enrolment["authority"] in certificate.authorities:
-                return enrolment, _self_signed(certificate)
-        raise TokenRefused(
-            "key",
-            "no enrolment has this registration id, nor a group the authority that issued its certificate",
-        )
+    def _do(self, kind: Kind, mode: str, name: str, entry: Record) -> None:
+        if mode == "delete":
+            self.delete(kind, name, member(entry, "etag", str))
+        elif mode == "updateIfMatchETag":
+            self.put(kind, name, entry, member(entry, "etag", str, ""))  # where there is none, none matches
+        else:
+            self.put(kind, name, entry, "*" if mode == "update" else None)
 
-    def _individual(self, registration_id: str) -> Record | None:
-        # Where there is one, no group is asked.
-        for enrolment in self._record["enrolments"].values():
-            if not enrolment["group"] and enrolment["name"].lower() == registration_id.lower():
-                return enrolment
-        return None
+    # --- what devices need
 
-    def _groups(self) -> Iterable[Record]:
-        return [enrolment for enrolment in self._record["enrolments"].values() if enrolment["group"]]
+    def signers(self) -> Mapping[str, str]:
+        """The certificates that may have issued a device's, PEM by name: registered ones, and those of groups."""
+        found = dict(self._hub.authorities.certificates)
+        for group in self.tables[GROUP]:
+            found.update(signers_of(group, GROUP))
+        return found
 
 
-def _self_signed(certificate: Certificate) -> Record:
-    print_ = {"primaryThumbprint": certificate.thumbprints[-1].upper()}
-    return {"type": "selfSigned", "x509Thumbprint": print_}
+def place_of(kind: Kind, enrolment: Record) -> str:
+    """The enrolment a registration came of, as its record names it."""
+    return f"{kind.path}/{enrolment[kind.member].lower()}"
+
+
+def registration_view(state: Record) -> Record:
+    """A registration state as it is answered."""
+    return {name: value for name, value in state.items() if name != "enrolment"}
+
+
+def initial_twin(enrolment: Record) -> Record | None:
+    """What a device's twin begins with, as the hub takes it; None when nothing is said."""
+    given = enrolment.get("initialTwin") or {}
+    twin: Record = {}
+    if tags := member(given, "tags", dict):
+        twin["tags"] = tags
+    if desired := member(member(given, "properties", dict, {}), "desired", dict):
+        twin["properties"] = {"desired": desired}
+    return twin or None
+
+
+def _one_of(body: Record, name: str, values: tuple[str, ...], otherwise: Any) -> Any:
+    value = member(body, name, str, otherwise)
+    if value is not None and value not in values:
+        raise invalid(f"The member {name!r} must be one of {', '.join(values)}.")
+    return value
+
+
+def _reprovision_policy(body: Record) -> Record:
+    given = member(body, "reprovisionPolicy", dict, {})
+    return {name: member(given, name, bool, True) for name in ("updateHubAssignment", "migrateDeviceData")}

@@ -7,20 +7,24 @@ whatever it shows; it is the registration that is answered 401. The device's
 identity on the hub is made, or given what the device showed, when it is assigned.
 """
 
-import base64
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from .. import jsontext
+from ..access.policies import PROVISIONING
+from ..access.services import Access
 from ..access.tokens import TokenRefused
 from ..errors import ConnectRefused, HubError
 from ..hub import Hub
 from ..messages.topics import MAX_REQUEST_ID
 from ..ports import Clock, Hello, Link, Store
 from ..times import iso
-from .enrolments import REGISTRATION_ID, Enrolments, Proof, Record
+from .attestation import ReadCertificate
+from .enrolments import Enrolments, initial_twin, place_of, registration_view
+from .proofs import Opened, Proof, authenticate
+from .tables import ID, Kind, Record, new_etag
 
 RESPONSES = "$dps/registrations/res/#"
 REGISTER = "$dps/registrations/PUT/iotdps-register/?"
@@ -41,22 +45,32 @@ def is_registration(username: str | None) -> bool:
 class Operation:
     """One assignment: whose it is, when it is ``ready`` (monotonic seconds), and its answer once there is one."""
 
-    __slots__ = ("answer", "enrolment", "owner", "ready")
+    __slots__ = ("answer", "owner", "ready")
 
-    def __init__(self, owner: str, enrolment: Record, ready: float):
+    def __init__(self, owner: str, ready: float):
         self.owner = owner
-        self.enrolment = enrolment
         self.ready = ready
         self.answer: Record | None = None
 
 
 class Provisioning:
-    """Registrations, by the ``enrolments``. ``hub`` is the one that all devices are assigned to."""
+    """Registrations, by the ``enrolments``. ``hub`` is the one that all devices are assigned to.
 
-    def __init__(self, hub: Hub, clock: Clock, store: Store, random_bytes: Callable[[int], bytes]):
+    ``access``: the service's own policies. ``read_certificate``: see the module ``attestation``.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        clock: Clock,
+        store: Store,
+        random_bytes: Callable[[int], bytes],
+        read_certificate: ReadCertificate,
+    ):
         self.hub = hub
         self.clock = clock
-        self.enrolments = Enrolments(store, clock, random_bytes, hub.authorities)
+        self.enrolments = Enrolments(hub, store, clock, random_bytes, read_certificate)
+        self.access = Access(hub.hosts, clock, store, random_bytes, PROVISIONING)
         self._random = random_bytes
         self._operations: dict[str, Operation] = {}
 
@@ -79,7 +93,7 @@ class Provisioning:
             raise self._refused(
                 hello, 5, f"the id scope is not {self.scope}, this service's; check it on the device"
             )
-        if found["id"] != hello.client_id or not REGISTRATION_ID.fullmatch(hello.client_id):
+        if found["id"] != hello.client_id or not ID.fullmatch(hello.client_id):
             raise self._refused(hello, 2, "its client id must be the registration id of the user name")
         return Registration(self, Proof(hello.client_id, hello.password, hello.certificate), link)
 
@@ -88,66 +102,71 @@ class Provisioning:
         self.hub.events.diagnostic(hello.client_id[:128], "connectionRefused", reason, connackCode=code)
         return ConnectRefused(code, reason)
 
-    def begin(self, registration_id: str, enrolment: Record) -> str:
+    def begin(self, registration_id: str) -> str:
         """Start an assignment; its operation id."""
         operation = f"5.{self._random(8).hex()}.{self._random(16).hex()}"
         if len(self._operations) >= MAX_OPERATIONS:
             self._operations.pop(next(iter(self._operations)))
-        self._operations[operation] = Operation(registration_id, enrolment, self.clock.monotonic() + ASSIGN_S)
+        self._operations[operation] = Operation(registration_id, self.clock.monotonic() + ASSIGN_S)
         return operation
 
-    def outcome(self, operation: str, registration_id: str, authentication: Record) -> Record | None:
+    def outcome(self, operation: str, registration_id: str, opened: Opened) -> Record | None:
         """The final answer to an operation; None while it is under way. KeyError for one that is not this device's.
 
-        ``authentication`` is what the device's identity on the hub gets.
+        ``opened``: the enrolment that the device's proof opens, see ``proofs``.
         """
         found = self._operations[operation]
         if found.owner != registration_id:
             raise KeyError(operation)
         if found.answer is None and self.clock.monotonic() >= found.ready:
-            state = self._assign(registration_id, found.enrolment, authentication)
+            state = self.assign(registration_id, *opened)
             found.answer = {"operationId": operation, "status": "assigned", "registrationState": state}
         return found.answer
 
-    def _assign(self, registration_id: str, enrolment: Record, authentication: Record) -> Record:
-        device_id = enrolment["deviceId"] or registration_id
-        self._admit(device_id, authentication)
-        now, hub = iso(self.clock.utc()), self.hub.host_name
-        before = enrolment["assigned"].get(registration_id)
-        if isinstance(before, str):
-            before = {"created": before, "hub": hub}  # a record without the hub
-        enrolment["assigned"][registration_id] = {"created": before["created"] if before else now, "hub": hub}
-        self.enrolments.save()
+    def assign(self, registration_id: str, kind: Kind, enrolment: Record, authentication: Record) -> Record:
+        """Admit a device to its hub; the registration state, which is kept.
+
+        "IoT Hub Device reprovisioning concepts": what becomes of the data of a device that registers again.
+        """
+        registrations, now, hub = self.enrolments.registrations, iso(self.clock.utc()), self.hub.host_name
+        policy, place = enrolment["reprovisionPolicy"], place_of(kind, enrolment)
+        before = registrations.get(registration_id)
+        if before is not None and before["assignedHub"] != hub and not policy["updateHubAssignment"]:
+            return registration_view(before)  # "the device is never reassigned to a different hub"
+        again = before is not None
+        reset = again and policy["updateHubAssignment"] and not policy["migrateDeviceData"]
+        device_id = enrolment.get("deviceId") or registration_id
+        self._admit(device_id, authentication, initial_twin(enrolment), reset)
         if before is None:
             substatus = "initialAssignment"
+        elif reset:
+            substatus = "deviceDataReset"
         else:
-            substatus = "reprovisionedToInitialAssignment" if before["hub"] == hub else "deviceDataMigrated"
-        return {
+            same = before["assignedHub"] == hub
+            substatus = "reprovisionedToInitialAssignment" if same else "deviceDataMigrated"
+        state = {
             "registrationId": registration_id,
-            "createdDateTimeUtc": enrolment["assigned"][registration_id]["created"],
+            "createdDateTimeUtc": before["createdDateTimeUtc"] if before else now,
             "assignedHub": hub,
             "deviceId": device_id,
             "status": "assigned",
             "substatus": substatus,
             "lastUpdatedDateTimeUtc": now,
-            "etag": self._etag(),
+            "etag": new_etag(self._random),
         }
+        registrations.put({**state, "enrolment": place})
+        return state
 
-    def _etag(self) -> str:
-        # The look of the service's: base64 of a quoted text.
-        digits = self._random(16).hex()
-        parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
-        return base64.b64encode(f'"{"-".join(parts)}"'.encode()).decode()
-
-    def _admit(self, device_id: str, authentication: Record) -> None:
+    def _admit(self, device_id: str, authentication: Record, twin: Record | None, reset: bool) -> None:
         body = {"deviceId": device_id, "authentication": authentication}
-        try:
-            self.hub.create_device(device_id, body)
-        except HubError as error:
-            if error.name != "DeviceAlreadyExists":
-                raise
+        known = device_id in self.hub.devices
+        if known and not reset:
             status = self.hub.get_device(device_id)["status"]
             self.hub.update_device(device_id, {**body, "status": status})
+            return
+        if known:
+            self.hub.delete_device(device_id)
+        self.hub.create_device(device_id, body, twin)
 
 
 class Registration:
@@ -183,7 +202,7 @@ class Registration:
             if topic.startswith(prefix) and qos < 2:
                 fields = dict(part.partition("=")[::2] for part in topic[len(prefix) :].split("&"))
                 if 0 < len(fields.get("$rid", "")) <= MAX_REQUEST_ID:
-                    self._authenticated(fields["$rid"], lambda *a: answer(fields, payload, *a))  # noqa: B023
+                    self._authenticated(fields["$rid"], lambda opened: answer(fields, payload, opened))  # noqa: B023
                     return
         self._ended = True
         self._link.close("a device that is being provisioned may only register and ask for the status")
@@ -195,23 +214,22 @@ class Registration:
         """The connection is over; nothing is remembered."""
         self._ended = True
 
-    def _authenticated(self, rid: str, answer: Callable[[Record, Record], None]) -> None:
+    def _authenticated(self, rid: str, answer: Callable[[Opened], None]) -> None:
+        service = self._service
         try:
-            enrolment, authentication = self._service.enrolments.authenticate(self._proof)
+            opened = authenticate(service.enrolments, self._proof, service.clock.utc())
         except TokenRefused as refused:
             reason = f"a registration was refused: {refused.reason}"
-            self._service.hub.events.diagnostic(self.device_id, "requestRefused", reason)
+            service.hub.events.diagnostic(self.device_id, "requestRefused", reason)
             self._refuse(rid, 401, 401000, "Unauthorized")
             return
-        if not enrolment["enabled"]:
+        if opened[1]["provisioningStatus"] == "disabled":
             body = {"operationId": "", "status": "disabled", "registrationState": {"status": "disabled"}}
             self._say(200, rid, body)
             return
-        answer(enrolment, authentication)
+        answer(opened)
 
-    def _register(
-        self, fields: dict[str, str], payload: bytes, enrolment: Record, authentication: Record
-    ) -> None:
+    def _register(self, fields: dict[str, str], payload: bytes, opened: Opened) -> None:
         try:
             body = jsontext.decode(payload)
         except jsontext.NotJson:
@@ -221,14 +239,12 @@ class Registration:
                 fields["$rid"], 400, 400004, "The body must be JSON with this connection's registrationId."
             )
             return
-        self._wait(fields["$rid"], self._service.begin(self.device_id, enrolment))
+        self._wait(fields["$rid"], self._service.begin(self.device_id))
 
-    def _status(
-        self, fields: dict[str, str], payload: bytes, enrolment: Record, authentication: Record
-    ) -> None:
+    def _status(self, fields: dict[str, str], payload: bytes, opened: Opened) -> None:
         operation = unquote(fields.get("operationId", ""))
         try:
-            outcome = self._service.outcome(operation, self.device_id, authentication)
+            outcome = self._service.outcome(operation, self.device_id, opened)
         except KeyError:
             self._refuse(fields["$rid"], 404, 404206, "There is no such operation; register again.")
             return

@@ -35,6 +35,7 @@ from .values import (
     truth,
 )
 
+ROOTS = {"deviceid": "deviceId", "moduleid": "moduleId", "jobid": "jobId"}
 MAX_NESTING = 50  # parentheses, functions and signs; the parser recurses for them
 
 
@@ -59,7 +60,8 @@ class Expressions:
 
     def __init__(self, tokens: Tokens):
         self._tokens = tokens
-        self._roots = ("devices", tokens.alias())
+        source, alias = tokens.source()
+        self._roots = [source.split("."), [alias]]
         self._depth = 0
 
     def condition(self) -> Node:
@@ -248,8 +250,12 @@ class Expressions:
                 self._tokens.expect("]")
             else:
                 break
-        if names[0] in self._roots and len(names) > 1:
-            del names[0]
+        for root in self._roots:
+            if names[: len(root)] == root and len(names) > len(root):
+                del names[: len(root)]
+                break
+        # Azure's own samples and tests write DeviceId.
+        names[0] = ROOTS.get(names[0].lower(), names[0])
         path = tuple(names)
         return Node(lambda look: look(path), first.position, "path", path)
 

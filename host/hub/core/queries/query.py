@@ -1,6 +1,6 @@
-"""Queries over devices: filtering, columns, groups, TOP and pages.
+"""Queries over devices, modules or jobs: filtering, columns, groups, TOP and pages.
 
-Pages of devices follow the order of device ids. Their continuation token holds the
+Pages of devices follow the order of device ids, and likewise of all else. Their continuation token holds the
 last id of the page, so devices that come or go between pages neither repeat nor
 hide others. Groups are made anew for each page and follow the order of their keys;
 their token holds how many were shown.
@@ -10,9 +10,10 @@ import base64
 import binascii
 import bisect
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from .. import jsontext
 from ..devices.device import Device
@@ -24,16 +25,54 @@ from .values import AGGREGATES, UNDEFINED, Lookup, family_of
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
-TWIN, RAW = "Twin", "Raw"  # x-ms-item-type
+TWIN, RAW = "Twin", "Raw"  # x-ms-item-type, where it is not a collection's own
 
 Row = dict[str, Any]
 MOST = 1 << 31  # rows; nobody has as many devices, and islice() takes no more than a machine word
 Mark = str | int  # where a page ended: a device id, or a count of groups
 
 
+class Items(Protocol):
+    """What is asked: things by id, and their ids in order."""
+
+    order: list[str]
+
+    def find(self, device_id: str) -> Any:
+        """The thing of an id."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What one source holds: how a thing looks as a row, and how an expression reads it.
+
+    ``kind``: the item type of whole rows; ``by_device``: whether an id is a device's.
+    """
+
+    items: Items
+    view: Callable[[Any], Row]
+    looker: Callable[[Any], Lookup]
+    kind: str = TWIN
+    by_device: bool = False
+
+
+def twins_of(items: Devices, by_device: bool) -> Collection:
+    """Devices or modules, seen as their twins."""
+    return Collection(items, Device.twin_view, _looker, TWIN, by_device)
+
+
+def matches(query: Query, collection: Collection) -> Iterator[Any]:
+    """The things that fulfil a query's condition."""
+    return _matches(query, collection, None)
+
+
+def fulfils(query: Query, thing: Any) -> bool:
+    """Whether a device or module fulfils a query's condition."""
+    return query.condition is None or query.condition.value(_looker(thing)) is True
+
+
 def run_query(
     text: str,
-    devices: Devices,
+    collections: Mapping[str, Collection],
     page_size: int | None,
     continuation: str | None,
 ) -> tuple[list[Row], str | None, str]:
@@ -42,12 +81,13 @@ def run_query(
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_PAGE:
         raise HubError("ArgumentInvalid", f"The page size must be within [1; {MAX_PAGE}].")
     query = parse_query(text)
-    kind = RAW if query.columns else TWIN
+    collection = collections[query.source]
+    kind = RAW if query.columns else collection.kind
     own = zlib.crc32(text.encode("utf-8", "surrogatepass"))
     after, left = _resume(continuation, own, query)
     rows: list[Row] = []
     last = after
-    for mark, row in islice(_rows(query, devices, after), None if left is None else min(left, MOST)):
+    for mark, row in islice(_rows(query, collection, after), None if left is None else min(left, MOST)):
         if len(rows) == size:
             # One row more than fits: only then is there another page.
             return rows, _token(own, last, None if left is None else left - size), kind
@@ -56,43 +96,44 @@ def run_query(
     return rows, None, kind
 
 
-def _rows(query: Query, devices: Devices, after: Mark | None) -> Iterator[tuple[Mark, Row]]:
+def _rows(query: Query, collection: Collection, after: Mark | None) -> Iterator[tuple[Mark, Row]]:
     if query.aggregates:
         start = after or 0
-        groups = _groups(query, _matches(query, devices, None))
+        groups = _groups(query, collection.looker, _matches(query, collection, None))
         yield from islice(enumerate(groups, 1), start, None)
         return
-    for device in _matches(query, devices, after):
-        yield device.id, _row(query, device)
+    for thing in _matches(query, collection, after):
+        yield thing.id, _row(query, collection, thing)
 
 
-def _matches(query: Query, devices: Devices, after: str | None) -> Iterator[Device]:
-    condition = query.condition
-    known = None if condition is None else condition.only_id
-    if known is not None:
-        ids = [known] if known in devices and (after is None or known > after) else []
+def _matches(query: Query, collection: Collection, after: str | None) -> Iterator[Any]:
+    items, condition = collection.items, query.condition
+    begin = 0 if after is None else bisect.bisect_right(items.order, after)
+    if condition is not None and condition.only_id is not None and collection.by_device:
+        at = bisect.bisect_left(items.order, condition.only_id, begin)
+        ids = [name for name in items.order[at : at + 1] if name == condition.only_id]
     else:
-        ids = devices.order[0 if after is None else bisect.bisect_right(devices.order, after) :]
-    for device_id in ids:
-        device = devices.find(device_id)
-        if condition is None or condition.value(_looker(device)) is True:
-            yield device
+        ids = items.order[begin:]
+    for name in ids:
+        thing = items.find(name)
+        if condition is None or condition.value(collection.looker(thing)) is True:
+            yield thing
 
 
-def _row(query: Query, device: Device) -> Row:
+def _row(query: Query, collection: Collection, thing: Any) -> Row:
     if not query.columns:
-        return device.twin_view()
-    look = _looker(device)
+        return collection.view(thing)
+    look = collection.looker(thing)
     return _defined((column.name, column.node.value(look)) for column in query.columns)
 
 
-def _groups(query: Query, matches: Iterable[Device]) -> list[Row]:
+def _groups(query: Query, looker: Callable[[Any], Lookup], things: Iterable[Any]) -> list[Row]:
     """A row for each value of the path that is grouped by; without GROUP BY one for all."""
     groups: dict[bytes, tuple[Any, list[list[Any]]]] = {}
     if query.group is None:
         groups[b""] = (UNDEFINED, [[] for _ in query.columns])
-    for device in matches:
-        look = _looker(device)
+    for thing in things:
+        look = looker(thing)
         key = UNDEFINED if query.group is None else query.group.value(look)
         name = b"" if key is UNDEFINED else jsontext.encode(key)
         _, gathered = groups.setdefault(name, (key, [[] for _ in query.columns]))
@@ -144,12 +185,14 @@ def _looker(device: Device) -> Lookup:
     def look(path: tuple[str, ...]) -> Any:
         first, rest = path[0], path[1:]
         if first == "deviceId":
-            return _walk(device.id, rest)
+            return walk(device.device_id, rest)
         if first == "tags":
-            return UNDEFINED if device.twin.tags is None else _walk(device.twin.tags, rest)
+            return UNDEFINED if device.twin.tags is None else walk(device.twin.tags, rest)
         if first == "properties":
             return _property(device, rest)
-        return _walk(device.root_view(), path)
+        if first == "configurations" and rest:
+            return walk(device.configuration_states(), rest)
+        return walk(device.root_view(), path)
 
     return look
 
@@ -165,13 +208,13 @@ def _property(device: Device, path: tuple[str, ...]) -> Any:
     if not rest:
         return section.view()
     if rest[0] == "$version":
-        return _walk(section.version, rest[1:])
+        return walk(section.version, rest[1:])
     if rest[0] == "$metadata":
-        return _walk(section.metadata, rest[1:])
-    return _walk(section.values, rest)
+        return walk(section.metadata, rest[1:])
+    return walk(section.values, rest)
 
 
-def _walk(value: Any, path: tuple[str, ...]) -> Any:
+def walk(value: Any, path: tuple[str, ...]) -> Any:
     for name in path:
         if not isinstance(value, dict) or name not in value:
             return UNDEFINED

@@ -113,14 +113,16 @@ class Tokens:
         """Whether this word or sign comes after the next token."""
         return self._tokens[min(self._at + 1, len(self._tokens) - 1)].text.lower() == text
 
-    def alias(self) -> str | None:
-        """What the query calls the devices, by ``FROM devices [AS] name``, wherever it has been read to."""
-        words = [token.text.lower() if token.kind == "word" else "" for token in self._tokens]
+    def source(self) -> tuple[str, str | None]:
+        """What is asked, and what the query calls it, by ``FROM source [AS] name``, wherever it has been read to."""
+        words = [token.text.lower() for token in self._tokens]
         for at in range(len(words) - 2):
             if words[at : at + 2] == ["from", "devices"]:
-                token = self._tokens[at + 2 + (words[at + 2] == "as")]
-                return token.text if token.kind == "word" and token.text.lower() not in KEYWORDS else None
-        return None
+                last = at + 2 if words[at + 2] == "." else at
+                token = self._tokens[min(last + 2 + (words[last + 2 : last + 3] == ["as"]), len(words) - 1)]
+                named = token.kind == "word" and token.text.lower() not in KEYWORDS
+                return "".join(words[at + 1 : last + 2]), token.text if named else None
+        return "devices", None
 
     def accept(self, text: str) -> bool:
         """Take this word or sign if it comes next."""

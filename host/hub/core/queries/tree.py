@@ -2,7 +2,9 @@
 
 IoT Hub developer guide, "IoT Hub query language"::
 
-    SELECT [TOP n] * | columns FROM devices [[AS] name] [WHERE condition] [GROUP BY path]
+    SELECT [TOP n] * | columns FROM source [[AS] name] [WHERE condition] [GROUP BY path]
+
+The source is ``devices``, ``devices.modules`` or ``devices.jobs``; of the last, only whole rows are answered.
 
 A column is an expression or an aggregate (count, avg, sum, min, max), with a name
 after AS; without one it is called by the last name of its path, or by its
@@ -12,12 +14,12 @@ is grouped by.
 
 from dataclasses import dataclass
 
-from ..errors import HubError
 from .expressions import Expressions, Node
 from .text import KEYWORDS, Token, Tokens, refuse
 from .values import AGGREGATES
 
 MAX_COLUMNS = 50
+DEVICES, MODULES, JOBS = SOURCES = ("devices", "devices.modules", "devices.jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query. ``columns`` is empty for whole twins; ``top`` limits all rows."""
+    """A parsed query. ``columns`` is empty for whole twins; ``top`` limits all rows; ``source``: one of SOURCES."""
 
     top: int | None
     columns: tuple[Column, ...]
     condition: Node | None
     group: Node | None
+    source: str = DEVICES
 
     @property
     def aggregates(self) -> bool:
@@ -53,12 +56,9 @@ def parse_query(text: str) -> Query:
     _check_distinct(tokens)
     columns = () if tokens.accept("*") else _columns(tokens, expressions)
     tokens.expect("from")
-    tokens.expect("devices")
-    if tokens.accept("."):
-        what = tokens.take()
-        if what.text.lower() in ("modules", "jobs"):
-            raise HubError("FeatureNotSupported", f"This hub has no {what.text.lower()}; ask FROM devices.")
-        raise refuse("expected modules or jobs", what.position)
+    source = _source(tokens)
+    if source == JOBS and columns:
+        raise refuse("of devices.jobs there is only SELECT *", tokens.next.position)
     _alias(tokens)
     condition = expressions.condition() if tokens.accept("where") else None
     group = None
@@ -70,10 +70,40 @@ def parse_query(text: str) -> Query:
         group = expressions.path()
     if tokens.next.kind != "end":
         raise refuse(f"unexpected {tokens.next.text[:32]!r}", tokens.next.position)
-    query = Query(top, columns, condition, group)
+    query = Query(top, columns, condition, group, source)
     if query.aggregates:
         _check_grouped(query)
     return query
+
+
+def parse_condition(text: str) -> Query:
+    """What a job or a configuration is meant for: ``*``, a condition, or ``FROM source [WHERE condition]``.
+
+    The answer asks for whole rows. 400004 naming the position.
+    """
+    tokens = Tokens(text)
+    expressions = Expressions(tokens)
+    source, condition = DEVICES, None
+    if tokens.accept("from"):
+        source = _source(tokens)
+        _alias(tokens)
+        condition = expressions.condition() if tokens.accept("where") else None
+    elif not tokens.accept("*"):
+        condition = expressions.condition()
+    if tokens.next.kind != "end":
+        raise refuse(f"unexpected {tokens.next.text[:32]!r}", tokens.next.position)
+    return Query(None, (), condition, None, source)
+
+
+def _source(tokens: Tokens) -> str:
+    tokens.expect("devices")
+    if not tokens.accept("."):
+        return DEVICES
+    what = tokens.take()
+    source = f"{DEVICES}.{what.text.lower()}"
+    if source not in SOURCES:
+        raise refuse("expected modules or jobs", what.position)
+    return source
 
 
 def _check_distinct(tokens: Tokens) -> None:

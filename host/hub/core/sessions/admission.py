@@ -14,8 +14,8 @@ from urllib.parse import unquote
 from ..access.identities import DEVICE_ID
 from ..access.policies import DEVICE_CONNECT, Policy
 from ..access.tokens import Token, TokenRefused, check_token, covers, parse_token, same_host
-from ..devices.device import Device
-from ..errors import ConnectRefused
+from ..devices.device import Device, place_of
+from ..errors import ConnectRefused, HubError
 from ..messages.telemetry import read_message
 from ..messages.topics import Telemetry, TopicRefused, parse_publish
 from ..ports import Certificate, Hello, Will
@@ -113,18 +113,16 @@ def admit(
     """
     user = parse_username(hello.username)
     client_id = hello.client_id
-    if "/" in client_id or "/" in user.client_id:
+    if not all(DEVICE_ID.fullmatch(part) for part in client_id.split("/", 1)):
         raise ConnectRefused(
-            BAD_CLIENT_ID, "this hub serves devices only; module identities (device/module) are not supported"
-        )
-    if not DEVICE_ID.fullmatch(client_id):
-        raise ConnectRefused(
-            BAD_CLIENT_ID, "the client id is no valid device id; the device must connect with its device id"
+            BAD_CLIENT_ID,
+            "the client id is no valid device id; the device must connect with its device id, "
+            "a module with DEVICE/MODULE",
         )
     if client_id != user.client_id:
         raise ConnectRefused(
             BAD_CLIENT_ID,
-            f"the client id {client_id!r} is not the device id of the user name ({user.client_id[:128]!r}); "
+            f"the client id {client_id!r} is not the id in the user name ({user.client_id[:128]!r}); "
             "the device must send the same id in both (case matters)",
         )
     if not same_host(user.host, hosts):
@@ -142,6 +140,34 @@ def admit(
         )
     if hello.will is not None:
         check_will(hello.will, client_id)
+    return admission
+
+
+def admit_request(
+    device_id: str,
+    header: str | None,
+    hosts: Collection[str],
+    device: Device | None,
+    policies: Mapping[str, Policy],
+    now: float,
+) -> Admission:
+    """Admit a request over HTTPS by its Authorization header, or 401003 with a reason.
+
+    A certificate is shown to the MQTT endpoint only: see the module ``certificates``.
+    """
+    user = Username(next(iter(hosts)), device_id, None, None)
+    try:
+        if not header:
+            raise ConnectRefused(
+                BAD_CREDENTIALS,
+                f"the request of {device_id[:128]!r} has no Authorization header; over HTTPS this hub knows devices "
+                "by their SAS tokens only",
+            )
+        admission = _authenticate(Hello(device_id, None, header), user, device, hosts, policies, now)
+        if not admission.device.enabled:
+            raise ConnectRefused(NOT_AUTHORISED, f"the device {device_id!r} is disabled; enable it first")
+    except ConnectRefused as refused:
+        raise HubError("IotHubUnauthorized", f"{refused.reason[0].upper()}{refused.reason[1:]}.") from None
     return admission
 
 
@@ -176,6 +202,12 @@ def _authenticate(
 
 
 def _known(device: Device | None, device_id: str) -> Device:
+    if device is None and "/" in device_id:
+        raise ConnectRefused(
+            NOT_AUTHORISED,
+            f"the module {device_id!r} (DEVICE/MODULE) is not registered on this hub (ids are case-sensitive); "
+            "create it, or correct DeviceId and ModuleId in the connection string",
+        )
     if device is None:
         raise ConnectRefused(
             NOT_AUTHORISED,
@@ -193,18 +225,19 @@ def _with_token(
     policies: Mapping[str, Policy],
     now: float,
 ) -> Admission:
-    if not covers(token.resource, hosts, "devices", device.id):
+    path = device.place.split("/")
+    if not covers(token.resource, hosts, *path):
         raise TokenRefused(
             "resource",
-            f"the token is for {token.resource[:256]!r}, not for {next(iter(hosts))}/devices/{device.id}; "
+            f"the token is for {token.resource[:256]!r}, not for {next(iter(hosts))}/{device.place}; "
             "it belongs to another device or hub: sign with this device's own connection string",
         )
     if token.policy is None:
-        if token.resource.count("/") < 2:
+        if token.resource.rstrip("/").count("/") < len(path):
             raise TokenRefused(
                 "resource",
-                f"the token is for all of {token.resource[:256]!r}; a device key may only sign for its own device: "
-                f"sign for {next(iter(hosts))}/devices/{device.id}",
+                f"the token is for all of {token.resource[:256]!r}; a key may only sign for its own device or module: "
+                f"sign for {next(iter(hosts))}/{device.place}",
             )
         if not device.keys:
             raise TokenRefused(
@@ -260,7 +293,7 @@ def check_will(will: Will, device_id: str) -> None:
     try:
         request = parse_publish(will.topic, device_id)
         if not isinstance(request, Telemetry):
-            raise TopicRefused(f"its topic must be devices/{device_id}/messages/events/")
+            raise TopicRefused(f"its topic must be {place_of(device_id)}/messages/events/")
         if will.qos > 1:
             raise TopicRefused("QoS 2 is not supported; use 0 or 1")
         read_message(request.bag, will.payload, will.retain)

@@ -31,7 +31,7 @@ class Connections:
         now = parts.clock.utc()
         try:
             parts.throttles.spend(throttles.CONNECTIONS)
-            admission = admit(hello, parts.hosts, parts.devices.get, parts.access.policies, now)
+            admission = admit(hello, parts.hosts, parts.known, parts.access.policies, now)
         except ConnectRefused as refused:
             self._refused(hello, refused)
             raise

@@ -6,12 +6,12 @@ connected *and* listening, then at most ``response_timeout`` for its answer.
 """
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import jsontext
 from ..access.identities import invalid
 from ..devices.device import Call, Device, Done
-from ..errors import HubError
+from ..errors import HubError, device_disabled
 from ..messages.events import ANSWER_DROPPED, REQUEST_REFUSED, Events
 from ..messages.topics import MethodResponse, method_request
 from ..ports import Clock, MethodResult
@@ -30,6 +30,36 @@ MAX_NAME = 256  # characters; keeps the topic short
 _NAME = re.compile(r"[!#%&'*+\-.0-9A-Z^_`a-z|~]+")
 
 
+class Order(NamedTuple):
+    """A call that may be made; ``response`` and ``connect`` in seconds."""
+
+    name: str
+    body: bytes
+    response: int
+    connect: float
+
+
+def read_order(name: Any, payload: Any, response_timeout: Any, connect_timeout: Any) -> Order:
+    """Check what is asked for: 400004 for bad arguments, 413001 for too large a payload."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > MAX_NAME:
+        raise invalid(
+            f"methodName must be 1 to {MAX_NAME} printable ASCII characters without space and "
+            '$ ( ) < > @ , ; : \\ " / [ ] ? = { }.'
+        )
+    response = _seconds("responseTimeoutInSeconds", response_timeout, RESPONSE_TIMEOUT)
+    connect = _seconds("connectTimeoutInSeconds", connect_timeout, CONNECT_TIMEOUT)
+    try:
+        body = jsontext.encode(payload)
+    except ValueError as error:
+        raise invalid(f"The payload of method '{name}' is not JSON: {error}.") from None
+    if len(body) > MAX_PAYLOAD:
+        raise HubError(
+            "MessageTooLarge",
+            f"The payload of method '{name}' is {len(body)} bytes, more than {MAX_PAYLOAD}; send less, or a link.",
+        )
+    return Order(name, body, response, connect)
+
+
 class Methods:
     """All calls under way. A call ends exactly once: answer, time-out, lost connection or deletion."""
 
@@ -44,22 +74,13 @@ class Methods:
         self, device: Device, name: Any, payload: Any, response_timeout: Any, connect_timeout: Any, done: Done
     ) -> None:
         """Begin a call; HubError at once when it cannot be begun, else ``done`` gets the outcome."""
-        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > MAX_NAME:
-            raise invalid(
-                f"methodName must be 1 to {MAX_NAME} printable ASCII characters without space and "
-                '$ ( ) < > @ , ; : \\ " / [ ] ? = { }.'
-            )
-        response = _seconds("responseTimeoutInSeconds", response_timeout, RESPONSE_TIMEOUT)
-        connect = _seconds("connectTimeoutInSeconds", connect_timeout, CONNECT_TIMEOUT)
-        try:
-            body = jsontext.encode(payload)
-        except ValueError as error:
-            raise invalid(f"The payload of method '{name}' is not JSON: {error}.") from None
-        if len(body) > MAX_PAYLOAD:
-            raise HubError(
-                "MessageTooLarge",
-                f"The payload of method '{name}' is {len(body)} bytes, more than {MAX_PAYLOAD}; send less, or a link.",
-            )
+        self.begin(device, read_order(name, payload, response_timeout, connect_timeout), done)
+
+    def begin(self, device: Device, order: Order, done: Done) -> Call:
+        """The same for what was read before."""
+        name, body, response, connect = order
+        if not device.enabled:
+            raise device_disabled(device.device_id)
         self._throttles.spend(METHODS, max(1, -(-len(body) // METHOD_STEP)))
         if len(device.calls) >= MAX_IN_FLIGHT:
             raise HubError(
@@ -78,6 +99,7 @@ class Methods:
             call.timer = self._timers.at(
                 self._clock.monotonic() + connect, lambda: self._not_online_in_time(call)
             )
+        return call
 
     def offer(self, device: Device) -> None:
         """Deliver the waiting calls that the device listens for now."""
@@ -122,6 +144,11 @@ class Methods:
                     "it may or may not have run it. Check the device, then try again.",
                 ),
             )
+
+    def give_up(self, call: Call) -> None:
+        """Nobody wants its outcome any more; what a device answers is dropped."""
+        call.done = lambda outcome: None
+        self._finish(call, HubError("GatewayTimeout", "The caller did not wait any longer."))
 
     def forget(self, device: Device, error: HubError) -> None:
         """The device is deleted or disabled: every call that is left fails with ``error``."""

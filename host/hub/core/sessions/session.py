@@ -174,6 +174,7 @@ class Session:
             except jsontext.NotJson as error:
                 raise HubError("ArgumentInvalid", f"The reported properties are not JSON: {error}.") from None
             arrays = self._api_version >= ARRAYS_SINCE
+            self._parts.throttles.spend(throttles.TWIN_UPDATES)
             self._parts.write_twin(
                 self.device, lambda twin, time: twin.report(patch, time, arrays, request.version)
             )

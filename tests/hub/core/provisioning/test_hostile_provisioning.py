@@ -2,13 +2,13 @@
 
 import json
 
-from harness import Stage, Wire, token
+from harness import Stage, Wire, enrol, read_certificate, token
 from hypothesis import given
 from hypothesis import strategies as st
 
 from twinkle_host.hub.core import Certificate, ConnectRefused, Hello, Provisioning
 from twinkle_host.hub.core.access.tokens import TokenRefused, check_token, covers, parse_token
-from twinkle_host.hub.core.provisioning.enrolments import Proof
+from twinkle_host.hub.core.provisioning.proofs import Proof, authenticate
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 scraps = st.text(max_size=6) | st.sampled_from(
@@ -23,14 +23,15 @@ class Service:
         self.stage = Stage()
         hub = self.stage.hub
         hub.authorities.add("factory", "PEM")
-        self.service = Provisioning(hub, self.stage.clock, self.stage.store, lambda size: b"r" * size)
-        add = self.service.enrolments.add
-        self.key = add("own")["keys"][0]
-        add("many", group=True)
-        add("certified", thumbprint="AB" * 32)
-        add("issued", group=True, authority="factory")
-        add("off")
-        self.service.enrolments.enable("off", False)
+        self.service = Provisioning(
+            hub, self.stage.clock, self.stage.store, lambda size: b"r" * size, read_certificate
+        )
+        enrolments = self.service.enrolments
+        self.key = enrol(enrolments, "own")[0]
+        enrol(enrolments, "many", group=True)
+        enrol(enrolments, "certified", certificate="AB" * 32)
+        enrol(enrolments, "issued", group=True, authority="factory")
+        enrol(enrolments, "off", provisioningStatus="disabled")
 
     def connect(self):
         scope = self.service.scope
@@ -107,12 +108,13 @@ certificates = st.builds(
 @given(scraps | st.just("certified"), certificates)
 def test_no_certificate_makes_the_service_raise_and_only_a_known_one_opens(registration_id, certificate):
     try:
-        enrolment, _ = Service().service.enrolments.authenticate(Proof(registration_id, None, certificate))
+        enrolments = Service().service.enrolments
+        _, enrolment, _ = authenticate(enrolments, Proof(registration_id, None, certificate), 0)
     except TokenRefused:
         return
     assert certificate.common_name == registration_id
     assert "ab" * 32 in certificate.thumbprints or "factory" in certificate.authorities
-    assert enrolment["name"] in ("certified", "issued")
+    assert enrolment.get("registrationId", enrolment.get("enrollmentGroupId")) in ("certified", "issued")
 
 
 pairs = st.lists(

@@ -150,14 +150,6 @@ def test_the_collection_may_have_a_name_of_its_own(fleet, source):
     assert rows(fleet, text) == [{"s": "disabled", "n": 1}, {"s": "enabled", "n": 2}]
 
 
-@pytest.mark.parametrize("source", ["devices.modules", "devices.jobs", "Devices.Jobs"])
-def test_a_collection_that_this_hub_does_not_have_is_told_apart_from_a_bad_query(fleet, source):
-    """azure-docs, iot-hub-devguide-query-language.md, FROM clause: devices, devices.modules, devices.jobs."""
-    with pytest.raises(HubError, match=source.partition(".")[2].lower()) as refused:
-        fleet.hub.query(f"SELECT * FROM {source}")
-    assert (refused.value.status, refused.value.name) == (501, "FeatureNotSupported")
-
-
 def test_distinct_is_not_of_the_language(fleet):
     """azure-docs, iot-hub-devguide-query-language.md, grammar of SELECT: TOP, projections, aggregates."""
     for columns in ("tags.location.plant", "*", "[[deviceId]]"):

@@ -66,9 +66,11 @@ def test_the_device_policy_opens_any_device_and_says_so_in_telemetry(stage):
         ({"client_id": "dev 1"}, 2, "client id"),
         (
             {"client_id": "dev1/module", "username": f"{HOST}/dev1/module/?api-version=2021-04-12"},
-            2,
+            5,
             "module",
         ),
+        ({"client_id": "dev1/m/m", "username": f"{HOST}/dev1/m/m"}, 2, "DEVICE/MODULE"),
+        ({"client_id": "dev1/", "username": f"{HOST}/dev1/"}, 2, "DEVICE/MODULE"),
         ({"password": None}, 4, "neither a password nor a client certificate"),
         ({"password": ""}, 4, "neither a password nor a client certificate"),
         ({"password": "hunter2"}, 4, "not a SAS token"),
@@ -149,7 +151,7 @@ def test_user_names_met_in_the_wild_are_understood(stage, username):
 )
 def test_a_module_is_not_taken_for_a_client_without_a_question_mark(stage, username):
     refused = refusal(stage, stage.device().hello(username=username))
-    assert refused.code == 2 and "module" in refused.reason
+    assert refused.code == 2 and "not the id in the user name" in refused.reason
 
 
 def test_an_alias_is_another_name_for_the_same_hub(stage):

@@ -1,0 +1,1 @@
+"""What is done to many devices at once: jobs, and configurations."""

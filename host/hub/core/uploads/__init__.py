@@ -1,0 +1,1 @@
+"""File upload: which device may put which file into the store, and who is told of it."""

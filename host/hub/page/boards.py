@@ -1,0 +1,105 @@
+"""The boards on this computer, as the page sees and works them: what ``twinkle run`` serves, passed on."""
+
+import asyncio
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from ...workbench.control import LONGEST, NAME
+from ...workbench.notes import Note, find
+from ..core import HubError
+from ..rest_values import read_json
+from .stream import HEARTBEAT_S, sse
+
+ANSWER_S = 10.0
+
+
+class Boards:
+    """Those that left a note in ``state``, the hub's directory."""
+
+    def __init__(self, state: Path):
+        self._state = state
+        self._watching: set[asyncio.Task] = set()
+
+    def has(self, device_id: str) -> bool:
+        """Whether the device's board is on this computer."""
+        return find(self._state, device_id) is not None
+
+    def routes(self) -> list[tuple[str, str, Any]]:
+        """Method, path and handler."""
+        return [("GET", "/api/boards/{id}/stream", self._watch), ("POST", "/api/boards/{id}", self._do)]
+
+    def close(self) -> None:
+        """End every stream."""
+        for task in self._watching:
+            task.cancel()
+
+    async def _do(self, request: web.Request) -> web.Response:
+        asked = await read_json(request)
+        if not isinstance(asked, dict) or asked.get("do") == "watch":
+            raise HubError("ArgumentInvalid", 'The body must be an object that says what to "do".')
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await self._reach(request)
+            try:
+                writer.write(json.dumps(asked).encode() + b"\n")
+                answer = json.loads(await reader.readline() or b"{}")
+            finally:
+                writer.close()
+        if "error" in answer:
+            raise HubError("ArgumentInvalid", answer["error"])
+        return web.json_response(answer)
+
+    async def _watch(self, request: web.Request) -> web.StreamResponse:
+        reader, writer = await self._reach(request)
+        task = asyncio.current_task()
+        self._watching.add(task)
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        try:
+            writer.write(b'{"do": "watch"}\n')
+            await response.prepare(request)
+            while True:
+                try:
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        line = await reader.readline()
+                except TimeoutError:
+                    await response.write(b":\n\n")
+                    continue
+                if not line:
+                    break
+                await response.write(b"data: " + line + b"\n")
+            await response.write(sse({"gone": True}))
+        except (ConnectionError, asyncio.CancelledError):
+            return response
+        finally:
+            self._watching.discard(task)
+            writer.close()
+        return response
+
+    async def _reach(self, request: web.Request) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        note = find(self._state, request.match_info["id"])
+        try:
+            if note is not None:
+                with _socket(note) as path:
+                    return await asyncio.open_unix_connection(path, limit=8 * LONGEST)
+        except OSError as error:
+            why: Any = f" ({error.strerror})"
+        else:
+            why = ""
+        raise HubError("GenericNotFound", f"The device's board is not on this computer now{why}.")
+
+
+@contextlib.contextmanager
+def _socket(note: Note) -> Iterator[str]:
+    # By its folder: a socket's own path has 107 bytes at the most (unix(7)).
+    folder = os.open(note.folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{NAME}"
+    finally:
+        os.close(folder)

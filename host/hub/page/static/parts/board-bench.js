@@ -1,0 +1,175 @@
+// The board on its bench: what its pins show, what its sensor is in, its switches, its console and its log.
+
+import { plain } from "../model/words.js";
+import { ask } from "./api.js";
+import { h, put, svg } from "./dom.js";
+
+const AGAIN_MS = 1000;
+const LINES = 500;
+const FAULTS = { "": "None", absent: "Absent: no answer", bit: "Wrong checksum", stale: "Stale: the last sample again" };
+
+customElements.define("board-bench", class extends HTMLElement {
+  deviceId = "";
+  #source = null;
+  #timer = 0;
+  #held = null; // the slider in somebody's hand
+  #lines = new Map();
+
+  connectedCallback() {
+    this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
+    this.about = h("p", { class: "soft" }, "\u00a0");
+    this.power = this.#toggle("Power", (on) => this.#do({ do: "power", on }));
+    this.network = this.#toggle("Cable", (on) => this.#do({ do: "network", on }));
+    this.state = h("span", { class: "badge" });
+    this.lines = h("ul", { class: "pins", "aria-label": "Pins" });
+    this.temperature = this.#slider("temperature", "Temperature", "°C", -40, 80, 0.1);
+    this.humidity = this.#slider("humidity", "Humidity", "%", 0, 100, 0.1);
+    this.fault = h("select", { id: "fault", onchange: () => this.#do({ do: "sensor", fault: this.fault.value || null }) }, Object.entries(FAULTS).map(([value, text]) => h("option", { value }, text)));
+    this.day = h("button", { type: "button", onclick: () => this.#do({ do: "day" }) }, "Its own day again");
+    this.model = h("h3", {}, "Sensor");
+    this.said = h("pre", { class: "terminal", tabIndex: 0, role: "log", "aria-label": "Console" });
+    this.typed = h("input", { id: "typed", autocomplete: "off", autocapitalize: "off", spellcheck: false, placeholder: "help", class: "mono" });
+    this.log = h("pre", { class: "log", tabIndex: 0, role: "log", "aria-label": "Log", "aria-live": "off" });
+    this.append(h("section", { class: "panel bench" },
+      h("div", { class: "bench-head" }, h("h2", {}, "The board"), this.state, this.power.element, this.network.element),
+      this.about, this.refusal, this.lines,
+      h("div", { class: "sensor" }, this.model, this.temperature.element, this.humidity.element,
+        h("div", { class: "tools" }, h("label", { for: "fault" }, "Fault", this.fault), this.day)),
+      h("h3", {}, "Console"), this.said,
+      h("form", { class: "type", onsubmit: (event) => this.#type(event) }, h("label", { for: "typed" }, h("span", { class: "unseen" }, "Type at the console"), this.typed), h("button", {}, "Send")),
+      h("h3", {}, "Log"), this.log));
+    this.#watch();
+  }
+
+  disconnectedCallback() {
+    clearTimeout(this.#timer);
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #watch() {
+    if (!this.isConnected) return;
+    const source = new EventSource(`/api/boards/${encodeURIComponent(this.deviceId)}/stream`);
+    this.#source = source;
+    let first = true;
+    source.onmessage = (message) => {
+      const told = JSON.parse(message.data);
+      if (first) this.log.replaceChildren();
+      first = false;
+      if (told.seen) this.#show(told.seen);
+      if (told.log) this.#grow(this.log, told.log.join("\n") + "\n");
+      if (told.console) this.#grow(this.said, told.console.replaceAll("\r", ""));
+      if (told.gone) this.#lost();
+    };
+    source.onerror = () => this.#lost();
+  }
+
+  #lost() {
+    this.#source?.close();
+    this.#show(null);
+    this.#timer = setTimeout(() => this.#watch(), AGAIN_MS);
+  }
+
+  async #do(asked) {
+    try {
+      await ask("POST", `/boards/${encodeURIComponent(this.deviceId)}`, asked);
+      this.refusal.hidden = true;
+    } catch (refusal) {
+      put(this.refusal, refusal.message);
+      this.refusal.hidden = false;
+    }
+  }
+
+  #show(seen) {
+    const [kind, words] = !seen ? ["disabled", "Not there"] : !seen.powered ? ["disabled", "Off"] : seen.running ? ["ok", "Running"] : ["bad", "Not running"];
+    this.state.dataset.kind = kind;
+    put(this.state, words);
+    this.power.set(Boolean(seen?.powered), !seen);
+    if (!seen) return this.lines.querySelectorAll("[data-level]").forEach((line) => light(line, 0));
+    put(this.about, [seen.description ?? seen.board, seen.interpreter === "micropython" ? "MicroPython" : "CPython"].join(" · "));
+    this.network.element.hidden = seen.network === null;
+    if (seen.network) {
+      this.network.name(seen.network.kind);
+      this.network.set(seen.network.connected, false);
+    }
+    this.#pins(seen.lines);
+    const sensor = seen.sensor;
+    put(this.model, `Sensor, ${sensor.model}`);
+    this.temperature.set(sensor.temperature);
+    this.humidity.set(sensor.humidity);
+    if (document.activeElement !== this.fault) this.fault.value = sensor.fault ?? "";
+    this.day.disabled = !sensor.told && !sensor.fault;
+  }
+
+  #pins(lines) {
+    for (const line of lines) {
+      if (!this.#lines.has(line.name)) {
+        const made = line.kind === "input" ? this.#input(line) : output(line);
+        this.#lines.set(line.name, made);
+        this.lines.append(made);
+      }
+      light(this.#lines.get(line.name), line.level);
+    }
+  }
+
+  #input(line) {
+    const button = h("button", { type: "button", "aria-pressed": "false", onclick: () => this.#do({ do: "press", name: line.name, active: button.getAttribute("aria-pressed") !== "true" }) }, line.name);
+    return h("li", { class: "pin input" }, button, h("span", { class: "level" }), pinOf(line));
+  }
+
+  #toggle(name, act) {
+    const box = h("input", { type: "checkbox", role: "switch", onchange: () => act(box.checked) });
+    const text = h("span", {}, name);
+    return {
+      element: h("label", { class: "switch" }, box, text),
+      set: (on, disabled) => { box.checked = on; box.disabled = disabled; },
+      name: (word) => put(text, word),
+    };
+  }
+
+  #slider(name, title, unit, min, max, step) {
+    const shown = h("output", { for: name });
+    const tell = (value) => put(shown, `${plain(Number(value))} ${unit}`);
+    const control = h("input", {
+      type: "range", id: name, min, max, step,
+      oninput: () => { this.#held = name; tell(control.value); this.#do({ do: "sensor", [name]: Number(control.value) }); },
+      onchange: () => { this.#held = null; },
+    });
+    return {
+      element: h("label", { for: name, class: "slider" }, h("span", {}, title), control, shown),
+      set: (value) => { if (this.#held !== name) { control.value = value; tell(value); } },
+    };
+  }
+
+  #grow(place, text) {
+    const atEnd = place.scrollHeight - place.scrollTop - place.clientHeight < 30;
+    place.append(text);
+    const lines = place.textContent.split("\n");
+    if (lines.length > LINES) place.textContent = lines.slice(-LINES).join("\n");
+    if (atEnd) place.scrollTop = place.scrollHeight;
+  }
+
+  #type(event) {
+    event.preventDefault();
+    this.#do({ do: "type", text: `${this.typed.value}\r` });
+    this.typed.value = "";
+  }
+});
+
+function output(line) {
+  const lamp = line.kind === "led"
+    ? svg("svg", { viewBox: "0 0 40 40", class: "lamp", "aria-hidden": "true" }, svg("circle", { cx: 20, cy: 20, r: 19, class: "glow" }), svg("circle", { cx: 20, cy: 20, r: 9, class: "bulb" }))
+    : svg("svg", { viewBox: "0 0 40 40", class: "lamp", "aria-hidden": "true" }, svg("rect", { x: 11, y: 11, width: 18, height: 18, rx: 3, class: "bulb" }));
+  return h("li", { class: `pin ${line.kind}` }, lamp, h("span", {}, line.name), h("span", { class: "level" }), pinOf(line));
+}
+
+const pinOf = (line) => h("span", { class: "soft" }, line.pin === null || line.pin === undefined || line.pin === line.name ? "" : `pin ${line.pin}`);
+
+// What the pin shows, from 0 to 1.
+function light(element, level) {
+  element.dataset.level = level;
+  element.style.setProperty("--level", level);
+  const words = element.classList.contains("input") ? (level ? "active" : "not active") : level === 0 ? "dark" : level === 1 ? "lit" : `${Math.round(level * 100)} %`;
+  put(element.querySelector(".level"), element.classList.contains("output") ? (level ? "on" : "off") : words);
+  element.querySelector("button")?.setAttribute("aria-pressed", String(level > 0));
+}

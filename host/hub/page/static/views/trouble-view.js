@@ -1,0 +1,135 @@
+// Trouble on purpose: the hub's faults, switched one by one, and how often each has been at work.
+
+import { NotJson, pretty, readObject } from "../model/json.js";
+import { ask } from "../parts/api.js";
+import { h, put, say } from "../parts/dom.js";
+import { heard, live } from "../parts/live.js";
+
+const LOOK_MS = 1000;
+const TYPED_MS = 400;
+const WORDS = {
+  refuse: ["A connection is refused", "CONNACK code"],
+  kill: ["A connection is aborted", "after bytes"],
+  stall: ["Nothing is sent for a while, then all of it", "seconds"],
+  swallow: ["A telemetry message is not acknowledged"],
+  lose: ["A message to the device is lost"],
+  double: ["A message to the device comes twice"],
+  late: ["A message to the device comes late", "seconds"],
+  reorder: ["Two messages to the device change places", "within seconds"],
+  status: ["A twin answer becomes an error", "status"],
+  rid: ["A twin answer is for a request that nobody made"],
+  fill: ["A twin's desired properties are larger", "by bytes"],
+  http: ["A service's request fails", "status"],
+};
+
+customElements.define("trouble-view", class extends HTMLElement {
+  #left = new AbortController();
+  #rows = new Map();
+  #others = []; // rules that the rows do not show
+  #timer = 0;
+
+  connectedCallback() {
+    document.title = "Trouble · Twinkle";
+    this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
+    this.list = h("ul", { class: "faults", "aria-label": "Faults" });
+    this.text = h("textarea", { id: "rules", rows: 8, spellcheck: false });
+    this.append(
+      h("div", { class: "headline" }, h("h1", {}, "Trouble on purpose"), h("button", { type: "button", onclick: () => this.#put([]) }, "All off")),
+      h("p", { class: "soft" }, "What is switched on here, the hub does wrong from now on, to show how devices and services bear it."),
+      this.refusal, this.list,
+      h("details", { class: "panel" }, h("summary", {}, "The rules as JSON"),
+        h("form", { onsubmit: (event) => this.#write(event) }, h("label", { for: "rules" }, "Rules, as in the file that twinkle hub --faults takes", this.text), h("div", { class: "choices" }, h("button", { class: "main" }, "Follow these")))));
+    const { signal } = this.#left;
+    heard(signal, "again", () => this.#look());
+    live.look([]);
+    this.#look();
+  }
+
+  disconnectedCallback() {
+    this.#left.abort();
+    clearTimeout(this.#timer);
+  }
+
+  // What a fault has done is told by nobody; while this is seen, it is asked for.
+  async #look() {
+    clearTimeout(this.#timer);
+    const told = document.hidden ? null : await ask("GET", "/faults").catch(() => null);
+    if (!this.isConnected) return;
+    if (told) this.#show(told);
+    this.#timer = setTimeout(() => this.#look(), LOOK_MS);
+  }
+
+  #show(told) {
+    if (!this.#rows.size) {
+      for (const [fault, own] of Object.entries(told.kinds)) this.#rows.set(fault, this.#row(fault, own));
+      this.list.replaceChildren(...[...this.#rows.values()].map((row) => row.element));
+    }
+    const left = [...told.rules];
+    for (const [fault, row] of this.#rows) {
+      const at = left.findIndex((rule) => rule.fault === fault && Object.keys(rule).every((name) => ["fault", "device", "share", "done", row.own?.member].includes(name)));
+      row.show(at < 0 ? null : left.splice(at, 1)[0], told.done[fault] ?? 0, told.fixed);
+    }
+    this.#others = left.map(({ done, ...rule }) => rule);
+    if (document.activeElement !== this.text && !this.dirty) this.text.value = pretty({ rules: told.rules.map(({ done, ...rule }) => rule) });
+  }
+
+  #row(fault, own) {
+    const [title, member] = WORDS[fault] ?? [fault, own?.member];
+    const box = h("input", { type: "checkbox", role: "switch", onchange: () => this.#put() });
+    const device = h("input", { value: "*", id: `device-${fault}`, oninput: () => soon(), autocomplete: "off" });
+    const share = h("input", { type: "number", min: 0, max: 100, value: 100, id: `share-${fault}`, oninput: () => soon() });
+    const value = own && h("input", { type: "number", min: 0, step: Number.isInteger(own.default) && own.member !== "seconds" ? 1 : "any", value: own.default, id: `own-${fault}`, oninput: () => soon() });
+    const done = h("span", { class: "badge done" }, "0 times");
+    let timer = 0;
+    const soon = () => { clearTimeout(timer); if (box.checked) timer = setTimeout(() => this.#put(), TYPED_MS); };
+    const element = h("li", { class: "panel fault" },
+      h("label", { class: "switch" }, box, h("span", {}, title)), done,
+      h("div", { class: "settings" },
+        h("label", { for: device.id }, "Devices", device), h("label", { for: share.id }, "Share, %", share),
+        value && h("label", { for: value.id }, member[0].toUpperCase() + member.slice(1), value)));
+    return {
+      element, own,
+      rule: () => box.checked && { fault, device: device.value || "*", share: Number(share.value) / 100, ...(own ? { [own.member]: Number(value.value) } : {}) },
+      show: (rule, times, fixed) => {
+        box.checked = rule !== null;
+        box.disabled = fixed;
+        if (rule && !element.contains(document.activeElement)) {
+          device.value = rule.device ?? "*";
+          share.value = (rule.share ?? 1) * 100;
+          if (own) value.value = rule[own.member] ?? own.default;
+        }
+        put(done, times === 1 ? "once" : `${times} times`);
+        done.dataset.kind = times ? "pending" : "none";
+      },
+    };
+  }
+
+  async #put(rules = [...[...this.#rows.values()].map((row) => row.rule()).filter(Boolean), ...this.#others]) {
+    try {
+      const told = await ask("PUT", "/faults", { rules });
+      this.refusal.hidden = true;
+      this.dirty = false;
+      this.#show(told);
+      say(`${rules.length} faults are on`);
+    } catch (refusal) {
+      this.#refuse(refusal.message);
+    }
+  }
+
+  #write(event) {
+    event.preventDefault();
+    try {
+      const { rules } = readObject(this.text.value);
+      this.dirty = true;
+      this.#put(rules);
+    } catch (error) {
+      if (!(error instanceof NotJson)) throw error;
+      this.#refuse(error.message);
+    }
+  }
+
+  #refuse(text) {
+    put(this.refusal, text);
+    this.refusal.hidden = false;
+  }
+});

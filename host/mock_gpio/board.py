@@ -1,0 +1,117 @@
+"""A board in a test: what can be done to it, and what can be asked of it, in the same words at all three depths.
+
+The fixtures ``mock_board``, ``raspberry_pi`` and ``pico_w`` make one; see the module ``fixtures``. The depths differ
+in what is real. Time is only a number at the first two; a Pico W is a process, whose seconds are seconds.
+HubError is ``twinkle_host.hub.core.errors.HubError``.
+"""
+
+import logging
+import re
+
+LOGGED = re.compile(r"\d+\.\d+ (debug|info|warning|error) (.*)")  # a line of a device's log
+LOGGER = logging.getLogger("twinkle")  # its children are named after devices
+LOGGER.addHandler(logging.NullHandler())  # a library's: who does not ask sees nothing
+
+
+class History(list):
+    """What an output has shown: ``(seconds, level)``, oldest first; 0.0 is off and 1.0 is on."""
+
+    @property
+    def levels(self):
+        """The levels alone."""
+        return [level for _, level in self]
+
+    def assert_levels(self, *expected):
+        """The levels, in their order."""
+        assert tuple(self.levels) == expected, f"it showed {tuple(self.levels)}"
+
+    def assert_levels_and_times(self, *expected):
+        """``(seconds since the first change, level)``, exact to a millisecond; where time is only a number."""
+        shown = tuple((round(seconds - self[0][0], 3), level) for seconds, level in self)
+        assert shown == expected, f"it showed {shown}"
+
+
+class Board:
+    """A board with an application on it and a hub that it is connected to.
+
+    ``temperature`` (°C) and ``humidity`` (%) are the room's, 21.5 and 40 at first; what a sensor cannot measure is
+    refused by the device, not here. ``fault`` is the sensor's: None, "absent", "bit", "cut", "stale", "late" or
+    "zeros"; ``lag``: seconds in which it feels 63 % of a change (see the module ``sensor``).
+
+    ``outputs`` are what the board has switched, a History for each by its name; the LED's is ``"led"``.
+    ``restarts``: how often the device has restarted itself since it has had power.
+    """
+
+    temperature, humidity, fault, lag = 21.5, 40.0, None, 0
+
+    # --- the service's part
+
+    def desired(self, patch):
+        """Change the desired properties by this dict; None as a value removes a member (a merge patch, RFC 7396).
+
+        HubError when the hub refuses it.
+        """
+        raise NotImplementedError
+
+    @property
+    def reported(self):
+        """The reported properties, without the hub's own members ($version and $metadata)."""
+        raise NotImplementedError
+
+    def call(self, name, payload=None):
+        """Call a direct method: a result with ``status`` and ``payload``.
+
+        HubError when the device is not there, or has not answered within 30 seconds.
+        """
+        raise NotImplementedError
+
+    @property
+    def telemetry(self):
+        """The bodies of the messages that the hub has got from it so far, oldest first."""
+        raise NotImplementedError
+
+    # --- what is seen of it
+
+    @property
+    def outputs(self):
+        """What has been shown, by name: ``board.outputs["led"].levels``."""
+        raise NotImplementedError
+
+    @property
+    def log(self):
+        """The lines of its log so far: seconds since it started, level, text. pytest has them, too, as captured log."""
+        raise NotImplementedError
+
+    # --- what happens to it
+
+    def run(self, seconds=1.0):
+        """Let so many seconds pass."""
+        raise NotImplementedError
+
+    def until(self, condition, limit=60.0):
+        """Let time pass until ``condition()`` holds. AssertionError, with the log, when it does not within ``limit``
+        seconds (a Pico W gets more: it is a process on a computer that may be busy)."""
+        raise NotImplementedError
+
+    def unplug(self):
+        """Take the network away."""
+        raise NotImplementedError
+
+    def plug(self):
+        """Give the network back."""
+        raise NotImplementedError
+
+    def power_off(self):
+        """Cut the power: nothing is said to anybody. What is on its flash stays."""
+        raise NotImplementedError
+
+    def power_on(self):
+        """Start it, with what is on its flash and a fresh application."""
+        raise NotImplementedError
+
+
+def note(device_id, line):
+    """Pass a line of a device's log on to ``logging``; what is none, such as a traceback, as a warning."""
+    found = LOGGED.fullmatch(line)
+    level = found[1].upper() if found else "WARNING"
+    LOGGER.getChild(device_id).log(getattr(logging, level), "%s", line)

@@ -1,0 +1,169 @@
+"""A board on its bench: its power, what its sensor is in, its line to the hub, its pins, console and log."""
+
+import json
+import subprocess
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from ..device_directory import PICO
+from ..mock_gpio.sensor import day
+from .pins import Pins
+
+LOGGED = 500  # lines of the device's log that are kept for who looks later
+FAULTS = {"absent": "no answer", "bit": "wrong checksum", "stale": "the last sample again"}
+RANGES = {"temperature": (-40.0, 80.0), "humidity": (0.0, 100.0)}  # of a DHT22 (Aosong's data sheet)
+
+
+class Refused(Exception):
+    """What was asked of the bench cannot be; the text says why."""
+
+
+class Bench:
+    """One board. ``state``: the device's directory; ``settings``: its board file; ``has_cable``: its line is ours.
+
+    ``twinkle run`` calls ``started`` and ``said``, and lets ``wait_for_power`` keep it; all else is called by the
+    thread of the control socket.
+    """
+
+    def __init__(self, state: Path, settings: dict[str, Any], interpreter: str, has_cable: bool):
+        self._state = state
+        self._settings = settings
+        self._interpreter = interpreter
+        self._has_cable = has_cable
+        self.pins = Pins(state / "pins.jsonl", settings)
+        self.log: deque[tuple[int, str]] = deque(maxlen=LOGGED)
+        self._numbers = 0
+        # The cable, or the Wi-Fi network.
+        self.connected = self._read("air").get("wifi") != "gone"
+        self._powered = threading.Event()
+        self._powered.set()
+        self._process: subprocess.Popen | None = None
+
+    # --- what twinkle run tells
+
+    def started(self, process: subprocess.Popen) -> None:
+        """The device's process runs."""
+        self._process = process
+        if not self._powered.is_set():
+            process.kill()  # the switch was quicker
+
+    def starts(self) -> None:
+        """It is about to start."""
+        self.pins.go_dark()
+
+    def said(self, line: str) -> None:
+        """A line of its log."""
+        self._numbers += 1
+        self.log.append((self._numbers, line))
+
+    def wait_for_power(self) -> None:
+        """Until the power is on."""
+        self._powered.wait()
+
+    @property
+    def is_off(self) -> bool:
+        """Whether somebody has switched the power off."""
+        return not self._powered.is_set()
+
+    # --- what is seen
+
+    def seen(self) -> dict[str, Any]:
+        """All that there is to see now."""
+        process = self._process
+        running = process is not None and process.poll() is None
+        if running:
+            self.pins.look()
+        else:
+            self.pins.go_dark()
+        return {
+            "board": self._settings.get("name") or "board",
+            "description": self._settings.get("description"),
+            "interpreter": self._interpreter,
+            "powered": not self.is_off,
+            "running": running,
+            "lines": self.pins.lines(self._read("inputs")),
+            "sensor": self._sensor(),
+            "network": {"kind": "Wi-Fi" if self._is_pico else "Cable", "connected": self.connected}
+            if self._is_pico or self._has_cable
+            else None,
+        }
+
+    def _sensor(self) -> dict[str, Any] | None:
+        told = self._read("sensor")
+        room = day(time.time())
+        return {
+            "model": (self._settings.get("sensor") or {}).get("model", "DHT22"),
+            "temperature": told.get("temperature", room["temperature"]),
+            "humidity": told.get("humidity", room["humidity"]),
+            "fault": told.get("fault"),
+            "told": "temperature" in told,
+        }
+
+    # --- what is done
+
+    def power(self, on: bool) -> None:
+        """Switch its power. Off is off: the process gets no word of it."""
+        if on:
+            self._powered.set()
+            return
+        self._powered.clear()
+        process = self._process
+        if process is not None:
+            process.kill()
+
+    def network(self, on: bool) -> None:
+        """Plug the cable, or let the Wi-Fi network be there."""
+        self.connected = on
+        if self._is_pico:
+            self._write("air", None if on else {"wifi": "gone"})
+        elif not self._has_cable:
+            raise Refused("this board's line does not run through this computer's hand")
+
+    def sensor(self, **room: Any) -> None:
+        """Say what the room is like (``temperature`` in °C, ``humidity`` in %), and which ``fault`` the sensor has."""
+        told = {**self._read("sensor")}
+        for name, value in room.items():
+            if name in RANGES:
+                low, high = RANGES[name]
+                if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                    raise Refused(f"{name} is a number from {low:g} to {high:g}")
+            elif name != "fault" or (value is not None and value not in FAULTS):
+                raise Refused(f"a sensor has {', '.join(RANGES)} and a fault: {', '.join(FAULTS)}")
+        told.update(room)
+        if "temperature" in told or "humidity" in told:
+            told = {**day(time.time()), **told}
+        self._write("sensor", {name: value for name, value in told.items() if value is not None} or None)
+
+    def day(self) -> None:
+        """Let the room have its own day again, and the sensor no fault."""
+        self._write("sensor", None)
+
+    def press(self, name: str, active: bool) -> None:
+        """Make an input active, or let go of it."""
+        if name not in (self._settings.get("inputs") or {}):
+            raise Refused(f"this board has no input {name!r}")
+        self._write("inputs", {**self._read("inputs"), name: bool(active)})
+
+    @property
+    def _is_pico(self) -> bool:
+        return self._settings["port"] == PICO
+
+    def _read(self, name: str) -> dict[str, Any]:
+        try:
+            told = json.loads((self._state / f"{name}.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
+
+    def _write(self, name: str, content: dict[str, Any] | None) -> None:
+        # Whole or not at all: the device may read it at any moment.
+        file = self._state / f"{name}.json"
+        if content is None:
+            file.unlink(missing_ok=True)
+            return
+        new = file.with_suffix(".new")
+        new.write_text(json.dumps(content))
+        new.replace(file)

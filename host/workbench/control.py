@@ -1,0 +1,176 @@
+"""The socket on which a board's bench is looked at and worked: JSON, a line each way.
+
+``{"do": "watch"}`` is answered with what is seen, and again at each change: ``{"seen": {…}}``, ``{"log": [line, …]}``,
+``{"console": text}``. ``{"do": "power" | "network", "on": …}``, ``{"do": "sensor", "temperature": …, "humidity": …,
+"fault": …}``, ``{"do": "day"}``, ``{"do": "press", "name": …, "active": …}`` and ``{"do": "type", "text": …}`` are
+answered with ``{"done": true}`` or ``{"error": text}``. While nobody watches, nothing is looked at.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from ..hub.bad_line import BadLine
+from .bench import Bench, Refused
+
+NAME = "bench"  # the socket's, in the device's directory
+LOOK_S = 0.05
+LONGEST = 64 * 1024  # bytes of a line
+OUT_S = 0.1  # between two looks whether the cable is in again
+MEMBERS = {
+    "power": {"on": bool},
+    "network": {"on": bool},
+    "press": {"name": str, "active": bool},
+    "type": {"text": str},
+}
+
+
+class Control:
+    """Serves one bench from a thread of its own. ``console``: the path of the device's socket."""
+
+    def __init__(self, bench: Bench, folder: Path, console: Path, hub_port: int | None):
+        self._bench = bench
+        self._folder = folder
+        self._console_path = console
+        self._hub_port = hub_port
+        self.cable: BadLine | None = None
+        self.port: int | None = None
+        self._console: asyncio.StreamWriter | None = None
+        self._spoken: set[asyncio.Queue[str]] = set()
+        self._ready = threading.Event()
+        self._failure: OSError | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
+
+    def start(self) -> None:
+        """Listen; OSError when that cannot be. ``port`` is then where the device's line begins, if that is ours."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """No more."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._end.set)
+            self._thread.join()
+
+    async def _live(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            with _at(self._folder / NAME) as path:
+                Path(path).unlink(missing_ok=True)
+                server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST)
+                os.chmod(path, 0o600)
+            if self._hub_port is not None:
+                self.cable = BadLine(self)
+                self.port = await self.cable.start("127.0.0.1", 0, self._hub_port)
+        except OSError as error:
+            self._failure = error
+            return
+        finally:
+            self._ready.set()
+        await self._end.wait()
+        server.close()
+        if self.cable:
+            self.cable.stop()
+        (self._folder / NAME).unlink(missing_ok=True)
+
+    def value(self, fault: str, device: str) -> float | None:
+        """What is wrong with the line: a cable that is out lets nothing pass and tells nobody."""
+        return OUT_S if fault == "half-open" and not self._bench.connected else None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Whoever asked has gone, or does not speak this; or the bench is cleared.
+        with contextlib.suppress(OSError, ValueError, asyncio.CancelledError):
+            while line := await reader.readline():
+                asked = json.loads(line)
+                if asked.get("do") == "watch":
+                    await self._watch(writer)
+                    break
+                await _tell(writer, await self._answer(asked))
+        writer.close()
+
+    async def _answer(self, asked: dict[str, Any]) -> dict[str, Any]:
+        what = asked.pop("do", None)
+        try:
+            for name, kind in MEMBERS.get(what, {}).items():
+                if not isinstance(asked.get(name), kind):
+                    raise Refused(f"{what} needs {name}")
+            if what == "type":
+                await self._type(asked["text"])
+            elif what in ("power", "network", "sensor", "day", "press"):
+                getattr(self._bench, what)(**asked)
+            else:
+                raise Refused(f"a bench has no {what!r}")
+        except (Refused, TypeError) as refused:
+            return {"error": str(refused)}
+        return {"done": True}
+
+    # --- watching
+
+    async def _watch(self, writer: asyncio.StreamWriter) -> None:
+        spoken: asyncio.Queue[str] = asyncio.Queue()
+        self._spoken.add(spoken)
+        before, number = None, 0
+        try:
+            while not self._end.is_set() and not writer.is_closing():
+                seen = self._bench.seen()
+                if seen != before:
+                    before = seen
+                    await _tell(writer, {"seen": seen})
+                news = [line for line in tuple(self._bench.log) if line[0] > number]
+                if news:
+                    number = news[-1][0]
+                    await _tell(writer, {"log": [text for _, text in news]})
+                while not spoken.empty():
+                    await _tell(writer, {"console": spoken.get_nowait()})
+                await asyncio.sleep(LOOK_S)
+        finally:
+            self._spoken.discard(spoken)
+            if not self._spoken:
+                self._hang_up()
+
+    # --- the console
+
+    async def _type(self, text: str) -> None:
+        if self._console is None:
+            try:
+                with _at(self._console_path) as path:
+                    reader, self._console = await asyncio.open_unix_connection(path)
+            except OSError as error:
+                raise Refused(f"there is no console now ({error.strerror}); does the device run?") from None
+            self._listening = asyncio.ensure_future(self._listen(reader))
+        with contextlib.suppress(OSError):
+            self._console.write(text.encode())
+            await self._console.drain()
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(4096):
+                for spoken in self._spoken:
+                    spoken.put_nowait(data.decode(errors="replace"))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        console, self._console = self._console, None
+        if console is not None:
+            console.close()
+
+
+async def _tell(writer: asyncio.StreamWriter, value: Any) -> None:
+    writer.write(json.dumps(value).encode() + b"\n")
+    await writer.drain()
+
+
+@contextlib.contextmanager
+def _at(path: Path) -> Any:
+    # By its folder: a socket's own path has 107 bytes at the most (unix(7)), and device ids are long.
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -1,0 +1,65 @@
+"""What the pins of a simulated board show, as its port has recorded it from them in ``pins.jsonl``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+LED = "LED"
+
+
+class Pins:
+    """The levels of one board. ``settings``: the content of its board file."""
+
+    def __init__(self, file: Path, settings: dict[str, Any]):
+        self._file = file
+        self._led = settings.get("led") or {}
+        self._outputs: dict[str, Any] = settings.get("outputs") or {}
+        self._inputs: dict[str, Any] = settings.get("inputs") or {}
+        self._names = {about.get("pin"): name for name, about in self._outputs.items()}
+        self._levels: dict[str, float] = {}
+        self._at = 0
+        self.go_dark()
+
+    def go_dark(self) -> None:
+        """Without power no pin shows anything, and what was recorded is over."""
+        self._levels = {}
+        self._at = self._file.stat().st_size if self._file.exists() else 0
+
+    def look(self) -> None:
+        """Read what was recorded since the last look; a line that is half written is left for the next."""
+        try:
+            with open(self._file, "rb") as file:
+                file.seek(self._at)
+                news = file.read()
+        except FileNotFoundError:
+            return
+        whole = news[: news.rfind(b"\n") + 1]
+        self._at += len(whole)
+        for line in whole.splitlines():
+            self._take(json.loads(line))
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        if "led" in entry:
+            self._levels[LED] = float(entry["led"])
+            return
+        pin, level = entry.get("pin"), float(entry.get("level", 0))
+        if "led" not in entry and self._led and pin == self._led.get("pin"):
+            # This pin is told by its level, not by its light.
+            self._levels[LED] = 1.0 - level if self._led.get("active") == "low" else level
+        else:
+            name = entry.get("name") or self._names.get(pin)
+            if name is not None:
+                self._levels[name] = level
+
+    def lines(self, pressed: dict[str, Any]) -> list[dict[str, Any]]:
+        """Every line with a name: the LED, outputs, and inputs, of which ``pressed`` says what is active."""
+        found = [
+            {"name": LED, "kind": "led", "pin": self._led.get("pin"), "level": self._levels.get(LED, 0.0)}
+        ]
+        for name, about in self._outputs.items():
+            level = self._levels.get(name, 0.0)
+            found.append({"name": name, "kind": "output", "pin": about.get("pin"), "level": level})
+        for name, about in self._inputs.items():
+            active = bool(pressed.get(name))
+            found.append({"name": name, "kind": "input", "pin": about.get("pin"), "level": float(active)})
+        return found

@@ -1,0 +1,324 @@
+"""Modules: identities under a device, with a twin, methods and a connection of their own.
+
+The right answers: azure-docs, iot-hub-devguide-module-twins.md and iot-hub-devguide-identity-registry.md; models
+Module and Twin of azure-iot-hub 2.7.
+"""
+
+import pytest
+from harness import DESIRED, HOST, METHODS, Device, Wire, token
+
+from twinkle_host.hub.core import ConnectRefused, Hello, HubError
+
+EVENTS = "devices/dev1/modules/m/messages/events/"
+
+
+class Module(Device):
+    """A module's side of a session."""
+
+    def hello(self, **changes):
+        device_id, module_id = self.id.split("/")
+        keys = self.stage.hub.find(device_id, module_id).keys
+        resource = changes.pop("resource", f"{HOST}/devices/{device_id}/modules/{module_id}")
+        changes.setdefault(
+            "password", token(resource, changes.pop("key", keys[0]), int(self.stage.clock.utc()) + 3600)
+        )
+        return super().hello(**changes)
+
+
+@pytest.fixture
+def modules(stage):
+    """The registry of modules, with the device that has them."""
+    stage.device()
+    return stage.hub.module_identities
+
+
+@pytest.fixture
+def module(stage, modules):
+    """The module ``m`` of ``dev1``, connected and subscribed to everything."""
+    modules.create("dev1", "m")
+    module = Module(stage, "dev1/m")
+    module.connect()
+    return module
+
+
+def refused(function, *arguments, **named):
+    with pytest.raises(HubError) as refusal:
+        function(*arguments, **named)
+    return refusal.value.name
+
+
+# --- identities
+
+
+def test_an_identity_has_the_models_members_and_no_status_of_its_own(modules):
+    """Model Module: no ``status`` and no ``capabilities``."""
+    made = modules.create("dev1", "m", {"managedBy": "me"})
+    assert set(made) == {
+        *("moduleId", "managedBy", "deviceId", "generationId", "etag", "connectionState", "authentication"),
+        *("connectionStateUpdatedTime", "lastActivityTime", "cloudToDeviceMessageCount"),
+    }
+    assert (made["deviceId"], made["moduleId"], made["managedBy"]) == ("dev1", "m", "me")
+    assert len(made["authentication"]["symmetricKey"]["primaryKey"]) == 44
+    assert modules.get("dev1", "m") == made and modules.list("dev1") == [made]
+
+
+def test_what_is_not_there_says_whether_it_is_the_device_or_the_module(modules, stage):
+    """C# ErrorCode: ModuleNotFound is 404010, DeviceNotFound 404001."""
+    assert refused(modules.get, "dev1", "m") == "ModuleNotFound"
+    assert refused(modules.get, "nobody", "m") == "DeviceNotFound"
+    assert refused(modules.list, "nobody") == "DeviceNotFound"
+    assert refused(modules.create, "nobody", "m") == "DeviceNotFound"
+    assert refused(stage.hub.get_twin, "dev1", "m") == "ModuleNotFound"
+    assert refused(stage.hub.invoke, "dev1", "x", done=print, module_id="m") == "ModuleNotFound"
+
+
+def test_an_id_is_given_once_on_a_device_and_again_on_another(modules, stage):
+    """C# ErrorCode: ModuleAlreadyExistsOnDevice is 409301."""
+    modules.create("dev1", "m")
+    assert refused(modules.create, "dev1", "m") == "ModuleAlreadyExistsOnDevice"
+    stage.device("dev2")
+    modules.create("dev2", "m")
+    assert [found["deviceId"] for found in modules.list("dev2")] == ["dev2"]
+
+
+def test_neighbours_in_the_order_of_ids_are_not_taken_for_a_devices_own(modules, stage):
+    for device_id in ("dev", "dev1-a", "dev10", "dev1.x"):
+        stage.device(device_id)
+        modules.create(device_id, "m")
+    assert modules.list("dev1") == []
+
+
+def test_fifty_modules_are_the_most(modules):
+    """ "under each device identity, you can create up to 50 module identities"; TooManyModulesOnDevice is 413003."""
+    for number in range(50):
+        modules.create("dev1", f"m{number}")
+    assert refused(modules.create, "dev1", "one-more") == "TooManyModulesOnDevice"
+    assert len(modules.list("dev1")) == 50
+
+
+@pytest.mark.parametrize("module_id", ["", "a/b", "a b", "x" * 129, ".."])
+def test_a_modules_id_has_the_characters_of_a_devices(modules, module_id):
+    """Model Twin, ``module_id``: the same list as ``device_id``."""
+    assert refused(modules.create, "dev1", module_id) == "ArgumentInvalid"
+
+
+@pytest.mark.parametrize(
+    "body", [{"moduleId": "other"}, {"deviceId": "other"}, [], {"managedBy": 5}, {"authentication": 5}]
+)
+def test_a_bad_body_makes_nothing(modules, body):
+    assert refused(modules.create, "dev1", "m", body) == "ArgumentInvalid"
+    assert modules.list("dev1") == []
+
+
+def test_the_etag_guards_a_change_and_a_removal(modules):
+    """REST reference, Modules: If-Match on PUT and DELETE."""
+    stale = modules.create("dev1", "m")["etag"]
+    changed = modules.update("dev1", "m", {"managedBy": "x"}, stale)
+    assert changed["etag"] != stale and changed["managedBy"] == "x"
+    assert refused(modules.update, "dev1", "m", {"managedBy": "y"}, stale) == "PreconditionFailed"
+    assert refused(modules.delete, "dev1", "m", stale) == "PreconditionFailed"
+    modules.delete("dev1", "m", changed["etag"])
+    assert modules.list("dev1") == []
+
+
+def test_modules_are_no_devices(modules, stage):
+    """Neither in the list nor in the count of devices; a query over devices does not see them."""
+    modules.create("dev1", "m")
+    hub = stage.hub
+    assert [device["deviceId"] for device in hub.list_devices()] == ["dev1"]
+    assert hub.statistics()["totalDeviceCount"] == 1
+    assert len(hub.query("SELECT * FROM devices")[0]) == 1
+
+
+def test_a_deleted_device_takes_its_modules_with_it(module, stage):
+    """ "Modules twins are implicitly created and deleted when a module identity is"; there is none without a device."""
+    stage.hub.delete_device("dev1")
+    assert "deleted" in module.wire.closed and set(stage.store.texts) == {"/policies"}
+    kinds = [(e["applicationProperties"]["opType"], e.get("moduleId")) for e in lifecycle(stage)]
+    assert kinds[-2:] == [("deleteDeviceIdentity", "m"), ("deleteDeviceIdentity", None)]
+
+
+def test_identities_twins_and_subscriptions_survive_a_restart(module, stage):
+    module.report({"r": 1})
+    stage.hub.patch_twin("dev1", {"tags": {"t": 1}}, module_id="m")
+    module.session.end(True)
+    before = stage.hub.module_identities.list("dev1"), stage.hub.get_twin("dev1", "m")
+    stage.start()
+    assert (stage.hub.module_identities.list("dev1"), stage.hub.get_twin("dev1", "m")) == before
+    assert module.connect(subscribe=()).present
+
+
+def lifecycle(stage):
+    return stage.events_of("deviceLifecycleEvents")
+
+
+# --- twins
+
+
+def test_a_twin_is_a_devices_with_the_modules_id_and_no_capabilities(modules, stage):
+    """azure-docs, module twins: the example document."""
+    modules.create("dev1", "m")
+    twin, of_device = stage.hub.get_twin("dev1", "m"), stage.hub.get_twin("dev1")
+    assert twin["moduleId"] == "m" and twin["deviceId"] == "dev1"
+    assert set(twin) ^ set(of_device) == {"moduleId", "capabilities"}
+
+
+def test_a_patch_reaches_the_module_and_no_device(module, stage):
+    device = Device(stage, "dev1")
+    device.connect()
+    stage.hub.patch_twin("dev1", {"properties": {"desired": {"a": 1}}}, module_id="m")
+    assert module.take() == [(f"{DESIRED[:-1]}?$version=2", {"a": 1, "$version": 2})]
+    assert device.take() == []
+    assert module.get()["desired"] == {"a": 1, "$version": 2}
+    assert device.get()["desired"] == {"$version": 1}
+    assert module.report({"r": 1})[0] == 204
+    assert stage.hub.get_twin("dev1", "m")["properties"]["reported"]["r"] == 1
+
+
+def test_a_query_over_modules_answers_their_twins(modules, stage):
+    """azure-docs, query language: "SELECT * FROM devices.modules", "WHERE devices.modules.…" and by the name alone."""
+    stage.device("dev2")
+    for device_id in ("dev1", "dev2"):
+        modules.create(device_id, "m")
+        modules.create(device_id, "n")
+        stage.hub.patch_twin(device_id, {"tags": {"of": device_id}}, module_id="m")
+    query = stage.hub.query
+    rows, _, kind = query("SELECT * FROM devices.modules WHERE deviceId = 'dev2'")
+    assert kind == "Twin" and [(r["deviceId"], r["moduleId"]) for r in rows] == [
+        ("dev2", "m"),
+        ("dev2", "n"),
+    ]
+    for condition in ("devices.modules.moduleId = 'm'", "moduleId = 'm'", "is_defined(tags.of)"):
+        rows, _, _ = query(f"SELECT deviceId, moduleId FROM devices.modules WHERE {condition}")
+        assert rows == [
+            {"deviceId": "dev1", "moduleId": "m"},
+            {"deviceId": "dev2", "moduleId": "m"},
+        ], condition
+    assert query("SELECT m.moduleId FROM devices.modules AS m WHERE m.tags.of = 'dev1'")[0] == [
+        {"moduleId": "m"}
+    ]
+    assert query("SELECT count() AS n FROM Devices.Modules")[0] == [{"n": 4}]
+    first, token_of_second, _ = query("SELECT moduleId FROM devices.modules", 3)
+    assert len(first) == 3 and len(query("SELECT moduleId FROM devices.modules", 3, token_of_second)[0]) == 1
+
+
+# --- connections
+
+
+def test_telemetry_goes_to_the_modules_topic_and_names_it(module, stage):
+    """azure-docs, iot-hub-devguide-messages-construct.md: ``iothub-connection-module-id``, set by IoT Hub."""
+    module.session.publish(EVENTS + "a=b", b"{}", 1)
+    (event,) = stage.events_of("Telemetry")
+    assert (event["deviceId"], event["moduleId"]) == ("dev1", "m")
+    assert event["systemProperties"]["iothub-connection-device-id"] == "dev1"
+    assert event["systemProperties"]["iothub-connection-module-id"] == "m"
+    assert event["applicationProperties"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    "topic", ["devices/dev1/messages/events/", "devices/dev1/modules/n/messages/events/"]
+)
+def test_a_module_may_not_speak_for_its_device_or_another_module(module, topic):
+    module.session.publish(topic, b"{}", 1)
+    assert "another device's or module's" in module.wire.closed
+
+
+def test_a_device_may_not_speak_for_its_module(stage):
+    device = stage.connected()
+    device.session.publish(EVENTS, b"{}", 1)
+    assert "dev1" in device.wire.closed
+
+
+def test_a_module_subscribes_to_its_inputs_and_not_to_messages_from_services(module):
+    """mqtt_topic_iothub.py of azure-iot-device: ``devices/D/modules/M/inputs/#``. Only IoT Edge sends on it."""
+    module.session.unsubscribe([METHODS, DESIRED])
+    filters = ["devices/dev1/modules/m/inputs/#", "devices/dev1/messages/devicebound/#"]
+    assert module.session.subscribe([(topic_filter, 1) for topic_filter in filters]) == [1, 0x80]
+
+
+def test_a_method_goes_to_the_module_and_back(module, stage):
+    outcome = []
+    stage.hub.invoke("dev1", "blink", {"a": 1}, done=outcome.append, module_id="m")
+    ((name, rid, payload),) = module.calls()
+    assert (name, payload) == ("blink", {"a": 1})
+    module.answer(rid, 207, "ok")
+    assert (outcome[0].status, outcome[0].payload) == (207, "ok")
+
+
+def test_events_of_a_module_name_it(module, stage):
+    """azure-docs, iot-hub-non-telemetry-event-schema.md: ``moduleId`` beside deviceId, the operations of devices;
+    ``iothub-connection-module-id`` "is output only for module life cycle and twin events"."""
+    stage.hub.patch_twin("dev1", {"tags": {"t": 1}}, module_id="m")
+    module.session.end(True)
+    for source, operation in (
+        ("deviceLifecycleEvents", "createDeviceIdentity"),
+        ("twinChangeEvents", "updateTwin"),
+        ("deviceConnectionStateEvents", "deviceDisconnected"),
+    ):
+        event = stage.events_of(source)[-1]
+        properties = event["applicationProperties"]
+        assert (properties["deviceId"], properties["moduleId"]) == ("dev1", "m")
+        assert properties["opType"] == operation
+        named = event["systemProperties"].get("iothub-connection-module-id")
+        assert named == (None if source == "deviceConnectionStateEvents" else "m")
+    assert stage.events_of("digitalTwinChangeEvents") == []
+
+
+@pytest.mark.parametrize(
+    "resource", [f"{HOST}/devices/dev1", f"{HOST}/devices/dev1/modules/n", f"{HOST}/devices/dev1/modules"]
+)
+def test_a_token_is_for_one_module(stage, modules, resource):
+    """azure-docs, iot-hub-dev-guide-sas.md: a module's resource is ``{host}/devices/{device}/modules/{module}``."""
+    modules.create("dev1", "m")
+    with pytest.raises(ConnectRefused) as refusal:
+        Module(stage, "dev1/m").connect(resource=resource)
+    assert refusal.value.code == 5 and "devices/dev1/modules/m" in refusal.value.reason
+
+
+def test_neither_the_devices_key_nor_its_token_opens_a_module(stage, modules):
+    modules.create("dev1", "m")
+    module = Module(stage, "dev1/m")
+    with pytest.raises(ConnectRefused, match="neither the primary nor the secondary"):
+        module.connect(key=stage.hub.devices.find("dev1").keys[0])
+    password = token(f"{HOST}/devices/dev1", stage.hub.devices.find("dev1").keys[0], 2**31)
+    with pytest.raises(ConnectRefused, match="not registered"):
+        stage.hub.connect(Hello("dev1/n", f"{HOST}/dev1/n/?api-version=2021-04-12", password), Wire())
+
+
+def test_a_policy_for_devices_connects_modules_too(stage, modules):
+    modules.create("dev1", "m")
+    header = stage.service_header("device", f"{HOST}/devices")
+    key = stage.hub.access.policies["device"].keys[0]
+    password = token(f"{HOST}/devices/dev1", key, int(stage.clock.utc()) + 60, "device")
+    assert header.endswith("skn=device")
+    assert Module(stage, "dev1/m").connect(password=password)
+
+
+def test_a_disabled_devices_modules_leave_and_stay_away(module, stage):
+    """IoT Hub developer guide: ``status`` is the device's; a module has none and goes with it."""
+    stage.hub.update_device("dev1", {"status": "disabled"})
+    assert "disabled" in module.wire.closed and stage.hub.get_twin("dev1", "m")["status"] == "disabled"
+    with pytest.raises(ConnectRefused, match="disabled"):
+        module.connect()
+    assert refused(stage.hub.invoke, "dev1", "x", done=print, module_id="m") == "DeviceNotFound"
+
+
+def test_a_replaced_key_ends_the_connection_it_opened(module, stage):
+    fresh = {"symmetricKey": {"primaryKey": "B" * 43 + "=", "secondaryKey": "C" * 43 + "="}}
+    stage.hub.module_identities.update("dev1", "m", {"authentication": fresh})
+    assert "key" in module.wire.closed
+    assert module.connect()
+
+
+def test_a_newer_connection_takes_over_and_the_devices_own_stays(module, stage):
+    device = Device(stage, "dev1")
+    device.connect()
+    Module(stage, "dev1/m").connect()
+    assert "newer connection" in module.wire.closed and device.wire.closed is None
+
+
+def test_a_connection_string_names_device_and_module(modules):
+    made = modules.create("dev1", "m")
+    key = made["authentication"]["symmetricKey"]["primaryKey"]
+    text = f"HostName={HOST};DeviceId=dev1;ModuleId=m;SharedAccessKey={key}"
+    assert modules.connection_string("dev1", "m") == text

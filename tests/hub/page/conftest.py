@@ -1,0 +1,72 @@
+"""A browser that looks at a hub's page: Debian's Chromium without a window, driven by Playwright."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+from support import PRIVATE, TWINKLE, need
+
+from twinkle_host.hub.live import LiveHub
+from twinkle_host.paths import current_hub
+from twinkle_host.waiting import PATIENCE_S
+
+sys.path.insert(0, str(Path(__file__).parent))
+expect.set_options(timeout=PATIENCE_S * 1000)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One browser, brought by set-up. It goes with the module: while it is there its event loop counts as running."""
+    program = need(PRIVATE / "chromium" / "bin" / "chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=program)
+
+
+@pytest.fixture
+def window(browser):
+    """A new window, without cookies; what goes wrong in its scripts fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE_S * 1000)
+    page = context.new_page()
+    troubles = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on(
+        "console",
+        lambda message: troubles.append(message.text) if "Content Security Policy" in message.text else None,
+    )
+    yield page
+    context.close()
+    assert troubles == []
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """A hub with its page."""
+    with LiveHub(tmp_path_factory.mktemp("hub"), page_port=0) as live:
+        yield live
+
+
+@pytest.fixture
+def page(hub, window):
+    """The page, opened with the address that the hub prints."""
+    window.goto(hub.server.page.ticket())
+    window.wait_for_url(hub.info["pageUrl"])
+    return window
+
+
+@pytest.fixture(scope="module")
+def desk(hub):
+    """A device that runs on this computer, on the mock board, as ``twinkle run desk`` starts it."""
+    current_hub().parent.mkdir(parents=True, exist_ok=True)
+    current_hub().write_text(str(hub.settings.state))
+    process = subprocess.Popen([need(TWINKLE), "run", "desk"], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if " ready" in line:
+            break
+    else:
+        pytest.fail("the device did not start")
+    yield "desk"
+    process.terminate()
+    process.communicate(timeout=PATIENCE_S)

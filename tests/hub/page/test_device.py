@@ -1,0 +1,116 @@
+"""One device in a browser, beside a real one that runs: its telemetry, twin, methods, messages and events."""
+
+import json
+
+from playwright.sync_api import expect
+
+
+def at(page, hub, part):
+    page.goto(f"{hub.info['pageUrl']}#/device/desk/{part}")
+
+
+def desired(page, change):
+    """Edit the desired properties as a person does: the JSON that is there, changed, and saved."""
+    box = page.get_by_label("Desired properties")
+    expect(box).not_to_have_value("")
+    document = json.loads(box.input_value())
+    box.fill(json.dumps({**document, **change}, indent=2))
+    page.get_by_role("button", name="Save").click()
+    return box
+
+
+def test_a_desired_edit_is_applied_and_its_telemetry_comes(hub, desk, page):
+    at(page, hub, "twin")
+    desired(page, {"configId": 2, "sendFrequency": "1s"})
+    expect(page.get_by_text("Configuration 2 applied")).to_be_visible()
+    row = page.get_by_role("row", name="sendFrequency")
+    expect(row).to_contain_text("same")
+    page.get_by_role("link", name="Telemetry").click()
+    plot = page.get_by_role("img", name="temp:")
+    expect(plot).to_be_visible()
+    expect(page.locator("figcaption", has_text="temp")).to_contain_text("in °C")
+    before = page.locator("telemetry-plot .soft").first.inner_text()
+    expect(page.locator("telemetry-plot .soft").first).not_to_have_text(before)
+    page.reload()
+    expect(plot).to_be_visible()
+
+
+def test_an_edit_that_the_hub_refuses_is_shown_at_its_place_and_nothing_is_lost(hub, desk, page):
+    at(page, hub, "twin")
+    box = desired(page, {"fan": {"speed.max": 3}})
+    refusal = page.locator("#desired-refusal")
+    expect(refusal).to_contain_text("speed.max")
+    assert "speed.max" in box.input_value()
+    selected = box.evaluate("box => box.value.slice(box.selectionStart, box.selectionEnd)")
+    assert "speed.max" in selected or selected == '"fan"'
+    box.fill('{"configId": 3,\n "sendFrequency" "1s"}')
+    page.get_by_role("button", name="Save").click()
+    expect(refusal).to_contain_text("line 2")
+    page.get_by_role("button", name="Undo").click()
+    expect(refusal).to_be_hidden()
+
+
+def test_an_edit_that_loses_to_another_writer_overwrites_nothing(hub, desk, page):
+    at(page, hub, "twin")
+    box = page.get_by_label("Desired properties")
+    expect(box).not_to_have_value("")
+    box.fill(json.dumps({**json.loads(box.input_value()), "name": "mine"}))
+    hub.call("patch_twin", "desk", {"properties": {"desired": {"room": "theirs"}}})
+    expect(page.get_by_text("Somebody else has changed")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#desired-refusal")).to_be_visible()
+    assert "name" not in hub.call("get_twin", "desk")["properties"]["desired"]
+    page.get_by_role("button", name="Keep mine, on top of theirs").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("row", name="name")).to_contain_text("mine")
+    wanted = hub.call("get_twin", "desk")["properties"]["desired"]
+    assert (wanted["name"], wanted["room"]) == ("mine", "theirs")
+
+
+def test_a_method_has_the_form_of_its_model_or_free_json(hub, desk, page):
+    at(page, hub, "methods")
+    page.get_by_label("Method").select_option(label="blink: Blink the lamp")
+    page.get_by_label("Period in seconds").fill("0.5")
+    page.get_by_role("button", name="Call").click()
+    answer = page.locator("method-form .answer")
+    expect(answer).to_contain_text("Status 200")
+    expect(answer).to_contain_text("Blinking LED every 0.5 seconds")
+    page.get_by_label("Method").select_option(label="Any other, with free JSON")
+    page.get_by_label("Name").fill("nothing")
+    page.get_by_label("Payload, as JSON").fill("{")
+    page.get_by_role("button", name="Call").click()
+    expect(page.locator("method-form .refusal")).to_contain_text("not JSON")
+    page.get_by_label("Payload, as JSON").fill("")
+    page.get_by_role("button", name="Call").click()
+    expect(answer).to_contain_text("Status 404")
+    page.get_by_label("Method").select_option(label="turnoff: Put the lamp out")
+    page.get_by_role("button", name="Call").click()
+    expect(answer).to_contain_text("turnoff")
+
+
+def test_messages_and_events_and_the_ways_to_end_a_connection(hub, desk, page):
+    at(page, hub, "methods")
+    page.get_by_label("Message to the device").fill("hello")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator("#said")).to_have_text("Sent")
+    page.get_by_role("link", name="Events").click()
+    events = page.get_by_role("list", name="Events")
+    page.get_by_role("button", name="Disconnect").click()
+    expect(events).to_contain_text("deviceDisconnected")
+    expect(events.get_by_text("deviceConnected").first).to_be_visible()  # it comes back by itself
+    page.get_by_label("Connection", exact=True).uncheck()
+    expect(events).not_to_contain_text("deviceDisconnected")
+    assert "SharedAccessKey" not in page.content()
+    page.get_by_role("button", name="Connection string").click()
+    expect(page.get_by_label("Connection string")).to_have_value(
+        f"{hub.call('connection_string', 'desk')};Port={hub.info['mqttPort']}"
+    )
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="Disable").click()
+    page.get_by_role("button", name="Disable").last.click()
+    expect(page.get_by_text("Disabled", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Enable").click()
+    expect(page.locator("device-view .badge").first).to_have_text("Connected")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Cancel").click()
+    assert "desk" in [device["deviceId"] for device in hub.call("list_devices")]

@@ -1,0 +1,175 @@
+"""Trouble on purpose, a hub that goes and comes back, a reset, a thousand devices, and who must be able to use it."""
+
+import json
+from dataclasses import replace
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import expect
+from windows import serious, width
+
+from twinkle_host.hub.faults import FAULTS, OF_THE_LINE
+from twinkle_host.waiting import eventually
+
+DEVICES = 1000
+
+
+def at(page, hub, place=""):
+    page.goto(f"{hub.info['pageUrl']}#/{place}")
+
+
+def test_a_fault_is_switched_on_seen_at_work_and_switched_off(hub, page):
+    hub.add("victim")
+    at(page, hub, "trouble")
+    fault = page.get_by_role("listitem").filter(has_text="A service's request fails")
+    fault.get_by_role("switch").check()
+    expect(page.locator("#said")).to_have_text("1 faults are on")
+    fault.get_by_label("Status").fill("502")
+    eventually(lambda: hub.server.faults.rules[0]["status"] == 502)
+    asked = page.request.get(hub.info["pageUrl"] + "health")
+    assert asked.ok, "the page itself is not what misbehaves"
+    faults = hub.server.faults
+    assert faults.value("http", "victim") == 502
+    expect(fault).to_contain_text("once")
+    page.get_by_text("The rules as JSON").click()
+    box = page.get_by_label("Rules, as in the file")
+    box.fill(json.dumps({"rules": [{"fault": "late", "device": "victim", "from": 5}]}))
+    page.get_by_role("button", name="Follow these").click()
+    expect(fault.get_by_role("switch")).not_to_be_checked()
+    box.fill('{"rules": [{"fault": "earthquake"}]}')
+    page.get_by_role("button", name="Follow these").click()
+    expect(page.locator("trouble-view .refusal")).to_contain_text("must name a fault")
+    page.get_by_role("button", name="All off").click()
+    expect(page.locator("#said")).to_have_text("0 faults are on")
+    assert hub.server.faults is None
+
+
+def test_each_fault_has_its_words():
+    words = (files("twinkle_host.hub.page") / "static" / "views" / "trouble-view.js").read_text()
+    for fault in FAULTS:
+        assert (f"\n  {fault}: [" in words) == (fault not in OF_THE_LINE), fault
+
+
+def test_a_reset_is_the_state_as_at_the_start(hub, page):
+    """On the same ports, and to everybody who looks: CI begins anew with it."""
+    before = hub.info
+    hub.add("made-later")
+    hub.keep("made-later", b'{"temp": 1}')
+    hub.misbehave({"fault": "late"})
+    at(page, hub)
+    expect(page.get_by_role("link", name="made-later")).to_be_visible()
+    refused = page.request.post(f"{before['pageUrl']}reset")
+    assert refused.status == 403, "without the key, and without saying where from"
+    answer = page.request.post(
+        f"{before['pageUrl']}reset", headers={"Authorization": f"Bearer {before['pageKey']}"}
+    )
+    assert answer.ok and answer.json()["devices"]["totalDeviceCount"] == 0
+    assert hub.server.info == before
+    assert hub.server.faults is None
+    expect(page.get_by_text("No devices yet")).to_be_visible()
+    expect(page.locator("hub-state")).to_have_text("Live")
+    hub.add("after")
+    expect(page.get_by_role("link", name="after")).to_be_visible()
+
+
+def test_a_hub_that_stops_under_an_open_page_is_said_and_found_again(hub, page):
+    hub.add("survivor")
+    at(page, hub, "device/survivor")
+    expect(page.locator("hub-state")).to_have_text("Live")
+    port = hub.server.page.access.port
+    hub.stop()
+    expect(page.locator("hub-state")).to_contain_text("The hub does not answer; trying again")
+    hub.settings = replace(hub.settings, page_port=port)
+    hub.start()
+    expect(page.locator("hub-state")).to_have_text("Live")
+    hub.keep("survivor", b'{"temp": 7.25}')
+    expect(page.locator("figcaption", has_text="temp")).to_contain_text("7.25")
+
+
+def has(hub, device_id):
+    return device_id in [device["deviceId"] for device in hub.call("list_devices")]
+
+
+@pytest.fixture(scope="module")
+def many(hub):
+    """A thousand devices, some of which speak."""
+    for number in range(DEVICES):
+        hub.call("create_device", f"many-{number:04}", {})
+    for _ in range(3):
+        for number in range(30):
+            hub.keep(f"many-{number:04}", json.dumps({"temp": 20 + number}).encode())
+
+
+def test_a_thousand_devices_are_turned_page_by_page(hub, many, page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    at(page, hub)
+    page.get_by_label("Find").fill("many-")
+    expect(page.get_by_text(f"Page 1 of {-(-DEVICES // 24)}")).to_be_visible()
+    expect(page.locator("device-card")).to_have_count(24)
+    expect(page.locator("device-card").first.locator("small-curve")).to_contain_text("20")
+    curves = [url for url in asked if url.endswith("/curve")]
+    assert len(set(curves)) < 24, "curves only of what is seen"
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("Page 2 of")).to_be_visible()
+    expect(page.get_by_role("link", name="many-0024")).to_be_visible()
+    page.get_by_label("Find").fill("many-0999")
+    expect(page.locator("device-card")).to_have_count(1)
+    page.get_by_role("link", name="many-0999").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Devices")).to_be_visible()
+    assert not has(hub, "many-0999")
+
+
+PLACES = ["", "trouble", *(f"device/many-0001/{tab}" for tab in ("telemetry", "twin", "methods", "events"))]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(hub, many, page, scheme):
+    """axe-core finds nothing serious, in either palette, and on a narrow screen nothing is cut off."""
+    page.emulate_media(color_scheme=scheme)
+    for place in PLACES:
+        at(page, hub, place)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.locator("hub-state")).to_have_text("Live")
+        if place.endswith(("many-0001/telemetry", "many-0001/twin")):
+            expect(page.locator("table").first).to_be_attached()
+        assert serious(page) == [], place
+    page.set_viewport_size({"width": 360, "height": 740})
+    for place in PLACES:
+        at(page, hub, place)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert width(page) <= 360, place
+
+
+def test_it_is_used_with_the_keyboard_alone(hub, many, page):
+    page.reload()
+    expect(page.locator("device-card").first).to_be_visible()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('device-card') !== null"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("after")
+    page.get_by_role("button", name="Delete").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert has(hub, "after")
+
+
+def test_nothing_moves_when_data_comes(hub, many, page):
+    at(page, hub)
+    page.get_by_label("Find").fill("many-09")
+    expect(page.get_by_role("link", name="many-0900")).to_be_visible()
+    card = page.locator("device-card").first
+    before = card.bounding_box()
+    hub.keep("many-0900", json.dumps({"temp": 1, "humid": 2, "light": 3, "more": 4}).encode())
+    hub.call("patch_twin", "many-0900", {"properties": {"desired": {"configId": 7}}})
+    expect(card.locator("small-curve")).to_have_count(3)
+    expect(card).to_contain_text("not answered yet")
+    assert card.bounding_box() == before
