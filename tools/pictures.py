@@ -20,7 +20,8 @@ from playwright.sync_api import expect, sync_playwright
 
 from twinkle_host.hub.events.log import EventLog
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.paths import PRIVATE, ROOT, current_hub
+from twinkle_host.known_hubs import remember
+from twinkle_host.paths import PRIVATE, ROOT
 from twinkle_host.waiting import PATIENCE_S
 
 TWINKLE = PRIVATE / "venv" / "bin" / "twinkle"
@@ -104,8 +105,7 @@ def main(folder: Path) -> None:
         spoken(state)
         with LiveHub(state, page_port=0) as hub, sync_playwright() as playwright:
             registered(hub)
-            current_hub().parent.mkdir()
-            current_hub().write_text(str(state))
+            remember(state)
             with boards():
                 browser = playwright.chromium.launch(
                     executable_path=PRIVATE / "chromium" / "bin" / "chromium"

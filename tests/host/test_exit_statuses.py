@@ -70,6 +70,7 @@ ON_HUB = [
 ALONE = [
     ("hub --faults {file}", USAGE, "JSON"),
     ("hub --port 0 --rest-port 0 --amqp-port {taken} --state {folder}", FAILED, "taken by another program"),
+    ("board --nonsense", USAGE, "--nonsense"),
     ("boards check toaster", NOT_FOUND, "no board toaster"),
     ("boards check {file}", FAILED, "problem"),
     ("boards list --nonsense", USAGE, "--nonsense"),
@@ -84,7 +85,7 @@ ALONE = [
     ("console --port /dev/nowhere -c status", NOT_FOUND, "cannot be opened"),
     ("doctor --nonsense", USAGE, "--nonsense"),
 ]
-NOT_OF_A_HUB = {"hub", "boards", "new", "dev", "flash", "provision", "console", "doctor", "run"}
+NOT_OF_A_HUB = {"hub", "board", "boards", "new", "dev", "flash", "provision", "console", "doctor", "run"}
 
 
 def verbs():
@@ -101,7 +102,7 @@ def hub(tmp_path_factory):
         live.call("create_device", "off", {"status": "disabled"})
         for _ in range(50):
             live.call("send", "full", b"x")
-        live.provision("enrolments.add", "enrolled")
+        live.enrol("enrolled")
         live.misbehave(
             {"fault": "http", "device": "throttled", "status": 429},
             {"fault": "http", "device": "broken", "status": 500},

@@ -170,6 +170,10 @@ class Client:
         """Have the client subscribe now: what is sent before that is not kept for it."""
         await do(client._enable_feature, feature)
 
+    def drop(self, name: str) -> None:
+        """End its connection."""
+        self.world.hub.drop(name)
+
     def invoke(self, name: str, done: Any) -> None:
         """Call a method of it, as a service does."""
         self.world.hub.call("invoke", name, "blink", None, done=done)
@@ -227,7 +231,7 @@ class Client:
         name, client = await self.client()
         seen: list[Exception] = []
         client.on_background_exception = seen.append
-        self.world.hub.drop(name)
+        await aside(self.drop, name)
         return await self.eventually(lambda: seen)
 
     async def on_method_request_received(self):

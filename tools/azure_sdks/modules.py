@@ -87,7 +87,7 @@ class Module(Client):
     async def receive_message_on_input(self):
         """Only IoT Edge's hub sends to inputs: that it is subscribed to is all there is to see."""
         _, client = await self.client()
-        await self.subscribed(client, "input_msg")
+        await self.subscribed(client, "input")
         return client.connected
 
     async def on_message_received(self):
@@ -110,7 +110,7 @@ class Provisioning:
     def client(self, name: str = "") -> Any:
         """That of a new enrolment with a key."""
         name = name or self.world.name("registration")
-        key = self.world.hub.provision("enrolments.add", name)["keys"][0]
+        key = self.world.hub.enrol(name)
         return self.kind.create_from_symmetric_key(
             self.world.address,
             name,
@@ -128,8 +128,8 @@ class Provisioning:
 
     async def create_from_x509_certificate(self):
         name = self.world.name("certified")
-        own, folder = self.world.certified(name)
-        self.world.hub.provision("enrolments.add", name, thumbprint=own)
+        _, folder = self.world.certified(name)
+        self.world.hub.enrol(name, certificate=(folder / "device.pem").read_text())
         client = self.kind.create_from_x509_certificate(
             self.world.address,
             name,

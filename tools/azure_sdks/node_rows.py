@@ -49,7 +49,7 @@ def node_packages(world: World) -> dict[str, Any]:
 def enrolled(world: World) -> dict[str, str]:
     """A new enrolment with a key."""
     name = world.name("node-registration")
-    return {"name": name, "key": world.hub.provision("enrolments.add", name)["keys"][0]}
+    return {"name": name, "key": world.hub.enrol(name)}
 
 
 def registered(world: World) -> str:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from .notes import NOTES
 from .rows import WORKS, Row
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -62,7 +63,8 @@ def render(packages: Packages) -> str:
         for kind, rows in about["classes"].items():
             alike: dict[str, list[str]] = defaultdict(list)
             for name, row in rows.items():
-                alike[words(row)].append(f"`{name}`")
+                note = NOTES.get(name)
+                alike[words(row) + (f" ({note})" if note else "")].append(f"`{name}`")
             # What works comes first, and then what most methods came to.
             order = sorted(alike.items(), key=lambda item: (item[0] != WORKS, -len(item[1]), item[0]))
             lines += [f"| {kind} | {', '.join(sorted(names))} | {said} |" for said, names in order]

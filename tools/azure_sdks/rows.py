@@ -76,7 +76,7 @@ def refusal(error: BaseException) -> Row:
         chain(error),
     )
     if found:
-        return {"outcome": REFUSED, "status": int(found[1]), "words": plain(str(error))}
+        return {"outcome": REFUSED, "status": int(found[1]), "words": plain(chain(error))}
     return {"outcome": FAILS, "words": plain(f"{type(error).__name__}: {chain(error)}")}
 
 

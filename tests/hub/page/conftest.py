@@ -9,7 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 from support import PRIVATE, TWINKLE, need
 
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.paths import current_hub
+from twinkle_host.known_hubs import remember
 from twinkle_host.waiting import PATIENCE_S
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -59,8 +59,7 @@ def page(hub, window):
 @pytest.fixture(scope="module")
 def desk(hub):
     """A device that runs on this computer, on the mock board, as ``twinkle run desk`` starts it."""
-    current_hub().parent.mkdir(parents=True, exist_ok=True)
-    current_hub().write_text(str(hub.settings.state))
+    remember(hub.settings.state)
     process = subprocess.Popen([need(TWINKLE), "run", "desk"], stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if " ready" in line:
