@@ -70,6 +70,7 @@ ON_HUB = [
 ALONE = [
     ("hub --faults {file}", USAGE, "JSON"),
     ("hub --port 0 --rest-port 0 --amqp-port {taken} --state {folder}", FAILED, "taken by another program"),
+    ("board --nonsense", USAGE, "--nonsense"),
     ("boards check toaster", NOT_FOUND, "no board toaster"),
     ("boards check {file}", FAILED, "problem"),
     ("boards list --nonsense", USAGE, "--nonsense"),
@@ -85,7 +86,7 @@ ALONE = [
     ("board --nonsense", USAGE, "--nonsense"),
     ("doctor --nonsense", USAGE, "--nonsense"),
 ]
-NOT_OF_A_HUB = {"hub", "boards", "new", "dev", "flash", "provision", "console", "doctor", "run", "board"}
+NOT_OF_A_HUB = {"hub", "board", "boards", "new", "dev", "flash", "provision", "console", "doctor", "run"}
 
 
 def verbs():

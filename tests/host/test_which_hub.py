@@ -46,6 +46,7 @@ def stopped(folder, port, **more):
     folder.mkdir()
     service = f"HostName=localhost:{port};SharedAccessKeyName=iothubowner;SharedAccessKey=AAAA"
     info = {"host": "localhost", "serviceConnectionString": service, "eventHubConnectionString": ""}
+    info |= {"provisioningConnectionString": "", "idScope": ""}
     (folder / "ca.pem").write_bytes(azure_authorities())
     info |= {"provisioningConnectionString": service, "idScope": "0ne00000000"}
     info |= {"mqttPort": 8883, "amqpPort": 1, "caFile": str(folder / "ca.pem"), **more}
