@@ -70,6 +70,7 @@ ON_HUB = [
 ALONE = [
     ("hub --faults {file}", USAGE, "JSON"),
     ("hub --port 0 --rest-port 0 --amqp-port {taken} --state {folder}", FAILED, "taken by another program"),
+    ("board --nonsense", USAGE, "--nonsense"),
     ("boards check toaster", NOT_FOUND, "no board toaster"),
     ("boards check {file}", FAILED, "problem"),
     ("boards list --nonsense", USAGE, "--nonsense"),
@@ -82,9 +83,10 @@ ALONE = [
     ("provision pico_w --port x", USAGE, "has no DeviceId"),
     ("console --device nobody -c status", NOT_FOUND, "no console"),
     ("console --port /dev/nowhere -c status", NOT_FOUND, "cannot be opened"),
+    ("board --nonsense", USAGE, "--nonsense"),
     ("doctor --nonsense", USAGE, "--nonsense"),
 ]
-NOT_OF_A_HUB = {"hub", "boards", "new", "dev", "flash", "provision", "console", "doctor", "run"}
+NOT_OF_A_HUB = {"hub", "board", "boards", "new", "dev", "flash", "provision", "console", "doctor", "run"}
 
 
 def verbs():
@@ -101,7 +103,7 @@ def hub(tmp_path_factory):
         live.call("create_device", "off", {"status": "disabled"})
         for _ in range(50):
             live.call("send", "full", b"x")
-        live.provision("enrolments.add", "enrolled")
+        live.enrol("enrolled")
         live.misbehave(
             {"fault": "http", "device": "throttled", "status": 429},
             {"fault": "http", "device": "broken", "status": 500},
