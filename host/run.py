@@ -88,8 +88,8 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
         raise Failure("the device has a certificate in the place of a key; name its directory with --x509")
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
     shown = on_bench(device.state, settings, device.interpreter, connection_string)
-    with device.alone(), shown as (bench, line):
-        device.prepare(line, ca_file or local_authority(), x509, mock)
+    with device.alone(), shown as bench:
+        device.prepare(connection_string, ca_file or local_authority(), x509, mock)
         command, environment = device.launch(heap, mock)
         note(f"the device lives in {device.state}; Ctrl-C stops it")
         sys.exit(supervise(command, environment, device.state / "stop", as_json, bench))
