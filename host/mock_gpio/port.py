@@ -69,6 +69,10 @@ class Port(Contract):
             raise HardwareError("the sensor sent a wrong checksum")
         return sample(self._model, frame)
 
+    def look_up(self, host, port):
+        """Through the cable, where somebody holds one."""
+        return super().look_up(*led_to(self.directory, host, port))
+
     def typed(self):
         """From the socket, or the standard input."""
         if self._console:
@@ -126,6 +130,14 @@ def told(directory, name="sensor.json"):
         return None
     except ValueError:
         raise HardwareError(name + " is not JSON", "write it whole, then rename it") from None
+
+
+def led_to(directory, host, port):
+    """Where a connection to the hub begins: ``cable.json`` {"hub": its port, "port": another one of this computer}."""
+    cable = told(directory, "cable.json")
+    if cable and cable["hub"] == port:
+        return "127.0.0.1", cable["port"]
+    return host, port
 
 
 def end_if_told(directory):

@@ -15,7 +15,7 @@ from twinkle.core.errors import HardwareError
 from twinkle.ports.contract import RESET_STATUS
 from twinkle.ports.rpi import Port as RaspberryPi
 
-from .port import end_if_told, told
+from .port import end_if_told, led_to, told
 from .sensor import DhtSensor
 from .waveform import Bench, Wire
 
@@ -44,6 +44,10 @@ class Port(RaspberryPi):
         state = self._factory.pin(self.settings["led"]["pin"]).state
         with open(self.directory + "/pins.jsonl", "a") as file:
             file.write(json.dumps({"ms": self.ticks(), "utc": self.utc(), "led": float(state)}) + "\n")
+
+    def look_up(self, host, port):
+        """Through the cable, where somebody holds one."""
+        return super().look_up(*led_to(self.directory, host, port))
 
     def read_sensor(self):
         """Through the driver, whose clock stood still since the last time."""

@@ -130,6 +130,14 @@ class Bench:
         elif not self._has_cable:
             raise Refused("this board's line does not run through this computer's hand")
 
+    def lead_through(self, port: int, hub_port: int) -> None:
+        """The device's line to this port of the hub begins at another one of this computer."""
+        self._write("cable", {"port": port, "hub": hub_port})
+
+    def lead_directly(self) -> None:
+        """It does no longer."""
+        self._write("cable", None)
+
     def sensor(self, **room: Any) -> None:
         """Say what the room is like (``temperature`` in °C, ``humidity`` in %), and which ``fault`` the sensor has."""
         told = {**self._read("sensor")}

@@ -1,8 +1,11 @@
 """The bench of a board, without a browser: what it refuses, and what it shows of a board that did not run well."""
 
+import contextlib
 import json
 import socket
 import subprocess
+import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -148,3 +151,91 @@ def test_a_board_whose_process_was_killed_is_not_here(tmp_path):
     file.write_text("{")
     assert notes.find(tmp_path, "desk") is None
     assert notes.find(tmp_path, "nobody") is None
+
+
+class Hub:
+    """Somebody who listens at a port and says back what is said; for a while he does not."""
+
+    def __init__(self):
+        self._server = None
+        self.port = 0
+        self.begin()
+
+    def begin(self):
+        self._server = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._serve, args=(self._server,), daemon=True).start()
+
+    def end(self):
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+    def _serve(self, server):
+        with contextlib.suppress(OSError):
+            while True:
+                guest, _ = server.accept()
+                threading.Thread(target=self._echo, args=(guest,), daemon=True).start()
+
+    def _echo(self, guest):
+        with contextlib.suppress(OSError), guest:
+            while data := guest.recv(1024):
+                guest.sendall(data)
+
+
+@pytest.fixture
+def line(tmp_path):
+    """A hub, and a function that dials it through the cable of a bench; ``plug`` puts that in or out."""
+    hub = Hub()
+    bench = Bench(tmp_path, SETTINGS, "cpython", has_cable=True)
+    control = Control(bench, tmp_path, None, hub.port)
+    control.start()
+    port = json.loads((tmp_path / "cable.json").read_text())["port"]
+
+    def plug(on):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(tmp_path / NAME))
+            client.sendall(json.dumps({"do": "network", "on": on}).encode() + b"\n")
+            assert json.loads(client.makefile().readline()) == {"done": True}
+
+    yield SimpleNamespace(
+        hub=hub, plug=plug, dial=lambda limit=PATIENCE_S: socket.create_connection(("127.0.0.1", port), limit)
+    )
+    control.stop()
+    assert not (tmp_path / "cable.json").exists()
+
+
+def test_a_cable_that_is_in_is_as_if_it_were_not_there(line):
+    with line.dial() as device:
+        device.sendall(b"hello")
+        assert device.recv(5) == b"hello"
+    line.hub.end()
+    with line.dial() as device:  # which is how it is found out
+        assert device.recv(5) == b""
+    eventually(lambda: refused(line))
+    line.hub.begin()
+    eventually(lambda: not refused(line))
+
+
+def refused(line):
+    try:
+        line.dial().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_cable_that_is_out_lets_nothing_pass_and_nobody_is_told(line):
+    with line.dial() as device:
+        device.sendall(b"before")
+        assert device.recv(6) == b"before"
+        line.plug(False)
+        device.sendall(b"after")
+        device.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            device.recv(5)
+        with pytest.raises(TimeoutError):
+            line.dial(0.3)
+        line.plug(True)
+        device.settimeout(PATIENCE_S)
+        assert device.recv(5) == b"after", "a connection that has lasted goes on"
+    eventually(lambda: not refused(line))
