@@ -11,8 +11,14 @@ import binascii
 import json
 import sys
 
+import twinkle.compat
 from twinkle.core import actions, errors
 from twinkle.runtime.log import explained
+
+if __name__ == "__main__":  # on MicroPython
+    from slow import Watch
+else:
+    from .slow import Watch
 
 PUBLISH = actions.publish("", b"", 1)  # of telemetry
 
@@ -62,6 +68,7 @@ class Bridge:
         )
         app.app.config = own
         self.device.context.explain = explained
+        self.device.context.enter = Watch(twinkle.compat.Ticks().now).enter
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)

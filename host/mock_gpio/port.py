@@ -15,6 +15,7 @@ from twinkle.ports.contract import Port as Contract
 from twinkle.ports.dht_facts import model_of, sample
 
 from .sensor import DhtSensor, day, is_whole
+from .slow import Watch
 
 LOOK_MS = 100  # from one look at the directory to the next
 
@@ -31,6 +32,7 @@ class Port(Contract):
         self._sensor = DhtSensor(self._model, self._told)
         self._clock_offset = settings.get("clockOffset", 0)
         self._looked = 0
+        self.enter = Watch(self.ticks).enter
         self._console = None
         if "console" in settings:
             from twinkle.ports.socket_console import SocketConsole
