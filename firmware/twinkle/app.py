@@ -12,8 +12,12 @@
     def hello(board, payload):
         return 200, {"hello": payload}
 
-A handler may be a generator: ``yield 5`` goes on five seconds later, and a
+A handler may be a generator, but for telemetry's: ``yield 5`` goes on five seconds later, and a
 method may ``yield 202, None`` to answer at once and go on working.
+
+``BadRequest(text, status)`` of ``twinkle`` is how a handler says no. All else that it raises is a
+mistake: logged with its file and line, reported as ``lastError``, answered with 500. A decorator
+raises ValueError for a name that is none, and for a second handler of the same.
 """
 
 from .core.document import wrap

@@ -36,10 +36,10 @@ UTC_BEGINS = 1704067200  # 2024-01-01: utc() takes an earlier time for none
 NTP_ERA = 2085978496
 MONTH_S = 2592000  # a clock with which the hub's certificate is good is not wrong by more
 LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
-# lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
+# For what blocks. lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
 LIMIT_S = 30
 # A register of the watchdog that survives its resets and is zero at power-up (RP2040 data sheet,
-# 4.7.6). The boot ROM uses the upper four, nobody uses this one.
+# 4.7.6). The boot ROM uses the upper four, nobody this one and the three after it.
 SCRATCH = 0x4005800C
 COUNTS = 0x7457696E  # what is added to the number of starts, so that rubbish is none
 
