@@ -12,8 +12,12 @@
     def hello(board, payload):
         return 200, {"hello": payload}
 
-A handler may be a generator: ``yield 5`` goes on five seconds later, and a
+A handler may be a generator, but for telemetry's: ``yield 5`` goes on five seconds later, and a
 method may ``yield 202, None`` to answer at once and go on working.
+
+``BadRequest(text, status)`` of ``twinkle`` is how a handler says no. All else that it raises is a
+mistake: logged with its file and line, reported as ``lastError``, answered with 500. A decorator
+raises ValueError for a name that is none, and for a second handler of the same.
 """
 
 from .core.document import wrap
@@ -42,13 +46,11 @@ class Part:
         It returns a payload (status 200) or ``(status, payload)``. A component's
         method is called ``component*name``.
         """
-        _check("method", name)
-        if self._component:
-            name = self._component + "*" + name
-        _once(name in self._app.methods, name)
+        key = "%s*%s" % (self._component, name) if self._component else name
+        _check("method", name, key in self._app.methods)
 
         def register(handler):
-            self._app.methods[name] = handler
+            self._app.methods[key] = handler
             return handler
 
         return register
@@ -61,11 +63,11 @@ class Part:
         the acknowledgement when the value is in force.
         """
 
-        _check("writable", name)
-        _once((self._component, name) in self._app.writables, name)
+        key = self._component, name
+        _check("writable", name, key in self._app.writables)
 
         def register(handler):
-            self._app.writables[(self._component, name)] = (handler, initial, done)
+            self._app.writables[key] = (handler, initial, done)
             return handler
 
         return register
@@ -104,7 +106,8 @@ class App(Part):
         ``properties`` is a dict of texts (None for a bare key), ``payload`` bytes. A
         message may come twice: the hub repeats what it has not seen acknowledged.
         """
-        _once(self.on_message, "message")
+        if self.on_message:
+            raise ValueError("write @app.message once")
         self.on_message = handler
         return handler
 
@@ -125,11 +128,6 @@ class App(Part):
         return register
 
 
-def _check(decorator, name):
-    if not isinstance(name, str):
-        raise ValueError('write @app.%s("name")' % decorator)
-
-
-def _once(there, name):
-    if there:
-        raise ValueError("there are two handlers of " + name)
+def _check(decorator, name, there=False):
+    if there or not isinstance(name, str):
+        raise ValueError('write @app.%s("name"), once for each name' % decorator)

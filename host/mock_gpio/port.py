@@ -18,6 +18,7 @@ from twinkle.ports.contract import Port as Contract
 from twinkle.ports.dht_facts import model_of, sample
 
 from .sensor import DhtSensor, day, is_whole
+from .slow import Watch
 
 LONGEST_BURST = 1024  # bytes that are taken at once
 LOOK_MS = 100  # from one look at the directory to the next
@@ -35,6 +36,7 @@ class Port(Contract):
         self._sensor = DhtSensor(self._model, self._told)
         self._clock_offset = settings.get("clockOffset", 0)
         self._looked = 0
+        self.enter = Watch(self.ticks).enter
         self._console = self._keys = None
         if compat.MICROPYTHON:
             self._keys = select.poll()

@@ -80,6 +80,7 @@ def boot(directory, state=None):
         text = "board.json has a mistake (%s: %s)" % (type(error).__name__, error)
         raise SetupError(text, "check it (twinkle boards check)") from None
     starts = port.count_start()
+    stuck = port.stuck()
     terminal = Terminal(port)
     level = settings.get("log") or "info"
     if level not in LEVELS:
@@ -110,17 +111,20 @@ def boot(directory, state=None):
     if port.unique_id():
         information.setdefault("serialNumber", port.unique_id())
     safe = None  # why it is safe mode
+    if stuck:
+        stuck = "the program was ended in " + stuck
+        log.say("error", stuck)
     if starts > safe_mode.AFTER:
-        safe = safe_mode.reason(starts)
+        safe = safe_mode.REASON % (starts - 1)
+        if stuck:
+            safe += "; " + stuck
     else:
-        name = settings.get("app")
         try:
-            app = port.limited(_import, name, "app")
+            app = port.limited(_import, settings.get("app"), "app")
             _configuration(app.config)
         except Exception as error:
-            safe = "the application %s cannot start: %s" % (name, explained(error))
+            safe = "the application cannot start: " + explained(error)
             port.forget_starts()  # they were not in vain: the next one is as good as this
-            compat.unload(str(name))
     if safe:
         log.say("error", "safe mode: " + safe)
         app = safe_mode.application(starts, safe)
@@ -139,10 +143,11 @@ def boot(directory, state=None):
                 app, identity, records, port.random, keep_alive, now, information, waiting, bool(safe)
             )
         except ImportError:
-            text = "this board was not given what its application, or disk in board.json, needs"
+            text = "this board lacks what its application or disk in board.json needs"
             raise SetupError(text, "flash it again") from None
         device.context.explain = explained
-        device.problem = safe
+        device.context.enter = port.enter
+        device.problem = safe or stuck
         if store.damaged:
             device.problem = "damaged on flash, and put aside: " + ", ".join(store.damaged)
         led = settings.get("led")
