@@ -8,7 +8,9 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from windows import started
 
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.sensor import DhtSensor, is_whole
 from twinkle_host.waiting import PATIENCE_S, eventually
 from twinkle_host.workbench import notes
@@ -239,3 +241,10 @@ def test_a_cable_that_is_out_lets_nothing_pass_and_nobody_is_told(line):
         device.settimeout(PATIENCE_S)
         assert device.recv(5) == b"after", "a connection that has lasted goes on"
     eventually(lambda: not refused(line))
+
+
+def test_a_device_names_the_hubs_own_port_and_is_refused_where_the_hub_is_gone(tmp_path):
+    with LiveHub(tmp_path, page_port=0) as hub, started(hub, "own") as process:
+        hub.stop()
+        said = next(line for line in process.stdout if "cannot be reached" in line)
+    assert f"localhost:{hub.info['mqttPort']} cannot be reached" in said
