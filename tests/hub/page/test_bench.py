@@ -211,8 +211,6 @@ def test_a_cable_that_is_in_is_as_if_it_were_not_there(line):
         device.sendall(b"hello")
         assert device.recv(5) == b"hello"
     line.hub.end()
-    with line.dial() as device:  # which is how it is found out
-        assert device.recv(5) == b""
     eventually(lambda: refused(line))
     line.hub.begin()
     eventually(lambda: not refused(line))
@@ -248,3 +246,17 @@ def test_a_device_names_the_hubs_own_port_and_is_refused_where_the_hub_is_gone(t
         hub.stop()
         said = next(line for line in process.stdout if "cannot be reached" in line)
     assert f"localhost:{hub.info['mqttPort']} cannot be reached" in said
+
+
+def test_a_board_that_is_given_power_has_forgotten_what_its_watchdog_knew(bench, tmp_path):
+    for name in ("scratch.json", "cause"):
+        (tmp_path / name).write_text("{}")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        bench.starts()
+        bench.started(process)
+        assert (tmp_path / "scratch.json").exists(), "a reset does not take it"
+        bench.power(False)
+    bench.power(True)
+    assert bench.was_cut_off(process)
+    bench.starts()
+    assert not (tmp_path / "scratch.json").exists() and not (tmp_path / "cause").exists()
