@@ -8,7 +8,9 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from windows import started
 
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.sensor import DhtSensor, is_whole
 from twinkle_host.waiting import PATIENCE_S, eventually
 from twinkle_host.workbench import notes
@@ -209,8 +211,6 @@ def test_a_cable_that_is_in_is_as_if_it_were_not_there(line):
         device.sendall(b"hello")
         assert device.recv(5) == b"hello"
     line.hub.end()
-    with line.dial() as device:  # which is how it is found out
-        assert device.recv(5) == b""
     eventually(lambda: refused(line))
     line.hub.begin()
     eventually(lambda: not refused(line))
@@ -239,3 +239,24 @@ def test_a_cable_that_is_out_lets_nothing_pass_and_nobody_is_told(line):
         device.settimeout(PATIENCE_S)
         assert device.recv(5) == b"after", "a connection that has lasted goes on"
     eventually(lambda: not refused(line))
+
+
+def test_a_device_names_the_hubs_own_port_and_is_refused_where_the_hub_is_gone(tmp_path):
+    with LiveHub(tmp_path, page_port=0) as hub, started(hub, "own") as process:
+        hub.stop()
+        said = next(line for line in process.stdout if "cannot be reached" in line)
+    assert f"localhost:{hub.info['mqttPort']} cannot be reached" in said
+
+
+def test_a_board_that_is_given_power_has_forgotten_what_its_watchdog_knew(bench, tmp_path):
+    for name in ("scratch.json", "cause"):
+        (tmp_path / name).write_text("{}")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        bench.starts()
+        bench.started(process)
+        assert (tmp_path / "scratch.json").exists(), "a reset does not take it"
+        bench.power(False)
+    bench.power(True)
+    assert bench.was_cut_off(process)
+    bench.starts()
+    assert not (tmp_path / "scratch.json").exists() and not (tmp_path / "cause").exists()
