@@ -18,6 +18,8 @@ from twinkle_host.workbench.bench import Bench, Refused
 from twinkle_host.workbench.control import LONGEST, NAME, Control
 from twinkle_host.workbench.pins import Pins
 
+A_WHILE_S = 0.3  # in which nothing is to come
+
 SETTINGS = {
     "name": "bench",
     "port": "mock_gpio.port",
@@ -230,11 +232,11 @@ def test_a_cable_that_is_out_lets_nothing_pass_and_nobody_is_told(line):
         assert device.recv(6) == b"before"
         line.plug(False)
         device.sendall(b"after")
-        device.settimeout(0.3)
+        device.settimeout(A_WHILE_S)
         with pytest.raises(TimeoutError):
             device.recv(5)
         with pytest.raises(TimeoutError):
-            line.dial(0.3)
+            line.dial(A_WHILE_S)
         line.plug(True)
         device.settimeout(PATIENCE_S)
         assert device.recv(5) == b"after", "a connection that has lasted goes on"
