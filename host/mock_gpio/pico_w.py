@@ -28,7 +28,7 @@ class PicoBoard(Board):
         text = f"{hub.add(device_id)};Port={hub.info['mqttPort']}"
         witness.keep_secret(text)
         self._prepared = Prepared(folder, settings)
-        self._prepared.prepare(text, Path(hub.info["caFile"]), mock=True)
+        self._prepared.prepare(text, Path(hub.info["caFile"]).read_bytes(), mock=True)
         self._tell_room()
         self._forget = hub.call("listen", self._event)
         self._device = None
