@@ -51,6 +51,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "reset": {"by": ("systemd", "program")},
     "telemetry": {"capacity": int, "bytes": int, "disk": int},
 }
+NAMED = ("outputs", "inputs", "sensors")  # what a board file has by names
 NEEDED = ("port", "app")
 CHOICES = {"gpio": ("rpigpio", "lgpio"), "log": ("debug", "info", "warning", "error")}
 LIMITS = {"keepAlive": (10, 1767), "watchdog": (3000, 8388)}

@@ -87,6 +87,7 @@ class App(Part):
         self.methods = {}
         self.desired_handlers = []
         self.writables = {}
+        self.inputs = {}
         self.on_message = None
 
     def component(self, name):
@@ -101,6 +102,18 @@ class App(Part):
         """
         self.on_message = handler
         return handler
+
+    def input(self, name):
+        """Call ``handler(board, active)`` when the board file's input ``name`` has changed.
+
+        ``active`` is whether it is now; a dict that is returned is sent as telemetry.
+        """
+
+        def register(handler):
+            self.inputs[name] = handler
+            return handler
+
+        return register
 
     def desired(self, path):
         """Call ``handler(board, delta, merged)`` when desired properties at ``path`` change.

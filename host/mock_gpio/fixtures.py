@@ -60,6 +60,9 @@ if str(FIRMWARE) not in sys.path:
     sys.path.append(str(FIRMWARE))
 
 
+PARTS = ("outputs", "inputs", "sensors")  # of a board file, by names
+
+
 class Applications:
     """Finds the applications that tests name, for as long as a test lasts."""
 
@@ -108,6 +111,7 @@ def raspberry_pi(_applications):
     def make(model="DHT22", led=None, sensor_pin=4, pulseio=False, app=None, config=None, **more):
         from .pi import RaspberryPi, RaspberryPiBoard
 
+        parts = {name: more[name] for name in PARTS if name in more}
         settings = {
             "gpio": "rpigpio",
             "led": led or {"pin": 17, "pwm": True},
@@ -119,7 +123,9 @@ def raspberry_pi(_applications):
         if app is None:
             return pi
         return _connected(
-            worlds, _applications.load(app), config, kind=lambda *given: RaspberryPiBoard(pi, *given)
+            *(worlds, _applications.load(app), config),
+            kind=lambda *given: RaspberryPiBoard(pi, *given),
+            parts=parts,
         )
 
     before = signal.getsignal(signal.SIGTERM)
@@ -138,13 +144,14 @@ def mock_board(_applications, tmp_path):
     worlds = []
 
     def make(app, interpreter="cpython", **config):
+        parts = {name: config.pop(name) for name in PARTS if name in config}
         if interpreter == "micropython":
             _need_micropython()
             app, place = _applications.lay_out(app, tmp_path / f"app-{len(worlds)}")
             places = [place]
         else:
             app, places = _applications.load(app), []
-        return _connected(worlds, app, config or None, interpreter, places)
+        return _connected(worlds, app, config or None, interpreter, places, parts=parts)
 
     yield make
     for world in worlds:

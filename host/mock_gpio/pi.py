@@ -1,8 +1,11 @@
 """A Raspberry Pi on the bench, in virtual time: its port itself, on gpiozero's mock pins and Adafruit's driver."""
 
+import functools
+
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from twinkle.ports.rpi import Port
+from twinkle.ports.rpi_wiring import Wiring
 
 from .sensor import DhtSensor
 from .waveform import Bench, Wire
@@ -28,13 +31,28 @@ class RaspberryPi:
                 return factory
 
         sensor = settings["sensor"]
-        self._wire = Wire(DhtSensor(sensor["model"], lambda: self.room()), lambda: self._seconds)
+        wire = Wire(DhtSensor(sensor["model"], lambda: self.room()), lambda: self._seconds)
         # A pin that there is none of is for the port to refuse.
-        self.bench = Bench({sensor["pin"] if sensor["pin"] in HEADER else 4: self._wire})
+        wires = {sensor["pin"] if sensor["pin"] in HEADER else 4: wire}
+        self.rooms = {}  # of the sensors with names
+        for name, about in settings.get("sensors", {}).items():
+            if about["model"] != "own":
+                room = functools.partial(self._room_of, name)
+                wires[about["pin"]] = Wire(DhtSensor(about["model"], room), lambda: self._seconds)
+        self.bench = Bench(wires)
         self.pass_time(0)
         self.port = Simulated(settings, ".")
         self.port.ticks = lambda: int(self._seconds * 1000)
         self.pin = factory.pin(settings["led"]["pin"])
+        self.pins = {}  # of outputs and inputs, by their names
+        if any(settings.get(part) for part in ("outputs", "inputs", "sensors")):
+            self.port.wiring = Wiring(self.port, settings, lambda: self._seconds)
+            for part in ("outputs", "inputs"):
+                for name, about in settings.get(part, {}).items():
+                    self.pins[name] = factory.pin(about["pin"])
+
+    def _room_of(self, name):
+        return self.rooms.get(name)
 
     def tell(self, **room):
         """What the sensor is in: ``temperature``, ``humidity``, ``lag``, ``fault``; see mock_gpio.sensor."""
@@ -47,7 +65,7 @@ class RaspberryPi:
     def set_time(self, seconds):
         """Let virtual time be this."""
         self._seconds = seconds
-        self._wire.pass_time(int(seconds * 1e6))
+        self.bench.pass_time(int(seconds * 1e6))
 
     def close(self):
         """Take it off the bench."""
@@ -61,8 +79,9 @@ class RaspberryPiBoard(Board):
     def __init__(self, pi, *arguments):
         super().__init__(*arguments)
         self._pi = pi
-        self.port, self.pin = pi.port, pi.pin
+        self.port, self.pin, self.pins = pi.port, pi.pin, pi.pins
         pi.room = self._room
+        pi.rooms = self.rooms
 
     def _now(self):
         self._pi.set_time(START_S + self.world.clock.seconds)
@@ -74,3 +93,6 @@ class RaspberryPiBoard(Board):
 
     def _measure(self):
         return self._now().read_sensor()
+
+    def _wiring(self):
+        return self._now().wiring

@@ -5,6 +5,7 @@ behind the module ``bridge``. The pytest fixture ``mock_board`` makes a world wi
 one board.
 """
 
+import functools
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from ..paths import FIRMWARE, HOST, LIB, MICROPYTHON
 from ..waiting import PATIENCE_S
 from . import witness
 from .bridge import Bridge
+from .lines import is_low
 from .sensor import DhtSensor, is_whole
 
 if str(FIRMWARE) not in sys.path:
@@ -90,10 +92,32 @@ class LedHistory(list):
         assert shown == expected, f"the LED showed {shown}"
 
 
+class Switches:
+    """The inputs of a board in memory: ``inputs["door"] = True`` makes the line of an input active, now.
+
+    What is said at different times has these times; nothing is missed, and nothing bounces that is not told to.
+    """
+
+    def __init__(self, inputs, ticks):
+        self._low = {name: is_low(about) for name, about in inputs.items()}
+        self._ticks = ticks
+        self._edges = [(name, int(low), 0) for name, low in self._low.items()]
+
+    def __setitem__(self, name, active):
+        self._edges.append((name, int(bool(active) != self._low[name]), self._ticks()))
+
+    def taken(self):
+        """What has been said since the last call, as ports.wiring.Wiring.look has it."""
+        edges, self._edges = self._edges, []
+        return edges
+
+
 class Board:
     """One board with a device on it: performs the core's actions in the world's memory.
 
-    ``led`` is the LED's history, ``disk`` the records, ``log`` the lines, ``sent`` every
+    ``led`` is the LED's history, ``outputs`` those of outputs by their names, and ``inputs`` is how lines are moved,
+    see Switches; ``rooms[name]`` is what a sensor with a name is in, where that is not what the others are in;
+    ``disk`` the records, ``log`` the lines, ``sent`` every
     publish as ``(topic, payload)``. The room is ``temperature`` (°C) and ``humidity``
     (%); ``fault`` and ``lag`` are the sensor's, see the module ``sensor``. The line's
     faults: ``refusal`` is a CONNACK code the hub answers with, ``swallows`` that its
@@ -101,7 +125,7 @@ class Board:
     message to the device, as pairs of a delay in milliseconds and a ``(topic, payload)``.
     """
 
-    def __init__(self, world, bridge, device_id, app, config, chance=None):
+    def __init__(self, world, bridge, device_id, app, config, chance=None, parts=None):
         self.world = world
         self.bridge = bridge
         self.device_id = device_id
@@ -111,6 +135,16 @@ class Board:
             "connectionString": world.hub.connection_string(device_id),
             "information": {"manufacturer": "Contoso"},
             "chance": chance,
+            "parts": parts,
+        }
+        self.parts = parts or {}
+        self.outputs = {name: LedHistory() for name in self.parts.get("outputs", ())}
+        self.inputs = Switches(self.parts.get("inputs", {}), lambda: world.now)
+        self.rooms = {name: {} for name in self.parts.get("sensors", ())}
+        self._sensors = {
+            name: DhtSensor(about["model"], functools.partial(self._room_of, name))
+            for name, about in self.parts.get("sensors", {}).items()
+            if about["model"] != "own"
         }
         witness.keep_secret(self.start["connectionString"])
         self.disk, self.led, self.log, self.sent = {}, LedHistory(), [], []
@@ -311,6 +345,42 @@ class Board:
             "lag": self.lag,
         }
 
+    def _room_of(self, name):
+        return {"temperature": self.temperature, "humidity": self.humidity, **self.rooms[name]}
+
+    def _wire(self, what, *arguments):
+        try:
+            result, error = getattr(self._wiring(), what)(*arguments), None
+        except HardwareError as failed:
+            result, error = None, str(failed)
+        self._events.append(["wired", [["wire", what, *arguments], result, error]])
+        if what == "drive" and error is None:
+            name, level = arguments
+            self.outputs[name].append((self.world.clock.seconds, level))
+
+    def _wiring(self):
+        return self  # a board in memory is its own
+
+    def drive(self, name, level):
+        """As of ports.wiring.Wiring; as are the next two."""
+
+    def look(self):
+        return self.inputs.taken(), 0
+
+    def measure(self, name):
+        if name not in self._sensors:
+            return {"temperature": self.own_temperature, "humidity": None}
+        sensor = self._sensors[name]
+        frame = sensor.frame(self.world.clock.utc())
+        try:
+            if frame is None or not is_whole(frame):
+                raise HardwareError("checksum" if frame else "no answer")
+            temperature, humidity = sample(sensor.model, frame)
+        except HardwareError as error:
+            known = getattr(error, "sample", (None, None))
+            return {"temperature": known[0], "humidity": known[1], "failed": str(error)}
+        return {"temperature": temperature, "humidity": humidity}
+
     def _led(self, level):
         self.led.append((self.world.clock.seconds, level))
 
@@ -366,19 +436,36 @@ class World:
         return round(self.clock.seconds * 1000)
 
     def add(
-        self, device_id="myDeviceId", app="twin_apps.plain", config=None, on=True, chance=None, kind=Board
+        self,
+        device_id="myDeviceId",
+        app="twin_apps.plain",
+        config=None,
+        on=True,
+        chance=None,
+        kind=Board,
+        parts=None,
     ):
         """A new identity and a board for it."""
         self.hub.create_device(device_id, {"deviceId": device_id})
-        return self.board_for(device_id, app, config, on, chance, kind)
+        return self.board_for(device_id, app, config, on, chance, kind, parts)
 
-    def board_for(self, device_id, app="twin_apps.plain", config=None, on=True, chance=None, kind=Board):
+    def board_for(
+        self,
+        device_id,
+        app="twin_apps.plain",
+        config=None,
+        on=True,
+        chance=None,
+        kind=Board,
+        parts=None,
+    ):
         """A board for an identity that exists. ``chance``: the seed of its numbers; without one all are 0.5.
 
-        ``kind``: what makes the board, if not Board.
+        ``kind``: what makes the board, if not Board. ``parts``: what its board file names, {"outputs", "inputs",
+        "sensors"}.
         """
         bridge = MicroPythonBridge(self._places) if self.interpreter == "micropython" else Bridge()
-        board = kind(self, bridge, device_id, app, config, chance)
+        board = kind(self, bridge, device_id, app, config, chance, parts)
         self.boards.append(board)
         if on:
             board.power_on()

@@ -69,6 +69,11 @@ def boot(directory, state=None):
         if kind.held(settings):
             raise Held("no program, since the hold pin is connected to ground")
         port = kind(settings, directory, wifi)
+        build = Device
+        if set(settings) & {"outputs", "inputs", "sensors"}:
+            # What is named is seen to by the module beside the port's.
+            port.wiring = _load(settings, "port", "Wiring", "_wiring")(port, settings)
+            build = port.wiring.device
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         text = "board.json has a mistake (%s: %s)" % (type(error).__name__, error)
         raise SetupError(text, "check it (twinkle boards check)") from None
@@ -114,7 +119,7 @@ def boot(directory, state=None):
         for name in ("reboot", "telemetry"):
             records[name] = store.load(name)
         try:
-            device = Device(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
+            device = build(app, identity, records, port.random, keep_alive, now, information, waiting, safe)
         except ImportError:
             raise SetupError(
                 "this board was not given what disk in board.json needs", "flash it again"
@@ -179,9 +184,9 @@ def _need(content, key, name):
     return content[key]
 
 
-def _load(settings, key, what):
+def _load(settings, key, what, beside=""):
     # __import__ gives the outermost package; MicroPython has no importlib.
-    name = _need(settings, key, "board.json")
+    name = _need(settings, key, "board.json") + beside
     try:
         module = __import__(name)
         for part in name.split(".")[1:]:
