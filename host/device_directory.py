@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .application import ENTRY, lay_out, module_name
-from .boards import is_file
+from .boards import is_file, refuse_lacking
 from .device_certificate import CERTIFICATE, KEY
 from .device_json import written
 from .failure import NOT_FOUND, Failure
@@ -36,6 +36,8 @@ class Prepared:
         self.state = state.absolute()
         self.interpreter = interpreter or ("micropython" if settings["port"] == PICO else "cpython")
         self._settings = dict(settings)
+        if app is not None:
+            refuse_lacking(settings, app)
         self._app = app or (Path(settings["app"]) if is_file(settings) else None)
         if self.interpreter == "cpython":
             # In the directory that the process runs in: a socket's path has 107 bytes at the most (unix(7)).

