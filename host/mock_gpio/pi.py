@@ -94,5 +94,13 @@ class RaspberryPiBoard(Board):
     def _measure(self):
         return self._now().read_sensor()
 
-    def _wiring(self):
-        return self._now().wiring
+    def drive(self, name, level):
+        self._now().wiring.drive(name, level)
+
+    def look(self):
+        edges, lost = self._now().wiring.look()
+        # Their moments are the port's, whose time began earlier.
+        return [(name, level, at - int(START_S * 1000)) for name, level, at in edges], lost
+
+    def measure(self, name):
+        return self._now().wiring.measure(name)

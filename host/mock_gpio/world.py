@@ -350,16 +350,13 @@ class Board:
 
     def _wire(self, what, *arguments):
         try:
-            result, error = getattr(self._wiring(), what)(*arguments), None
+            result, error = getattr(self, what)(*arguments), None
         except HardwareError as failed:
             result, error = None, str(failed)
         self._events.append(["wired", [["wire", what, *arguments], result, error]])
         if what == "drive" and error is None:
             name, level = arguments
             self.outputs[name].append((self.world.clock.seconds, level))
-
-    def _wiring(self):
-        return self  # a board in memory is its own
 
     def drive(self, name, level):
         """As of ports.wiring.Wiring; as are the next two."""

@@ -92,3 +92,29 @@ def test_the_leds_history_tells_what_is_wrong(mock_board):
     board.led.assert_levels(1.0)
     with pytest.raises(AssertionError, match=r"the LED showed \(1\.0,\)"):
         board.led.assert_levels(0.0)
+
+
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_a_board_in_memory_has_what_a_board_file_names(mock_board, interpreter):
+    board = mock_board(
+        *("device/twin_apps/wired.py", interpreter),
+        outputs={"fan": {"pwm": True}, "lamp": {}},
+        inputs={"door": {}},
+        sensors={"attic": {"model": "DHT22"}},
+    )
+    board.rooms["attic"] = {"temperature": 33.5, "humidity": 20.0}
+    board.run(4)
+    assert {"attic": 33.5} in board.telemetry
+    for active in (True, False, True):
+        board.inputs["door"] = active
+        board.run(0.004)
+    board.run(1)
+    assert board.reported["door"]["open"] is True
+    board.outputs["lamp"].assert_levels(1.0)
+    board.inputs["door"] = False
+    board.run(1)
+    board.outputs["lamp"].assert_levels(1.0, 0.0)
+    assert [body["door"] for body in board.telemetry if "door" in body] == [True, False]
+    board.rooms["attic"] = {"fault": "absent"}
+    board.run(8)
+    assert board.reported["sensors"]["attic"]["status"] == "failing"
