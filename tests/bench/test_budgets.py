@@ -14,7 +14,7 @@ from benchmark.goals import GOALS
 from twinkle_host.flash import image
 
 MOST_FILES = 68_400  # bytes; the goal is 64,000
-MOST_HEAP = 74_500  # bytes; the goal is 66,000
+MOST_HEAP = 74_550  # bytes; the goal is 66,000
 MOST_HUB = 38  # times the memory for a twin of 1 KB; the goal is 2
 
 

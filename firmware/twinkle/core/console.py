@@ -187,8 +187,8 @@ class Verbs:
     def read(self, now):
         self._console.ask("read")
 
-    def led(self, rest, now, led=None, usage=LED):
-        led = led or self._whole().board.led
+    def led(self, rest, now, light=None, usage=LED):
+        led = light or self._whole().board.led
         what, _, value = rest.partition(" ")
         try:
             if rest == "on":

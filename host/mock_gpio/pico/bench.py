@@ -19,8 +19,6 @@ import sys
 
 import utime
 
-from mock_gpio import lines
-
 DIRECTORY = sys.argv[1] if len(sys.argv) > 1 else "."
 
 
@@ -33,27 +31,23 @@ def told(name):
         return {}
 
 
-class Switches:
-    """What hangs on the inputs that the board file names, by the numbers of their pins."""
-
-    def __init__(self):
-        self._inputs = told("board").get("inputs") or {}
-        self._lines = lines.Switches(DIRECTORY, self._inputs)
-
-    def level(self, number, pulled):
-        """Of a pin when it becomes an input, which is pulled to a level."""
-        return told("inputs").get(str(number), pulled)
-
-    def news(self):
-        """``(number, level)``, oldest first."""
-        return [(self._inputs[name]["pin"], level) for name, level in self._lines.news()]
+def named(kind):
+    """What the board file names, in the device's directory or on the board's own flash."""
+    settings = told("board")
+    try:
+        if not settings:
+            with open("board.json") as file:
+                settings = json.load(file)
+    except OSError:
+        settings = {}
+    return settings.get(kind) or {}
 
 
 def sensor_on(number):
     """What the room of the sensor on a pin is like, or None."""
-    for name, about in (told("board").get("sensors") or {}).items():
+    for name, about in named("sensors").items():
         if about.get("pin") == number:
-            return lines.room_of(DIRECTORY, name)
+            return told("sensor").get(name)
     return told("sensor") or None
 
 
@@ -80,4 +74,9 @@ def leave(name, content):
         file.write(content)
 
 
-switches = Switches()
+inputs = named("inputs")
+switches = None  # what hangs on them; most boards have none, and less memory to spare
+if inputs:
+    from mock_gpio.lines import Switches
+
+    switches = Switches(DIRECTORY, inputs)

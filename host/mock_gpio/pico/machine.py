@@ -75,7 +75,7 @@ class Pin(PinBase):
             self.on_radio.append(self)
         self._handler = None
         if mode == self.IN:
-            self._level = bench.switches.level(number, 1 if pull == self.PULL_UP else 0)
+            self._level = bench.told("inputs").get(str(number), 1 if pull == self.PULL_UP else 0)
         if value is not None:
             self.value(value)
 
@@ -224,7 +224,8 @@ in_interrupt = False
 
 def run_interrupts():
     """What has happened on the pins since the last time."""
-    for number, level in bench.switches.news():
+    for name, level in bench.switches.news() if bench.switches else ():
+        number = bench.inputs[name]["pin"]
         if number in Pin.listening:
             Pin.listening[number].edge(level)
             utime.sleep_ms(1)
