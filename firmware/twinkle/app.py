@@ -45,13 +45,7 @@ class Part:
         _check("method", name)
         if self._component:
             name = self._component + "*" + name
-        _once(name in self._app.methods, name)
-
-        def register(handler):
-            self._app.methods[name] = handler
-            return handler
-
-        return register
+        return _register(self._app.methods, name, name)
 
     def writable(self, name, initial=None, done="completed"):
         """Apply the writable property ``name`` with ``handler(board, value)``; it is acknowledged for you.
@@ -62,13 +56,7 @@ class Part:
         """
 
         _check("writable", name)
-        _once((self._component, name) in self._app.writables, name)
-
-        def register(handler):
-            self._app.writables[(self._component, name)] = (handler, initial, done)
-            return handler
-
-        return register
+        return _register(self._app.writables, (self._component, name), name, (initial, done))
 
     def report(self, board, patch):
         """Report members of this part: plain for the application, marked for a component."""
@@ -92,6 +80,7 @@ class App(Part):
         self.methods = {}
         self.desired_handlers = []
         self.writables = {}
+        self.inputs = {}
         self.on_message = None
 
     def component(self, name):
@@ -107,6 +96,15 @@ class App(Part):
         _once(self.on_message, "message")
         self.on_message = handler
         return handler
+
+    def input(self, name):
+        """Call ``handler(board, active)`` when the board file's input ``name`` has changed.
+
+        ``active`` is whether it is now; a dict that is returned is sent as telemetry.
+        """
+
+        _check("input", name)
+        return _register(self.inputs, name, name)
 
     def desired(self, path):
         """Call ``handler(board, delta, merged)`` when desired properties at ``path`` change.
@@ -128,6 +126,16 @@ class App(Part):
 def _check(decorator, name):
     if not isinstance(name, str):
         raise ValueError('write @app.%s("name")' % decorator)
+
+
+def _register(handlers, key, name, more=()):
+    _once(key in handlers, name)
+
+    def register(handler):
+        handlers[key] = (handler,) + more if more else handler
+        return handler
+
+    return register
 
 
 def _once(there, name):
