@@ -14,7 +14,8 @@ the test and in the folders above it, up to pytest's own root. A file is importe
         board.run(60)
         assert board.telemetry[-1]["temp"] == 31.0
 
-``mock_board(app, interpreter="micropython")`` runs the same on MicroPython.
+``mock_board(app, interpreter="micropython")`` runs the same on MicroPython. ``outputs``, ``inputs`` and ``sensors``, as
+in a board file, may be given to it and to ``raspberry_pi``; see ``Board`` in ``mock_gpio.world`` for what a test does.
 
 ``raspberry_pi(...)``: the Raspberry Pi port itself on gpiozero's mock pins and on
 Adafruit's driver at the end of a simulated wire::

@@ -118,3 +118,12 @@ def test_a_board_in_memory_has_what_a_board_file_names(mock_board, interpreter):
     board.rooms["attic"] = {"fault": "absent"}
     board.run(8)
     assert board.reported["sensors"]["attic"]["status"] == "failing"
+
+
+def test_an_application_that_wants_what_a_board_in_memory_has_not_says_so(mock_board):
+    board = mock_board("device/twin_apps/wired.py")
+    assert board.reported["lastError"] == "the application wants an input door; the board file has: none"
+    board.call("fan", 1.0)
+    assert any(
+        "the board file has no output fan: name it there; there are: none" in line for line in board.log
+    )
