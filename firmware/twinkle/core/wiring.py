@@ -12,7 +12,6 @@ What it asks of the runtime beside what stands in actions, each with one outcome
 
 from .device import Device
 from .errors import BadRequest, SetupError
-from .handlers import described
 
 LOOK_MS = 50  # between two looks at the inputs
 
@@ -127,7 +126,8 @@ class WiredDevice(Device):
                     raise BadRequest("it returned no dict")
                 self.telemetry.add(value, None, at)
         except Exception as failed:
-            self.context.complain("the handler of input %s failed: %s" % (name, described(failed)))
+            what = "the handler of input %s failed" % name
+            self.context.complain("%s: %s: %s" % (what, type(failed).__name__, failed))
 
     def due(self, now):
         """As of a Device."""
