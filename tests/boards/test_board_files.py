@@ -270,6 +270,11 @@ def test_an_output_cannot_have_the_name_of_the_led():
     assert "the name of the board's LED" in problems(board(outputs={"led": {"pin": 6}}))[0]
 
 
+def test_a_raspberry_pi_has_them_anyhow_since_its_board_file_may_be_edited_there():
+    found, _ = image.sources(on_a_pi())
+    assert {"twinkle/ports/rpi_wiring.py", "twinkle/core/inputs.py"} <= set(found)
+
+
 def test_a_board_is_given_the_files_of_what_its_board_file_names():
     plain, _ = image.sources(board())
     assert not any("wir" in path or "inputs" in path for path in plain)

@@ -294,3 +294,33 @@ def test_a_door_that_bounces_in_memory_is_one_event(mock_board, interpreter):
         board.run(0.004)
     board.run(1)
     assert board.reported["door"] == {"open": True, "opened": 1}
+
+
+HIDDEN = """
+from twinkle import App
+
+app = App()
+door = "door"
+
+
+@app.input(door)
+def moved(board, active):
+    pass
+
+
+@app.method("fan")
+def fan(board, payload):
+    fan = "fan"
+    board.outputs[fan].on()
+"""
+
+
+def test_an_application_that_wants_what_a_board_in_memory_has_not_says_so(tmp_path, mock_board):
+    """Where no check of the source sees it."""
+    (tmp_path / "hidden.py").write_text(HIDDEN)
+    board = mock_board(tmp_path / "hidden.py")
+    assert board.reported["lastError"] == "the application wants an input door; the board file has: none"
+    assert board.call("fan").status == 500
+    assert any(
+        "the board file has no output fan: name it there; there are: none" in line for line in board.log
+    )

@@ -136,6 +136,18 @@ def test_what_a_handler_returns_is_telemetry_or_named_as_none():
     assert d.said("input bell failed: ValueError: it returned a int, and no dict")
 
 
+def test_an_application_that_wants_an_input_which_is_not_there_is_told_so_and_lives_without():
+    app, events = told_of("gate", "door")
+    d = Bench(app)
+    d.connect()
+    words = "the application wants an input gate; the board file has: bell, door"
+    assert d.said(words) and d.reports()[0]["lastError"] == words
+    d.wait(200)
+    d.line("door", 0)
+    d.wait(200)
+    assert events == [("door", True, True)]
+
+
 def test_a_handler_may_take_its_time():
     app = App(config={"configId": 1, "sendFrequency": "24h"})
 
