@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from .failure import EXIT_STATUSES, NOT_FOUND, USAGE, Failure
+from .named_parts import KINDS, lacking, member_problems, notes, pin_problems, wrong_member
 from .paths import BOARDS, FIRMWARE
 from .screen import show, show_json
 
@@ -36,6 +37,9 @@ MEMBERS: dict[str, type | tuple[type, ...]] = {
     "reset": dict,
     "console": dict,
     "hold": dict,
+    "outputs": dict,
+    "inputs": dict,
+    "sensors": dict,
     "information": dict,
     "telemetry": dict,
     "log": str,
@@ -51,6 +55,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "reset": {"by": ("systemd", "program")},
     "telemetry": {"capacity": int, "bytes": int, "disk": int},
 }
+NAMED = tuple(KINDS)  # what a board file has by names
 NEEDED = ("port", "app")
 CHOICES = {"gpio": ("rpigpio", "lgpio"), "log": ("debug", "info", "warning", "error")}
 LIMITS = {"keepAlive": (10, 1767), "watchdog": (3000, 8388)}
@@ -107,6 +112,8 @@ def problems(settings: Any, folder: Path = BOARDS) -> list[str]:
             wrong.append(f"{name!r} must be from {LIMITS[name][0]} to {LIMITS[name][1]}")
         elif name in PARTS:
             wrong += _part_problems(name, value)
+        elif name in NAMED:
+            wrong += member_problems(name, value)
         elif name == "micropython" and not re.fullmatch(r"\d+\.\d+(\.\d+)?", value):
             wrong.append("'micropython' must be a version such as 1.23.0")
     if not wrong and "hardware" in settings:
@@ -121,7 +128,11 @@ def _app_problems(settings: dict[str, Any], folder: Path) -> list[str]:
     file = folder / app if is_file(settings) else FIRMWARE.joinpath(*app.split(".")).with_suffix(".py")
     with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         if file.is_file():
-            return []
+            return (
+                lacking(settings, file)
+                if all(isinstance(settings.get(kind, {}), dict) for kind in NAMED)
+                else []
+            )
     if is_file(settings):
         return [f"there is no application {file}"]
     shipped = sorted(path for path in (FIRMWARE / "apps").glob("*.py") if "App(" in path.read_text())
@@ -135,11 +146,8 @@ def _part_problems(part: str, value: dict[str, Any]) -> list[str]:
         wanted = PARTS[part].get(name)
         if wanted is None:
             wrong.append(f"{part!r} has no member {name!r}; there are {', '.join(PARTS[part])}")
-        elif isinstance(wanted, tuple) and isinstance(wanted[0], str):
-            if member not in wanted:
-                wrong.append(f"{part}.{name} must be one of {', '.join(wanted)}, not {member!r}")
-        elif not isinstance(member, wanted) or isinstance(member, bool) != (wanted is bool):
-            wrong.append(f"{part}.{name} has a value of the wrong kind")
+        elif fault := wrong_member(f"{part}.{name}", member, wanted):
+            wrong.append(fault)
     return wrong
 
 
@@ -153,27 +161,7 @@ def _pin_problems(settings: dict[str, Any]) -> list[str]:
     if settings["hardware"] not in [path.stem for path in file.parent.glob("*.json")]:
         known = ", ".join(sorted(path.stem for path in file.parent.glob("*.json")))
         return [f"the hardware {settings['hardware']!r} is not known; there is {known}"]
-    hardware = hardware_of(settings)
-    wrong, used = [], {}
-    for part in ("led", "sensor", "hold"):
-        if part not in settings:
-            continue
-        pin = settings[part].get("pin")
-        where = f"pin {pin} of the {part}"
-        if pin is None:
-            wrong.append(f"the {part} has no pin")
-        elif str(pin) in hardware["taken"]:
-            wrong.append(f"{where} is taken on a {hardware['name']}: {hardware['taken'][str(pin)]}")
-        elif str(pin) not in hardware["pins"]:
-            wrong.append(f"{where} does not exist on a {hardware['name']}")
-        elif pin in used:
-            wrong.append(f"{where} is already used by the {used[pin]}")
-        elif settings[part].get("pwm") and not hardware["pins"][str(pin)]["pwm"]:
-            wrong.append(f"{where} cannot be dimmed (pwm) on a {hardware['name']}")
-        elif part in ("sensor", "hold") and "header" not in hardware["pins"][str(pin)]:
-            wrong.append(f"{where} is not on the header; nothing can be wired to it")
-        used[pin] = part
-    return wrong
+    return pin_problems(settings, hardware_of(settings))
 
 
 @click.group()
@@ -197,15 +185,20 @@ def list_boards(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 def check(board: str, as_json: bool) -> None:
     """Check a board file, by name or path: its members and its pins."""
-    path = find(board)
+    path, known = find(board), []
     try:
-        wrong = problems(json.loads(path.read_bytes()), path.parent)
+        settings = json.loads(path.read_bytes())
+        wrong = problems(settings, path.parent)
+        if not wrong and "hardware" in settings:
+            known = notes(settings, hardware_of(settings))
     except (OSError, ValueError, RecursionError) as error:
         wrong = [f"it cannot be read: {error}"]
     if as_json:
-        show_json({"file": str(path), "problems": wrong})
+        show_json({"file": str(path), "problems": wrong, "notes": known})
     elif not wrong:
         show(f"{path} is fine")
+    for sentence in [] if as_json else known:
+        show(f"{path}: note: {sentence}")
     for sentence in [] if as_json else wrong:
         show(f"{path}: {sentence}")
     if wrong:

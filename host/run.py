@@ -95,7 +95,7 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
         )
     device = Prepared(state or device_folder(device_id(connection_string)), settings, app, interpreter)
     if device.app is not None:
-        try_out(device.app, device.interpreter, stand_ins=mock)
+        try_out(device.app, settings, device.interpreter, stand_ins=mock)
     trusted = authorities(connection_string, ca_file, patient=True)
     with device.alone(), on_bench(device.state, settings, device.interpreter, connection_string) as bench:
         device.prepare(connection_string, trusted, x509, mock)

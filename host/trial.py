@@ -11,9 +11,11 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from .application import lay_out
 from .failure import Failure, note
+from .named_parts import lacking
 from .paths import FIRMWARE, HOST, LIB, MICROPYTHON
 
 WRONG, MISSING = "wrong: ", "missing: "  # as try_application.py says it
@@ -25,6 +27,7 @@ GIVEN = {
     "writable": ("board", "value"),
     "desired": ("board", "delta", "merged"),
     "message": ("board", "properties", "payload"),
+    "input": ("board", "active"),
 }
 # Of a Pico W's firmware, and neither MicroPython's Unix port nor our stand-ins (ports/rp2/boards/manifest.py and
 # RPI_PICO_W/manifest.py of MicroPython 1.28.0).
@@ -36,15 +39,29 @@ OF_A_PICO = (
 OF_A_PI = "gpiozero lgpio RPi adafruit_dht board digitalio pulseio busio adafruit_blinka".split()
 
 
-def try_out(app: Path, interpreter: str, elsewhere: Iterable[str] = (), stand_ins: bool = False) -> None:
+def refuse_lacking(app: Path, settings: dict[str, Any]) -> None:
+    """Failure, with file and line, when this application names what the board file does not."""
+    for sentence in lacking(settings, app):
+        raise Failure(sentence)
+
+
+def try_out(
+    app: Path,
+    settings: dict[str, Any],
+    interpreter: str,
+    elsewhere: Iterable[str] = (),
+    stand_ins: bool = False,
+) -> None:
     """Failure, with file and line, when this application cannot start on ``interpreter``.
 
-    ``elsewhere``: modules that its board has, and this computer may not. ``stand_ins``: a Pico's modules have them.
+    ``settings``: the content of the board file, which may name less than the application wants. ``elsewhere``: modules
+    that its board has, and this computer may not. ``stand_ins``: a Pico's modules have them.
     Where MicroPython is not on this computer that is said, and it is not tried.
     """
     wrong = next(arguments(app), None)
     if wrong:
         raise Failure(wrong)
+    refuse_lacking(app, settings)
     if interpreter == "micropython" and not MICROPYTHON.exists():
         note(
             f"{app.name} was not tried: MicroPython is not on this computer; twinkle doctor says how to get it"

@@ -22,7 +22,10 @@ CLAIM_PORT = 8882  # bound, and never listened on, by the process of the tests t
 # The device's modules that import what the other interpreter has not.
 OF_ONE = {
     "twinkle.ports.pico": "micropython",
+    "twinkle.ports.pico_wiring": "micropython",
     "twinkle.ports.rpi": "cpython",
+    "twinkle.ports.rpi_wiring": "cpython",
+    "twinkle.ports.adafruit": "cpython",
     "twinkle.ports.socket_console": "cpython",
     "twinkle.ports.systemd": "cpython",
     "twinkle.on_micropython": "micropython",

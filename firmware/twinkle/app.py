@@ -47,13 +47,7 @@ class Part:
         method is called ``component*name``.
         """
         key = "%s*%s" % (self._component, name) if self._component else name
-        _check("method", name, key in self._app.methods)
-
-        def register(handler):
-            self._app.methods[key] = handler
-            return handler
-
-        return register
+        return _register("method", self._app.methods, key, name)
 
     def writable(self, name, initial=None, done="completed"):
         """Apply the writable property ``name`` with ``handler(board, value)``; it is acknowledged for you.
@@ -63,14 +57,7 @@ class Part:
         the acknowledgement when the value is in force.
         """
 
-        key = self._component, name
-        _check("writable", name, key in self._app.writables)
-
-        def register(handler):
-            self._app.writables[key] = (handler, initial, done)
-            return handler
-
-        return register
+        return _register("writable", self._app.writables, (self._component, name), name, (initial, done))
 
     def report(self, board, patch):
         """Report members of this part: plain for the application, marked for a component."""
@@ -94,6 +81,7 @@ class App(Part):
         self.methods = {}
         self.desired_handlers = []
         self.writables = {}
+        self.inputs = {}
         self.on_message = None
 
     def component(self, name):
@@ -110,6 +98,13 @@ class App(Part):
             raise ValueError("write @app.message once")
         self.on_message = handler
         return handler
+
+    def input(self, name):
+        """Call ``handler(board, active)`` when the board file's input ``name`` has changed.
+
+        ``active`` is whether it is now; a dict that is returned is sent as telemetry.
+        """
+        return _register("input", self.inputs, name, name)
 
     def desired(self, path):
         """Call ``handler(board, delta, merged)`` when desired properties at ``path`` change.
@@ -131,3 +126,13 @@ class App(Part):
 def _check(decorator, name, there=False):
     if there or not isinstance(name, str):
         raise ValueError('write @app.%s("name"), once for each name' % decorator)
+
+
+def _register(decorator, handlers, key, name, more=()):
+    _check(decorator, name, key in handlers)
+
+    def register(handler):
+        handlers[key] = (handler,) + more if more else handler
+        return handler
+
+    return register

@@ -90,7 +90,7 @@ def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) ->
 
     def make() -> Device:
         new = prepared()
-        try_out(file, new.interpreter, stand_ins=mock)
+        try_out(file, load(board), new.interpreter, stand_ins=mock)
         text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
         new.prepare(text, Path(hub.info["caFile"]).read_bytes(), mock=mock)
         return Device(new, mock, hub.events.put)
@@ -105,7 +105,7 @@ def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) ->
         bench = Bench(found, load(board), given)
 
         def make_there() -> OnBoard:
-            try_out(file, "micropython", OF_A_PICO)
+            try_out(file, load(board), "micropython", OF_A_PICO)
             return OnBoard(bench, image.build(load(board), file.absolute()), hub.events.put)
 
         return make_there

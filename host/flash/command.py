@@ -109,6 +109,7 @@ def _try_out(settings: dict[str, Any], app: Path | None) -> None:
         pico_w = settings["port"] == pico.PORT_MODULE
         try_out(
             app,
+            settings,
             "micropython" if pico_w else "cpython",
             OF_A_PICO if pico_w else OF_A_PI,
             stand_ins=pico_w,

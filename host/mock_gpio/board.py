@@ -8,6 +8,7 @@ HubError is ``twinkle_host.hub.core.errors.HubError``.
 import logging
 import re
 
+ROOM = ("temperature", "humidity", "fault", "lag")  # a Board's words for what its sensor is in
 LOGGED = re.compile(r"\d+\.\d+ (debug|info|warning|error) (.*)")  # a line of a device's log
 LOGGER = logging.getLogger("twinkle")  # its children are named after devices
 LOGGER.addHandler(logging.NullHandler())  # a library's: who does not ask sees nothing
@@ -31,6 +32,25 @@ class History(list):
         assert shown == expected, f"it showed {shown}"
 
 
+class Told(dict):
+    """What a test says of parts with names: ``told[name] = …``. ``heard(name)`` is called then.
+
+    KeyError, with the names that there are, for one that the board file has not.
+    """
+
+    def __init__(self, kind, at_first, heard=lambda name: None):
+        super().__init__(at_first)
+        self._kind, self._heard = kind, heard
+
+    def __setitem__(self, name, value):
+        if name not in self:
+            raise KeyError(
+                f"the board file has no {self._kind} {name}; there are: {', '.join(self) or 'none'}"
+            )
+        super().__setitem__(name, value)
+        self._heard(name)
+
+
 class Board:
     """A board with an application on it and a hub that it is connected to.
 
@@ -39,6 +59,9 @@ class Board:
     "zeros"; ``lag``: seconds in which it feels 63 % of a change (see the module ``sensor``).
 
     ``outputs`` are what the board has switched, a History for each by its name; the LED's is ``"led"``.
+    ``inputs["door"] = True`` makes an input of the board file active, and ``False`` lets go of it. A sensor with a name
+    is in the same room, but for what ``rooms["attic"] = {"temperature": 33.5}`` says; ``fault`` and ``lag`` may stand
+    there, too.
     ``restarts``: how often the device has restarted itself since it has had power.
     """
 
@@ -77,6 +100,21 @@ class Board:
     def outputs(self):
         """What has been shown, by name: ``board.outputs["led"].levels``."""
         raise NotImplementedError
+
+    @property
+    def inputs(self):
+        """Which inputs are active, by name."""
+        raise NotImplementedError
+
+    @property
+    def rooms(self):
+        """What is different around sensors with names, by name."""
+        raise NotImplementedError
+
+    def _room(self, sensor=None):
+        if sensor is None:
+            return {name: getattr(self, name) for name in ROOM}
+        return {"temperature": self.temperature, "humidity": self.humidity, **self.rooms[sensor]}
 
     @property
     def log(self):

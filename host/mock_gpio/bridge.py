@@ -72,7 +72,12 @@ class Bridge:
         app.config = what.get("config") or app.config
         who = parse(what["connectionString"])
         chance = Chance(what["chance"]).draw if what.get("chance") else lambda: 0.5
-        self.device = Device(
+        build = Device
+        if what.get("parts") or app.inputs:  # which it then says it has not
+            from twinkle.core.wiring import WiredDevice
+
+            build = lambda *arguments: WiredDevice(what.get("parts") or {}, *arguments)  # noqa: E731
+        self.device = build(
             app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
         )
         self.device.context.explain = explained
@@ -109,6 +114,12 @@ class Bridge:
     def _published(self, now):
         self.device.on_heard(now)
         self.device.on_done(PUBLISH, None, now)
+
+    def _wired(self, now, action, result, error):
+        if error is None:
+            self.device.on_done(tuple(action), result, now)
+        else:
+            self.device.on_failed(tuple(action), errors.HardwareError(error), now)
 
     def _heard(self, now):
         self.device.on_heard(now)

@@ -30,8 +30,9 @@ An example, which is true at each depth::
 
 ``make(app, board=NAME, **members)``: ``app`` is a file of your own, such as ``app.py``, or a module such as
 ``apps.environment``; without it, what the board file names. ``board`` is a board file's path, or the name of one that
-comes with Twinkle, and ``members`` stand in the place of its own. Files are looked for beside the test and in the
-folders above it, up to pytest's own root. Each board has a fresh application, as after each start.
+comes with Twinkle, and ``members``, such as ``inputs={"door": {"pin": 20}}``, stand in the place of its own. Files are
+looked for beside the test and in the folders above it, up to pytest's own root. Each board has a fresh application, as
+after each start.
 ``mock_board(app, interpreter="micropython")`` runs on MicroPython. What the device logs is in pytest's captured log.
 
 For authors of ports, ``raspberry_pi_port(...)`` is the Raspberry Pi's port alone, on gpiozero's mock pins and on
@@ -70,12 +71,15 @@ class Applications:
     def settings(self, board, app, members):
         """The content of a board file, checked; its application is ``app``, if that is given."""
         from ..boards import load
+        from ..trial import refuse_lacking
 
         path = self._path(board, "board file") if str(board).endswith(".json") else board
         settings = {**load(str(path)), **members}
         if app is not None:
             module = not isinstance(app, os.PathLike) and not app.endswith(".py")
             settings["app"] = app if module else str(self._path(app, "application"))
+        if settings["app"].endswith(".py"):
+            refuse_lacking(Path(settings["app"]), settings)
         return settings
 
     def load(self, app):
@@ -121,12 +125,15 @@ def mock_board(_applications, _worlds, tmp_path):
     """A function that makes a board in memory; see the module's text."""
 
     def make(app=None, interpreter="cpython", board="desktop", **members):
-        app = _applications.settings(board, app, members)["app"]
+        settings = _applications.settings(board, app, members)
+        app, places = settings["app"], []
         if interpreter == "micropython":
             _need_micropython()
             app, place = _applications.lay_out(app, tmp_path / f"app-{len(_worlds)}")
-            return _connected(_worlds, app, interpreter, [place])
-        return _connected(_worlds, _applications.load(app), interpreter)
+            places = [place]
+        else:
+            app = _applications.load(app)
+        return _connected(_worlds, app, settings, interpreter, places)
 
     return make
 
@@ -144,7 +151,7 @@ def raspberry_pi(_applications, _worlds, raspberry_pi_port):
         settings = _applications.settings(board, app, members)
         pi = raspberry_pi_port(settings=settings)
         app = _applications.load(settings["app"])
-        return _connected(_worlds, app, kind=lambda *given: RaspberryPiBoard(pi, *given))
+        return _connected(_worlds, app, settings, kind=lambda *given: RaspberryPiBoard(pi, *given))
 
     return make
 
@@ -165,6 +172,8 @@ def raspberry_pi_port():
         if settings is not None:
             # This computer has no pulseio, so the driver times the edges itself.
             own = {**settings, "sensor": {**settings["sensor"], "pulseio": False}}
+            sensors = settings.get("sensors", {})
+            own["sensors"] = {name: {**about, "pulseio": False} for name, about in sensors.items()}
             own.pop("console", None)  # the service's own, in a folder that only systemd makes
         made.append(RaspberryPi(own))
         return made[-1]
@@ -183,12 +192,14 @@ def _need_micropython():
         pytest.skip("MicroPython is not on this computer; twinkle doctor says how to get it")
 
 
-def _connected(worlds, app, interpreter="cpython", places=(), **more):
+def _connected(worlds, app, settings, interpreter="cpython", places=(), **more):
+    from ..boards import NAMED
     from .world import World
 
+    parts = {name: settings[name] for name in NAMED if settings.get(name)}
     world = World(interpreter, places=places)
     worlds.append(world)
-    board = world.add("mock-board", app, **more)
+    board = world.add("mock-board", app, parts=parts, **more)
     world.until(lambda: board.state == "ready")
     return board
 

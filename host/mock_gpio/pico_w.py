@@ -9,18 +9,19 @@ from ..dev.device import Device
 from ..device_directory import Prepared
 from ..waiting import PATIENCE_S, eventually
 from . import witness
-from .board import Board, History, note
+from .board import ROOM, Board, History, Told, note
 from .process import HEAP, LOST_WITH_POWER
 from .world import answered
-
-# Where a Board's words are told to the process: the file, and its member.
-ROOM = ("temperature", "humidity", "fault", "lag")
 
 
 class PicoBoard(Board):
     """``hub`` is its LiveHub, ``folder`` its directory, where files say more about the world (``pico/bench.py``)."""
 
+    inputs = rooms = None  # instead of what must be asked for: here they are at hand
+
     def __init__(self, hub, folder, device_id, settings):
+        self.rooms = Told("sensor", {name: {} for name in settings.get("sensors", {})}, self._tell_room)
+        self.inputs = Told("input", dict.fromkeys(settings.get("inputs", {}), False), self._move)
         self.hub, self.folder, self.device_id = hub, folder, device_id
         self._settings = settings
         self._log, self._bodies = [], []
@@ -56,8 +57,8 @@ class PicoBoard(Board):
 
     @property
     def outputs(self):
-        led = self._settings["led"]
-        return {"led": self._shown(led["pin"], led.get("active") == "low")}
+        parts = {"led": self._settings["led"], **self._settings.get("outputs", {})}
+        return {name: self._shown(part["pin"], part.get("active") == "low") for name, part in parts.items()}
 
     @property
     def log(self):
@@ -124,8 +125,11 @@ class PicoBoard(Board):
                 history.append((entry["ms"] / 1000, level))
         return history
 
-    def _tell_room(self):
-        self._tell("sensor", {name: getattr(self, name) for name in ROOM})
+    def _tell_room(self, _=None):
+        self._tell("sensor", {**self._room(), **{name: self._room(name) for name in self.rooms}})
+
+    def _move(self, _):
+        self._tell("inputs", self.inputs)
 
     def _tell(self, what, content):
         new = self.folder / f"{what}.new"

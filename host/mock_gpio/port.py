@@ -96,6 +96,8 @@ class Port(Contract):
 
     def close(self):
         """Close the console."""
+        if self.wiring:
+            self.wiring.close()
         if self._console:
             self._console.close()
 

@@ -56,7 +56,8 @@ class DeviceProcess:
         self.socket = folder / "console" if interpreter == "cpython" else None
         if self.socket:
             settings["console"] = {"socket": str(self.socket)}
-        (folder / "board.json").write_text(json.dumps({**settings, **(board or {})}))
+        self.settings = {**settings, **(board or {})}
+        (folder / "board.json").write_text(json.dumps(self.settings))
         (folder / "credentials.json").write_text(
             json.dumps({"connectionString": connection_string, "wifi": wifi})
         )
@@ -173,10 +174,25 @@ class DeviceProcess:
 
     def leds(self):
         """The levels the LED has shown."""
+        pin = self.settings.get("led", {}).get("pin")
+        return [
+            entry["led"] if "led" in entry else entry["level"]
+            for entry in self._pins()
+            if "led" in entry or entry.get("pin") == pin
+        ]
+
+    def output(self, name):
+        """The levels that the pin of an output has had, without repetitions."""
+        pin = self.settings["outputs"][name]["pin"]
+        levels = []
+        for entry in self._pins():
+            if entry.get("output") == name or (entry.get("pin") == pin and "led" not in entry):
+                levels += [entry["level"]] if levels[-1:] != [entry["level"]] else []
+        return levels
+
+    def _pins(self):
         file = self.folder / "pins.jsonl"
-        lines = file.read_text().splitlines() if file.exists() else []
-        entries = [json.loads(line) for line in lines]
-        return [entry["led"] if "led" in entry else entry["level"] for entry in entries]
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def record(self, name):
         """A record in its store, or None."""

@@ -8,6 +8,7 @@ systemd is a stand-in, since this computer is not to be restarted: the process e
 started again, or ``computer.json`` {"refuses": text} says how systemctl(1) refuses.
 """
 
+import functools
 import json
 import sys
 
@@ -15,6 +16,7 @@ from twinkle.core.errors import HardwareError
 from twinkle.ports.contract import RESET_STATUS
 from twinkle.ports.rpi import Port as RaspberryPi
 
+from .lines import room_of
 from .port import end_if_told, led_to, told
 from .sensor import DhtSensor
 from .waveform import Bench, Wire
@@ -27,8 +29,12 @@ class Port(RaspberryPi):
 
     def __init__(self, settings, directory, wifi=None):
         sensor = settings["sensor"]
-        self._wire = Wire(DhtSensor(sensor["model"], lambda: told(directory)))
-        Bench({sensor["pin"]: self._wire})
+        wires = {sensor["pin"]: Wire(DhtSensor(sensor["model"], lambda: told(directory)))}
+        for name, about in settings.get("sensors", {}).items():
+            if about["model"] != "own":
+                room = functools.partial(room_of, directory, name)
+                wires[about["pin"]] = Wire(DhtSensor(about["model"], room))
+        self._bench = Bench(wires)
         # This computer has no pulseio, so the driver times the edges itself.
         super().__init__({**settings, "sensor": {**sensor, "pulseio": False}}, directory, wifi)
 
@@ -41,17 +47,26 @@ class Port(RaspberryPi):
     def led(self, level):
         """Light the LED, then look at the pin."""
         super().led(level)
-        state = self._factory.pin(self.settings["led"]["pin"]).state
+        self.record(self.settings["led"]["pin"])
+
+    def record(self, number):
+        """Note what a pin shows."""
+        level = float(self.gpio.pin(number).state)
+        entry = {"ms": self.ticks(), "utc": self.utc(), "pin": number, "level": level}
         with open(self.directory + "/pins.jsonl", "a") as file:
-            file.write(json.dumps({"ms": self.ticks(), "utc": self.utc(), "led": float(state)}) + "\n")
+            file.write(json.dumps(entry) + "\n")
+
+    def catch_up(self):
+        """The driver's clock stood still since the last time."""
+        self._bench.pass_time(self.ticks() * 1000)
 
     def look_up(self, host, port):
         """Through the cable, where somebody holds one."""
         return super().look_up(*led_to(self.directory, host, port))
 
     def read_sensor(self):
-        """Through the driver, whose clock stood still since the last time."""
-        self._wire.pass_time(self.ticks() * 1000)
+        """Through the driver."""
+        self.catch_up()
         return super().read_sensor()
 
     def reset(self, reason, wanted=True):

@@ -92,12 +92,26 @@ class Bench:
             (digitalio, "Pin", digitalio.Pin),
             (adafruit_dht, "time", adafruit_dht.time),
         ]
-        any_wire = next(iter(wires.values()))
+        self._wires = list(wires.values())
         digitalio.Pin = _pin_class(wires)
-        adafruit_dht.time = SimpleNamespace(monotonic=any_wire.monotonic, sleep=any_wire.sleep)
+        adafruit_dht.time = SimpleNamespace(monotonic=self._monotonic, sleep=self._sleep)
         for number in wires:
             self._undo.append((board, f"D{number}", getattr(board, f"D{number}", None)))
             setattr(board, f"D{number}", SimpleNamespace(id=number))
+
+    # The wires share one clock: each of them goes on as the others do.
+
+    def _monotonic(self):
+        return max([wire.monotonic() for wire in self._wires])
+
+    def _sleep(self, seconds):
+        for wire in self._wires:
+            wire.sleep(seconds)
+
+    def pass_time(self, us):
+        """As of a wire."""
+        for wire in self._wires:
+            wire.pass_time(us)
 
     def remove(self):
         """Give everything back."""

@@ -5,6 +5,7 @@ behind the module ``bridge``. The pytest fixture ``mock_board`` makes a world wi
 one board.
 """
 
+import functools
 import json
 import math
 import os
@@ -12,13 +13,15 @@ import subprocess
 import sys
 from collections import deque
 
+from ..boards import NAMED
 from ..hub.core import ConnectRefused, Hello, Hub, MemoryStore
 from ..hub.core.errors import HubError
 from ..paths import FIRMWARE, HOST, LIB, MICROPYTHON
 from ..waiting import PATIENCE_S
 from . import witness
-from .board import Board, History, note
+from .board import Board, History, Told, note
 from .bridge import MARK, Bridge
+from .lines import is_low
 from .sensor import DhtSensor, is_whole
 
 if str(FIRMWARE) not in sys.path:
@@ -98,9 +101,9 @@ class BoardInMemory(Board):
     message to the device, as pairs of a delay in milliseconds and a ``(topic, payload)``.
     """
 
-    outputs = log = None  # instead of what must be asked for: here they are at hand
+    outputs = inputs = rooms = log = None  # instead of what must be asked for: here they are at hand
 
-    def __init__(self, world, bridge, device_id, app, config, chance=None):
+    def __init__(self, world, bridge, device_id, app, config, chance=None, parts=None):
         self.world = world
         self.bridge = bridge
         self.device_id = device_id
@@ -110,9 +113,21 @@ class BoardInMemory(Board):
             "connectionString": world.hub.connection_string(device_id),
             "information": {"manufacturer": "Contoso"},
             "chance": chance,
+            "parts": parts,
         }
         witness.keep_secret(self.start["connectionString"])
-        self.disk, self.outputs, self.log, self.sent = {}, {"led": History()}, [], []
+        self.disk, self.log, self.sent = {}, [], []
+        outputs, self._inputs, sensors = [(parts or {}).get(kind) or {} for kind in NAMED]
+        self._outputs = outputs
+        self.outputs = {name: History() for name in ("led", *outputs)}
+        self.inputs = Told("input", dict.fromkeys(self._inputs, False), self._moved)
+        self.rooms = Told("sensor", {name: {} for name in sensors})
+        self._sensors = {
+            name: DhtSensor(about["model"], functools.partial(self._room, name))
+            for name, about in sensors.items()
+            if about["model"] != "own"
+        }
+        self._edges = []  # of inputs, which the device has not looked at yet
         self.restarts = 0
         self.reset_refusal = None  # why the board cannot be restarted
         self.connects = 0
@@ -135,6 +150,11 @@ class BoardInMemory(Board):
     def power_on(self):
         self.powered = True
         self._events.clear()
+        self._edges.clear()
+        for name in self._outputs:
+            self._shown(name, 0.0)
+        for name in self.inputs:
+            self._moved(name)
         self._turn(
             {"start": {**self.start, "records": self.disk}, "events": [["time", [self.world.clock.utc()]]]}
         )
@@ -294,13 +314,48 @@ class BoardInMemory(Board):
             raise HardwareError("checksum" if frame else "no answer")
         return sample("DHT22", frame)
 
-    def _room(self):
-        return {
-            "temperature": self.temperature,
-            "humidity": self.humidity,
-            "fault": self.fault,
-            "lag": self.lag,
-        }
+    def _wire(self, what, *arguments):
+        try:
+            result, error = getattr(self, what)(*arguments), None
+        except HardwareError as failed:
+            result, error = None, str(failed)
+        self._events.append(["wired", [["wire", what, *arguments], result, error]])
+        if what == "drive" and error is None:
+            self._shown(*arguments)
+
+    def _shown(self, name, level):
+        """An output has been told to show ``level``."""
+        level = level if self._outputs[name].get("pwm") else float(level > 0)
+        history = self.outputs[name]
+        if level != (history[-1][1] if history else 0.0):
+            history.append((self.world.clock.seconds, level))
+
+    def _moved(self, name):
+        self._edges.append((name, self._line(name), self.world.now))
+
+    def _line(self, name):
+        return int(bool(self.inputs[name]) != is_low(self._inputs[name]))
+
+    def drive(self, name, level):
+        """As of ports.wiring.Wiring; as are the next two."""
+
+    def look(self):
+        edges, self._edges = self._edges, []
+        return edges, 0
+
+    def measure(self, name):
+        if name not in self._sensors:
+            return {"temperature": self.own_temperature, "humidity": None}
+        sensor = self._sensors[name]
+        frame = sensor.frame(self.world.clock.utc())
+        try:
+            if frame is None or not is_whole(frame):
+                raise HardwareError("checksum" if frame else "no answer")
+            temperature, humidity = sample(sensor.model, frame)
+        except HardwareError as error:
+            known = getattr(error, "sample", (None, None))
+            return {"temperature": known[0], "humidity": known[1], "failed": str(error)}
+        return {"temperature": temperature, "humidity": humidity}
 
     def _led(self, level):
         self.outputs["led"].append((self.world.clock.seconds, level))
@@ -365,20 +420,29 @@ class World:
         on=True,
         chance=None,
         kind=BoardInMemory,
+        parts=None,
     ):
         """A new identity and a board for it."""
         self.hub.create_device(device_id, {"deviceId": device_id})
-        return self.board_for(device_id, app, config, on, chance, kind)
+        return self.board_for(device_id, app, config, on, chance, kind, parts)
 
     def board_for(
-        self, device_id, app="twin_apps.plain", config=None, on=True, chance=None, kind=BoardInMemory
+        self,
+        device_id,
+        app="twin_apps.plain",
+        config=None,
+        on=True,
+        chance=None,
+        kind=BoardInMemory,
+        parts=None,
     ):
         """A board for an identity that exists. ``chance``: the seed of its numbers; without one all are 0.5.
 
-        ``kind``: what makes the board, if not BoardInMemory.
+        ``kind``: what makes the board, if not BoardInMemory. ``parts``: what its board file names, {"outputs",
+        "inputs", "sensors"}.
         """
         bridge = MicroPythonBridge(self._places) if self.interpreter == "micropython" else Bridge()
-        board = kind(self, bridge, device_id, app, config, chance)
+        board = kind(self, bridge, device_id, app, config, chance, parts)
         self.boards.append(board)
         if on:
             board.power_on()

@@ -15,7 +15,8 @@ class Pins:
         self._led = settings.get("led") or {}
         self._outputs: dict[str, Any] = settings.get("outputs") or {}
         self._inputs: dict[str, Any] = settings.get("inputs") or {}
-        self._names = {about.get("pin"): name for name, about in self._outputs.items()}
+        parts = {**self._outputs, LED: self._led}
+        self._names = {about["pin"]: name for name, about in parts.items() if "pin" in about}
         self._levels: dict[str, float] = {}
         self._at = 0
         self.go_dark()
@@ -42,14 +43,12 @@ class Pins:
         if "led" in entry:
             self._levels[LED] = float(entry["led"])
             return
-        pin, level = entry.get("pin"), float(entry.get("level", 0))
-        if "led" not in entry and self._led and pin == self._led.get("pin"):
-            # This pin is told by its level, not by its light.
-            self._levels[LED] = 1.0 - level if self._led.get("active") == "low" else level
-        else:
-            name = entry.get("name") or self._names.get(pin)
-            if name is not None:
-                self._levels[name] = level
+        # All others are told by a pin's level, not by what that lights; the mock port's pins have names alone.
+        name = entry.get("output") or self._names.get(entry.get("pin"))
+        if name is not None:
+            level = float(entry["level"])
+            about = self._led if name == LED else self._outputs[name]
+            self._levels[name] = 1.0 - level if about.get("active") == "low" else level
 
     def lines(self, pressed: dict[str, Any]) -> list[dict[str, Any]]:
         """Every line with a name: the LED, outputs, and inputs, of which ``pressed`` says what is active."""

@@ -17,7 +17,7 @@ def printed(row, interpreter, folder: Path):
     file = folder / "kitchen.py"
     file.write_text(row.head + row.code)
     try:
-        trial.try_out(file, interpreter)
+        trial.try_out(file, {}, interpreter)
     except Failure as failure:
         return ["twinkle: " + failure.message]
     if interpreter == "micropython":

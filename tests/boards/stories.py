@@ -1,53 +1,12 @@
-"""The port contract, told to one port in a process of its own, on either interpreter.
+"""The port contract; see telling.py for how it is told."""
 
-    stories.py DIRECTORY MODULE PATIENCE TYPING
+from telling import DIRECTORY, PATIENCE_MS, SETTINGS, TYPING_MS, make, pins, run, tell
 
-DIRECTORY holds board.json. PATIENCE and TYPING are milliseconds: for what must come, and for what is typed.
-
-Prints ``ok NAME`` or ``FAIL NAME`` and why, a line for each story.
-"""
-
-import json
-import sys
-
-DIRECTORY, MODULE = sys.argv[1:3]
-PATIENCE_MS, TYPING_MS = map(int, sys.argv[3:])
-with open(DIRECTORY + "/board.json") as file:
-    SETTINGS = json.load(file)
-WIFI = {"ssid": "home", "password": "a secret"}
-
-from twinkle import compat  # noqa: E402
-from twinkle.core.errors import HardwareError  # noqa: E402
-
-
-def make():
-    module = __import__(MODULE)
-    for part in MODULE.split(".")[1:]:
-        module = getattr(module, part)
-    port = module.Port(SETTINGS, DIRECTORY, WIFI)
-    ticks, skipped = port.ticks, [0]
-    port.ticks = lambda: ticks() + skipped[0]
-
-    def skip(ms):
-        skipped[0] += ms
-
-    port.skip = skip  # as if so much time had passed
-    port.rest = lambda: skip(2100)  # as if the sensor had been left alone for long enough
-    return port
-
-
-def tell(_what="sensor", **members):
-    with open(DIRECTORY + "/" + _what + ".json", "w") as file:
-        json.dump(members, file)
+from twinkle.core.errors import HardwareError
 
 
 def levels():
-    try:
-        with open(DIRECTORY + "/pins.jsonl") as file:
-            entries = [json.loads(line) for line in file]
-    except OSError:
-        return []
-    return [entry["led"] if "led" in entry else entry["level"] for entry in entries]
+    return [entry["led"] if "led" in entry else entry["level"] for entry in pins()]
 
 
 def fails(port):
@@ -355,24 +314,4 @@ def story_it_can_be_fed_at_any_time(port):
         port.feed()
 
 
-def main():
-    port = make()
-    for name in sorted([name for name in globals() if name.startswith("story_")]):
-        try:
-            globals()[name](port)
-            print("ok", name)
-        except Exception as error:
-            print("FAIL", name)
-            if compat.MICROPYTHON:
-                sys.print_exception(error, sys.stdout)
-            else:
-                import traceback
-
-                traceback.print_exception(error, file=sys.stdout)
-    port.close()
-    print("closed")
-    port.reset("the end of the stories")
-    print("reset returned")
-
-
-main()
+run(globals(), make())

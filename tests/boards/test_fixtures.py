@@ -1,6 +1,7 @@
 """The harness as an author of applications uses it: the examples of its own text, and some more."""
 
 import ast
+import json
 import logging
 import re
 import sys
@@ -9,8 +10,9 @@ import textwrap
 import pytest
 from support import ROOT
 
+from twinkle_host.failure import Failure
 from twinkle_host.hub.core.errors import HubError
-from twinkle_host.mock_gpio.board import Board
+from twinkle_host.mock_gpio.board import ROOM, Board
 
 DEPTHS = {
     "cpython": ("mock_board", {"interpreter": "cpython"}),
@@ -18,7 +20,6 @@ DEPTHS = {
     "raspberry_pi": ("raspberry_pi", {}),
     "pico_w": ("pico_w", {}),
 }
-ROOM = ("temperature", "humidity", "fault", "lag")  # these a test sets
 TEXT = ast.get_docstring(ast.parse((ROOT / "host" / "mock_gpio" / "fixtures.py").read_text()))
 EXAMPLES = [textwrap.dedent(block) for block in re.findall(r"::\n\n((?:    .*\n|\n)+)", TEXT + "\n")]
 APP = """
@@ -47,7 +48,7 @@ def make(request):
     """What makes a board, at each depth and on each interpreter that it has."""
     fixture, more = DEPTHS[request.param]
     make = request.getfixturevalue(fixture)
-    return lambda app: make(app, **more)
+    return lambda app, **members: make(app, **more, **members)
 
 
 @pytest.fixture
@@ -103,7 +104,8 @@ def test_an_application_that_comes_with_twinkle_is_fresh_too(mock_board):
 def test_an_application_may_print_and_its_words_are_no_answer(make, counter, capsys):
     board = make(counter)
     assert board.call("count", {"a": 1}).status == 200
-    assert "called with {" in capsys.readouterr().out + "\n".join(board.log)
+    printed = capsys.readouterr().out
+    board.until(lambda: "called with {" in printed + "\n".join(board.log))
 
 
 def test_the_network_and_the_power_go_and_come_back(make):
@@ -209,3 +211,116 @@ def test_the_history_of_an_output_tells_what_is_wrong(mock_board):
     led.assert_levels_and_times((0, 1.0), (1, 0.0), (2, 1.0), (3, 0.0))
     with pytest.raises(AssertionError, match=r"it showed \(1\.0, 0\.0, 1\.0, 0\.0\)"):
         led.assert_levels(0.0)
+
+
+NAMED = {
+    "outputs": {"fan": {"pin": 6, "pwm": True}, "lamp": {"pin": 7, "active": "low"}},
+    "inputs": {"door": {"pin": 20}},
+    "sensors": {"attic": {"model": "DHT22", "pin": 12}},
+}
+
+
+def test_what_a_board_file_names_is_seen_and_moved_in_the_same_words_at_every_depth(make):
+    board = make("device/twin_apps/wired.py", **NAMED)
+    fan, lamp = (lambda name=name: board.outputs[name].levels for name in ("fan", "lamp"))
+    board.rooms["attic"] = {"temperature": 33.5}
+    board.until(lambda: {"attic": 33.5} in board.telemetry)
+    assert (lamp(), fan(), board.inputs) == ([], [], {"door": False})
+    board.inputs["door"] = True
+    board.until(lambda: board.reported.get("door") == {"open": True, "opened": 1})
+    board.until(lambda: lamp() == [1.0])
+    assert board.call("fan", 0.25).payload == 0.25
+    board.until(lambda: [round(level, 2) for level in fan()] == [0.25])
+    board.inputs["door"] = False
+    board.until(lambda: board.reported["door"]["open"] is False and lamp() == [1.0, 0.0])
+    board.until(lambda: [body["door"] for body in board.telemetry if "door" in body] == [True, False])
+    board.rooms["attic"] = {"fault": "absent"}
+    board.until(lambda: board.reported.get("sensors", {}).get("attic", {}).get("status") == "failing")
+    with pytest.raises(KeyError, match="the board file has no input window; there are: door"):
+        board.inputs["window"] = True
+    with pytest.raises(KeyError, match="the board file has no sensor cellar; there are: attic"):
+        board.rooms["cellar"] = {}
+
+
+def test_outputs_go_out_with_the_power_and_inputs_are_as_they_are_when_it_comes_back(make, tmp_path):
+    file = tmp_path / "level.py"
+    file.write_text(LEVEL)
+    board = make(file, outputs={"fan": {"pin": 6}}, inputs={"door": {"pin": 20, "event": "level"}})
+    board.until(lambda: board.reported.get("open") is False)
+    board.inputs["door"] = True
+    board.until(lambda: board.outputs["fan"].levels == [1.0] and board.reported["open"])
+    board.power_off()
+    board.inputs["door"] = False
+    board.power_on()
+    board.until(lambda: board.reported["open"] is False)
+    board.until(lambda: board.outputs["fan"].levels == [1.0, 0.0])
+
+
+LEVEL = """
+from twinkle import App
+
+app = App()
+
+
+@app.input("door")
+def door(board, active):
+    board.report({"open": active})
+    if active:
+        board.outputs["fan"].on()
+"""
+
+
+def test_a_board_file_brings_its_names_along(tmp_path, mock_board):
+    (tmp_path / "level.py").write_text(LEVEL)
+    settings = {"port": "mock_gpio.port", "app": "level.py", "outputs": {"fan": {}}, "inputs": {"door": {}}}
+    file = tmp_path / "board.json"
+    file.write_text(json.dumps(settings))
+    board = mock_board(board=file)
+    board.inputs["door"] = True
+    board.run(1)
+    board.outputs["fan"].assert_levels(1.0)
+
+
+def test_an_application_that_wants_what_the_board_file_has_not_is_refused_before_it_starts(make):
+    with pytest.raises(Failure, match=r"wired.py, line \d+, wants the input 'door'; the board file has none"):
+        make("device/twin_apps/wired.py", outputs=NAMED["outputs"], sensors=NAMED["sensors"])
+
+
+@pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
+def test_a_door_that_bounces_in_memory_is_one_event(mock_board, interpreter):
+    board = mock_board("device/twin_apps/wired.py", interpreter, **NAMED)
+    for active in (True, False, True):
+        board.inputs["door"] = active
+        board.run(0.004)
+    board.run(1)
+    assert board.reported["door"] == {"open": True, "opened": 1}
+
+
+HIDDEN = """
+from twinkle import App
+
+app = App()
+door = "door"
+
+
+@app.input(door)
+def moved(board, active):
+    pass
+
+
+@app.method("fan")
+def fan(board, payload):
+    fan = "fan"
+    board.outputs[fan].on()
+"""
+
+
+def test_an_application_that_wants_what_a_board_in_memory_has_not_says_so(tmp_path, mock_board):
+    """Where no check of the source sees it."""
+    (tmp_path / "hidden.py").write_text(HIDDEN)
+    board = mock_board(tmp_path / "hidden.py")
+    assert board.reported["lastError"] == "the application wants an input door; the board file has: none"
+    assert board.call("fan").status == 500
+    assert any(
+        "the board file has no output fan: name it there; there are: none" in line for line in board.log
+    )

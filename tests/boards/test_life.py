@@ -124,6 +124,58 @@ def test_the_whole_life(bench, kind, hub):
     assert process.record("config") == {"configId": 3, "sendFrequency": "1s"}
 
 
+WIRED = {
+    "app": "twin_apps.wired",
+    "outputs": {"fan": {"pin": 6, "pwm": True}, "lamp": {"pin": 7, "active": "low"}},
+    "inputs": {"door": {"pin": 20}},
+    "sensors": {"attic": {"model": "DHT22", "pin": 12}},
+}
+
+
+@pytest.mark.parametrize("kind", BOARDS)
+def test_a_life_with_what_a_board_file_names(bench, kind, hub):
+    device = bench(kind, **WIRED)
+    process = device.process
+    device.tell("sensor", temperature=21.5, humidity=40, attic={"temperature": 33.5, "humidity": 20})
+    process.start().wait_for(" ready")
+    assert (process.output("lamp"), process.output("fan")) == ([1.0], [0.0]), (
+        "off, which is high for a lamp to supply"
+    )
+    device.telemetry(attic=33.5)
+    # A door that bounces when it is opened and when it is closed: one event each.
+    device.tell("inputs", door=[True, False, True, False, True])
+    device.telemetry(door=True)
+    hub.until_reported(device.id, door={"open": True, "opened": 1})
+    eventually(lambda: process.output("lamp") == [1.0, 0.0])
+    device.tell("inputs", door=[False, True, False])
+    device.telemetry(door=False)
+    hub.until_reported(device.id, door={"open": False, "opened": 1})
+    eventually(lambda: process.output("lamp") == [1.0, 0.0, 1.0])
+    assert device.call("fan", 0.25).payload == 0.25
+    eventually(lambda: [round(level, 2) for level in process.output("fan")] == [0.0, 0.25])
+    device.tell("sensor", temperature=21.5, humidity=40, attic={"fault": "absent"})
+    eventually(lambda: "attic" in hub.reported(device.id).get("sensors", {}))
+    told = hub.reported(device.id)["sensors"]["attic"]
+    assert told["status"] == "failing" and told["reason"].startswith("attic: ")
+    device.tell("sensor", temperature=21.5, humidity=40, attic={"temperature": 33.5, "humidity": 20})
+    eventually(lambda: hub.reported(device.id)["sensors"]["attic"]["status"] == "ok")
+    process.stop()
+    assert process.output("lamp")[-1] == 1.0 and process.output("fan")[-1] == 0.0, "off at the end"
+
+
+def test_what_is_named_answers_at_the_console_of_a_pico(bench, hub):
+    device = bench("pico_w", **WIRED)
+    process = device.process
+    device.tell("sensor", temperature=21.5, humidity=40, attic={"temperature": 33.5, "humidity": 20})
+    process.start().wait_for(" ready")
+    assert process.ask("inputs") == ["door: false", "ok"]
+    assert process.ask("outputs fan on") == ["level: 1.0", "ok"]
+    assert process.ask("outputs")[:2] == ["fan: 1.0", "lamp: 0.0"]
+    assert "33.5" in process.ask("sensors")[0]
+    assert process.output("fan")[-1] == 1.0
+    assert any("outputs [NAME" in line for line in process.ask("help"))
+
+
 def waiting(process):
     """How many messages wait."""
     return next(int(line.split()[1]) for line in process.ask("status") if line.startswith("queue: "))

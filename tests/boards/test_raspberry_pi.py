@@ -14,7 +14,8 @@ import pytest
 from support import ROOT
 
 from twinkle.core.errors import HardwareError, SetupError
-from twinkle.ports import rpi
+from twinkle.ports import adafruit
+from twinkle.ports.adafruit import Dht
 from twinkle.ports.rpi import Port
 from twinkle_host.waiting import PATIENCE_S
 
@@ -251,13 +252,13 @@ def test_a_helper_of_the_sensors_library_that_has_ended_is_not_waited_for_for_ev
 
     monkeypatch.setattr(pulseio, "subprocess", SimpleNamespace(Popen=popen))
     monkeypatch.setattr(adafruit_dht, "PulseIn", Patient, raising=False)
-    monkeypatch.setattr(rpi, "READ_S", 2)
+    monkeypatch.setattr(adafruit, "READ_S", 2)
     monkeypatch.setitem(sys.modules, "pulseio", pulseio)
     before = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
     board = raspberry_pi_port(pulseio=True)
     with pytest.raises(HardwareError, match=r"DHT22 on GPIO 4: .*(no answer for 2 s|Signaled while waiting)"):
         board.port.read_sensor()
-    assert board.port._sensor is None, "its queue is given back"
+    assert board.port._sensor._sensor is None, "its queue is given back"
     after = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
     assert after[0] == before[0] and after[1][0] <= before[1][0]
 
@@ -304,10 +305,8 @@ def test_a_package_that_blinka_needs_and_does_not_name_is_named(monkeypatch):
                 raise lacking
 
     monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
-    port = Patient.__new__(Patient)
-    port.settings = {"sensor": {"model": "DHT22", "pin": 4}}
     with pytest.raises(SetupError, match="the Python module gpiod is missing: install what"):
-        port._load_sensor()
+        Dht({"model": "DHT22", "pin": 4})
 
 
 def test_pulseio_is_not_left_out_in_silence(raspberry_pi_port):

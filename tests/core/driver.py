@@ -49,10 +49,10 @@ class Outcomes:
 class Driver(Outcomes):
     """A device, a hub's voice and a clock, for stories without a network."""
 
-    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH, waiting=None, now=0):
+    def __init__(self, app=None, records=None, keep_alive=60, epoch=EPOCH, waiting=None, now=0, build=Device):
         self.app = app or App(config={"configId": 1, "sendFrequency": "24h"})
         who = parse(CONNECTION)
-        self.device = Device(self.app, who, records or {}, lambda: 0.5, keep_alive, now, waiting=waiting)
+        self.device = build(self.app, who, records or {}, lambda: 0.5, keep_alive, now, None, waiting)
         self.now = now
         self.done = []
         self.flash_error = None

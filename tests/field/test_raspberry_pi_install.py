@@ -338,10 +338,11 @@ def test_what_the_port_imports_is_imported_before_the_environment_counts_as_read
 
 
 def test_the_check_imports_all_that_the_port_does():
-    port = ast.parse((ROOT / "firmware/twinkle/ports/rpi.py").read_text())
+    ports = ROOT / "firmware/twinkle/ports"
     imported = {
         alias.name
-        for node in ast.walk(port)
+        for name in ("rpi.py", "rpi_wiring.py", "adafruit.py")
+        for node in ast.walk(ast.parse((ports / name).read_text()))
         if isinstance(node, ast.Import)
         for alias in node.names
         if alias.name not in sys.stdlib_module_names

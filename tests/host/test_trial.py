@@ -28,7 +28,7 @@ def kitchen(tmp_path):
 def said(file, interpreter="cpython", **options):
     """Why it cannot start."""
     with pytest.raises(Failure) as refused:
-        trial.try_out(file, interpreter, **options)
+        trial.try_out(file, {}, interpreter, **options)
     assert refused.value.exit_code == 1
     return refused.value.message
 
@@ -36,18 +36,20 @@ def said(file, interpreter="cpython", **options):
 @pytest.mark.parametrize("interpreter", INTERPRETERS)
 def test_what_can_start_passes_and_a_board_of_its_own_has_its_modules(kitchen, interpreter, capsys):
     file = kitchen("@app.method('warm')\ndef warm(board, payload=None, *more):\n    pass\n")
-    trial.try_out(file, interpreter)
-    trial.try_out(kitchen("print('hello')\n"), interpreter)
+    trial.try_out(file, {}, interpreter)
+    trial.try_out(kitchen("print('hello')\n"), {}, interpreter)
     assert capsys.readouterr().err == ""
-    trial.try_out(kitchen("import neopixel\n"), interpreter, trial.OF_A_PICO)
+    trial.try_out(kitchen("import neopixel\n"), {}, interpreter, trial.OF_A_PICO)
     assert "was not tried to its end: neopixel" in capsys.readouterr().err
     assert "neopixel" in said(kitchen("import neopixel\n"), interpreter)
 
 
 def test_a_pico_has_its_pins_and_what_it_lacks_is_refused(kitchen):
-    trial.try_out(kitchen("import machine\nmachine.Pin(3, machine.Pin.OUT)\n"), "micropython", stand_ins=True)
+    trial.try_out(
+        kitchen("import machine\nmachine.Pin(3, machine.Pin.OUT)\n"), {}, "micropython", stand_ins=True
+    )
     file = kitchen("import dataclasses\n")
-    trial.try_out(file, "cpython")
+    trial.try_out(file, {}, "cpython")
     words = said(file, "micropython", elsewhere=trial.OF_A_PICO, stand_ins=True)
     assert words == "kitchen.py:6: ImportError: no module named 'dataclasses'"
 
@@ -97,5 +99,5 @@ def test_run_and_flash_refuse_it_with_its_place_and_status_1(kitchen, home, tmp_
 
 def test_without_micropython_flash_says_that_it_was_not_tried(kitchen, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(trial, "MICROPYTHON", tmp_path / "none")
-    trial.try_out(kitchen("nobody()\n"), "micropython")
+    trial.try_out(kitchen("nobody()\n"), {}, "micropython")
     assert "was not tried: MicroPython is not on this computer" in capsys.readouterr().err

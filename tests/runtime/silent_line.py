@@ -149,15 +149,18 @@ class World:
         """The device starts, with what its store holds."""
         self.log = log.Log(self.lines.append, self.ticks)
         records = {"config": self.store.load("config"), "reboot": self.store.load("reboot")}
-        self.device = Device(
-            *(self._app, parse(CONNECTION), records, self.port.random),
-            now=self.now,
-            waiting={"capacity": self._capacity},
+        self.device = self.build(
+            *(self._app, parse(CONNECTION), records, self.port.random, 60, self.now, None),
+            {"capacity": self._capacity},
         )
         self.runner = Runner(
             *(self.device, self.port, self.store, self.log, terminal.Terminal(self.port)),
             *(self._umqtt, self, 60),
         )
+
+    def build(self, *arguments):
+        """What the device is."""
+        return Device(*arguments)
 
     def meet(self, name):
         """The device makes a call of this name to its surroundings."""

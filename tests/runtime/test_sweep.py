@@ -1,21 +1,26 @@
-"""The sweep, on both interpreters."""
+"""The sweeps, on both interpreters."""
 
 import pytest
 import sweep
+import wired_sweep
 from support import ROOT, run_micropython
 
 CORE = ROOT / "tests" / "core"
-STORY = "test_whichever_call_fails_the_device_keeps_its_promises_and_goes_on"
+STORIES = (
+    (sweep, "test_whichever_call_fails_the_device_keeps_its_promises_and_goes_on"),
+    (wired_sweep, "test_whichever_call_fails_the_lamp_follows_the_door_again"),
+)
 
 
 @pytest.mark.parametrize("interpreter", ["cpython", "micropython"])
-def test_the_sweep(interpreter, measured, capsys):
+@pytest.mark.parametrize(("module", "story"), STORIES, ids=["a life", "a life with named parts"])
+def test_the_sweep(module, story, interpreter, measured, capsys):
     if interpreter == "cpython":
-        getattr(sweep, STORY)()
+        getattr(module, story)()
         said = capsys.readouterr().out
     else:
-        done = run_micropython(CORE / "on_micropython.py", sweep.__file__, heap="1m", path=[CORE])
+        done = run_micropython(CORE / "on_micropython.py", module.__file__, heap="1m", path=[CORE])
         said = done.stdout + done.stderr
-        assert f"ok {STORY}" in said.splitlines(), said
+        assert f"ok {story}" in said.splitlines(), said
     (line,) = (line for line in said.splitlines() if line.startswith("sweep: "))
     measured(f"{line}, {interpreter}")

@@ -1,7 +1,8 @@
 """What a device asks of the runtime, and how it is told what came of it.
 
 An action is a tuple that begins with its name. The functions below make them, and are all there
-are. The runtime performs an action and then tells its one outcome, whatever it met meanwhile:
+are, but for core.wiring's. The runtime performs an action and then tells its one outcome, whatever it met
+meanwhile:
 
     on_done(action, result, now)     it is done; ``result`` is described with the action
     on_failed(action, error, now)    it is not: ``error`` is what was raised, or None when it was

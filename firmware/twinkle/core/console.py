@@ -26,7 +26,7 @@ class Console:
     """Answers lines about ``device``, a Device or one that is yet to be provisioned."""
 
     def __init__(self, device):
-        self._verbs = Verbs(device, self)
+        self._verbs = getattr(device, "verbs", Verbs)(device, self)
         self._waiting = []
         self._actions = []
         self._json = False  # how the line under way is answered
@@ -106,13 +106,14 @@ class Console:
             raise BadRequest("the line is longer than %d bytes" % LONGEST_LINE, 413)
         if "\ufffd" in line:
             raise BadRequest("the line is not UTF-8, or has a control character")
-        if verb in Verbs.WITH_WORDS:
-            return Verbs.WITH_WORDS[verb](self._verbs, rest.strip(), now)
-        if verb not in Verbs.ALONE:
+        verbs = self._verbs
+        if verb in verbs.WITH_WORDS:
+            return verbs.WITH_WORDS[verb](verbs, rest.strip(), now)
+        if verb not in verbs.ALONE:
             raise BadRequest("there is no such verb; type help", 404)
         if rest:
             raise BadRequest(verb + " takes no more words")
-        return Verbs.ALONE[verb](self._verbs, now)
+        return verbs.ALONE[verb](verbs, now)
 
     def _refuse(self, status, text, as_json, result=None):
         if as_json:
@@ -187,8 +188,8 @@ class Verbs:
     def read(self, now):
         self._console.ask("read")
 
-    def led(self, rest, now):
-        led = self._whole().board.led
+    def led(self, rest, now, light=None, usage=LED):
+        led = light or self._whole().board.led
         what, _, value = rest.partition(" ")
         try:
             if rest == "on":
@@ -202,7 +203,7 @@ class Verbs:
             else:
                 raise ValueError
         except ValueError:
-            raise BadRequest("it is " + LED) from None
+            raise BadRequest("it is " + usage) from None
         return [("level", led.level)]
 
     def config(self, now):

@@ -32,6 +32,7 @@ class Port:
 
     longest_wait = 200  # a technician who types is answered as soon
     log_on_console = False  # the technician sees the log as well
+    wiring = None  # what the board file names: a Wiring (wiring.py), which close() closes, too
 
     def __init__(self, settings, directory, wifi=None):
         self.directory = directory

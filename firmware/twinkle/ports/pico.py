@@ -44,6 +44,23 @@ SCRATCH = 0x4005800C
 COUNTS = 0x7457696E  # what is added to the number of starts, so that rubbish is none
 
 
+def measuring(about):
+    """A function that takes one sample of a board file's DHT sensor, through MicroPython's driver."""
+    model, pin = model_of(about), about["pin"]
+    driver = getattr(dht, model)(machine.Pin(pin))
+
+    def measure():
+        try:
+            driver.measure()
+        except Exception as error:
+            # The driver raises a plain Exception for a wrong checksum, and for nothing else.
+            text = "does not answer" if isinstance(error, OSError) else "sent a wrong checksum"
+            raise HardwareError("the %s on pin %s %s" % (model, pin, text), "check its wiring") from None
+        return sample(model, driver.buf)
+
+    return measure
+
+
 class Port(Contract):
     """One Pico W."""
 
@@ -66,12 +83,8 @@ class Port(Contract):
                 self._pwm = machine.PWM(self._led)
                 self._pwm.freq(PWM_HZ)
             self.led(0.0)
-        self._sensor = None
+        self._measure = "sensor" in settings and measuring(settings["sensor"])
         self._rest = Rest()
-        if "sensor" in settings:
-            self._model = model_of(settings["sensor"])
-            self._pin = settings["sensor"]["pin"]
-            self._sensor = getattr(dht, self._model)(machine.Pin(self._pin))
         self._watchdog_ms = settings.get("watchdog")
         ntptime.host = settings.get("clock", {}).get("server") or ntptime.host
         ntptime.timeout = NTP_S
@@ -99,23 +112,11 @@ class Port(Contract):
 
     def read_sensor(self):
         """One sample through MicroPython's dht driver, or the last one if the sensor must still rest."""
-        if self._sensor is None:
-            return None, None
-        return self._rest.sample(self.ticks, self._measure)
+        return self._rest.sample(self.ticks, self._measure) if self._measure else (None, None)
 
     def resting(self):
         """What is left of the sensor's rest."""
         return self._rest.left(self.ticks())
-
-    def _measure(self):
-        try:
-            self._sensor.measure()  # type: ignore[union-attr]
-        except Exception as error:
-            # The driver raises a plain Exception for a wrong checksum, and for nothing else.
-            text = "does not answer" if isinstance(error, OSError) else "sent a wrong checksum"
-            text = "the %s on pin %s %s" % (self._model, self._pin, text)
-            raise HardwareError(text, "check its wiring") from None
-        return sample(self._model, self._sensor.buf)  # type: ignore[union-attr]
 
     def own_temperature(self):
         """The RP2040's own sensor (data sheet, 4.9.5)."""
@@ -279,8 +280,10 @@ class Port(Contract):
         machine.reset()
 
     def close(self):
-        """Put the LED out, and let Ctrl-C interrupt again."""
+        """Put out what is lit, and let Ctrl-C interrupt again."""
         micropython.kbd_intr(3)
+        if self.wiring:
+            self.wiring.close()  # type: ignore[unreachable]
         if self._led is not None:
             self.led(0.0)
         if self._pwm:

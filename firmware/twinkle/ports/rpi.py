@@ -12,9 +12,9 @@ import signal
 import sys
 
 from ..core.errors import HardwareError, SetupError
+from .adafruit import Dht, said
 from .contract import RESET_STATUS
 from .contract import Port as Contract
-from .dht_facts import Rest, model_of, sample
 from .socket_console import SocketConsole
 from .systemd import Service
 
@@ -23,7 +23,6 @@ FACTORIES = {"rpigpio": "RPiGPIOFactory", "lgpio": "LGPIOFactory"}
 PWM_HZ = 100
 PATIENCE_MS = 60000  # at the start, with pins that cannot be used yet
 LOOK_MS = 1000
-READ_S = 5  # longest wait for the sensor's library
 
 
 class Port(Contract):
@@ -32,18 +31,17 @@ class Port(Contract):
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
         self.settings = settings
-        self._led = self._sensor = None
-        self._bytes = []  # that the sensor has sent
-        self._rest = Rest()
-        self._factory = self._patiently(self.pin_factory, settings.get("gpio"))
+        self._led = None
+        self.gpio = self.patiently(self.pin_factory, settings.get("gpio"))
         if "led" in settings:
-            self._led = self._patiently(self._open_led, settings["led"])
-        if "sensor" in settings:
-            self._model = model_of(settings["sensor"])
-            self._load_sensor()
+            self._led = self.patiently(self.open_output, "the LED's", settings["led"])
+        self._sensor = Dht(settings["sensor"]) if "sensor" in settings else None
         self._console = SocketConsole(settings["console"]["socket"]) if "console" in settings else None
         self._service = Service(lambda: self.ticks(), lambda ms: self.sleep(ms))
-        # Last: importing Blinka's pulseio sets a handler of its own, which ends with status 1.
+        self.mind_sigterm()
+
+    def mind_sigterm(self):
+        """End in good order by it. To be called after Blinka's pulseio is imported, which sets a handler of its own."""
         signal.signal(signal.SIGTERM, self._end)
 
     def _end(self, *_):
@@ -54,12 +52,15 @@ class Port(Contract):
 
     # --- LED
 
-    def _patiently(self, open_it, what):
-        # The device file may not be there yet when the computer starts, or another program has the pin.
+    def patiently(self, open_it, *arguments):
+        """Open what cannot be used yet, perhaps: for a minute in all.
+
+        The device file may not be there when the computer starts, or another program has the pin.
+        """
         end = self.ticks() + PATIENCE_MS
         while True:
             try:
-                return open_it(what)
+                return open_it(*arguments)
             except HardwareError:
                 if self.ticks() >= end:
                     raise
@@ -91,25 +92,15 @@ class Port(Contract):
                 "check that /dev/gpiochip0 is there and that the user is in the group gpio",
             ) from None
 
-    def _open_led(self, led):
+    def open_output(self, whose, about):
+        """gpiozero's device for a pin that is driven; it is off. ``about`` is as a board file's ``led``."""
         import gpiozero
 
-        high = led.get("active") != "low"
-        try:
-            if led.get("pwm"):
-                return gpiozero.PWMLED(
-                    led["pin"], active_high=high, frequency=PWM_HZ, pin_factory=self._factory
-                )
-            return gpiozero.LED(led["pin"], active_high=high, pin_factory=self._factory)
-        except gpiozero.GPIOZeroError as error:
-            raise SetupError(
-                "the LED's pin %s cannot be used (%s)" % (led["pin"], error), "check the board file"
-            ) from None
-        except Exception as error:
-            raise HardwareError(
-                "the LED's pin %s cannot be used now (%s)" % (led["pin"], error),
-                "another program may have it (gpioinfo says which)",
-            ) from None
+        pin, own = about["pin"], {"active_high": about.get("active") != "low", "pin_factory": self.gpio}
+        with refused(whose, pin):
+            if about.get("pwm"):
+                return gpiozero.PWMOutputDevice(pin, frequency=about.get("frequency", PWM_HZ), **own)
+            return gpiozero.DigitalOutputDevice(pin, **own)
 
     def led(self, level):
         """Light the LED; one without PWM is lit by every level above 0."""
@@ -125,82 +116,13 @@ class Port(Contract):
 
     # --- sensor
 
-    def _load_sensor(self):
-        try:
-            import adafruit_dht
-            import board
-        except (ImportError, NotImplementedError, RuntimeError) as error:
-            # Blinka makes a RuntimeError of the lack of a package that it does not declare.
-            missing = error if isinstance(error, ImportError) else error.__cause__
-            if isinstance(missing, ImportError):
-                raise SetupError(
-                    "the Python module %s is missing" % missing.name,
-                    "install what adafruit-circuitpython-dht needs, and gpiod",
-                ) from None
-            raise SetupError("the DHT library does not know this computer (%s)" % error) from None
-        pulseio = self.settings["sensor"].get("pulseio", False)
-        if pulseio:
-            try:
-                import pulseio as _  # noqa: F401 (the driver leaves it out silently)
-            except (ImportError, NotImplementedError) as error:
-                raise SetupError(
-                    "the sensor cannot be read through pulseio (%s)" % error,
-                    "install libgpiod, or set the sensor's pulseio to false in the board file",
-                ) from None
-        pin = getattr(board, "D%s" % self.settings["sensor"]["pin"], None)
-        if pin is None:
-            raise SetupError(
-                "the sensor's pin %s is none of this board" % self.settings["sensor"]["pin"],
-                "use a GPIO number in the board file",
-            )
-        driver = getattr(adafruit_dht, self._model)
-        if not hasattr(driver, "_pulses_to_binary"):
-            raise SetupError("this adafruit-circuitpython-dht is not known", "install 4.0.12 of it")
-        self._make_sensor = lambda: self._keep_bytes(driver(pin, use_pulseio=pulseio))
-
-    def _keep_bytes(self, sensor):
-        # Its own decoder keeps less of them than there is in them (adafruit_dht 4.0, measure()).
-        decode = sensor._pulses_to_binary
-
-        def keep(pulses, start, stop):
-            self._bytes.append(decode(pulses, start, stop))
-            return self._bytes[-1]
-
-        sensor._pulses_to_binary = keep
-        return sensor
-
     def read_sensor(self):
         """One sample through Adafruit's driver, or the last one if the sensor must still rest."""
-        if "sensor" not in self.settings:
-            return None, None
-        return self._rest.sample(self.ticks, self._measure)
+        return self._sensor.read(self.ticks) if self._sensor else (None, None)
 
     def resting(self):
         """What is left of the sensor's rest."""
-        return self._rest.left(self.ticks())
-
-    def _measure(self):
-        self._bytes, why = [], "no answer"
-        try:
-            # Without pulseio the driver takes the time itself, and no more than 400 ms.
-            with limited(READ_S) if self.settings["sensor"].get("pulseio") else contextlib.nullcontext():
-                # A new driver after each error: it keeps no half-read line, and no two seconds' silence.
-                self._sensor = self._sensor or self._make_sensor()
-                self._sensor.measure()
-        except Exception as error:
-            # RuntimeError is documented; OverflowError (a pulse of 65,536 us and more), IndexError (a pulse
-            # that its helper has lost) and OSError come from below it. Whatever comes is a failed reading.
-            self._release_sensor()
-            why = said(error)
-        # To the driver a humidity of over 100 % is an error, too, and the temperature beside it may be good.
-        if len(self._bytes) < 5 or sum(self._bytes[:4]) & 255 != self._bytes[4]:
-            raise HardwareError("the %s on GPIO %s: %s" % (self._model, self.settings["sensor"]["pin"], why))
-        return sample(self._model, self._bytes)
-
-    def _release_sensor(self):
-        sensor, self._sensor = self._sensor, None
-        if sensor is not None:
-            _quietly(sensor.exit)
+        return self._sensor.left(self.ticks()) if self._sensor else 0
 
     def own_temperature(self):
         """The processor's, from the kernel's first thermal zone; None without one."""
@@ -263,34 +185,34 @@ class Port(Contract):
         """Release the LED's pin and the sensor's line, and close the console."""
         if self._console:
             self._console.close()
-        self._release_sensor()
+        if self._sensor:
+            self._sensor.let_go()
+        if self.wiring:
+            self.wiring.close()  # type: ignore[unreachable]
         if self._led is not None:
-            _quietly(self._led.close)
-        _quietly(self._factory.close)
+            quietly(self._led.close)
+        quietly(self.gpio.close)
 
 
 @contextlib.contextmanager
-def limited(seconds):
-    """TimeoutError for what takes longer: Blinka's PulseIn waits for ever for a helper that has ended."""
+def refused(whose, pin):
+    """SetupError for a pin that gpiozero refuses, HardwareError for one that its back-end cannot have now."""
+    import gpiozero
 
-    def end(*_):
-        raise TimeoutError("no answer for %d s" % seconds)
-
-    before = signal.signal(signal.SIGALRM, end)
-    left = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, *left)
-        signal.signal(signal.SIGALRM, before)
+    except gpiozero.GPIOZeroError as error:
+        raise SetupError(
+            "%s pin %s cannot be used (%s)" % (whose, pin, error), "check the board file"
+        ) from None
+    except Exception as error:
+        raise HardwareError(
+            "%s pin %s cannot be used now (%s)" % (whose, pin, error),
+            "another program may have it (gpioinfo says which)",
+        ) from None
 
 
-def said(error):
-    """What a library's error says, with its kind where that is not plain from the text."""
-    return str(error) if isinstance(error, RuntimeError) else "%s (%s)" % (type(error).__name__, error)
-
-
-def _quietly(close):
-    # What cannot be let go of is let go of by the end of the process, or made anew.
+def quietly(close):
+    """Let go of something. What cannot be is let go of by the end of the process, or made anew."""
     with contextlib.suppress(Exception):
         close()

@@ -76,9 +76,12 @@ def boot(directory, state=None):
         if kind.held(settings):
             raise Held("no program, since the hold pin is connected to ground")
         port = kind(settings, directory, wifi)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        text = "board.json has a mistake (%s: %s)" % (type(error).__name__, error)
-        raise SetupError(text, "check it (twinkle boards check)") from None
+        if set(settings) & {"outputs", "inputs", "sensors"}:
+            # What is named is seen to by the module beside the port's.
+            port.wiring = _import(settings["port"] + "_wiring", "Wiring")(port, settings)
+    except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
+        text = "board.json has a mistake: " + explained(error)
+        raise SetupError(text, "try twinkle boards check") from None
     starts = port.count_start()
     stuck = port.stuck()
     terminal = Terminal(port)
@@ -139,7 +142,7 @@ def boot(directory, state=None):
         for name in ("reboot", "telemetry"):
             records[name] = store.load(name)
         try:
-            device = Device(
+            device = getattr(port.wiring, "device", Device)(
                 app, identity, records, port.random, keep_alive, now, information, waiting, bool(safe)
             )
         except ImportError:

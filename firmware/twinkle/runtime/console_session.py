@@ -16,7 +16,12 @@ LOOK_MS = 20  # however fast messages come, keys are looked at no oftener than t
 GONE_MS = 120000  # who types nothing for this long has gone
 # What needs the line; the last ends in a restart, and nothing is to be stored in between.
 LINE = ("scan", "join", "test", "forget")
-MODULES = ("twinkle.core.console", "twinkle.core.console_help", "twinkle.runtime.maintenance")
+MODULES = (
+    "twinkle.core.console",
+    "twinkle.core.console_help",
+    "twinkle.core.wired_verbs",
+    "twinkle.runtime.maintenance",
+)
 
 
 class ConsoleSession:

@@ -224,6 +224,7 @@ class Runner:
     BOARD = {
         "read": _read,
         "led": lambda self, level: self.port.led(level),
+        "wire": lambda self, *what: self.port.wiring.do(*what),
         "store": lambda self, name, record: self.store.save(name, record),
         "say": lambda self, level, text: self.log.say(level, text),
     }

@@ -7,10 +7,12 @@ with no clean-up, and whoever started it starts it again.
 
 import array
 import json
+import sys
 import time
 
 import bench
 import ffi
+import micropython
 import utime
 from umachine import *  # noqa: F403
 from umachine import PinBase
@@ -60,7 +62,9 @@ class Pin(PinBase):
 
     IN, OUT = 0, 1
     PULL_UP, PULL_DOWN = 1, 2
+    IRQ_FALLING, IRQ_RISING = 4, 8
     on_radio = []
+    listening = {}  # by number: a pin with an interrupt
 
     def __init__(self, number, mode=-1, pull=-1, value=None):
         if number != "LED" and number not in GPIOS:
@@ -69,20 +73,55 @@ class Pin(PinBase):
         self._level = None
         if number == "LED":
             self.on_radio.append(self)
-        if mode == self.IN and pull == self.PULL_UP:
-            self._level = bench.told("inputs").get(str(number), 1)
+        self._handler = None
+        if mode == self.IN:
+            self._level = bench.told("inputs").get(str(number), 1 if pull == self.PULL_UP else 0)
         if value is not None:
             self.value(value)
 
     def value(self, level=None):
         """Read or set the level."""
         if level is None:
+            if self.number in self.listening and not in_interrupt:
+                run_interrupts()
             return self._level or 0
         level = 1 if level else 0
         if self.number != "LED" or level != self._level:
             bench.record(self.number, level)
         self._level = level
         return None
+
+    def irq(self, handler=None, trigger=IRQ_FALLING | IRQ_RISING, hard=False):
+        """Call ``handler(pin)`` at an edge (ports/rp2/machine_pin.c): hard, it runs at once and may not allocate.
+
+        What such a handler raises is printed, and it is called no more (shared/runtime/mpirq.c).
+        """
+        if self.number == "LED":
+            raise ValueError("expecting a regular GPIO Pin")
+        self._handler, self._hard = handler, hard
+        if handler is None:
+            self.listening.pop(self.number, None)
+        else:
+            self.listening[self.number] = self
+
+    def edge(self, level):
+        """The line goes to this level."""
+        global in_interrupt
+        if level == self._level:
+            return
+        self._level = level
+        in_interrupt = True
+        try:
+            if self._hard:
+                micropython.heap_lock()
+            self._handler(self)
+        except Exception as error:
+            self._handler = None
+            sys.print_exception(error)
+        finally:
+            if self._hard:
+                micropython.heap_unlock()
+            in_interrupt = False
 
     @classmethod
     def power_off_radio(cls):
@@ -92,22 +131,36 @@ class Pin(PinBase):
 
 
 class PWM:
-    """Pulse-width modulation of a GPIO."""
+    """Pulse-width modulation of a GPIO (ports/rp2/machine_pwm.c).
+
+    There are 16 channels for 30 pins, so that a pin and the one 16 above have the same duty, and two in a slice,
+    which have the same frequency.
+    """
+
+    _pins = {}  # by channel: the numbers of the pins that it drives
+    frequencies = {}  # by slice
 
     def __init__(self, pin):
         if pin.number == "LED":
             raise ValueError("expecting a regular GPIO Pin")
-        self._pin = pin
+        self._channel = pin.number % 16
+        self._pins.setdefault(self._channel, set()).add(pin.number)
 
     def freq(self, hertz):
-        """The frequency."""
+        """The frequency, at 125 MHz: a divider below 256, and 65,535 steps or fewer."""
+        if hertz < 8:
+            raise ValueError("freq too small")
+        if hertz > 125000000:
+            raise ValueError("freq too large")
+        self.frequencies[self._channel // 2] = hertz
 
     def duty_u16(self, duty):
         """The share of the time it is high, in 65536ths."""
-        bench.record(self._pin.number, round(duty / 65535, 3))
+        for number in sorted(self._pins[self._channel]):
+            bench.record(number, round(duty / 65535, 3))
 
     def deinit(self):
-        """Let go of the pin."""
+        """Stop the slice; the pin keeps the level it has."""
 
 
 class ADC:
@@ -167,8 +220,21 @@ class Timer:
             self._callback(self)
 
 
+in_interrupt = False
+
+
+def run_interrupts():
+    """What has happened on the pins since the last time."""
+    for name, level in bench.switches.news() if bench.switches else ():
+        number = bench.inputs[name]["pin"]
+        if number in Pin.listening:
+            Pin.listening[number].edge(level)
+            utime.sleep_ms(1)
+
+
 def run_timers():
     """What MicroPython does while it waits for the network."""
+    run_interrupts()
     for timer in tuple(Timer.running):
         timer.tick()
 
