@@ -17,7 +17,7 @@ def test_a_goal_shows_its_direction():
 
 def test_each_goal_stands_once_and_each_figure_has_one():
     assert len({(goal.figure, goal.name) for goal in GOALS}) == len(GOALS)
-    assert {goal.figure for goal in GOALS} == {f"P{number}" for number in range(1, 13)}
+    assert {goal.figure for goal in GOALS} == {f"P{number}" for number in range(1, 14)}
 
 
 def test_a_measurement_finds_its_goal_and_one_for_information_has_none():

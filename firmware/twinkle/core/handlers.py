@@ -175,6 +175,8 @@ class Methods:
             body = encode(payload)
         except BadRequest as error:
             return "its answer is not JSON: " + error.text
+        except MemoryError as error:
+            return error
         if len(body) > LARGEST:
             return "its answer of %d bytes is over the hub's limit" % len(body)
         caller = self._open.pop(rid)[2]
