@@ -19,8 +19,8 @@ from twinkle_host.waiting import PATIENCE_S, eventually
 STAND_IN = ROOT / "tests" / "setup" / "stand_in"
 TOOLS = ("setup", "cortex_m", "bench", "sdks")  # the others begin with tools/setup, and bring nothing
 REAL = ("bash", "sh", "env")
-STOOD_FOR = """apt-get cat chmod cp dirname dpkg dpkg-deb dpkg-source find flock gcc grep head make mkdir mv node npm python3
-    readlink realpath rm sed sha256sum sort stat tail xargs""".split()
+STOOD_FOR = """apt-get cat chmod cp dirname dpkg dpkg-deb dpkg-source find flock gcc grep head make mkdir mv node npm
+    python3 readlink realpath rm sed sha256sum sort stat tail xargs""".split()
 # each step as its tool calls it: tool, name, what it says, the things that it makes
 STEPS = [
     (tool, words[1], words[2], words[4].split())

@@ -69,12 +69,10 @@ def boot(directory, state=None):
     try:
         wifi = {name: wifi[name] + "" for name in ("ssid", "password")} if wifi else {}
     except (KeyError, TypeError):
-        raise SetupError(
-            "credentials.json has no wifi that can be used", "prepare the device again"
-        ) from None
+        raise SetupError("wifi in credentials.json is unusable", "prepare the device again") from None
     try:
         if kind.held(settings):
-            raise Held("no program, since the hold pin is connected to ground")
+            raise Held("no program: the hold pin is connected to ground")
         port = kind(settings, directory, wifi)
         if set(settings) & {"outputs", "inputs", "sensors"}:
             # What is named is seen to by the module beside the port's.
@@ -98,7 +96,7 @@ def boot(directory, state=None):
     context = certificates.load(directory, who.certified)
     waiting = settings.get("telemetry") or {}
     if not all([isinstance(number, int) and number > 0 for number in waiting.values()]):
-        raise SetupError("telemetry in board.json holds what is no number", "use capacity and disk")
+        raise SetupError("telemetry in board.json has what is no number", "use capacity and disk")
     try:
         store = Store(state or directory + "/state", log.say, max(LARGEST, waiting.get("disk", 0)))
     except HardwareError as error:
