@@ -97,9 +97,8 @@ def run(name, board, app, connection_string, ca_file, x509, state, interpreter, 
     if device.app is not None:
         try_out(device.app, settings, device.interpreter, stand_ins=mock)
     trusted = authorities(connection_string, ca_file, patient=True)
-    with device.alone(), on_bench(device.state, settings, device.interpreter, connection_string) as shown:
-        bench, line = shown
-        device.prepare(line, trusted, x509, mock)
+    with device.alone(), on_bench(device.state, settings, device.interpreter, connection_string) as bench:
+        device.prepare(connection_string, trusted, x509, mock)
         command, environment = device.launch(heap, mock)
         note(f"the device lives in {device.state}; Ctrl-C stops it")
         with device.console() as relay:

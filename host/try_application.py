@@ -8,6 +8,7 @@ WRONG and why, or MISSING and such a module.
 
 import sys
 
+import twinkle.compat  # noqa: F401 (gives CPython what MicroPython has)
 from twinkle import App
 from twinkle.core import configuration
 from twinkle.runtime.mistakes import explained

@@ -26,7 +26,7 @@ from twinkle_host.waiting import PATIENCE_S
 
 TWINKLE = PRIVATE / "venv" / "bin" / "twinkle"
 SIZE = {"width": 1200, "height": 760}
-QUALITY = 60  # of WebP
+QUALITY = 82  # of WebP
 LARGEST = 60_000  # bytes
 MODEL = "dtmi:twinkle:Environment;1"
 RUNNING = {"desk": [], "pico": ["--board", "pico_w", "--mock"]}

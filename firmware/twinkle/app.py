@@ -12,8 +12,12 @@
     def hello(board, payload):
         return 200, {"hello": payload}
 
-A handler may be a generator: ``yield 5`` goes on five seconds later, and a
+A handler may be a generator, but for telemetry's: ``yield 5`` goes on five seconds later, and a
 method may ``yield 202, None`` to answer at once and go on working.
+
+``BadRequest(text, status)`` of ``twinkle`` is how a handler says no. All else that it raises is a
+mistake: logged with its file and line, reported as ``lastError``, answered with 500. A decorator
+raises ValueError for a name that is none, and for a second handler of the same.
 """
 
 from .core.document import wrap
@@ -42,10 +46,8 @@ class Part:
         It returns a payload (status 200) or ``(status, payload)``. A component's
         method is called ``component*name``.
         """
-        _check("method", name)
-        if self._component:
-            name = self._component + "*" + name
-        return _register(self._app.methods, name, name)
+        key = "%s*%s" % (self._component, name) if self._component else name
+        return _register("method", self._app.methods, name, key)
 
     def writable(self, name, initial=None, done="completed"):
         """Apply the writable property ``name`` with ``handler(board, value)``; it is acknowledged for you.
@@ -55,8 +57,7 @@ class Part:
         the acknowledgement when the value is in force.
         """
 
-        _check("writable", name)
-        return _register(self._app.writables, (self._component, name), name, (initial, done))
+        return _register("writable", self._app.writables, name, (self._component, name), (initial, done))
 
     def report(self, board, patch):
         """Report members of this part: plain for the application, marked for a component."""
@@ -93,7 +94,8 @@ class App(Part):
         ``properties`` is a dict of texts (None for a bare key), ``payload`` bytes. A
         message may come twice: the hub repeats what it has not seen acknowledged.
         """
-        _once(self.on_message, "message")
+        if self.on_message:
+            raise ValueError("write @app.message once")
         self.on_message = handler
         return handler
 
@@ -103,8 +105,7 @@ class App(Part):
         ``active`` is whether it is now; a dict that is returned is sent as telemetry.
         """
 
-        _check("input", name)
-        return _register(self.inputs, name, name)
+        return _register("input", self.inputs, name, name)
 
     def desired(self, path):
         """Call ``handler(board, delta, merged)`` when desired properties at ``path`` change.
@@ -123,13 +124,8 @@ class App(Part):
         return register
 
 
-def _check(decorator, name):
-    if not isinstance(name, str):
-        raise ValueError('write @app.%s("name")' % decorator)
-
-
-def _register(handlers, key, name, more=()):
-    _once(key in handlers, name)
+def _register(decorator, handlers, name, key, more=()):
+    _check(decorator, name, key in handlers)
 
     def register(handler):
         handlers[key] = (handler,) + more if more else handler
@@ -138,6 +134,6 @@ def _register(handlers, key, name, more=()):
     return register
 
 
-def _once(there, name):
-    if there:
-        raise ValueError("there are two handlers of " + name)
+def _check(decorator, name, there=False):
+    if there or not isinstance(name, str):
+        raise ValueError('write @app.%s("name"), once for each name' % decorator)

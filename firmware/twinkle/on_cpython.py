@@ -89,8 +89,8 @@ def tls_context():
     return context
 
 
-def print_exception(error, file):
-    """MicroPython's ``sys.print_exception``: the frames, the innermost last, then the error."""
+def _print_exception(error, file):
+    # The frames, the innermost last, then the error.
     told = traceback.TracebackException.from_exception(error)
     places = [(frame.filename, frame.lineno) for frame in told.stack]
     if isinstance(error, SyntaxError):
@@ -100,6 +100,9 @@ def print_exception(error, file):
     kind, colon, rest = words.partition(":")
     lines.append(kind.rpartition(".")[2] + colon + rest)  # without its module
     file.write("\n".join(["Traceback (most recent call last):", *lines, ""]))
+
+
+sys.print_exception = _print_exception  # which MicroPython has
 
 
 def receive(sock, size):

@@ -12,14 +12,19 @@ from typing import Any
 from aiohttp import web
 
 from .core import ENROLLMENT_READ, ENROLLMENT_WRITE, STATUS_READ, STATUS_WRITE, HubError, Provisioning
+from .core.provisioning.attestation import KEY
 from .core.provisioning.enrolments import registration_view
 from .core.provisioning.tables import GROUP, INDIVIDUAL, Kind
 from .core.times import iso
 from .rest import Handler, Rest, check_version
-from .rest_values import digits, etag_of, read_json
+from .rest_values import digits, etag_of, fields, read_json
 from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
+
+# The first api-version whose clients ask for keys by attestationmechanism. Those of 2018-09-01-preview read them from
+# what create_or_update answers: azure-iot-sdk-python, tests/e2e/provisioning_e2e.
+KEYS_APART_SINCE = "2019-03-31"
 
 Answer = web.Response
 
@@ -63,13 +68,20 @@ class ProvisioningRest:
     # --- enrolments of either kind
 
     async def _get(self, kind: Kind, request: web.Request) -> Answer:
-        return web.json_response(self._enrolments.get(kind, request.match_info["id"]))
+        return self._shown(kind, request, self._enrolments.get(kind, request.match_info["id"]))
 
     async def _put(self, kind: Kind, request: web.Request) -> Answer:
         body = await read_json(request)
-        return web.json_response(
-            self._enrolments.put(kind, request.match_info["id"], body, _asked_for(request))
-        )
+        made = self._enrolments.put(kind, request.match_info["id"], body, _asked_for(request))
+        return self._shown(kind, request, made)
+
+    def _shown(self, kind: Kind, request: web.Request, enrolment: dict[str, Any]) -> Answer:
+        """An enrolment; with its keys for an api-version that has no operation to ask for them."""
+        if fields(request)["api-version"] < KEYS_APART_SINCE:
+            keyed = self._enrolments.attestation(kind, request.match_info["id"])
+            if keyed["type"] == KEY:
+                enrolment = {**enrolment, "attestation": keyed}
+        return web.json_response(enrolment)
 
     async def _delete(self, kind: Kind, request: web.Request) -> Answer:
         self._enrolments.delete(kind, request.match_info["id"], etag_of(request))

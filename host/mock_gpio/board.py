@@ -66,6 +66,7 @@ class Board:
     """
 
     temperature, humidity, fault, lag = 21.5, 40.0, None, 0
+    restarts = 0
 
     # --- the service's part
 

@@ -12,10 +12,16 @@ import binascii
 import json
 import sys
 
+import twinkle.compat
 from twinkle.core import actions, errors
 from twinkle.runtime.log import explained
 
 MARK = "\x1e"  # the record separator of JSON text sequences (RFC 7464, section 2.2)
+if __name__ == "__main__":  # on MicroPython
+    from slow import Watch
+else:
+    from .slow import Watch
+
 PUBLISH = actions.publish("", b"", 1)  # of telemetry
 
 
@@ -75,6 +81,7 @@ class Bridge:
             app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
         )
         self.device.context.explain = explained
+        self.device.context.enter = Watch(twinkle.compat.Ticks().now).enter
 
     def _time(self, now, utc):
         self.device.on_time(utc, now)

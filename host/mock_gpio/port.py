@@ -18,6 +18,7 @@ from twinkle.ports.contract import Port as Contract
 from twinkle.ports.dht_facts import model_of, sample
 
 from .sensor import DhtSensor, day, is_whole
+from .slow import Watch
 
 LONGEST_BURST = 1024  # bytes that are taken at once
 LOOK_MS = 100  # from one look at the directory to the next
@@ -35,6 +36,7 @@ class Port(Contract):
         self._sensor = DhtSensor(self._model, self._told)
         self._clock_offset = settings.get("clockOffset", 0)
         self._looked = 0
+        self.enter = Watch(self.ticks).enter
         self._console = self._keys = None
         if compat.MICROPYTHON:
             self._keys = select.poll()
@@ -68,6 +70,10 @@ class Port(Contract):
         if not is_whole(frame):
             raise HardwareError("the sensor sent a wrong checksum")
         return sample(self._model, frame)
+
+    def look_up(self, host, port):
+        """Through the cable, where somebody holds one."""
+        return super().look_up(*led_to(self.directory, host, port))
 
     def typed(self):
         """From the socket, or the standard input."""
@@ -128,6 +134,14 @@ def told(directory, name="sensor.json"):
         return None
     except ValueError:
         raise HardwareError(name + " is not JSON", "write it whole, then rename it") from None
+
+
+def led_to(directory, host, port):
+    """Where a connection to the hub begins: ``cable.json`` {"hub": its port, "port": another one of this computer}."""
+    cable = told(directory, "cable.json")
+    if cable and cable["hub"] == port:
+        return "127.0.0.1", cable["port"]
+    return host, port
 
 
 def end_if_told(directory):

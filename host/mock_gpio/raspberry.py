@@ -17,7 +17,7 @@ from twinkle.ports.contract import RESET_STATUS
 from twinkle.ports.rpi import Port as RaspberryPi
 
 from .lines import room_of
-from .port import end_if_told, told
+from .port import end_if_told, led_to, told
 from .sensor import DhtSensor
 from .waveform import Bench, Wire
 
@@ -59,6 +59,10 @@ class Port(RaspberryPi):
     def catch_up(self):
         """The driver's clock stood still since the last time."""
         self._bench.pass_time(self.ticks() * 1000)
+
+    def look_up(self, host, port):
+        """Through the cable, where somebody holds one."""
+        return super().look_up(*led_to(self.directory, host, port))
 
     def read_sensor(self):
         """Through the driver."""

@@ -12,6 +12,7 @@ from ..device_directory import PICO
 from ..mock_gpio.sensor import day
 from .pins import Pins
 
+OF_THE_POWER = ("scratch.json", "cause")  # what a Pico W's watchdog keeps for as long as there is power
 LOGGED = 500  # lines of the device's log that are kept for who looks later
 FAULTS = {"absent": "no answer", "bit": "wrong checksum", "stale": "the last sample again"}
 RANGES = {"temperature": (-40.0, 80.0), "humidity": (0.0, 100.0)}  # of a DHT22 (Aosong's data sheet)
@@ -52,8 +53,11 @@ class Bench:
             self._cut_off()  # the switch was quicker
 
     def starts(self) -> None:
-        """It is about to start."""
+        """It is about to start; after a power cut, as a board that has just been given power."""
         self.pins.go_dark()
+        if self._process is not None and self.was_cut_off(self._process):
+            for name in OF_THE_POWER:
+                (self._state / name).unlink(missing_ok=True)
 
     def said(self, line: str) -> None:
         """A line of its log."""
@@ -129,6 +133,14 @@ class Bench:
             self._write("air", None if on else {"wifi": "gone"})
         elif not self._has_cable:
             raise Refused("this board's line does not run through this computer's hand")
+
+    def lead_through(self, port: int, hub_port: int) -> None:
+        """The device's line to this port of the hub begins at another one of this computer."""
+        self._write("cable", {"port": port, "hub": hub_port})
+
+    def lead_directly(self) -> None:
+        """It does no longer."""
+        self._write("cable", None)
 
     def sensor(self, **room: Any) -> None:
         """Say what the room is like (``temperature`` in °C, ``humidity`` in %), and which ``fault`` the sensor has."""

@@ -14,13 +14,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ..hub.bad_line import BadLine
 from .bench import Bench, Refused
+from .cable import Cable
 
 NAME = "bench"  # the socket's, in the device's directory
 LOOK_S = 0.05
 LONGEST = 64 * 1024  # bytes of a line
-OUT_S = 0.1  # between two looks whether the cable is in again
 MEMBERS = {
     "power": {"on": bool},
     "network": {"on": bool},
@@ -37,8 +36,7 @@ class Control:
         self._folder = folder
         self._console_path = console
         self._hub_port = hub_port
-        self.cable: BadLine | None = None
-        self.port: int | None = None
+        self._cable: Cable | None = None
         self._console: asyncio.StreamWriter | None = None
         self._spoken: set[asyncio.Queue[str]] = set()
         self._ready = threading.Event()
@@ -46,7 +44,7 @@ class Control:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
 
     def start(self) -> None:
-        """Listen; OSError when that cannot be. ``port`` is then where the device's line begins, if that is ours."""
+        """Listen; OSError when that cannot be. The device's line is led through the cable then, if there is one."""
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -66,8 +64,9 @@ class Control:
                 server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST)
                 os.chmod(path, 0o600)
             if self._hub_port is not None:
-                self.cable = BadLine(self)
-                self.port = await self.cable.start("127.0.0.1", 0, self._hub_port)
+                self._cable = Cable(self._hub_port)
+                await self._cable.start()
+                self._bench.lead_through(self._cable.port, self._hub_port)
         except OSError as error:
             self._failure = error
             return
@@ -75,13 +74,10 @@ class Control:
             self._ready.set()
         await self._end.wait()
         server.close()
-        if self.cable:
-            self.cable.stop()
+        if self._cable:
+            self._bench.lead_directly()
+            self._cable.stop()
         (self._folder / NAME).unlink(missing_ok=True)
-
-    def value(self, fault: str, device: str) -> float | None:
-        """What is wrong with the line: a cable that is out lets nothing pass and tells nobody."""
-        return OUT_S if fault == "half-open" and not self._bench.connected else None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # Whoever asked has gone, or does not speak this; or the bench is cleared.
@@ -106,6 +102,8 @@ class Control:
                 await self._type(asked["text"])
             elif what in ("power", "network", "sensor", "day", "press"):
                 getattr(self._bench, what)(**asked)
+                if self._cable:
+                    self._cable.plug(self._bench.connected)
             else:
                 raise Refused(f"a bench has no {what!r}")
         except (Refused, TypeError) as refused:

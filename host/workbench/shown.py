@@ -22,15 +22,13 @@ HERE = ("localhost", "127.0.0.1")
 @contextlib.contextmanager
 def on_bench(
     state: Path, settings: dict[str, Any], interpreter: str, connection_string: str
-) -> Iterator[tuple[Bench | None, str]]:
-    """The bench of a board, served meanwhile, and the connection string that its line begins with.
-
-    None, and the string as it is, where the device's hub is not the local one or shows no page.
-    """
+) -> Iterator[Bench | None]:
+    """The bench of a board, served meanwhile; None where the device's hub is not the local one or shows no page."""
     parts = dict(pair.partition("=")[::2] for pair in connection_string.split(";"))
+    (state / "cable.json").unlink(missing_ok=True)  # of a run that was killed
     hub = _hub(parts)
     if hub is None or not settings["port"].startswith(SIMULATED):
-        yield None, connection_string
+        yield None
         return
     hub_state, info = hub
     is_here = dialled(info["bind"]) == "localhost" and parts.get("GatewayHostName", parts["HostName"]) in HERE
@@ -44,14 +42,10 @@ def on_bench(
         # The device is what was asked for; that it cannot be seen is no reason not to run it.
         note(f"the board is not on the hub's page: {error}")
         control.stop()
-        yield None, connection_string
+        yield None
         return
     try:
-        if control.port is None:
-            yield bench, connection_string
-        else:
-            kept = [pair for pair in connection_string.split(";") if not pair.startswith("Port=")]
-            yield bench, ";".join([*kept, f"Port={control.port}"])
+        yield bench
     finally:
         left.unlink(missing_ok=True)
         control.stop()

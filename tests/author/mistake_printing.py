@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from twinkle_host import trial
-from twinkle_host.application import lay_out, loaded
+from twinkle_host.application import findable, lay_out
 from twinkle_host.failure import Failure
 from twinkle_host.mock_gpio.world import World
 
@@ -22,7 +22,7 @@ def printed(row, interpreter, folder: Path):
         return ["twinkle: " + failure.message]
     if interpreter == "micropython":
         return _run(row, World(interpreter, places=[folder / "program"]), lay_out(file, folder / "program"))
-    with loaded(file) as name:
+    with findable(file) as name:
         return _run(row, World(interpreter), name)
 
 

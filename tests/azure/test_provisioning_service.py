@@ -51,6 +51,21 @@ def test_an_enrolment_is_made_read_changed_and_removed(client):
         client.enrollment.get("crud-1")
 
 
+def test_the_former_client_finds_the_keys_in_what_it_made(hub, client, monkeypatch):
+    """azure-iot-sdk-python, tests/e2e/provisioning_e2e/tests/test_sync_symmetric_enrollments.py: it registers with
+    ``create_or_update(…).attestation.symmetric_key.primary_key``; its api-version has no other way to them."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", hub.info["caFile"])
+    former = ProvisioningServiceClient.create_from_connection_string(hub.info["provisioningConnectionString"])
+    made = former.create_or_update(
+        IndividualEnrollment.create("former-2", AttestationMechanism(type="symmetricKey"))
+    )
+    key = made.attestation.symmetric_key.primary_key
+    assert key == client.enrollment.get_attestation_mechanism("former-2")["symmetricKey"]["primaryKey"]
+    assert former.get_individual_enrollment("former-2").attestation.symmetric_key.primary_key == key
+    assert register(hub, "former-2", key)["status"] == "assigned"
+    assert "symmetricKey" not in client.enrollment.get("former-2")["attestation"]
+
+
 def test_one_that_exists_is_changed_only_by_its_etag(client):
     """Azure/azure-sdk-for-python issue 35187: ResourceExistsError from ``create_or_update`` without ``if_match``."""
     client.enrollment_group.create_or_update("twice", {"enrollmentGroupId": "twice", "attestation": KEYED})

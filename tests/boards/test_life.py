@@ -1,7 +1,9 @@
 """The whole life on each board's own port with simulated pins, as real processes against the local hub."""
 
 import json
+import os
 import queue
+import signal
 
 import pytest
 from support import ROOT
@@ -304,8 +306,15 @@ def test_a_program_that_hangs_is_killed_by_the_watchdog_and_comes_back(bench, hu
     hub.call("invoke", device.id, "stick", None, done=outcome.put)
     assert device.process.wait_for_end() == -14, "killed by the alarm"
     device.process.start()
+    device.process.wait_for("error the program was ended in stick")
     device.process.wait_for("started by a reset or the watchdog")
     device.process.wait_for(" ready")
+    eventually(lambda: hub.reported(device.id).get("lastError") == "the program was ended in stick")
+    # Only once: what is ended while no handler is at work is not laid at a handler's door.
+    device.process.stop()
+    told = len(device.process.log)
+    device.process.start().wait_for(" ready")
+    assert not any("was ended in" in line for line in device.process.log[told:])
 
 
 @pytest.mark.parametrize(
@@ -337,6 +346,7 @@ def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
     process.wait_for(" ready")
     told = hub.until_reported(device.id)["safeMode"]
     assert told["starts"] == 4 and "3 times in a row" in told["reason"]
+    assert told["reason"].endswith("; the program was ended in stick")
     hub.until_reported(device.id, configId=8, status="Failed", reason="put aside in safe mode")
     # The link, the console and the LED are left; the application and its configuration are not.
     assert device.call("stick").status == 404
@@ -370,7 +380,7 @@ def test_an_application_that_cannot_start_leaves_a_device_from_the_first_start_o
     folder = lay_out_apps(device.process.folder / "program", text)
     device.process._program = folder / "main.py"
     process = device.process.start()
-    process.wait_for("safe mode: the application apps.broken cannot start: ")
+    process.wait_for("safe mode: the application cannot start: ")
     process.wait_for(" ready")
     eventually(lambda: words in hub.reported(device.id).get("lastError", ""))
     told = eventually(lambda: hub.reported(device.id).get("safeMode"))
@@ -407,7 +417,51 @@ def test_an_import_that_never_ends_is_ended_before_the_watchdog_runs_and_then_le
         process.start()
         assert process.wait_for_end() == RESET_STATUS
     process.start().wait_for("safe mode: the program ended 3 times in a row")
+    assert "; the program was ended in apps.broken" in process.log[-1]
     process.wait_for(" ready")
+
+
+DOZE = """import time
+from twinkle import App
+
+app = App()
+
+
+@app.method("doze")
+def doze(board, payload):
+    time.sleep(print("dozing") or payload)
+"""
+
+
+def test_a_handler_that_sleeps_is_warned_of_on_a_desktop(bench, hub):
+    device = bench("desktop", app="apps.broken")
+    device.process._program = lay_out_apps(device.process.folder / "program", DOZE) / "main.py"
+    device.process.start().wait_for(" ready")
+    eventually(lambda: device.call("doze", 0).status == 200)
+    assert device.call("doze", 1.1).status == 200
+    device.process.wait_for("warning method doze took 1.1 s, while nothing else went on")
+
+
+def test_a_pi_says_where_it_was_when_the_watchdog_of_systemd_ended_it(bench, hub, tmp_path):
+    """systemd ends a service that does not feed its watchdog by SIGABRT (systemd.service(5), WatchdogSec=)."""
+    device = bench("raspberry_pi", app="apps.broken")
+    process = device.process
+    process._program = lay_out_apps(process.folder / "program", DOZE) / "main.py"
+    process._environment["RUNTIME_DIRECTORY"] = str(tmp_path)
+    process.start().wait_for(" ready")
+    eventually(lambda: device.call("doze", 0).status == 200)
+    hub.call("invoke", device.id, "doze", 600, done=queue.Queue().put)
+    process.wait_for("dozing")
+    os.kill(process.pid, signal.SIGABRT)
+    assert process.wait_for_end() == -signal.SIGABRT
+    process.start().wait_for("error the program was ended in broken.py:9 (doze)")
+    process.wait_for(" ready")
+    eventually(lambda: "broken.py:9 (doze)" in hub.reported(device.id).get("lastError", ""))
+    # What ended in good order was in nothing.
+    process.stop()
+    told = len(process.log)
+    process.start().wait_for(" ready")
+    assert not any("was ended in" in line for line in process.log[told:])
 
 
 def test_safe_mode_comes_up_on_a_flash_that_takes_nothing_back_and_with_a_network_that_cannot_be(bench, hub):

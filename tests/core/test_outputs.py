@@ -44,9 +44,9 @@ def test_an_output_without_pwm_refuses_what_lies_between():
 def test_a_name_that_the_board_file_has_not_is_answered_with_those_it_has():
     d = Bench()
     for parts, words in (
-        (d.board.outputs, "no output pump: name it there; there are: fan, valve"),
-        (d.board.inputs, "no input pump: name it there; there are: bell, door"),
-        (d.board.sensors, "no sensor pump: name it there; there are: attic, board"),
+        (d.board.outputs, "no output pump; there are: fan, valve"),
+        (d.board.inputs, "no input pump; there are: bell, door"),
+        (d.board.sensors, "no sensor pump; there are: attic, board"),
     ):
         try:
             parts["pump"]

@@ -252,10 +252,11 @@ def test_what_was_dropped_is_reported_once_it_can_be():
 
 def test_a_message_that_is_too_large_is_dropped_and_said():
     d = ready()
-    d.device.telemetry.add({"text": "x" * 5000}, None, d.now)
-    d.step()
-    assert len(d.device.telemetry) == 0
-    assert d.said("it is dropped")
+    try:
+        d.device.telemetry.add({"text": "x" * 5000}, None, d.now)
+    except ValueError as error:
+        assert "its 5012 bytes are over 4096" in str(error)
+    assert len(d.device.telemetry) == 0 and d.device.telemetry.dropped == 1
 
 
 def test_after_a_stall_the_rhythm_begins_anew_without_a_burst():

@@ -8,6 +8,8 @@ import subprocess
 import pytest
 from support import MPREMOTE, TWINKLE
 
+from twinkle_host.console.dialogue import Dialogue
+from twinkle_host.console.line import SerialLine
 from twinkle_host.failure import Failure
 from twinkle_host.mock_gpio.command import SWITCHES, Switches
 from twinkle_host.waiting import PATIENCE_S, eventually
@@ -46,14 +48,20 @@ def test_each_thing_that_can_be_met_is_named_with_what_comes_next(start, command
         process.stdin.flush()
 
     def met(words):
-        """Wait until the console has met this; nothing is waited for that is known."""
+        """Wait until who asks there meets this."""
+        eventually(lambda: words in asked(), told=asked)
 
-        def asked():
-            done = command("console", "--port", port, "-c", "status", "--timeout", "3")
-            return done.status in (3, 6) and words in done.err and done
-
-        done = eventually(asked)
-        assert done.err.count("\n") == 1, done
+    def asked():
+        try:
+            line = SerialLine(port)
+        except Failure as failure:
+            return failure.message
+        try:
+            return str(Dialogue(line).ask("status", 1).document)
+        except Failure as failure:
+            return failure.message
+        finally:
+            line.close()
 
     bare = subprocess.run(
         [MPREMOTE, "connect", port, "exec", "print(6 * 7)"],

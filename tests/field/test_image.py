@@ -47,6 +47,31 @@ def test_a_constant_that_only_its_own_module_names_takes_no_name_on_the_board():
     assert image.inlined(plain, frozenset({"YOURS"})) == short
 
 
+def test_an_error_in_a_compiled_application_has_its_file_and_line(tmp_path):
+    app = tmp_path / "kitchen.py"
+    app.write_text(
+        "from twinkle import App\n\napp = App()\n\n\ndef warm(board):\n    return board.temperatur\n"
+    )
+    board = tmp_path / "board"
+    for path, content in image.build(PICO, app).items():
+        (board / path).parent.mkdir(parents=True, exist_ok=True)
+        (board / path).write_bytes(content)
+    program = tmp_path / "program.py"
+    short = image.short_names()[ROOT / "firmware/twinkle/runtime/log.py"]
+    program.write_text(
+        "import sys\n"
+        f"sys.path[:] = [{str(board)!r}]\n"
+        "import apps.kitchen\n"
+        f"from twinkle.runtime.log import {short.get('explained', 'explained')} as explained\n"
+        "try:\n"
+        "    apps.kitchen.warm(5)\n"
+        "except Exception as error:\n"
+        "    print(explained(error))\n"
+    )
+    said = run_micropython(program)
+    assert said.stdout == "kitchen.py:7: AttributeError: 'int' object has no attribute 'temperatur'\n", said
+
+
 def test_a_constant_that_is_named_before_it_is_defined_keeps_its_name():
     text = "def f():\n  return LATE\nLATE = 5\n"
     assert image.inlined(text, frozenset()) == text

@@ -16,6 +16,7 @@ from support import MICROPYTHON, TWINKLE, need
 from twinkle_host.console.dialogue import Dialogue
 from twinkle_host.console.line import SerialLine
 from twinkle_host.mock_gpio.serial_board import SerialBoard
+from twinkle_host.paths import cache_home
 from twinkle_host.waiting import PATIENCE_S
 
 TEN_LINES = """from twinkle import App
@@ -194,7 +195,8 @@ def test_a_saved_edit_is_soon_in_force_on_a_board_that_is_plugged_in(home, folde
     file.write_text(TEN_LINES)
     with SerialBoard(tmp_path / "board") as board:
         place = ["--board", "pico_w", "--port", board.port, "--wifi", "home"]
-        home = {**home, "TWINKLE_WIFI_PASSWORD": "a secret of the house"}
+        compiled = {"XDG_CACHE_HOME": str(cache_home().parent)}
+        home = {**home, **compiled, "TWINKLE_WIFI_PASSWORD": "a secret of the house"}
         with Dev(home, folder, "app.py", *place) as dev:
             dev.wait_for("telemetry", '"version": 1')
             begun = time.monotonic() - dev.begun

@@ -84,9 +84,22 @@ ALONE = [
     ("console --device nobody -c status", NOT_FOUND, "no console"),
     ("console --port /dev/nowhere -c status", NOT_FOUND, "cannot be opened"),
     ("board --nonsense", USAGE, "--nonsense"),
+    ("page --state {folder}", NOT_FOUND, "no local hub is known here"),
     ("doctor --nonsense", USAGE, "--nonsense"),
 ]
-NOT_OF_A_HUB = {"hub", "board", "boards", "new", "dev", "flash", "provision", "console", "doctor", "run"}
+NOT_OF_A_HUB = {
+    "hub",
+    "board",
+    "boards",
+    "new",
+    "dev",
+    "flash",
+    "provision",
+    "console",
+    "doctor",
+    "run",
+    "page",
+}
 
 
 def verbs():
@@ -240,7 +253,7 @@ def test_ctrl_c_is_json_too_for_who_asked_for_it(twinkle, monkeypatch):
     assert (code, json.loads(said[-1])) == (FAILED, {"error": "ended by you", "status": FAILED})
 
 
-@pytest.mark.parametrize("page", ["README.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/azure-sdks.md"])
 def test_pages_say_what_the_table_says(page):
     text = " ".join((ROOT / page).read_text().split())
     assert EXIT_STATUSES.removeprefix("Exit status: ").removesuffix(".") in text

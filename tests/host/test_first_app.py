@@ -10,26 +10,12 @@ from support import ROOT, TWINKLE
 from twinkle_host.waiting import PATIENCE_S
 
 GUIDE = (ROOT / "docs" / "first-app.md").read_text()
+TESTING = (ROOT / "docs" / "testing.md").read_text()
 
 
 def blocks(kind):
     found = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
     return [text for each, text in found if each == kind]
-
-
-def test_its_lines_are_verbs_that_there_are_with_options_that_they_have():
-    from twinkle_host.cli import twinkle
-
-    lines = [line.split() for block in blocks("sh") for line in block.splitlines()]
-    for words in lines:
-        if words[0] != "twinkle":
-            assert words[0] in ("cd", "pytest"), words
-            continue
-        command = twinkle.commands[words[1]]
-        if hasattr(command, "commands"):
-            command = command.commands[words[2]]
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= known, words
 
 
 def test_what_it_has_one_write_does_what_it_says(tmp_path):
@@ -51,7 +37,10 @@ def test_what_it_has_one_write_does_what_it_says(tmp_path):
     (project / "kitchen.py").write_text(application.replace("temperatur >", "temperature >"))
     with (project / "test_kitchen.py").open("a") as file:
         file.write("\n\n" + texts["test_kitchen.py"])
+    # What the guide for tests shows is another file beside it.
+    (depths,) = re.findall(r"^```python\n(.*?)^```$", TESTING, re.MULTILINE | re.DOTALL)
+    (project / "test_depths.py").write_text(depths)
     tested = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=project, **run
     )
-    assert "14 passed" in tested.stdout and "14 passed" in GUIDE, tested.stdout
+    assert "22 passed" in tested.stdout and "14 passed" in GUIDE, tested.stdout

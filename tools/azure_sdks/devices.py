@@ -20,7 +20,7 @@ CLASSES = {
     flavour: (library.IoTHubDeviceClient, library.IoTHubModuleClient, library.ProvisioningDeviceClient)
     for flavour, library in (("sync", sync), ("aio", aio))
 }
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0
 RENEWAL_MARGIN_S = 120  # before its end a token is renewed, or a new one asked for
 
 
@@ -114,9 +114,16 @@ class Client:
         await do(client.connect)
         return bool(client.connected)
 
-    async def heard(self, wanted: Any) -> bool:
-        """Whether the hub has, or gets, an event of this kind."""
-        return bool(await aside(self.world.hub.event, "Telemetry", wanted, PATIENCE_S))
+    async def heard(self, name: str) -> bool:
+        """Whether the hub has, or gets, telemetry of this device."""
+
+        def found():
+            return any(
+                event["source"] == "Telemetry" and event["deviceId"] == name
+                for event in list(self.world.told)
+            )
+
+        return bool(await self.eventually(found))
 
     # --- the calls
 
@@ -146,7 +153,7 @@ class Client:
     async def send_message(self):
         name, client = await self.client()
         await do(client.send_message, Message(f"from {name}"))
-        return await self.heard(lambda event: event["deviceId"] == name)
+        return await self.heard(name)
 
     async def get_twin(self):
         return (await do((await self.client())[1].get_twin))["desired"]["$version"] == 1

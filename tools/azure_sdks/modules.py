@@ -82,7 +82,7 @@ class Module(Client):
     async def send_message_to_output(self):
         name, client = await self.client()
         await do(client.send_message_to_output, "hello", "alarms")
-        return await self.heard(lambda event: event["deviceId"] == name)
+        return await self.heard(name)
 
     async def receive_message_on_input(self):
         """Only IoT Edge's hub sends to inputs: that it is subscribed to is all there is to see."""

@@ -32,7 +32,7 @@ CLASSES = (
 KEYS = ("c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYyE=", "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYzI=")
 PRINTS = ("A" * 64, "B" * 64)
 MODULE = "part"
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0
 
 
 class Credential:
@@ -222,13 +222,12 @@ class Jobs:
         self.it = azure.IoTHubJobManager.from_connection_string(world.service)
 
     def from_connection_string(self):
-        return azure.IoTHubJobManager.from_connection_string(self.world.service).query_scheduled_jobs(
-            None, None
-        )
+        made = azure.IoTHubJobManager.from_connection_string(self.world.service)
+        return made.get_scheduled_job(self._scheduled()[1].job_id).job_id
 
     def from_token_credential(self):
         host = self.world.service.partition("HostName=")[2].partition(";")[0]
-        return azure.IoTHubJobManager.from_token_credential(host, Credential()).get_import_export_jobs()
+        return azure.IoTHubJobManager.from_token_credential(host, Credential()).get_scheduled_job("none")
 
     def _scheduled(self, later: float = 0):
         device, name = self.world.device(), self.world.name("job")

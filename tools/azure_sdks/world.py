@@ -22,6 +22,10 @@ class World:
     def __init__(self, hub: LiveHub, address: str, folder: Path):
         self.hub, self.address, self.folder = hub, address, folder
         self._names = itertools.count(1)
+        self.told: list[
+            dict[str, Any]
+        ] = []  # every event of the hub: calls that are under way look for theirs
+        hub.call("listen", self.told.append)
 
     @property
     def service(self) -> str:

@@ -17,7 +17,6 @@ reported as applied, and a method is answered before the device restarts.
 """
 
 from .document import combine, refused
-from .errors import described
 
 LINE = ("connect", "publish", "ping", "disconnect")
 LONGEST_ERROR = 256  # characters of a text that is reported as lastError
@@ -77,7 +76,8 @@ class Context:
     def __init__(self):
         self.utc = None
         self.last_error = None
-        self.explain = described  # an application's error in words; the runtime's knows its place, too
+        self.explain = repr  # an application's error in words; the runtime has better ones
+        self.enter = bool  # the port's, see there; this one does nothing, and finds nothing slow
         self.actions = []  # asked for since they were last taken
         self.reports = []  # [reporter, patch] that wait to be sent, oldest first
         self.refused = 0  # reported members that the hub will not take
@@ -130,6 +130,16 @@ class Context:
             self.say("error", text)
         else:
             self.complain(text)
+
+    def call(self, what, handler, *arguments):
+        """Have a handler of the application's do its work; ``what`` it is called where it does not come to an end."""
+        self.enter(what)
+        try:
+            return handler(*arguments)
+        finally:
+            slow = self.enter(None)
+            if slow:
+                self.say("warning", what + slow)
 
     def failed(self, what, error):
         """Log and report that a handler has failed; ``error`` is what it raised, or a text. Answers the words."""

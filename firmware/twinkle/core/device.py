@@ -57,7 +57,7 @@ class Device:
         self._rebooted = records.get("reboot"), now
         if records.get("reboot"):
             self._load_reboot()
-        self.tasks = Tasks()
+        self.tasks = Tasks(context)
         self.methods = Methods(app.methods, self.board, self.tasks, context)
         if app.desired_handlers or app.on_message:
             from .observers import Observers
@@ -288,7 +288,9 @@ class Device:
             self.problem = None
         if self.app.properties:
             try:
-                self.context.report("app", missing(self.app.properties(self.board), reported))
+                self.context.report(
+                    "app", missing(self.context.call("properties", self.app.properties, self.board), reported)
+                )
             except Exception as error:
                 self.context.failed("properties", error)
 

@@ -71,8 +71,3 @@ class SetupError(TwinkleError):
 
 class Held(Exception):
     """Nobody's fault: no program is to be run this time, since somebody wants the interpreter's prompt."""
-
-
-def described(error):
-    """An error's kind, and what it says."""
-    return "%s: %s" % (type(error).__name__, error)

@@ -50,28 +50,34 @@ class Tasks:
     of its answers; ``error`` is the exception that ended it. ``key`` is the owner's name for it.
     """
 
-    def __init__(self):
-        self._running = []  # [when it goes on, generator, owner, key]
+    def __init__(self, context):
+        self._context = context
+        self._running = []  # [when it goes on, generator, owner, key, what it is called]
 
-    def start(self, result, now, owner, key):
-        """Begin with what a handler gave: a generator to run, or the answer itself."""
+    def start(self, now, owner, key, what, handler, *arguments):
+        """Call a handler: what it returns is the answer, or a generator to run. BadRequest when there are too many."""
+        try:
+            if len(self._running) >= MAX_TASKS:
+                raise BadRequest("too much is under way; try again later", 429)
+            result = self._context.call(what, handler, *arguments)
+        except Exception as error:
+            owner.on_answer(key, None, error, True)
+            return
         if not hasattr(result, "send"):
             owner.on_answer(key, result, None, True)
             return
-        task = [now, result, owner, key]
+        task = [now, result, owner, key, what]
         if self._advance(task, now):
             self._running.append(task)
 
-    def admit(self):
-        """BadRequest when no further handler may begin."""
-        if len(self._running) >= MAX_TASKS:
-            raise BadRequest("too much is under way; try again later", 429)
-
     def stop(self, key):
-        """End every task that was started under ``key``, unanswered."""
+        """End every task that was started under ``key``; unanswered, unless it will not end."""
         for task in [t for t in self._running if t[3] == key]:
             self._running.remove(task)
-            task[1].close()
+            try:
+                task[1].close()
+            except Exception as error:
+                task[2].on_answer(key, None, error, True)
 
     def step(self, now):
         """Run what is due."""
@@ -86,9 +92,9 @@ class Tasks:
 
     def _advance(self, task, now):
         # True while the generator is to be continued.
-        _, handler, owner, key = task
+        _, handler, owner, key, what = task
         try:
-            value = next(handler)
+            value = self._context.call(what, next, handler)
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 task[0] = now + int(value * 1000)  # an error for what is not finite
             else:
@@ -128,21 +134,13 @@ class Methods:
             self._context.say("warning", "the call of %s came twice; it is run once" % name)
             return
         self._open[rid] = (name, now + DEADLINE_MS, caller)
-        try:
-            handler = self._handlers.get(name)
-            if handler is None:
-                known = ", ".join(sorted(self._handlers))
-                raise BadRequest("no method %s; there are: %s" % (name, known), 404)
-            self._tasks.admit()
-            self._tasks.start(handler(self._board, _payload(body)), now, self, (rid, name))
-        except Exception as error:
-            self.on_answer((rid, name), None, error, True)
+        self._tasks.start(now, self, (rid, name), "method " + name, self._run, name, body)
 
     def step(self, now):
         """Answer for handlers that are past their deadline."""
         for rid, (name, deadline, _) in list(self._open.items()):
             if now >= deadline:
-                self._fail(rid, 504, "%s did not answer in time; it goes on" % name)
+                self._reply(rid, (504, {"error": "%s did not answer in time; it goes on" % name}))
 
     def due(self):
         """The next deadline, or None."""
@@ -155,10 +153,14 @@ class Methods:
             value, error = (error.status, {"error": error.text}), None
         error = error or self._reply(rid, value)
         if error:
-            self._fail(rid, 500, self._context.failed("method " + name, error))
+            self._reply(rid, (500, {"error": self._context.failed("method " + name, error)}))
 
-    def _fail(self, rid, status, text):
-        self._reply(rid, (status, {"error": text}))
+    def _run(self, name, body):
+        handler = self._handlers.get(name)
+        if handler is None:
+            known = ", ".join(sorted(self._handlers))
+            raise BadRequest("no method %s; there are: %s" % (name, known), 404)
+        return handler(self._board, None if body == b"" else decode(body))
 
     def _reply(self, rid, value):
         # Why it cannot be sent, or None; one that is too late is dropped.
@@ -182,15 +184,6 @@ class Methods:
             self._context.act(actions.publish(topics.METHOD_ANSWER % (status, rid), body))
             self._answered = self._answered[-REMEMBERED:] + [rid]
         return None
-
-
-def _payload(body):
-    if body == b"":
-        return None
-    try:
-        return decode(body)
-    except BadRequest as error:
-        raise BadRequest("the payload cannot be used: " + error.text, error.status) from None
 
 
 class Writables:
@@ -251,21 +244,19 @@ class Writables:
     def _apply(self, key, value, version, now):
         if isinstance(value, dict) and list(value) == ["value"]:
             value = value["value"]  # a form that IoT Central uses
-        try:
-            self._tasks.stop(key)
-            self._asked[key] = value, version
-            if value is None:
-                self._in_force.pop(key, None)
-                self._context.report("app", wrap(key[0], {key[1]: None}))
-                return
-            self._tasks.admit()
-            self._tasks.start(self._handlers[key][0](self._board, value), now, self, key)
-        except Exception as error:
-            self.on_answer(key, None, error, True)
+        self._tasks.stop(key)
+        if value is None:
+            self._in_force.pop(key, None)
+            self._report(key, None)
+            return
+        self._asked[key] = value, version
+        self._tasks.start(now, self, key, "writable " + key[1], self._handlers[key][0], self._board, value)
 
     def _tell(self, key, value, code, version, text):
-        acknowledgement = {"value": value, "ac": code, "av": version, "ad": text}
-        self._context.report("app", wrap(key[0], {key[1]: acknowledgement}))
+        self._report(key, {"value": value, "ac": code, "av": version, "ad": text})
+
+    def _report(self, key, value):
+        self._context.report("app", wrap(key[0], {key[1]: value}))
 
 
 def _look(document, key):

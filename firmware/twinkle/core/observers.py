@@ -39,11 +39,11 @@ class Observers:
     def on_answer(self, key, value, error, final):
         """A handler has answered; see Tasks."""
         if error:
-            self._context.failed("desired %s" % (key[0] or "properties") if key else "message", error)
+            self._context.failed(_called(key), error)
 
     def _run(self, key, now, handler, *arguments):
-        try:
-            self._tasks.admit()
-            self._tasks.start(handler(self._board, *arguments), now, self, key)
-        except Exception as error:
-            self.on_answer(key, None, error, True)
+        self._tasks.start(now, self, key, _called(key), handler, self._board, *arguments)
+
+
+def _called(key):
+    return "desired %s" % (key[0] or "properties") if key else "message"

@@ -57,14 +57,11 @@ class Telemetry:
         self._most = most or self._capacity * EACH
 
     def add(self, values, component, now):
-        """Queue one message, of a component if that is not None; BadRequest for what is no JSON."""
+        """Queue one message, of a component if that is not None; BadRequest or ValueError for what cannot be sent."""
         body = encode(values)
         if len(body) > LARGEST:
             self.dropped += 1
-            self._context.say(
-                "error", "telemetry of %d bytes is over %d; it is dropped" % (len(body), LARGEST)
-            )
-            return
+            raise ValueError("its %d bytes are over %d" % (len(body), LARGEST))
         self.queue.append((component, now, body))
         self._trim()
 
@@ -184,7 +181,7 @@ class Sampler:
             self._sensor.on_good(now)
         for component, sample in self._samples:
             try:
-                values = sample(self._board)
+                values = self._context.call("telemetry", sample, self._board)
                 if not isinstance(values, (dict, type(None))):
                     raise ValueError("it returned a %s, and no dict" % type(values).__name__)
                 if values:

@@ -26,8 +26,8 @@ class Named:
     def __getitem__(self, name):
         if name in self._parts:
             return self._parts[name]
-        text = "the board file has no %s %s" % (self._kind, name)
-        raise SetupError(text, "name it there; there are: " + str(self))
+        text = "the board file has no %s %s; there are: %s" % (self._kind, name, self)
+        raise SetupError(text, "name it there")
 
     def __contains__(self, name):
         return name in self._parts
@@ -158,11 +158,7 @@ class WiredDevice(Device):
     def _tell(self, name, changes, now):
         handler = self.app.inputs.get(name)
         for active, at in changes if handler else ():
-            try:
-                self.tasks.admit()
-                self.tasks.start(handler(self.board, active), now, self, (name, at))
-            except Exception as error:
-                self.on_answer((name, at), None, error, True)
+            self.tasks.start(now, self, (name, at), "input " + name, handler, self.board, active)
 
     def _on_measured(self, name, sample, now):
         waited = self.sampler.settles(name, "failed" in sample, now)

@@ -185,6 +185,19 @@ class Port:
         """
         return function(*arguments)
 
+    def enter(self, handler):
+        """This handler of the application begins, by its name; None: it has come to its end. Returns at once.
+
+        A text, to follow the name, when it has kept everything else waiting for long.
+        """
+
+    def stuck(self):
+        """The handler, or the place in it, in which the watchdog ended the program the last time; or None.
+
+        Called once, at the start.
+        """
+        return
+
     def ready(self):
         """The program is built and about to run. Called once."""
 

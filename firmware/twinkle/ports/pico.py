@@ -36,10 +36,10 @@ UTC_BEGINS = 1704067200  # 2024-01-01: utc() takes an earlier time for none
 NTP_ERA = 2085978496
 MONTH_S = 2592000  # a clock with which the hub's certificate is good is not wrong by more
 LONGEST_WATCHDOG_MS = 8388  # of the RP2040; cannot be stopped once it runs
-# lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
+# For what blocks. lwIP asks each of two name servers four times, with longer and longer waits: 14 seconds in all.
 LIMIT_S = 30
 # A register of the watchdog that survives its resets and is zero at power-up (RP2040 data sheet,
-# 4.7.6). The boot ROM uses the upper four, nobody uses this one.
+# 4.7.6). The boot ROM uses the upper four, nobody this one and the three after it.
 SCRATCH = 0x4005800C
 COUNTS = 0x7457696E  # what is added to the number of starts, so that rubbish is none
 
@@ -178,10 +178,12 @@ class Port(Contract):
                 machine.reset()
 
         timer = machine.Timer(-1, period=1000, callback=feed)
+        self.enter(arguments and arguments[0])
         try:
             return function(*arguments)
         finally:
             timer.deinit()
+            self.enter(None)
             self.feed()
 
     def join(self, ssid, password, wait=None):
@@ -241,6 +243,21 @@ class Port(Contract):
     def forget_starts(self):
         """Begin to count anew."""
         machine.mem32[SCRATCH] = COUNTS
+
+    def enter(self, handler):
+        """In the registers beside that one: three of them, for twelve letters of the name."""
+        letters = int.from_bytes((handler or "").rpartition(" ")[2].encode(), "little")
+        for at in (4, 8, 12):
+            machine.mem32[SCRATCH + at] = letters & 0xFFFFFFFF
+            letters >>= 32
+
+    def stuck(self):
+        """What is left in them; they are zero at power-up."""
+        found = b""
+        for at in (4, 8, 12):
+            found += machine.mem32[SCRATCH + at].to_bytes(4, "little")
+        self.enter(None)
+        return repr(found.rstrip(b"\0"))[2:-1]  # the last letter may be half of one
 
     def started_by(self):
         """Power, or the watchdog, which a wanted reset uses too."""

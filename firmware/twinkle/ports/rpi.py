@@ -156,6 +156,10 @@ class Port(Contract):
         """In the service's runtime directory; always 1 without one."""
         return self._service.count_start()
 
+    def stuck(self):
+        """As faulthandler has it in the service's runtime directory."""
+        return self._service.stuck()
+
     def forget_starts(self):
         """Begin to count anew."""
         self._service.forget_starts()

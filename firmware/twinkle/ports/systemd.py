@@ -4,7 +4,9 @@ Type=notify: sd_notify(3) says that it is ready, and feeds the watchdog that Wat
 Started by hand, none of that is there, and nothing is told to anybody.
 """
 
+import faulthandler
 import os
+import re
 import socket
 import subprocess
 
@@ -14,6 +16,8 @@ FEED_MS = 1000  # the watchdog is fed once in this time
 ASK_S = 20  # for systemd's answer; the watchdog is not fed meanwhile
 REBOOT_S = 60  # until systemd has ended us
 LOOK_MS = 1000
+ENTRY = "main.py"
+FRAME = re.compile(r'  File "(.*)", line (\d+) in (.*)')  # Python's documentation, module faulthandler
 
 
 class Service:
@@ -26,6 +30,7 @@ class Service:
         self._watched = "WATCHDOG_USEC" in os.environ
         self._fed = 0
         self._starts = ""  # the file in which starts are counted
+        self._place = None  # the file, open, that faulthandler writes
 
     def ready(self):
         """The start is over."""
@@ -51,6 +56,26 @@ class Service:
             starts = 1
         self._write_starts(starts)
         return starts
+
+    def stuck(self):
+        """Where the program was when a signal such as the watchdog's ended it (SIGABRT, systemd.service(5)).
+
+        Written by faulthandler into the runtime directory.
+        """
+        if not self._starts:
+            return None
+        path = os.path.join(os.path.dirname(self._starts), "place")
+        try:
+            with open(path, errors="replace") as file:
+                found = place(file.read())
+        except OSError:
+            found = None  # there was no start before this one
+        try:
+            self._place = open(path, "w")  # noqa: SIM115 (for as long as the program runs)
+            faulthandler.enable(self._place)
+        except OSError:
+            self._place = None  # without a place to write to, it is not written
+        return found
 
     def forget_starts(self):
         """Begin to count anew."""
@@ -99,3 +124,19 @@ class Service:
                 file.write(str(number))
         except OSError:
             self._starts = ""  # without a place to count, it is not counted
+
+
+def place(text):
+    """``kitchen.py:12 (warm)`` from what faulthandler has written of the program's own thread, or None.
+
+    The application's handler, if the program was in one: the last frame outside of it before its own.
+    """
+    own = os.path.dirname(os.path.dirname(__file__)) + os.sep
+    for thread in text.split("\n\n"):
+        frames = FRAME.findall(thread)
+        if not any(os.path.basename(file) == ENTRY for file, _, _ in frames):
+            continue
+        inside = [at for at, frame in enumerate(frames) if frame[0].startswith(own)]
+        file, line, function = frames[max(0, min(inside, default=0) - 1)]
+        return "%s:%s (%s)" % (os.path.basename(file), line, function)
+    return None

@@ -69,12 +69,10 @@ def boot(directory, state=None):
     try:
         wifi = {name: wifi[name] + "" for name in ("ssid", "password")} if wifi else {}
     except (KeyError, TypeError):
-        raise SetupError(
-            "credentials.json has no wifi that can be used", "prepare the device again"
-        ) from None
+        raise SetupError("wifi in credentials.json is unusable", "prepare the device again") from None
     try:
         if kind.held(settings):
-            raise Held("no program, since the hold pin is connected to ground")
+            raise Held("no program: the hold pin is connected to ground")
         port = kind(settings, directory, wifi)
         if set(settings) & {"outputs", "inputs", "sensors"}:
             # What is named is seen to by the module beside the port's.
@@ -83,6 +81,7 @@ def boot(directory, state=None):
         text = "board.json has a mistake: " + explained(error)
         raise SetupError(text, "try twinkle boards check") from None
     starts = port.count_start()
+    stuck = port.stuck()
     terminal = Terminal(port)
     level = settings.get("log") or "info"
     if level not in LEVELS:
@@ -97,7 +96,7 @@ def boot(directory, state=None):
     context = certificates.load(directory, who.certified)
     waiting = settings.get("telemetry") or {}
     if not all([isinstance(number, int) and number > 0 for number in waiting.values()]):
-        raise SetupError("telemetry in board.json holds what is no number", "use capacity and disk")
+        raise SetupError("telemetry in board.json has what is no number", "use capacity and disk")
     try:
         store = Store(state or directory + "/state", log.say, max(LARGEST, waiting.get("disk", 0)))
     except HardwareError as error:
@@ -113,17 +112,20 @@ def boot(directory, state=None):
     if port.unique_id():
         information.setdefault("serialNumber", port.unique_id())
     safe = None  # why it is safe mode
+    if stuck:
+        stuck = "the program was ended in " + stuck
+        log.say("error", stuck)
     if starts > safe_mode.AFTER:
-        safe = safe_mode.reason(starts)
+        safe = safe_mode.REASON % (starts - 1)
+        if stuck:
+            safe += "; " + stuck
     else:
-        name = settings.get("app")
         try:
-            app = port.limited(_import, name, "app")
+            app = port.limited(_import, settings.get("app"), "app")
             _configuration(app.config)
         except Exception as error:
-            safe = "the application %s cannot start: %s" % (name, explained(error))
+            safe = "the application cannot start: " + explained(error)
             port.forget_starts()  # they were not in vain: the next one is as good as this
-            compat.unload(str(name))
     if safe:
         log.say("error", "safe mode: " + safe)
         app = safe_mode.application(starts, safe)
@@ -142,10 +144,11 @@ def boot(directory, state=None):
                 app, identity, records, port.random, keep_alive, now, information, waiting, bool(safe)
             )
         except ImportError:
-            text = "this board was not given what its application, or disk in board.json, needs"
+            text = "this board lacks what its application or disk in board.json needs"
             raise SetupError(text, "flash it again") from None
         device.context.explain = explained
-        device.problem = safe
+        device.context.enter = port.enter
+        device.problem = safe or stuck
         if store.damaged:
             device.problem = "damaged on flash, and put aside: " + ", ".join(store.damaged)
         led = settings.get("led")

@@ -16,12 +16,7 @@ LOOK_MS = 20  # however fast messages come, keys are looked at no oftener than t
 GONE_MS = 120000  # who types nothing for this long has gone
 # What needs the line; the last ends in a restart, and nothing is to be stored in between.
 LINE = ("scan", "join", "test", "forget")
-MODULES = (
-    "twinkle.core.console",
-    "twinkle.core.console_help",
-    "twinkle.core.wired_verbs",
-    "twinkle.runtime.maintenance",
-)
+MODULES = ("core.console", "core.console_help", "core.wired_verbs", "runtime.maintenance")
 
 
 class ConsoleSession:
@@ -81,7 +76,8 @@ class ConsoleSession:
         self._console = None
         # Another console is not to be told what this one has asked for.
         self._runner.line = [action for action in self._runner.line if action[0] != "do"]
-        compat.unload(*MODULES)
+        for name in MODULES:
+            compat.unload("twinkle." + name)
 
     def _take(self, lines):
         if not self._console:

@@ -6,8 +6,6 @@ happens to contain one is written without it.
 
 import re
 
-from ..core.errors import described
-
 LEVELS = ("debug", "info", "warning", "error")
 RING = 40  # lines kept for a technician who comes later
 # In UTF-8: C0, delete, C1, what writes from right to left (Unicode Standard Annex 9, table 4), separators of
@@ -30,7 +28,7 @@ def explained(error):
 
         return explained(error)
     except Exception:
-        return described(error)
+        return repr(error)
 
 
 class Log:

@@ -3,7 +3,6 @@
 import io
 import sys
 
-from ..compat import own
 from .log import plain
 
 FRAME = '\n  File "'
@@ -18,7 +17,7 @@ def explained(error):
     beside this one elsewhere.
     """
     text = io.StringIO()
-    (getattr(sys, "print_exception", None) or own.print_exception)(error, text)
+    sys.print_exception(error, text)
     frames = text.getvalue().split(FRAME)
     device = __file__.rpartition("runtime")[0] or " "
     place = ""
@@ -28,6 +27,4 @@ def explained(error):
         if place.startswith(name) or not (place or file.startswith(device) or not file.endswith(".py")):
             place = name + rest.partition("\n")[0].partition(",")[0] + ": "
     words = " ".join(frames[-1].split("\n")[1:]).strip()
-    if not place and "argument" in words:
-        words += "; the guide says what each handler is given"
     return plain((place + words)[:LONGEST])

@@ -16,11 +16,7 @@ from ..app import App
 
 AFTER = 3  # starts in a row that did not end well
 BLINK_S = 0.2
-
-
-def reason(starts):
-    """Why the start with this number, since one went well, is in safe mode."""
-    return "the program ended %d times in a row without having run well" % (starts - 1)
+REASON = "the program ended %d times in a row without having run well"
 
 
 def application(starts, reason):
@@ -33,6 +29,5 @@ def application(starts, reason):
     @app.method("rebootDevice")
     def reboot_device(board, payload):
         board.reboot()
-        return {"Response": "the whole program is tried again"}
 
     return app

@@ -1,5 +1,6 @@
 """Nothing a peer can send makes the core raise what is not its own refusal."""
 
+import contextlib
 import json
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twinkle_host.hub.core import ConnectRefused, Hello, HubError
+from twinkle_host.hub.core.queries.tree import parse_condition
 
 pieces = st.sampled_from(
     [
@@ -83,6 +85,8 @@ def test_no_query_makes_the_hub_raise(tail, rest):
         f"SELECT * FROM devices WHERE {tail}{rest}",
         f"SELECT {tail} AS a FROM devices",
         f"SELECT x, count({tail}) FROM devices GROUP BY {tail}",
+        f"SELECT * FROM devices.modules AS m WHERE {tail}",
+        f"SELECT * FROM devices.jobs WHERE {tail}",
     ):
         try:
             rows, _, kind = _FLEET.hub.query(text)
@@ -91,6 +95,8 @@ def test_no_query_makes_the_hub_raise(tail, rest):
         else:
             json.dumps(rows, allow_nan=False)
             assert kind == "Raw" or all(row["deviceId"] == "dev1" for row in rows)
+    with contextlib.suppress(HubError):
+        parse_condition(tail)
 
 
 sums = st.recursive(
@@ -109,6 +115,11 @@ def test_arithmetic_agrees_with_python(parts, sign):
 
 _FLEET = Stage()
 _FLEET.connected().report({"x": 1})
+_FLEET.hub.module_identities.create("dev1", "m")
+_FLEET.hub.jobs.create(
+    "j", {"type": "scheduleUpdateTwin", "updateTwin": {"tags": {"a": 1}}, "queryCondition": "*"}
+)
+_FLEET.run(1)
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),

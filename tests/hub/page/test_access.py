@@ -10,7 +10,9 @@ from importlib.resources import files
 import pytest
 from support import TWINKLE
 
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.page.access import MOST, Access
+from twinkle_host.hub.server import ServerError
 from twinkle_host.waiting import PATIENCE_S
 
 
@@ -192,3 +194,24 @@ def test_another_browser_gets_an_address_of_its_own(hub, ask):
         [TWINKLE, "page", "--state", "/nowhere"], capture_output=True, text=True, check=False
     )
     assert nowhere.returncode == 3 and "twinkle hub" in nowhere.stderr
+
+
+def test_a_port_that_is_taken_is_another_one_or_an_error_that_names_the_option(hub, tmp_path):
+    taken = hub.server.page.access.port
+    with LiveHub(tmp_path / "other", page_port=taken, page_anywhere=True) as other:
+        assert other.server.page.access.port not in (taken, 0)
+    with pytest.raises(ServerError, match="--page-port"):
+        LiveHub(tmp_path / "third", page_port=taken).start()
+
+
+def test_a_hub_may_have_no_page(tmp_path):
+    with LiveHub(tmp_path) as hub:
+        assert hub.server.page is None and "pageUrl" not in hub.info
+    answer = subprocess.run(
+        [TWINKLE, "page", "--state", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 3 and "--no-page" in answer.stderr
+    refused = subprocess.run(
+        [TWINKLE, "hub", "--no-page", "--open"], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2 and "--no-page" in refused.stderr

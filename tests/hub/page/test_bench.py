@@ -1,17 +1,24 @@
 """The bench of a board, without a browser: what it refuses, and what it shows of a board that did not run well."""
 
+import contextlib
 import json
 import socket
 import subprocess
+import threading
+from types import SimpleNamespace
 
 import pytest
+from windows import started
 
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.sensor import DhtSensor, is_whole
 from twinkle_host.waiting import PATIENCE_S, eventually
 from twinkle_host.workbench import notes
 from twinkle_host.workbench.bench import Bench, Refused
 from twinkle_host.workbench.control import LONGEST, NAME, Control
 from twinkle_host.workbench.pins import Pins
+
+A_WHILE_S = 0.3  # in which nothing is to come
 
 SETTINGS = {
     "name": "bench",
@@ -148,3 +155,110 @@ def test_a_board_whose_process_was_killed_is_not_here(tmp_path):
     file.write_text("{")
     assert notes.find(tmp_path, "desk") is None
     assert notes.find(tmp_path, "nobody") is None
+
+
+class Hub:
+    """Somebody who listens at a port and says back what is said; for a while he does not."""
+
+    def __init__(self):
+        self._server = None
+        self.port = 0
+        self.begin()
+
+    def begin(self):
+        self._server = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._serve, args=(self._server,), daemon=True).start()
+
+    def end(self):
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+
+    def _serve(self, server):
+        with contextlib.suppress(OSError):
+            while True:
+                guest, _ = server.accept()
+                threading.Thread(target=self._echo, args=(guest,), daemon=True).start()
+
+    def _echo(self, guest):
+        with contextlib.suppress(OSError), guest:
+            while data := guest.recv(1024):
+                guest.sendall(data)
+
+
+@pytest.fixture
+def line(tmp_path):
+    """A hub, and a function that dials it through the cable of a bench; ``plug`` puts that in or out."""
+    hub = Hub()
+    bench = Bench(tmp_path, SETTINGS, "cpython", has_cable=True)
+    control = Control(bench, tmp_path, None, hub.port)
+    control.start()
+    port = json.loads((tmp_path / "cable.json").read_text())["port"]
+
+    def plug(on):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(tmp_path / NAME))
+            client.sendall(json.dumps({"do": "network", "on": on}).encode() + b"\n")
+            assert json.loads(client.makefile().readline()) == {"done": True}
+
+    yield SimpleNamespace(
+        hub=hub, plug=plug, dial=lambda limit=PATIENCE_S: socket.create_connection(("127.0.0.1", port), limit)
+    )
+    control.stop()
+    assert not (tmp_path / "cable.json").exists()
+
+
+def test_a_cable_that_is_in_is_as_if_it_were_not_there(line):
+    with line.dial() as device:
+        device.sendall(b"hello")
+        assert device.recv(5) == b"hello"
+    line.hub.end()
+    eventually(lambda: refused(line))
+    line.hub.begin()
+    eventually(lambda: not refused(line))
+
+
+def refused(line):
+    try:
+        line.dial().close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_cable_that_is_out_lets_nothing_pass_and_nobody_is_told(line):
+    with line.dial() as device:
+        device.sendall(b"before")
+        assert device.recv(6) == b"before"
+        line.plug(False)
+        device.sendall(b"after")
+        device.settimeout(A_WHILE_S)
+        with pytest.raises(TimeoutError):
+            device.recv(5)
+        with pytest.raises(TimeoutError):
+            line.dial(A_WHILE_S)
+        line.plug(True)
+        device.settimeout(PATIENCE_S)
+        assert device.recv(5) == b"after", "a connection that has lasted goes on"
+    eventually(lambda: not refused(line))
+
+
+def test_a_device_names_the_hubs_own_port_and_is_refused_where_the_hub_is_gone(tmp_path):
+    with LiveHub(tmp_path, page_port=0) as hub, started(hub, "own") as process:
+        hub.stop()
+        said = next(line for line in process.stdout if "cannot be reached" in line)
+    assert f"localhost:{hub.info['mqttPort']} cannot be reached" in said
+
+
+def test_a_board_that_is_given_power_has_forgotten_what_its_watchdog_knew(bench, tmp_path):
+    for name in ("scratch.json", "cause"):
+        (tmp_path / name).write_text("{}")
+    with subprocess.Popen(["sleep", "60"]) as process:
+        bench.starts()
+        bench.started(process)
+        assert (tmp_path / "scratch.json").exists(), "a reset does not take it"
+        bench.power(False)
+    bench.power(True)
+    assert bench.was_cut_off(process)
+    bench.starts()
+    assert not (tmp_path / "scratch.json").exists() and not (tmp_path / "cause").exists()

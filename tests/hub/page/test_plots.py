@@ -202,3 +202,21 @@ def test_models_come_from_files_and_a_file_that_is_none_is_named(tmp_path):
         bad.write_text(content)
         with pytest.raises(ModelError, match=r"bad\.json is no DTDL model"):
             load_models([bad])
+
+
+def test_a_message_that_comes_while_the_log_is_read_is_not_lost(hub, page):
+    hub.add("quick")
+    hub.keep("quick", b'{"temp": 1}')
+
+    def answer_late(route):
+        answer = route.fetch()
+        hub.keep("quick", b'{"temp": 2}')
+        page.wait_for_timeout(2000 * stream.PACE_S)  # it reaches the page first
+        route.fulfill(response=answer)
+
+    page.goto(f"{hub.info['pageUrl']}#/device/quick/events")
+    expect(page.get_by_role("list", name="Events")).to_contain_text('{"temp":1}')
+    page.route("**/telemetry?*", answer_late)
+    page.get_by_role("link", name="Telemetry").click()
+    expect(page.locator("telemetry-plot > .soft")).to_have_text("2 messages")
+    expect(page.locator("figcaption .now")).to_have_text("2")

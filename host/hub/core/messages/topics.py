@@ -69,7 +69,8 @@ def parse_publish(topic: str, client_id: str) -> Telemetry | TwinGet | TwinPatch
     """What a PUBLISH asks for; TopicRefused for everything undocumented. ``client_id``: DEVICE or DEVICE/MODULE."""
     own = f"{place_of(client_id)}/messages/events"
     if topic.startswith(own) and (len(topic) == len(own) or topic[len(own)] == "/"):
-        return Telemetry(topic[len(own) + 1 :])
+        # npm azure-iot-device-mqtt ends the topic of an output, and its bag, with a slash; so do IoT Edge's own topics.
+        return Telemetry(topic[len(own) + 1 :].removesuffix("/"))
     if topic.startswith(_TWIN_GET):
         return TwinGet(_query(topic, _TWIN_GET)[0])
     if topic.startswith(_TWIN_PATCH):

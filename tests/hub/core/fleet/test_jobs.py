@@ -464,6 +464,20 @@ def test_a_method_that_waited_for_its_device_waits_again(stage):
     assert status(stage) == "completed"
 
 
+@pytest.mark.parametrize("end", ["cancelled", "completed"])
+def test_what_ended_all_at_once_is_kept_as_well(fleet, end):
+    create(fleet, **PING, maxExecutionTimeInSeconds=30)
+    fleet.run(10 if end == "cancelled" else 31)
+    if end == "cancelled":
+        fleet.hub.jobs.cancel("j1")
+    fleet.run(1)
+    before = fleet.hub.jobs.get("j1"), parts(fleet)
+    assert before[0]["status"] == end and before[0]["deviceJobStatistics"]["failedCount"] == 5
+    fleet.start()
+    fleet.run(100)
+    assert (fleet.hub.jobs.get("j1"), parts(fleet)) == before
+
+
 def test_a_store_that_fails_refuses_a_job_and_holds_up_none(fleet):
     save = fleet.store.save
 

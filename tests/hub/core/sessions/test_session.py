@@ -142,6 +142,20 @@ def test_a_question_mark_before_a_property_bag_belongs_to_the_first_name(stage, 
     assert "content-type" not in event["systemProperties"] and device.wire.closed is None
 
 
+@pytest.mark.parametrize(
+    ("bag", "properties"),
+    [("%24.on=alarms/", {"iothub-outputname": "alarms"}), ("a=1/", {"a": "1"}), ("/", {})],
+)
+def test_a_slash_after_a_property_bag_ends_it(stage, bag, properties):
+    """npm azure-iot-device-mqtt 1.16, dist/mqtt.js: ``if (outputProps) topic += '/'`` in sendOutputEvent."""
+    device = stage.connected()
+    device.session.publish(EVENTS + bag, b"{}", 1)
+    (event,) = stage.events_of("Telemetry")
+    said = {**event["systemProperties"], **event["applicationProperties"]}
+    assert said.items() >= properties.items() and not any("/" in name for name in said)
+    assert device.wire.closed is None
+
+
 @pytest.mark.parametrize("bag", ["a?=1", "a=1&?b=2", "??a=1", "a=?"])
 def test_a_question_mark_elsewhere_is_not_encoded_as_it_must_be(stage, bag):
     device = stage.connected()

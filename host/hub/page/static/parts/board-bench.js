@@ -14,6 +14,9 @@ customElements.define("board-bench", class extends HTMLElement {
   #timer = 0;
   #held = null; // the slider in somebody's hand
   #lines = new Map();
+  #asked = Promise.resolve(); // what was asked last: the next thing waits for it, so that all come in their order
+  #waiting = 0;
+  #seen = null;
 
   connectedCallback() {
     this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
@@ -70,28 +73,40 @@ customElements.define("board-bench", class extends HTMLElement {
     this.#timer = setTimeout(() => this.#watch(), AGAIN_MS);
   }
 
-  async #do(asked) {
-    try {
-      await ask("POST", `/boards/${encodeURIComponent(this.deviceId)}`, asked);
-      this.refusal.hidden = true;
-    } catch (refusal) {
-      put(this.refusal, refusal.message);
-      this.refusal.hidden = false;
-    }
+  #do(asked) {
+    this.#waiting++;
+    this.#asked = this.#asked.then(async () => {
+      let refused = false;
+      try {
+        await ask("POST", `/boards/${encodeURIComponent(this.deviceId)}`, asked);
+        this.refusal.hidden = true;
+      } catch (refusal) {
+        put(this.refusal, refusal.message);
+        this.refusal.hidden = false;
+        refused = true;
+      }
+      this.#waiting--;
+      if (refused) this.#switches(this.#seen); // what was done is seen by itself, in a moment
+    });
+  }
+
+  // A switch that somebody has just moved stays where it is until that is done.
+  #switches(seen) {
+    if (this.#waiting) return;
+    this.power.set(Boolean(seen?.powered), !seen);
+    if (seen?.network) this.network.set(seen.network.connected, false);
   }
 
   #show(seen) {
     const [kind, words] = !seen ? ["disabled", "Not there"] : !seen.powered ? ["disabled", "Off"] : seen.running ? ["ok", "Running"] : ["bad", "Not running"];
     this.state.dataset.kind = kind;
     put(this.state, words);
-    this.power.set(Boolean(seen?.powered), !seen);
+    this.#seen = seen;
+    this.#switches(seen);
     if (!seen) return this.lines.querySelectorAll("[data-level]").forEach((line) => light(line, 0));
     put(this.about, [seen.description ?? seen.board, seen.interpreter === "micropython" ? "MicroPython" : "CPython"].join(" · "));
     this.network.element.hidden = seen.network === null;
-    if (seen.network) {
-      this.network.name(seen.network.kind);
-      this.network.set(seen.network.connected, false);
-    }
+    if (seen.network) this.network.name(seen.network.kind);
     this.#pins(seen.lines);
     const sensor = seen.sensor;
     put(this.model, `Sensor, ${sensor.model}`);

@@ -16,6 +16,7 @@ customElements.define("telemetry-plot", class extends HTMLElement {
   deviceId = "";
   units = {};
   #points = [];
+  #news = null; // what comes while the log is read, whose answer may be older
   #plots = new Map();
   #drawn = 0;
   #turn = 0;
@@ -50,16 +51,19 @@ customElements.define("telemetry-plot", class extends HTMLElement {
   async load() {
     const turn = ++this.#turn;
     const seconds = Number(this.range.value);
+    this.#news = [];
     const since = seconds ? Date.now() - seconds * 1000 : 0;
     const told = await ask("GET", of(this.deviceId, `/telemetry?since=${since}`)).catch(() => null);
     if (turn !== this.#turn || told === null) return;
-    this.#points = joined(told.points, [], MOST);
+    this.#points = joined(told.points, this.#news, MOST);
+    this.#news = null;
     this.whole = told.whole;
     this.#zoom = null;
     this.#draw();
   }
 
   add(points) {
+    this.#news?.push(...points);
     this.#points = joined(this.#points, points, MOST);
     if (!this.#drawn) this.#drawn = requestAnimationFrame(() => this.#draw());
   }

@@ -22,6 +22,7 @@ customElements.define("device-view", class extends HTMLElement {
   #left = new AbortController();
   #device = null;
   #asked = false;
+  #turn = 0;
 
   connectedCallback() {
     document.title = `${this.deviceId} · Twinkle`;
@@ -80,9 +81,12 @@ customElements.define("device-view", class extends HTMLElement {
   }
 
   async #load() {
+    const turn = ++this.#turn;
+    this.#asked = false;
     try {
-      this.#asked = false;
-      this.#device = await ask("GET", of(this.deviceId));
+      const device = await ask("GET", of(this.deviceId));
+      if (turn !== this.#turn) return; // a later question has a newer answer
+      this.#device = device;
     } catch (refusal) {
       return refusal.status === 404 ? this.#gone(refusal.message) : this.#refuse(refusal.status ? refusal.message : "");
     }

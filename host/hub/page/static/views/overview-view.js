@@ -14,6 +14,7 @@ customElements.define("overview-view", class extends HTMLElement {
   #cards = new Map();
   #seen = new IntersectionObserver((entries) => this.#see(entries));
   #turn = 0;
+  #news = new Map(); // cards that have come since the hub was asked: its answer may be older
 
   connectedCallback() {
     document.title = "Devices · Twinkle";
@@ -38,7 +39,7 @@ customElements.define("overview-view", class extends HTMLElement {
       this.list, this.none, this.pager);
     const { signal } = this.#left;
     heard(signal, "points", (points) => this.#addPoints(points));
-    heard(signal, "cards", (cards) => cards.forEach((card) => (card.gone ? this.#go(this.#page) : this.#cards.get(card.id)?.show(card))));
+    heard(signal, "cards", (cards) => cards.forEach((card) => this.#changed(card)));
     heard(signal, "counts", (counts) => this.#count(counts));
     heard(signal, "again", () => this.#go(this.#page));
     this.#go(0);
@@ -56,6 +57,7 @@ customElements.define("overview-view", class extends HTMLElement {
 
   async #go(page) {
     const turn = ++this.#turn;
+    this.#news = new Map();
     const query = new URLSearchParams({ page, search: this.search.value, state: this.state.value });
     let told;
     try {
@@ -74,7 +76,7 @@ customElements.define("overview-view", class extends HTMLElement {
     if (items.length !== this.list.children.length || items.some((item, at) => item !== this.list.children[at])) this.list.replaceChildren(...items);
     for (const card of told.devices) {
       const element = this.#cards.get(card.id);
-      element.show(card);
+      element.show({ ...card, ...this.#news.get(card.id) });
       this.#seen.unobserve(element);
       this.#seen.observe(element);
     }
@@ -85,6 +87,12 @@ customElements.define("overview-view", class extends HTMLElement {
     this.none.hidden = told.found > 0;
     put(this.none, told.counts.totalDeviceCount ? "No device is like that." : "No devices yet. Add one here, or run one: twinkle run desk");
     live.look([...this.#cards.keys()]);
+  }
+
+  #changed(card) {
+    if (card.gone) return this.#go(this.#page);
+    this.#news.set(card.id, card);
+    this.#cards.get(card.id)?.show(card);
   }
 
   // Cards that have come into sight want their curves.
