@@ -47,7 +47,7 @@ class Part:
         method is called ``component*name``.
         """
         key = "%s*%s" % (self._component, name) if self._component else name
-        return _register("method", self._app.methods, key, name)
+        return _register("method", self._app.methods, name, key)
 
     def writable(self, name, initial=None, done="completed"):
         """Apply the writable property ``name`` with ``handler(board, value)``; it is acknowledged for you.
@@ -57,7 +57,7 @@ class Part:
         the acknowledgement when the value is in force.
         """
 
-        return _register("writable", self._app.writables, (self._component, name), name, (initial, done))
+        return _register("writable", self._app.writables, name, (self._component, name), (initial, done))
 
     def report(self, board, patch):
         """Report members of this part: plain for the application, marked for a component."""
@@ -104,6 +104,7 @@ class App(Part):
 
         ``active`` is whether it is now; a dict that is returned is sent as telemetry.
         """
+
         return _register("input", self.inputs, name, name)
 
     def desired(self, path):
@@ -123,12 +124,7 @@ class App(Part):
         return register
 
 
-def _check(decorator, name, there=False):
-    if there or not isinstance(name, str):
-        raise ValueError('write @app.%s("name"), once for each name' % decorator)
-
-
-def _register(decorator, handlers, key, name, more=()):
+def _register(decorator, handlers, name, key, more=()):
     _check(decorator, name, key in handlers)
 
     def register(handler):
@@ -136,3 +132,8 @@ def _register(decorator, handlers, key, name, more=()):
         return handler
 
     return register
+
+
+def _check(decorator, name, there=False):
+    if there or not isinstance(name, str):
+        raise ValueError('write @app.%s("name"), once for each name' % decorator)
