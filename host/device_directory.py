@@ -147,5 +147,8 @@ def launch(
         environment["MICROPYPATH"] = path
     else:
         command = [sys.executable, "-u"]
+        if program != FIRMWARE:
+            # What is compiled is known by its second and its size: two saves in one would be the same.
+            command.append("-B")
         environment["PYTHONPATH"] = path
     return [*command, str(program / ENTRY), str(state)], environment

@@ -74,9 +74,10 @@ class Dev:
 
     def wait_for(self, what, words):
         """The next line of this kind with these words; the seconds since it all began."""
+        end = time.monotonic() + PATIENCE_S
         while True:
             try:
-                line = self._lines.get(timeout=PATIENCE_S)
+                line = self._lines.get(timeout=max(0.0, end - time.monotonic()))
             except queue.Empty:
                 raise AssertionError(f"no {what} with {words!r} in {self.heard}") from None
             assert line is not None, self.heard
@@ -86,9 +87,11 @@ class Dev:
 
 
 def saved(file, text):
-    """As an editor does it that puts a new file in the place of the old one."""
+    """As an editor does it that puts a new file in the place of the old one; in the same moment, for all that is told."""
     new = file.with_suffix(".new")
     new.write_text(text)
+    before = file.stat()
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
     new.replace(file)
 
 
