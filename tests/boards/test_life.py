@@ -429,7 +429,7 @@ app = App()
 
 @app.method("doze")
 def doze(board, payload):
-    time.sleep(print("dozing") or payload)
+    time.sleep(print("dozing", payload) or payload)
 """
 
 
@@ -451,7 +451,7 @@ def test_a_pi_says_where_it_was_when_the_watchdog_of_systemd_ended_it(bench, hub
     process.start().wait_for(" ready")
     eventually(lambda: device.call("doze", 0).status == 200)
     hub.call("invoke", device.id, "doze", 600, done=queue.Queue().put)
-    process.wait_for("dozing")
+    process.wait_for("dozing 600")
     os.kill(process.pid, signal.SIGABRT)
     assert process.wait_for_end() == -signal.SIGABRT
     process.start().wait_for("error the program was ended in broken.py:9 (doze)")

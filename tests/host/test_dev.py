@@ -87,7 +87,7 @@ class Dev:
 
 
 def saved(file, text):
-    """As an editor does it that puts a new file in the place of the old one; in the same moment, for all that is told."""
+    """As an editor does it that puts a new file in the place of the old one; in the same moment, as files tell it."""
     new = file.with_suffix(".new")
     new.write_text(text)
     before = file.stat()

@@ -18,7 +18,7 @@ from .pico import PWM_HZ, measuring
 from .wiring import MOST_EDGES
 from .wiring import Wiring as Contract
 
-PULLS = {"up": (machine.Pin.PULL_UP,), "down": (machine.Pin.PULL_DOWN,), "none": ()}
+PULLS = {"up": "PULL_UP", "down": "PULL_DOWN"}
 
 
 class Output:
@@ -53,7 +53,8 @@ class Line:
     """A pin that is listened to. What the interrupt writes is there before: it may not allocate."""
 
     def __init__(self, about):
-        self._pin = machine.Pin(about["pin"], machine.Pin.IN, *PULLS[about.get("pull", "up")])
+        pull = PULLS.get(about.get("pull", "up"))
+        self._pin = machine.Pin(about["pin"], machine.Pin.IN, getattr(machine.Pin, pull) if pull else None)
         self._moments = array.array("i", [0] * MOST_EDGES)
         self._levels = bytearray(MOST_EDGES)
         self._noted = 0  # edges, ever
