@@ -54,7 +54,8 @@ class Line:
 
     def __init__(self, about):
         pull = PULLS.get(about.get("pull", "up"))
-        self._pin = machine.Pin(about["pin"], machine.Pin.IN, getattr(machine.Pin, pull) if pull else None)
+        pulls = [getattr(machine.Pin, pull)] if pull else []
+        self._pin = machine.Pin(about["pin"], machine.Pin.IN, *pulls)
         self._moments = array.array("i", [0] * MOST_EDGES)
         self._levels = bytearray(MOST_EDGES)
         self._noted = 0  # edges, ever
