@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import expect
 from windows import serious, started, width
 
+from twinkle_host.boards import load
+
 
 @pytest.fixture
 def board(hub, desk, page):
@@ -135,3 +137,37 @@ def test_a_pico_w_on_micropython_is_seen_and_worked_the_same_way(hub, pico, page
     expect(page.get_by_role("log", name="Log")).to_contain_text("is not there")
     page.get_by_role("switch", name="Wi-Fi").check()
     expect(page.locator("device-view > .headline .badge").first).to_have_text("Connected")
+
+
+DOOR = """from twinkle import App
+
+app = App(config={"configId": 1, "sendFrequency": "1h"})
+
+
+@app.input("door")
+def door(board, active):
+    board.outputs["fan"].on() if active else board.outputs["fan"].off()
+"""
+
+
+def test_an_input_is_pressed_and_the_output_that_follows_it_is_seen(hub, page, tmp_path):
+    """What a board file names lies beside the LED; what is active at a low level is shown as it is meant."""
+    (tmp_path / "shed.py").write_text(DOOR)
+    parts = {
+        "outputs": {"fan": {"pin": 14}, "relay": {"pin": 11, "active": "low"}},
+        "inputs": {"door": {"pin": 12}},
+    }
+    (tmp_path / "shed.json").write_text(json.dumps({**load("pico_w"), **parts}))
+    files = ("--board", tmp_path / "shed.json", "--app", tmp_path / "shed.py")
+    with started(hub, "shed", "--mock", *files):
+        page.goto(f"{hub.info['pageUrl']}#/device/shed/board")
+        pins = page.get_by_role("list", name="Pins").get_by_role("listitem")
+        door = page.get_by_role("button", name="door")
+        fan, relay = pins.filter(has_text="fan"), pins.filter(has_text="relay")
+        expect(fan).to_contain_text("off")
+        expect(relay).to_contain_text("off")
+        door.click()
+        expect(fan).to_contain_text("on")
+        expect(door).to_have_attribute("aria-pressed", "true")
+        door.click()
+        expect(fan).to_contain_text("off")
