@@ -81,7 +81,7 @@ def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) ->
     if plugged_in and not Path(found).exists():
         raise Failure(f"{found} is not there; is the board plugged in?", NOT_FOUND)
     password = secret(PASSWORD, f"Password of the network {wifi} (empty if it is open)", "") if wifi else ""
-    hub = LiveHub(state / "hub", routes=(), bind=address or LOOPBACK)
+    hub = LiveHub(state / "hub", routes=(), bind=address or LOOPBACK, page_port=0)
     watched = [file, *([find(board)] if Path(board).is_file() else [])]
 
     def prepared() -> Prepared:
@@ -118,7 +118,9 @@ def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) ->
             raise Failure(str(error)) from None
         stack.callback(hub.stop)
         stack.enter_context(current(state / "hub"))
-        Session(file, watched, on_board() if plugged_in else make, hub.events, as_json).run(name)
+        Session(file, watched, on_board() if plugged_in else make, hub.events, as_json).run(
+            name, hub.server.page.ticket()
+        )
 
 
 def known(hub: Any, name: str) -> str:
@@ -169,12 +171,13 @@ class Session:
         self._saved: float | None = None  # when, while that is not in force yet
         self._stopped = False
 
-    def run(self, name: str) -> None:
-        """Until somebody ends it."""
+    def run(self, name: str, page: str) -> None:
+        """Until somebody ends it. ``page``: an address that opens the hub's page once."""
         before = signal.signal(signal.SIGTERM, self._end)
         try:
             self._say("dev", f"{self._file} as {name}; save it and it runs anew, Ctrl-C ends it")
             self._say("dev", f"in another terminal: twinkle twin get {name}, twinkle method {name} METHOD")
+            self._say("dev", f"in a browser: {page}")
             stamps = [stamp(file) for file in self._watched]
             self._begin()
             while not self._stopped:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,9 @@ def test_a_file_in_an_empty_folder_runs_and_a_saved_edit_is_in_force_soon(home, 
     file.write_text(TEN_LINES)
     with Dev(home, folder, "app.py") as dev:
         first = dev.wait_for("telemetry", '"version": 1')
+        page = next(line["text"] for line in dev.heard if "in a browser" in line["text"]).split()[-1]
+        with urllib.request.urlopen(page, timeout=PATIENCE_S) as answer:
+            assert answer.status == 200, "the page's address opens it"
         begun = time.monotonic() - dev.begun
         saved(file, TEN_LINES.replace("1}", "2}"))
         second = dev.wait_for("telemetry", '"version": 2') - begun

@@ -212,15 +212,21 @@ def test_a_new_application_is_changed_tested_at_all_depths_and_runs_while_it_is_
         (project / target).write_bytes((OUTSIDE / file).read_bytes())
     board = json.loads((project / "board.json").read_text())
     board |= {"led": {"pin": 16, "active": "low"}, "sensor": {"model": "DHT11", "pin": 14}}
+    board |= {"outputs": {"fan": {"pin": 17, "pwm": True}, "lamp": {"pin": 18, "active": "low"}}}
+    board |= {"inputs": {"hatch": {"pin": 19}}}
     (project / "board.json").write_text(json.dumps(board))
     pi = {"name": "pi", "port": "twinkle.ports.rpi", "hardware": "raspberry_pi", "gpio": "lgpio"}
     pi |= {"app": "attic.py", "led": {"pin": 27, "pwm": True}, "sensor": {"model": "DHT22", "pin": 22}}
+    pi |= {name: board[name] for name in ("outputs", "inputs")}
     (project / "pi.json").write_text(json.dumps(pi))
-    for file in ("board.json", "pi.json"):
+    desk = {"port": "mock_gpio.port", "app": "attic.py", "sensor": {"model": "DHT22"}}
+    desk |= {"outputs": {"fan": {}, "lamp": {}}, "inputs": {"hatch": {}}}
+    (project / "desk.json").write_text(json.dumps(desk))
+    for file in ("board.json", "pi.json", "desk.json"):
         assert "is fine" in outside.twinkle("boards", "check", project / file)
     told = outside.run(outside.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", project)
     assert "9 passed" in told, told
-    dev = outside.start("dev", project / "attic.py", "--json")
+    dev = outside.start("dev", project / "attic.py", "--board", project / "desk.json", "--json")
     try:
         heard = []
         for line in dev.stdout:

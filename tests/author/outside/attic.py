@@ -1,30 +1,40 @@
-"""attic: how warm it is under the roof, and a lamp that says when it is too warm."""
+"""attic: how warm it is under the roof; a fan that cools it while the hatch is shut, and a lamp while it is open."""
 
 from twinkle import App, BadRequest
 
 app = App(model_id="dtmi:com:example:attic;1", config={"configId": 1, "sendFrequency": "1s"})
-state = {"limit": 30, "alarms": 0}
+state = {"limit": 30, "opened": 0, "open": False}
+
+
+def cool(board):
+    warm = board.temperature is not None and board.temperature > state["limit"]
+    if warm and not state["open"]:
+        board.outputs["fan"].on()
+    else:
+        board.outputs["fan"].off()
 
 
 @app.telemetry
 def sample(board):
-    if board.temperature is None:
-        return None
-    if board.temperature > state["limit"] and not board.led.level:
-        state["alarms"] += 1
-        board.led.on()
-        board.report({"alarms": state["alarms"]})
-    return {"temperature": board.temperature, "tooWarm": board.temperature > state["limit"]}
+    cool(board)
+    return None if board.temperature is None else {"temperature": board.temperature}
 
 
-@app.method("quiet")
-def quiet(board, payload):
-    board.led.off()
-    return {"alarms": state["alarms"]}
+@app.input("hatch")
+def hatch(board, active):
+    state["open"] = active
+    state["opened"] += active
+    if active:
+        board.outputs["lamp"].on()
+    else:
+        board.outputs["lamp"].off()
+    cool(board)
+    board.report({"opened": state["opened"]})
 
 
-@app.writable("limit")
-def limit(board, value):
-    if not isinstance(value, int) or not 0 <= value <= 80:
+@app.method("limit")
+def limit(board, payload):
+    if not isinstance(payload, int) or not 0 <= payload <= 80:
         raise BadRequest("limit is a whole number of degrees from 0 to 80")
-    state["limit"] = value
+    state["limit"] = payload
+    return {"opened": state["opened"]}
