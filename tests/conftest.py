@@ -32,6 +32,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "long: for --soak alone")
     # A busy machine is no fault of the code, so no example has a deadline. Random examples are for --soak: any other
     # run says the same of the same code.
     for name, examples in EXAMPLES.items():
@@ -50,11 +51,15 @@ def _form(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    # What is marked ``long`` is of the long form alone, and counted as deselected without it.
     if config.getoption("soak"):
         for item in items:
-            item.add_marker(
-                pytest.mark.timeout(0)
-            )  # long runs, whose length is told at the end of a short one
+            # Long runs, whose length is told at the end of a short one.
+            item.add_marker(pytest.mark.timeout(0))
+    else:
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(hookwrapper=True)

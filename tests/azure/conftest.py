@@ -38,13 +38,18 @@ def device_id(hub, request):
 
 
 @pytest.fixture
-def service(hub, monkeypatch):
+def service_string(hub, monkeypatch):
+    """A service's connection string, whose address this computer dials; the hub's authority is trusted."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", hub.info["caFile"])
+    return hub.info["serviceConnectionString"].replace(HOST, own_address())
+
+
+@pytest.fixture
+def service(service_string):
     """azure-iot-hub's IoTHubRegistryManager."""
     from azure.iot.hub import IoTHubRegistryManager
 
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", hub.info["caFile"])
-    text = hub.info["serviceConnectionString"].replace(HOST, own_address())
-    return IoTHubRegistryManager.from_connection_string(text)
+    return IoTHubRegistryManager.from_connection_string(service_string)
 
 
 @pytest.fixture

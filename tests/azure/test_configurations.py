@@ -10,16 +10,14 @@ from azure.iot.hub.models import (
     Twin,
 )
 from msrest.exceptions import HttpOperationError
-from support import own_address
 
 from twinkle_host.waiting import eventually
 
 
 @pytest.fixture
-def configurations(hub, service):
+def configurations(service_string):
     """IoTHubConfigurationManager."""
-    text = hub.info["serviceConnectionString"].replace("contoso.example", own_address())
-    return IoTHubConfigurationManager.from_connection_string(text)
+    return IoTHubConfigurationManager.from_connection_string(service_string)
 
 
 def winter(name, device_id):

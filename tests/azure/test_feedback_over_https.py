@@ -13,12 +13,11 @@ FEEDBACK = "messages/serviceBound/feedback"
 
 
 @pytest.fixture
-def runtime(hub, service):
+def runtime(hub, service_string):
     """IoTHubHttpRuntimeManager; nothing waits yet."""
     while found := hub.call("feedback_locks.receive"):
         hub.call("feedback_locks.complete", found[0])
-    text = hub.info["serviceConnectionString"].replace("contoso.example", own_address())
-    return IoTHubHttpRuntimeManager.from_connection_string(text)
+    return IoTHubHttpRuntimeManager.from_connection_string(service_string)
 
 
 def receive(hub):

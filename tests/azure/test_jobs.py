@@ -15,16 +15,14 @@ from azure.iot.hub.models import (
     TwinProperties,
 )
 from msrest.exceptions import DeserializationError, HttpOperationError
-from support import own_address
 
 from twinkle_host.waiting import eventually
 
 
 @pytest.fixture
-def jobs(hub, service):
+def jobs(service_string):
     """IoTHubJobManager."""
-    text = hub.info["serviceConnectionString"].replace("contoso.example", own_address())
-    return IoTHubJobManager.from_connection_string(text)
+    return IoTHubJobManager.from_connection_string(service_string)
 
 
 def ended(jobs, job_id):

@@ -300,17 +300,12 @@ def cases(met):
             yield at, name, label, error
 
 
-def test_whichever_call_fails_the_device_keeps_its_promises_and_goes_on():
-    begun = time.time()
-    with Life() as life:
-        life.live()
-        met = list(life.met)
-        life.judge()
-    assert set(met) == set(RAISES), "a life calls all of these"
+def judge_each(life_of, met, chosen, begun):
+    """Live and judge ``life_of(at, error)`` for each ``(at, name, label, error)`` of ``chosen``: one failure in a life."""
     count, failed = 0, []
-    for at, name, label, error in cases(met):
+    for at, name, label, error in chosen:
         count += 1
-        with Life(at, error) as life:
+        with life_of(at, error) as life:
             try:
                 life.live()
                 life.judge()
@@ -318,3 +313,13 @@ def test_whichever_call_fails_the_device_keeps_its_promises_and_goes_on():
                 failed.append(f"call {at}, {name}, {label}: {type(trouble).__name__}: {trouble}")
     print(f"sweep: one failure in {len(met)} calls: {count} cases in {time.time() - begun:.0f} s")
     assert not failed, "\n".join(failed)
+
+
+def test_whichever_call_fails_the_device_keeps_its_promises_and_goes_on():
+    begun = time.time()
+    with Life() as life:
+        life.live()
+        met = list(life.met)
+        life.judge()
+    assert set(met) == set(RAISES), "a life calls all of these"
+    judge_each(Life, met, cases(met), begun)

@@ -11,7 +11,7 @@ import json
 import random
 from urllib.parse import quote
 
-from twinkle_host.hub.core import Hello, Hub, MemoryStore
+from twinkle_host.hub.core import Hello, Hub, HubError, MemoryStore
 from twinkle_host.hub.core.provisioning.tables import GROUP, INDIVIDUAL
 from twinkle_host.mock_gpio.world import VirtualClock
 
@@ -192,3 +192,12 @@ class Stage:
         text = self.hub.access.connection_string(host, policy)
         key = text.partition("SharedAccessKey=")[2]
         return token(host, key, int(self.clock.utc()) + lifetime, policy)
+
+
+def refused(function, *arguments, **named):
+    """The name of the error with which the hub refuses this call."""
+    try:
+        answer = function(*arguments, **named)
+    except HubError as error:
+        return error.name
+    raise AssertionError(f"it was not refused, but answered {answer!r}")

@@ -2,7 +2,6 @@
 
 REST reference, "Cloud To Device Messages": receive, complete and abandon a feedback message by its lock token; a
 file notification likewise.
-"Cloud-to-device configuration options": the lock lasts a minute.
 """
 
 from collections.abc import Callable
@@ -10,9 +9,9 @@ from collections.abc import Callable
 from ..errors import HubError
 from ..ports import Clock
 from ..timers import Timer, Timers
+from .locks import LOCK_S
 from .notices import Notices, Record
 
-LOCK_S = 60
 MAX_LOCKS = 100
 
 
@@ -58,7 +57,7 @@ class NoticeLocks:
         if token not in self._locked:
             raise HubError(
                 "DeviceMessageLockLost",
-                f"Nothing is locked by that token: it was settled, or {LOCK_S} s have passed; receive it again.",
+                f"Nothing is locked by that token: it was settled, or {LOCK_S:g} s have passed; receive it again.",
             )
 
     def _settle(self, token: str, taken: bool) -> None:

@@ -5,11 +5,10 @@ iot-hub-devguide-quotas-throttling.md; troubleshoot-error-codes.md for numbers; 
 """
 
 import pytest
-from harness import Device, Stage
+from harness import Device, Stage, refused
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinkle_host.hub.core import HubError
 from twinkle_host.hub.core.fleet.placing import difference
 from twinkle_host.hub.core.jsontext import encode
 from twinkle_host.hub.core.twins.merge import merge, strip
@@ -50,12 +49,6 @@ def tag(stage, *device_ids, **tags):
 def counts(stage, name="winter"):
     view = stage.hub.configurations.get(name)
     return {**view["systemMetrics"]["results"], **view["metrics"]["results"]}
-
-
-def refused(function, *arguments, **named):
-    with pytest.raises(HubError) as refusal:
-        function(*arguments, **named)
-    return refusal.value.name
 
 
 @pytest.fixture

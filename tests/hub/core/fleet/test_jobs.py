@@ -5,9 +5,8 @@ troubleshoot-error-codes.md for numbers; the models of azure-iot-hub 2.7 and of 
 """
 
 import pytest
-from harness import Device, Stage
+from harness import Device, Stage, refused
 
-from twinkle_host.hub.core import HubError
 from twinkle_host.hub.core.times import iso
 
 TAGS = {"type": "scheduleUpdateTwin", "updateTwin": {"tags": {"done": 1}}}
@@ -39,12 +38,6 @@ def parts(stage, condition="devices.jobs.jobId = 'j1'"):
     rows, _, kind = stage.hub.query(f"SELECT * FROM devices.jobs WHERE {condition}", 1000)
     assert kind == "DeviceJob"
     return rows
-
-
-def refused(function, *arguments, **named):
-    with pytest.raises(HubError) as refusal:
-        function(*arguments, **named)
-    return refusal.value.name
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ Module and Twin of azure-iot-hub 2.7.
 """
 
 import pytest
-from harness import DESIRED, HOST, METHODS, Device, Wire, token
+from harness import DESIRED, HOST, METHODS, Device, Wire, refused, token
 
-from twinkle_host.hub.core import Certificate, ConnectRefused, Hello, HubError
+from twinkle_host.hub.core import Certificate, ConnectRefused, Hello
 
 EVENTS = "devices/dev1/modules/m/messages/events/"
 
@@ -38,12 +38,6 @@ def module(stage, modules):
     module = Module(stage, "dev1/m")
     module.connect()
     return module
-
-
-def refused(function, *arguments, **named):
-    with pytest.raises(HubError) as refusal:
-        function(*arguments, **named)
-    return refusal.value.name
 
 
 # --- identities
