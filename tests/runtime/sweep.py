@@ -301,7 +301,7 @@ def cases(met):
 
 
 def judge_each(life_of, met, chosen, begun):
-    """Live and judge ``life_of(at, error)`` for each ``(at, name, label, error)`` of ``chosen``: one failure in a life."""
+    """Live and judge a life for each ``(at, name, label, error)`` of ``chosen``, the one failure in it."""
     count, failed = 0, []
     for at, name, label, error in chosen:
         count += 1
