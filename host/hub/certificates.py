@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
 
 from ..private_file import write_private
-from .secure import device_context
+from .doors.secure import device_context
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 365

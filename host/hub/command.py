@@ -109,7 +109,7 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
 @click.option(
     "--faults",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Misbehave by the rules in this file, on all levels; host/hub/faults.py says what there is.",
+    help="Misbehave by the rules in this file, on all levels; host/hub/faults/rules.py says what there is.",
 )
 @click.option(
     "--keep-hours",
@@ -166,7 +166,7 @@ def hub(
     handler.setFormatter(_Plain("%(message)s"))
     logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    from .faults import FaultError
+    from .faults.rules import FaultError
     from .server import ServerError, Settings
     from .store import StoreError
 

@@ -15,33 +15,33 @@ from typing import Any, BinaryIO
 from aiohttp import web
 
 from ..private_file import write_private
-from .amqp_endpoint import AmqpEndpoint
-from .amqp_websocket import AmqpWebSocket
-from .bad_line import BadLine
-from .blob_rest import BlobRest
 from .blobs import BlobStore
 from .certificates import Certificates
 from .core import Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
-from .device_rest import DeviceRest
-from .endpoint import Endpoint
+from .doors.amqp import AmqpEndpoint
+from .doors.mqtt import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
-from .faults import FaultError, Faults, load
+from .faults.line import BadLine
+from .faults.rules import FaultError, Faults, load
 from .names import LOOPBACK, dialled, reached
 from .nodes import EventHub
 from .page.models import ModelError, load_models
 from .page.site import Site
-from .provisioning_rest import ProvisioningRest
-from .rest import Rest, http_log
-from .rest_configurations import RestConfigurations
-from .rest_jobs import RestJobs
-from .rest_modules import RestModules
-from .rest_notices import RestNotices
-from .secure import read_certificate
-from .sidedoor import SideDoor
+from .rest.blobs import BlobRest
+from .rest.configurations import RestConfigurations
+from .rest.devices import DeviceRest
+from .rest.jobs import RestJobs
+from .rest.modules import RestModules
+from .rest.notices import RestNotices
+from .rest.provisioning import ProvisioningRest
+from .rest.service import Rest, http_log
+from .rest.side_door import SideDoor
+from .rest.websocket import AmqpWebSocket
 from .store import SqliteStore
 from .ticker import Ticker
+from .x509 import read_certificate
 
 log = logging.getLogger("twinkle.hub")
 

@@ -1,4 +1,4 @@
-"""A line that a test makes bad: hub.bad_line, in a thread of its own.
+"""A line that a test makes bad: hub.faults.line, in a thread of its own.
 
     with FaultProxy(hub_port) as line:
         line.delay = 0.3          # seconds, for every piece
@@ -15,7 +15,7 @@ What is set applies at once, to connections that exist as well.
 import asyncio
 import threading
 
-from ..hub.bad_line import BadLine
+from ..hub.faults.line import BadLine
 from ..waiting import PATIENCE_S
 
 TICK_S = 0.02

@@ -10,7 +10,7 @@ import sys
 import pytest
 from support import MICROPYTHON, ROOT, need
 
-from twinkle_host.hub.faults import FAULTS, OF_THE_LINE, Faults
+from twinkle_host.hub.faults.rules import FAULTS, OF_THE_LINE, Faults
 from twinkle_host.mock_gpio.board import Board
 from twinkle_host.waiting import PATIENCE_S
 

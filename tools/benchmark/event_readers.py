@@ -9,8 +9,8 @@ import ssl
 import threading
 import time
 
-from twinkle_host.hub.codec import publish
 from twinkle_host.hub.events.log import partition_of
+from twinkle_host.hub.mqtt import publish
 
 from .goals import Measurement
 from .hub_load import Load, register

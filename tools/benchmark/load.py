@@ -18,7 +18,7 @@ import struct
 import sys
 import time
 
-from twinkle_host.hub.codec import CONNACK, PUBACK, PUBLISH, SUBACK, publish, remaining_length
+from twinkle_host.hub.mqtt import CONNACK, PUBACK, PUBLISH, SUBACK, publish, remaining_length
 
 from .samples import percentile
 from .sas import Credentials

@@ -11,8 +11,8 @@ import time
 from collections import defaultdict
 
 from twinkle_host.hub import endpoint
-from twinkle_host.hub.codec import Publish
 from twinkle_host.hub.command import hub
+from twinkle_host.hub.mqtt import Publish
 
 REQUEST, ANSWER = "$iothub/methods/POST/", "$iothub/methods/res/"
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from ...workbench.control import LONGEST, NAME
 from ...workbench.notes import Note, find
 from ..core import HubError
-from ..rest_values import read_json
+from ..rest.values import read_json
 from .stream import HEARTBEAT_S, sse
 
 ANSWER_S = 10.0

@@ -11,8 +11,8 @@ from aiohttp import web
 from ...release import release
 from ..core import Hub
 from ..events.gathering import Gathering
-from ..faults import Faults
-from ..routes import Routes
+from ..faults.rules import Faults
+from ..rest.routes import Routes
 from ..ticker import Ticker
 from .api import Api
 from .boards import Boards

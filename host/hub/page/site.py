@@ -9,8 +9,8 @@ from aiohttp import web
 
 from ..core import HubError
 from ..names import LOOPBACK
-from ..rest import MAX_BODY, http_log
-from ..routes import OtherMethod, UnknownResource
+from ..rest.routes import OtherMethod, UnknownResource
+from ..rest.service import MAX_BODY, http_log
 from .access import Access, kept_key
 from .content import Content, Running
 

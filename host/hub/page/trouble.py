@@ -6,8 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from ..core import HubError
-from ..faults import FAULTS, OF_THE_LINE, FaultError
-from ..rest_values import read_json
+from ..faults.rules import FAULTS, OF_THE_LINE, FaultError
+from ..rest.values import read_json
 
 
 class Trouble:

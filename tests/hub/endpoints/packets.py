@@ -2,7 +2,7 @@
 
 import struct
 
-from twinkle_host.hub import codec
+from twinkle_host.hub import mqtt
 
 
 def field(text):
@@ -13,4 +13,4 @@ def field(text):
 
 def packet(first, body=b""):
     """A packet with this first byte."""
-    return bytes((first,)) + codec.remaining_length(len(body)) + body
+    return bytes((first,)) + mqtt.remaining_length(len(body)) + body

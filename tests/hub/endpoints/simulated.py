@@ -9,7 +9,7 @@ from harness import read_certificate, token
 from packets import field, packet
 
 from twinkle_host.hub.core import Hub, MemoryStore, Provisioning
-from twinkle_host.hub.endpoint import Connection, Endpoint
+from twinkle_host.hub.doors.mqtt import Connection, Endpoint
 from twinkle_host.hub.ticker import Ticker
 
 DEVICE = "dev1"

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from twinkle_host.hub.routes import OtherMethod, Routes, UnknownResource
+from twinkle_host.hub.rest.routes import OtherMethod, Routes, UnknownResource
 
 DEVICE = "Addr-1"
 VERSION = "api-version=2021-04-12"

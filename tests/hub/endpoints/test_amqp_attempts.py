@@ -22,7 +22,7 @@ from peer import AMQP, SASL, frame_of
 from support import TWINKLE
 from wire import PUBACK, Wire, hello, publish
 
-from twinkle_host.hub import amqp_endpoint
+from twinkle_host.hub.doors import amqp
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.waiting import PATIENCE_S, eventually
 
@@ -127,7 +127,7 @@ def test_what_is_no_amqp_is_answered_and_closed(hub, honest, said, answer, tls):
     "said", [b"", SASL[:3], SASL, OPENING[:-1]], ids=["nothing", "half", "sasl", "no-open"]
 )
 def test_who_does_not_open_is_dropped_in_time(hub, honest, said, monkeypatch):
-    monkeypatch.setattr(amqp_endpoint, "GREET_S", 0.2)
+    monkeypatch.setattr(amqp, "GREET_S", 0.2)
     with dialled(hub) as sock:
         sock.sendall(said)
         heard(sock)
@@ -152,7 +152,7 @@ def test_the_door_without_tls_is_there_on_loopback_only_and_only_when_it_is_aske
 def test_a_peer_that_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made_for_it(
     hub, honest, monkeypatch
 ):
-    monkeypatch.setattr(amqp_endpoint, "STALL_S", 0.5)
+    monkeypatch.setattr(amqp, "STALL_S", 0.5)
     known = set(hub.server._amqp.connections)
     with dialled(hub) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -163,7 +163,7 @@ def test_a_peer_that_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made
             while door in hub.server._amqp.connections:
                 sock.sendall(QUESTION * 1000)
                 unsent = door._transport.get_write_buffer_size()
-                assert unsent < amqp_endpoint.MAX_UNSENT + 512 * 1024
+                assert unsent < amqp.MAX_UNSENT + 512 * 1024
         eventually(lambda: door not in hub.server._amqp.connections)
     honest()
 
@@ -194,10 +194,10 @@ class Deaf(asyncio.Transport):
 
 
 def test_a_peer_that_leaves_the_last_word_unread_is_dropped_too(hub, monkeypatch):
-    monkeypatch.setattr(amqp_endpoint, "STALL_S", 0.0)
+    monkeypatch.setattr(amqp, "STALL_S", 0.0)
 
     async def story():
-        door, transport = amqp_endpoint.Door(hub.server._amqp), Deaf()
+        door, transport = amqp.Door(hub.server._amqp), Deaf()
         door.connection_made(transport)
         door.data_received(b"GET / HTTP/1.1\r\n\r\n")
         assert transport.closing
@@ -208,7 +208,7 @@ def test_a_peer_that_leaves_the_last_word_unread_is_dropped_too(hub, monkeypatch
 
 
 def test_more_connections_than_there_is_room_for_are_refused_and_counted(hub, honest, monkeypatch):
-    monkeypatch.setattr(amqp_endpoint, "MAX_CONNECTIONS", len(hub.server._amqp.connections) + 2)
+    monkeypatch.setattr(amqp, "MAX_CONNECTIONS", len(hub.server._amqp.connections) + 2)
     before = hub.server._amqp.refused
     with contextlib.ExitStack() as stack:
         for _ in range(2):

@@ -14,7 +14,7 @@ import pytest
 from packets import packet
 from wire import CONNACK, PUBACK, SUBACK, Wire, hello, publish, subscribe, token
 
-from twinkle_host.hub import endpoint
+from twinkle_host.hub.doors import mqtt
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.waiting import PATIENCE_S
 
@@ -231,7 +231,7 @@ def test_a_method_of_a_device_that_does_not_listen(hub, honest):
 
 def test_a_connect_that_never_ends(hub, honest, monkeypatch):
     """The TLS handshake and the CONNECT have a limit each; see test_time_limits."""
-    monkeypatch.setattr(endpoint, "CONNECT_S", 0.5)
+    monkeypatch.setattr(mqtt, "CONNECT_S", 0.5)
     # On a busy computer the handshake may be what takes too long.
     with contextlib.suppress(OSError), Wire(hub) as wire:
         wire.say(hello(hub, "mallory")[:-1])

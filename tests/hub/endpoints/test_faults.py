@@ -5,7 +5,7 @@ import json
 import pytest
 from support import ROOT, TWINKLE
 
-from twinkle_host.hub.faults import FAULTS, OF_THE_LINE, FaultError, Faults, load
+from twinkle_host.hub.faults.rules import FAULTS, OF_THE_LINE, FaultError, Faults, load
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
 from twinkle_host.waiting import PATIENCE_S

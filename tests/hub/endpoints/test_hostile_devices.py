@@ -21,10 +21,10 @@ from packets import field, packet
 from simulated import DEVICE, EVENTS, World
 from wire import hello, open_tls
 
-from twinkle_host.hub import codec
-from twinkle_host.hub.faults import FAULTS, FaultError, load
+from twinkle_host.hub import mqtt
+from twinkle_host.hub.doors.secure import BadCertificate, SecureStream
+from twinkle_host.hub.faults.rules import FAULTS, FaultError, load
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.hub.secure import BadCertificate, SecureStream
 from twinkle_host.waiting import eventually
 
 LATE_S = 0.2
@@ -129,7 +129,7 @@ def test_what_is_late_by_a_fault_is_not_sent_to_who_has_left(tmp_path, alarm):
         hub.add(DEVICE)
         hub.misbehave({"fault": "late", "seconds": LATE_S}, {"fault": "stall", "seconds": LATE_S / 2})
         sock = dial(hub)
-        assert sock.recv(4) == codec.connack(0)
+        assert sock.recv(4) == mqtt.connack(0)
         sock.sendall(packet(0x82, b"\x00\x01" + field("$iothub/twin/res/#") + b"\x00"))
         sock.sendall(packet(0x30, field("$iothub/twin/GET/?$rid=1")) + packet(0xE0))
         assert sock.recv(1) == b""  # the hub has closed; what is late comes later
@@ -174,7 +174,7 @@ def test_bytes_that_are_no_tls(hub, alarm, said):
 def test_after_all_that_nobody_waits_and_the_hub_serves(hub, alarm):
     eventually(lambda: hub.server._endpoint.waiting == 0)
     with dial(hub) as sock:
-        assert sock.recv(4) == codec.connack(0, False)
+        assert sock.recv(4) == mqtt.connack(0, False)
     alarm.silent()
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.hub.rest import MAX_BODY
+from twinkle_host.hub.rest.service import MAX_BODY
 from twinkle_host.waiting import PATIENCE_S
 
 DEVICE = "hostile"

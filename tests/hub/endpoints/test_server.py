@@ -12,7 +12,7 @@ from curl import Rest
 from wire import ACCEPTED, hello, open_tls, subscribe
 
 from twinkle_host.hub.certificates import Certificates
-from twinkle_host.hub.endpoint import MAX_UNREAD, MAX_WAITING
+from twinkle_host.hub.doors.mqtt import MAX_UNREAD, MAX_WAITING
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import BusyPort, ServerError
 from twinkle_host.hub.store import SqliteStore, StoreError

@@ -6,7 +6,7 @@ import pytest
 from packets import packet
 from simulated import DEVICE, Stream, VirtualLoop, World
 
-from twinkle_host.hub.endpoint import CONNECT_S, Connection
+from twinkle_host.hub.doors.mqtt import CONNECT_S, Connection
 
 
 def serve(world, stream):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from peer import AMQP, SASL
 from test_amqp_attempts import BEGIN, OPENING, QUESTION
 
-from twinkle_host.hub import amqp_endpoint
 from twinkle_host.hub.amqp.frames import MAX_FRAME
-from twinkle_host.hub.amqp_websocket import MAX_MESSAGE, Line
+from twinkle_host.hub.doors import amqp
 from twinkle_host.hub.live import LiveHub
+from twinkle_host.hub.rest.websocket import MAX_MESSAGE, Line
 from twinkle_host.waiting import PATIENCE_S, eventually
 
 PATH = "/$servicebus/websocket"
@@ -205,7 +205,7 @@ def test_bytes_that_are_no_frames_harm_nobody(hub, data):
 
 @pytest.mark.parametrize("said", [None, b"", SASL, SASL + AMQP[:4]], ids=["nothing", "empty", "sasl", "half"])
 def test_who_does_not_open_is_dropped_in_time(hub, said, monkeypatch):
-    monkeypatch.setattr(amqp_endpoint, "GREET_S", 0.2)
+    monkeypatch.setattr(amqp, "GREET_S", 0.2)
     with dialled(hub) as line:
         if said is not None:
             line.send_binary(said)
@@ -213,14 +213,14 @@ def test_who_does_not_open_is_dropped_in_time(hub, said, monkeypatch):
 
 
 def test_who_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made_for_it(hub, monkeypatch):
-    monkeypatch.setattr(amqp_endpoint, "STALL_S", 0.5)
+    monkeypatch.setattr(amqp, "STALL_S", 0.5)
     with dialled(hub) as line:
         line.send_binary(OPENING + BEGIN)
         (door,) = eventually(lambda: set(doors(hub)))
         with contextlib.suppress(OSError, websocket.WebSocketException):
             while door in doors(hub):
                 line.send_binary(QUESTION * 1000)
-                assert door._transport.get_write_buffer_size() < amqp_endpoint.MAX_UNSENT + 512 * 1024
+                assert door._transport.get_write_buffer_size() < amqp.MAX_UNSENT + 512 * 1024
         eventually(lambda: door not in doors(hub))
 
 
@@ -282,7 +282,7 @@ def test_more_than_there_is_room_for_are_refused_and_counted(hub, monkeypatch):
     with dialled(hub) as line:
         line.send_binary(OPENING)
         assert line.recv()
-        monkeypatch.setattr(amqp_endpoint, "MAX_CONNECTIONS", 1)
+        monkeypatch.setattr(amqp, "MAX_CONNECTIONS", 1)
         assert status(hub)[0] == 503
     assert hub.server._amqp.refused == before + 1
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from windows import serious, width
 
-from twinkle_host.hub.faults import FAULTS, OF_THE_LINE
+from twinkle_host.hub.faults.rules import FAULTS, OF_THE_LINE
 from twinkle_host.waiting import eventually
 
 DEVICES = 1000

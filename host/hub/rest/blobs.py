@@ -18,12 +18,12 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from .blobs import Arriving, BlobStore, Kept, StoreRefused
-from .core import Uploads
-from .core.times import iso
-from .core.uploads.names import CONTAINER
-from .core.uploads.signatures import READ, VERSION, WRITE, SignatureRefused
-from .rest import Rest
+from ..blobs import Arriving, BlobStore, Kept, StoreRefused
+from ..core import Uploads
+from ..core.times import iso
+from ..core.uploads.names import CONTAINER
+from ..core.uploads.signatures import READ, VERSION, WRITE, SignatureRefused
+from .service import Rest
 
 log = logging.getLogger("twinkle.hub")
 

@@ -37,7 +37,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from .core import jsontext
+from ..core import jsontext
 
 # Each fault's own member, its kind, and its value when it is left out.
 FAULTS: dict[str, tuple[str, Any] | None] = {

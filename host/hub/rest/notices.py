@@ -2,11 +2,11 @@
 
 from aiohttp import web
 
-from .core import Hub
-from .core.messages.notice_locks import NoticeLocks
-from .nodes.notices import FEEDBACK, FILE, Form, body_of
-from .rest import Rest
-from .ticker import Ticker
+from ..core import Hub
+from ..core.messages.notice_locks import NoticeLocks
+from ..nodes.notices import FEEDBACK, FILE, Form, body_of
+from ..ticker import Ticker
+from .service import Rest
 
 
 class RestNotices:

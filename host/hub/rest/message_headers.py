@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from .core import HubError
-from .core.times import iso
+from ..core import HubError
+from ..core.times import iso
 
 APPLICATION = "iothub-app-"
 EXPIRY = "iothub-expiry"

@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from .core import Hub
-from .rest import Rest
-from .rest_values import answer, etag_of, read_json
-from .ticker import Ticker
+from ..core import Hub
+from ..ticker import Ticker
+from .service import Rest
+from .values import answer, etag_of, read_json
 
 MODULE = "/devices/{id}/modules/{module}"
 

@@ -11,11 +11,11 @@ from collections import deque
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from .amqp.frames import MAX_FRAME
-from .amqp_endpoint import AmqpEndpoint, Door
-from .core import HubError
+from ..amqp.frames import MAX_FRAME
+from ..core import HubError
+from ..doors.amqp import AmqpEndpoint, Door
 from .refusals import refusal
-from .rest import Rest
+from .service import Rest
 
 PATHS = ("/$servicebus/websocket", "/$iothub/websocket")
 SUB_PROTOCOL = "AMQPWSB10"

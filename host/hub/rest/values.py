@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .core import HubError, jsontext
+from ..core import HubError, jsontext
 
 
 async def read_json(request: web.Request) -> Any:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from .core import HubError
+from ..core import HubError
 
 log = logging.getLogger("twinkle.hub")
 

@@ -1,12 +1,12 @@
-"""The MQTT codec: whole packets in, at once or byte by byte; nonsense is named by its section."""
+"""MQTT in bytes: whole packets in, at once or byte by byte; nonsense is named by its section."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packets import field, packet
 
-from twinkle_host.hub import codec
-from twinkle_host.hub.codec import (
+from twinkle_host.hub import mqtt
+from twinkle_host.hub.mqtt import (
     Connect,
     Decoder,
     Disconnect,
@@ -109,9 +109,9 @@ def test_a_packet_that_is_too_large_is_refused_before_it_has_come():
     decoder = Decoder()
     list(decoder.feed(CONNECT))
     with pytest.raises(ProtocolError, match="larger"):
-        list(decoder.feed(b"\x30" + codec.remaining_length(codec.MAX_PACKET + 1)))
+        list(decoder.feed(b"\x30" + mqtt.remaining_length(mqtt.MAX_PACKET + 1)))
     with pytest.raises(ProtocolError, match="larger"):
-        list(Decoder().feed(b"\x10" + codec.remaining_length(codec.MAX_CONNECT + 1)))
+        list(Decoder().feed(b"\x10" + mqtt.remaining_length(mqtt.MAX_CONNECT + 1)))
 
 
 @given(st.binary(max_size=400))
@@ -132,14 +132,14 @@ def test_noise_is_decoded_or_refused_and_nothing_else(noise):
 def test_what_is_written_is_read_back(topic, payload, packet_id):
     decoder = Decoder()
     list(decoder.feed(CONNECT))
-    written = codec.publish(topic, payload, 1, packet_id)
+    written = mqtt.publish(topic, payload, 1, packet_id)
     assert list(decoder.feed(written)) == [Publish(topic, payload, 1, packet_id=packet_id)]
 
 
 def test_the_answers_have_their_bytes():
-    assert codec.connack(0, True) == b"\x20\x02\x01\x00"
-    assert codec.connack(5, True) == b"\x20\x02\x00\x05"
-    assert codec.puback(258) == b"\x40\x02\x01\x02"
-    assert codec.suback(1, [1, 0x80]) == b"\x90\x04\x00\x01\x01\x80"
-    assert codec.unsuback(3) == b"\xb0\x02\x00\x03"
-    assert codec.pingresp() == b"\xd0\x00"
+    assert mqtt.connack(0, True) == b"\x20\x02\x01\x00"
+    assert mqtt.connack(5, True) == b"\x20\x02\x00\x05"
+    assert mqtt.puback(258) == b"\x40\x02\x01\x02"
+    assert mqtt.suback(1, [1, 0x80]) == b"\x90\x04\x00\x01\x01\x80"
+    assert mqtt.unsuback(3) == b"\xb0\x02\x00\x03"
+    assert mqtt.pingresp() == b"\xd0\x00"

@@ -10,11 +10,11 @@ import ssl
 import time
 from typing import Any
 
-from .amqp import Connection
-from .amqp.connection import CLOSED, OPENED
-from .amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
-from .events.gathering import Gathering
-from .nodes import EventHub, HubContainer
+from ..amqp import Connection
+from ..amqp.connection import CLOSED, OPENED
+from ..amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
+from ..events.gathering import Gathering
+from ..nodes import EventHub, HubContainer
 
 log = logging.getLogger("twinkle.hub")
 

@@ -13,12 +13,12 @@ from typing import Protocol
 
 from OpenSSL import SSL
 
-from . import codec
-from .core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
-from .faults import Faults
+from .. import mqtt
+from ..core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
+from ..faults.rules import Faults
+from ..ticker import Ticker
 from .patience import Patience
 from .secure import BadCertificate, SecureStream
-from .ticker import Ticker
 
 log = logging.getLogger("twinkle.hub")
 
@@ -113,7 +113,7 @@ class Connection:
         self._endpoint = endpoint
         self._ticker = ticker
         self._loop = asyncio.get_running_loop()
-        self._decoder = codec.Decoder()
+        self._decoder = mqtt.Decoder()
         self._session: Session | None = None
         self._packet_id = 0
         self._device = ""  # its id, once it is known
@@ -133,11 +133,11 @@ class Connection:
             self._packet_id = packet_id = self._packet_id % 65535 + 1
         faults = self._endpoint.faults
         if faults is None:
-            self._write(codec.publish(topic, payload, qos, packet_id))
+            self._write(mqtt.publish(topic, payload, qos, packet_id))
             return packet_id or None
         later = self._loop.call_later
         for delay, *message in faults.deliver(self._device, topic, payload):
-            data = codec.publish(*message, qos, packet_id)
+            data = mqtt.publish(*message, qos, packet_id)
             if delay:
                 later(delay, self._write, data)
             elif not self._behind and (seconds := faults.value("reorder", self._device)) is not None:
@@ -178,7 +178,7 @@ class Connection:
                 self._handle(packet)
                 if self._over:
                     break
-        except codec.ProtocolError as error:
+        except mqtt.ProtocolError as error:
             reason = f"the device broke the protocol: {error}"
             log.warning("%s: %s", self._who, reason)
             self._finish(reason)
@@ -226,11 +226,11 @@ class Connection:
         self._allow(CONNECT_S)
         self._stream.close()
 
-    def _greet(self, connect: codec.Connect) -> None:
+    def _greet(self, connect: mqtt.Connect) -> None:
         self._timer.cancel()
         self._endpoint.greeted(self)
         code = self._admit(connect)
-        self._stream.write(codec.connack(code, code == 0 and self._session.present))
+        self._stream.write(mqtt.connack(code, code == 0 and self._session.present))
         if code:
             self._finish()
             return
@@ -240,7 +240,7 @@ class Connection:
         if self._endpoint.faults is not None:
             self._begin_faults(self._endpoint.faults)
 
-    def _admit(self, connect: codec.Connect) -> int:
+    def _admit(self, connect: mqtt.Connect) -> int:
         # The code for its CONNACK (3.2.2.3).
         if connect.level != 4:
             return 1
@@ -278,33 +278,33 @@ class Connection:
         if held:
             self._write(bytes(held))
 
-    def _handle(self, packet: codec.Packet) -> None:
+    def _handle(self, packet: mqtt.Packet) -> None:
         session = self._session
         match packet:
-            case codec.Connect():
+            case mqtt.Connect():
                 self._greet(packet)
-            case codec.Publish():
+            case mqtt.Publish():
                 session.publish(packet.topic, packet.payload, packet.qos, packet.retain)
                 # The core has it; if it did not like it, the session is over and nothing is said.
                 faults = self._endpoint.faults
                 swallowed = packet.qos == 1 and faults is not None and faults.value("swallow", self._device)
                 if packet.qos == 1 and self._session is not None and not swallowed:
                     self._endpoint.kept.after(partial(self._acknowledge, packet.packet_id))
-            case codec.Subscribe():
-                self._write(codec.suback(packet.packet_id, session.subscribe(list(packet.filters))))
-            case codec.Unsubscribe():
+            case mqtt.Subscribe():
+                self._write(mqtt.suback(packet.packet_id, session.subscribe(list(packet.filters))))
+            case mqtt.Unsubscribe():
                 session.unsubscribe(list(packet.filters))
-                self._write(codec.unsuback(packet.packet_id))
-            case codec.Puback():
+                self._write(mqtt.unsuback(packet.packet_id))
+            case mqtt.Puback():
                 session.acknowledged(packet.packet_id)
-            case codec.Pingreq():
-                self._write(codec.pingresp())
-            case codec.Disconnect():
+            case mqtt.Pingreq():
+                self._write(mqtt.pingresp())
+            case mqtt.Disconnect():
                 self._finish(clean=True)
 
     def _acknowledge(self, packet_id: int, kept: bool) -> None:
         if kept:
-            self._write(codec.puback(packet_id))
+            self._write(mqtt.puback(packet_id))
         elif not self._over:
             # Without an acknowledgement the device has the message still, and sends it on its next connection.
             log.warning("%s dropped: what it sent could not be kept", self._who)

@@ -11,14 +11,14 @@ from typing import Any
 
 from aiohttp import web
 
-from .core import ENROLLMENT_READ, ENROLLMENT_WRITE, STATUS_READ, STATUS_WRITE, HubError, Provisioning
-from .core.provisioning.attestation import KEY
-from .core.provisioning.enrolments import registration_view
-from .core.provisioning.tables import GROUP, INDIVIDUAL, Kind
-from .core.times import iso
-from .rest import Handler, Rest, check_version
-from .rest_values import digits, etag_of, fields, read_json
-from .ticker import Ticker
+from ..core import ENROLLMENT_READ, ENROLLMENT_WRITE, STATUS_READ, STATUS_WRITE, HubError, Provisioning
+from ..core.provisioning.attestation import KEY
+from ..core.provisioning.enrolments import registration_view
+from ..core.provisioning.tables import GROUP, INDIVIDUAL, Kind
+from ..core.times import iso
+from ..ticker import Ticker
+from .service import Handler, Rest, check_version
+from .values import digits, etag_of, fields, read_json
 
 log = logging.getLogger("twinkle.hub")
 

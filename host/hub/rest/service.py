@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from ..core import Hub, HubError, MethodResult, run_bulk
+from ..core.twins.limits import ARRAYS_SINCE
+from ..faults.rules import Faults
+from ..ticker import Ticker
 from .absent import ABSENT
-from .core import Hub, HubError, MethodResult, run_bulk
-from .core.twins.limits import ARRAYS_SINCE
-from .faults import Faults
 from .message_headers import read_headers
 from .refusals import fault, refusal
-from .rest_values import answer, digits, etag_of, fields, read_json
 from .routes import OtherMethod, Routes, UnknownResource
-from .ticker import Ticker
+from .values import answer, digits, etag_of, fields, read_json
 
 log = logging.getLogger("twinkle.hub")
 # What aiohttp is to log with.

@@ -16,11 +16,11 @@ from typing import Any
 
 from aiohttp import web
 
-from .core import Hub, HubError
-from .core.messages.events import DIAGNOSTICS
-from .rest import Rest
-from .rest_values import read_json
-from .secure import is_certificate
+from ..core import Hub, HubError
+from ..core.messages.events import DIAGNOSTICS
+from ..x509 import is_certificate
+from .service import Rest
+from .values import read_json
 
 QUEUE = 10000  # events a slow listener may lag behind before the oldest are dropped
 HEARTBEAT_S = 5.0  # an empty line, so that a listener notices a hub that is gone

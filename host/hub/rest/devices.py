@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from .core import Hub, HubError, Uploads
-from .core.messages.telemetry import MAX_MESSAGE, Message, TooLarge, message_of
-from .core.messages.topics import TopicRefused
-from .core.sessions.admission import Admission
-from .endpoint import Kept
+from ..core import Hub, HubError, Uploads
+from ..core.messages.telemetry import MAX_MESSAGE, Message, TooLarge, message_of
+from ..core.messages.topics import TopicRefused
+from ..core.sessions.admission import Admission
+from ..doors.mqtt import Kept
+from ..ticker import Ticker
 from .message_headers import FROM_DEVICES, body_of, headers_of, read_headers
-from .rest import Rest, check_version
-from .rest_values import json_of, read_json
-from .ticker import Ticker
+from .service import Rest, check_version
+from .values import json_of, read_json
 
 # A body of this type is an array of messages (azure-iot-sdk-node, device/transport/http, sendEventBatch).
 BATCH = "application/vnd.microsoft.iothub.json"

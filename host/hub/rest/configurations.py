@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from .core import Hub, HubError
-from .rest import Rest
-from .rest_values import answer, digits, etag_of, fields, read_json
-from .ticker import Ticker
+from ..core import Hub, HubError
+from ..ticker import Ticker
+from .service import Rest
+from .values import answer, digits, etag_of, fields, read_json
 
 
 class RestConfigurations:
