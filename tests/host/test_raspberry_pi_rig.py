@@ -4,7 +4,7 @@ import socket
 import threading
 
 import pytest
-from raspberry_pi_rig import checks, gpio, page
+from raspberry_pi_rig import checks, gpio, machine, page
 from raspberry_pi_rig.judge import Judge, Wrong, expect, gate, until
 from raspberry_pi_rig.steps import StepFailed, Steps
 from support import ROOT
@@ -121,3 +121,22 @@ def test_the_page_of_boards_names_every_check():
     text = (ROOT / "docs/boards.md").read_text()
     sentences = {" ".join(check.__doc__.split()) for chapter, _ in checks.STARTS for check in chapter}
     assert [sentence for sentence in sentences if f"| {sentence} |" not in text] == []
+
+
+def test_a_start_whose_network_the_emulator_lost_is_done_again_and_no_more_than_twice(tmp_path, monkeypatch):
+    computer = machine.Machine(tmp_path, tmp_path / "card", tmp_path, tmp_path / "key", "ssh-ed25519 AAAA")
+    started = []
+
+    def start(number, knows_time):
+        started.append((number, knows_time))
+        computer._started = number, knows_time
+        computer.console.write_text(f"[   47.9] {machine.LOST_NETWORK}\n")
+
+    monkeypatch.setattr(computer, "start", start)
+    computer.console.write_text("[    1.0] usb0: register\n")
+    assert not computer.start_again_if_lost()
+    computer.start(4, False)
+    assert [computer.start_again_if_lost() for _ in range(3)] == [True, True, False]
+    assert started == [(4, False)] * 3
+    assert len(list(tmp_path.glob("*.lost-*.log"))) == 2  # what they said is kept
+    computer.close()

@@ -11,6 +11,10 @@ from pathlib import Path
 
 SSH_S = 150.0  # until a program in the slow computer has answered
 POWER_OFF_S = 90.0
+# QEMU's USB controller has let go of the network adapter, as it may after a start: until the next one there is no
+# network. No Raspberry Pi does this; what runs in it has no part in it.
+LOST_NETWORK = "dwc2 3f980000.usb: Not connected"
+MOST_LOST = 2  # starts that may be done again for that
 
 
 class Machine:
@@ -24,6 +28,8 @@ class Machine:
         self._card = card
         self._folder = folder
         self._process: subprocess.Popen | None = None
+        self._started = (0, False)
+        self.lost = 0  # starts that were done again
         self._ssh_port = free_port()
         # Paths of sockets are short, whatever the checkout's is.
         self._sockets = Path(tempfile.mkdtemp(prefix="twinkle-pi-"))
@@ -46,6 +52,7 @@ class Machine:
 
         There is no clock chip: without ``knows_time`` its clock begins where the system's own does.
         """
+        self._started = number, knows_time
         self.monitor.unlink(missing_ok=True)
         self.console = self._folder / f"console-{number}.log"
         words = "console=ttyS1,115200 panic=5 loglevel=4 systemd.show_status=1"
@@ -83,6 +90,17 @@ class Machine:
     def is_on(self) -> bool:
         """False once the computer has restarted or was switched off."""
         return self._process is not None and self._process.poll() is None
+
+    def start_again_if_lost(self) -> bool:
+        """Whether the emulator had lost this start's network adapter, so that the start is done once more."""
+        said = self.console.read_text(errors="replace") if self.console.exists() else ""
+        if LOST_NETWORK not in said or self.lost == MOST_LOST:
+            return False
+        self.lost += 1
+        self.cut_power()
+        self.console.rename(self.console.with_suffix(f".lost-{self.lost}.log"))
+        self.start(*self._started)
+        return True
 
     def wait_off(self, limit: float) -> float | None:
         """Wait for a restart: the seconds it took, or None when there was none within ``limit`` seconds.

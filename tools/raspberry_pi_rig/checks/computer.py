@@ -45,7 +45,7 @@ def _reaches_hub(world: World) -> str:
 
     def seen() -> bool:
         nonlocal asked
-        expect(world.machine.is_on, "the computer went off; see its console")
+        _stays_on(world)
         if world.connected():
             return True
         if time.monotonic() - asked > LOOKED_AT_S:
@@ -56,6 +56,12 @@ def _reaches_hub(world: World) -> str:
 
     until(seen, START_S, world.last_words)
     return f"{time.monotonic() - begun:.0f} s from power-on to the hub"
+
+
+def _stays_on(world: World) -> None:
+    expect(world.machine.is_on, "the computer went off; see its console")
+    if world.machine.start_again_if_lost():
+        world.steps.say("      the emulator lost the network adapter; the computer is started again")
 
 
 def reboots(world: World) -> str:
@@ -108,7 +114,7 @@ def wrong_clock_named(world: World) -> str:
     """With a clock that is behind, the device says that the certificate is not valid at its time."""
 
     def named() -> str:
-        expect(world.machine.is_on, "the computer went off; see its console")
+        _stays_on(world)
         seen = world.on(f'date -u; journalctl -b -u twinkle --no-pager -o cat | grep -m 1 -E "{CLOCK}"')
         return seen if re.search(CLOCK, seen) else ""
 
