@@ -27,7 +27,7 @@ def module(hub, service, device_id):
 
     def make(module_id="m"):
         service.create_module_with_sas(device_id, module_id, "", None, None)
-        text = hub.call("module_identities.connection_string", device_id, module_id)
+        text = hub.call("connection_string", device_id, module_id)
         with open(hub.info["caFile"]) as file:
             client = IoTHubModuleClient.create_from_connection_string(
                 f"{text};GatewayHostName={own_address()}",
