@@ -22,7 +22,8 @@ EASY_ID = re.compile(r"[A-Za-z0-9\-_.]{1,128}")
 
 KEY_BYTES = range(16, 65)  # a symmetric key is 16 to 64 bytes before base64
 MAX_TEXT = 128  # statusReason and managedBy, characters
-AUTHENTICATION = ("sas", "selfSigned", "certificateAuthority")
+# Of the model AuthenticationMechanism; an identity of type "none" has no credentials and connects by a policy's.
+AUTHENTICATION = ("sas", "selfSigned", "certificateAuthority", "none")
 
 THUMBPRINT = re.compile(r"(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})")
 

@@ -241,7 +241,9 @@ def _with_token(
             )
         if not device.keys:
             raise TokenRefused(
-                "key", "the identity has no symmetric key; it must connect with its client certificate"
+                "key",
+                f"the identity has no symmetric key, its authentication is of type {_kind(device)!r}; "
+                "it must connect as that says",
             )
         signer = check_token(token, device.keys, now, f"device {device.id!r}")
         return Admission(
@@ -259,8 +261,8 @@ def _with_token(
 
 
 def _with_certificate(certificate: Certificate, device: Device) -> str:
-    authentication = device.identity["authentication"]
-    if authentication["type"] == "selfSigned":
+    authentication, kind = device.identity["authentication"], _kind(device)
+    if kind == "selfSigned":
         allowed = {text.lower() for text in authentication["x509Thumbprint"].values() if text}
         if allowed.isdisjoint(text.lower() for text in certificate.thumbprints):
             raise ConnectRefused(
@@ -269,7 +271,7 @@ def _with_certificate(certificate: Certificate, device: Device) -> str:
                 "register its thumbprint or use the registered certificate",
             )
         return auth_method("device", "x509Certificate")
-    if authentication["type"] == "certificateAuthority":
+    if kind == "certificateAuthority":
         if not certificate.authorities or certificate.common_name != device.id:
             raise ConnectRefused(
                 NOT_AUTHORISED,
@@ -278,8 +280,13 @@ def _with_certificate(certificate: Certificate, device: Device) -> str:
         return auth_method("device", "x509CertificateAuthority")
     raise ConnectRefused(
         NOT_AUTHORISED,
-        f"device {device.id!r} is registered with symmetric keys and sent only a certificate; it must send a SAS token",
+        f"device {device.id!r} is registered with authentication of type {kind!r} and sent only a "
+        "certificate; it must send a SAS token",
     )
+
+
+def _kind(device: Device) -> str:
+    return device.identity["authentication"]["type"]
 
 
 def auth_method(scope: str, kind: str) -> str:

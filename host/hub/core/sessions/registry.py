@@ -7,7 +7,7 @@ has a twin, keys and a connection of its own. It lives as long as its device and
 from typing import Any
 
 from .. import throttles
-from ..access.identities import changed_identity, check_device_id, check_etag, new_identity
+from ..access.identities import changed_identity, check_device_id, check_etag, invalid, new_identity
 from ..devices.device import Device
 from ..devices.devices import Devices
 from ..errors import HubError, device_disabled, device_not_found, module_not_found
@@ -114,8 +114,13 @@ class Registry(Parts):
         return self.find(device_id, module_id).identity_view()
 
     def connection_string(self, device_id: str, module_id: str | None = None) -> str:
-        """The connection string. It holds a key: for the device's owner only."""
+        """The connection string. It holds a key: for the device's owner only. 400004 when there are no credentials."""
         device = self.find(device_id, module_id)
+        if device.identity["authentication"]["type"] == "none":
+            raise invalid(
+                f"{device.id!r} has no credentials of its own (authentication of type 'none'), "
+                "so that there is no connection string of it: sign its token with a policy's key."
+            )
         text = f"HostName={self.host_name};DeviceId={device_id};"
         if module_id is not None:
             text += f"ModuleId={module_id};"
