@@ -247,7 +247,7 @@ def _with_token(
             )
         signer = check_token(token, device.keys, now, f"device {device.id!r}")
         return Admission(
-            device, user.api_version, user.model_id, auth_method("device", "sas"), token.expiry, signer
+            device, user.api_version, user.model_id, auth_method(_scope(device), "sas"), token.expiry, signer
         )
     policy = policies.get(token.policy)
     if policy is None or DEVICE_CONNECT not in policy.permissions:
@@ -270,14 +270,14 @@ def _with_certificate(certificate: Certificate, device: Device) -> str:
                 f"the client certificate's thumbprint is not one of device {device.id!r}; "
                 "register its thumbprint or use the registered certificate",
             )
-        return auth_method("device", "x509Certificate")
+        return auth_method(_scope(device), "x509Certificate")
     if kind == "certificateAuthority":
         if not certificate.authorities or certificate.common_name != device.id:
             raise ConnectRefused(
                 NOT_AUTHORISED,
                 f"the client certificate must be signed by a registered authority and have the subject CN={device.id}",
             )
-        return auth_method("device", "x509CertificateAuthority")
+        return auth_method(_scope(device), "x509CertificateAuthority")
     raise ConnectRefused(
         NOT_AUTHORISED,
         f"device {device.id!r} is registered with authentication of type {kind!r} and sent only a "
@@ -287,6 +287,10 @@ def _with_certificate(certificate: Certificate, device: Device) -> str:
 
 def _kind(device: Device) -> str:
     return device.identity["authentication"]["type"]
+
+
+def _scope(device: Device) -> str:
+    return "device" if device.parent is None else "module"
 
 
 def auth_method(scope: str, kind: str) -> str:

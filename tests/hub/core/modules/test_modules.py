@@ -4,6 +4,8 @@ The right answers: azure-docs, iot-hub-devguide-module-twins.md and iot-hub-devg
 Module and Twin of azure-iot-hub 2.7.
 """
 
+import json
+
 import pytest
 from harness import DESIRED, HOST, METHODS, Device, Wire, refused, token
 
@@ -207,6 +209,31 @@ def test_telemetry_goes_to_the_modules_topic_and_names_it(module, stage):
     assert event["systemProperties"]["iothub-connection-device-id"] == "dev1"
     assert event["systemProperties"]["iothub-connection-module-id"] == "m"
     assert event["applicationProperties"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("proof", "scope", "kind"),
+    [("key", "module", "sas"), ("certificate", "module", "x509Certificate"), ("policy", "hub", "sas")],
+)
+def test_telemetry_says_by_whose_credentials_the_module_connected(stage, hub, proof, scope, kind):
+    """azure-docs, iot-hub-devguide-messages-construct.md (pull request 93636: "The scope value of the connection auth
+    method object can be also `module`"): connectionAuthMethod."""
+    prints = {"x509Thumbprint": {"primaryThumbprint": "AA" * 20}, "type": "selfSigned"}
+    hub.create_device("dev1", {"authentication": prints} if proof == "certificate" else {}, module_id="m")
+    policy = hub.access.policies["device"].keys[0]
+    shown = {
+        "key": {},
+        "certificate": {"password": None, "certificate": Certificate(("aa" * 20,))},
+        "policy": {"password": token(f"{HOST}/devices/dev1", policy, int(stage.clock.utc()) + 60, "device")},
+    }
+    Module(stage, "dev1/m").connect(**shown[proof]).publish(EVENTS, b"{}", 1)
+    (event,) = stage.events_of("Telemetry")
+    assert json.loads(event["systemProperties"]["iothub-connection-auth-method"]) == {
+        "scope": scope,
+        "type": kind,
+        "issuer": "iothub",
+        "acceptingIpFilterRule": None,
+    }
 
 
 @pytest.mark.parametrize(
