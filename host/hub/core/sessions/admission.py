@@ -295,7 +295,8 @@ def _scope(device: Device) -> str:
 
 def auth_method(scope: str, kind: str) -> str:
     """The JSON text telemetry is stamped with."""
-    method = {"scope": scope, "type": kind, "issuer": "iothub", "acceptingIpFilterRule": None}
+    issuer = "iothub" if kind == "sas" else "external"  # tokens are the hub's own, certificates somebody else's
+    method = {"scope": scope, "type": kind, "issuer": issuer, "acceptingIpFilterRule": None}
     return json.dumps(method, separators=(",", ":"))
 
 

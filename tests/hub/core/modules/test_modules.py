@@ -212,12 +212,17 @@ def test_telemetry_goes_to_the_modules_topic_and_names_it(module, stage):
 
 
 @pytest.mark.parametrize(
-    ("proof", "scope", "kind"),
-    [("key", "module", "sas"), ("certificate", "module", "x509Certificate"), ("policy", "hub", "sas")],
+    ("proof", "scope", "kind", "issuer"),
+    [
+        ("key", "module", "sas", "iothub"),
+        ("certificate", "module", "x509Certificate", "external"),
+        ("policy", "hub", "sas", "iothub"),
+    ],
 )
-def test_telemetry_says_by_whose_credentials_the_module_connected(stage, hub, proof, scope, kind):
+def test_telemetry_says_by_whose_credentials_the_module_connected(stage, hub, proof, scope, kind, issuer):
     """azure-docs, iot-hub-devguide-messages-construct.md (pull request 93636: "The scope value of the connection auth
-    method object can be also `module`"): connectionAuthMethod."""
+    method object can be also `module`"): connectionAuthMethod. The issuer of a certificate is ``external`` in what
+    hubs wrote (the event in gloveboxes/azure_sphere_co2_monitor, and logs of ``deviceConnect``)."""
     prints = {"x509Thumbprint": {"primaryThumbprint": "AA" * 20}, "type": "selfSigned"}
     hub.create_device("dev1", {"authentication": prints} if proof == "certificate" else {}, module_id="m")
     policy = hub.access.policies["device"].keys[0]
@@ -231,7 +236,7 @@ def test_telemetry_says_by_whose_credentials_the_module_connected(stage, hub, pr
     assert json.loads(event["systemProperties"]["iothub-connection-auth-method"]) == {
         "scope": scope,
         "type": kind,
-        "issuer": "iothub",
+        "issuer": issuer,
         "acceptingIpFilterRule": None,
     }
 
