@@ -1,9 +1,11 @@
 """Modules, with azure-iot-hub 2.7 and azure-iot-device 2.14, unmodified."""
 
 import queue
+import threading
 
 import pytest
-from azure.iot.device import IoTHubModuleClient, Message, MethodResponse
+from authority import Authority
+from azure.iot.device import X509, IoTHubModuleClient, Message, MethodResponse
 from azure.iot.hub.models import (
     CloudToDeviceMethod,
     ExportImportDevice,
@@ -14,33 +16,44 @@ from azure.iot.hub.models import (
 from msrest.exceptions import HttpOperationError
 from support import own_address
 
+from twinkle_host.device_certificate import make_certificate
 from twinkle_host.waiting import PATIENCE_S
 
+HOST = "contoso.example"  # the hub's own name
 KEYS = ("A" * 43 + "=", "B" * 43 + "=")
 PRINTS = ("A" * 40, "B" * 40)
 
 
 @pytest.fixture
-def module(hub, service, device_id):
-    """A function that makes a connected IoTHubModuleClient of a module of this test's device."""
+def connected(hub):
+    """A function that connects an IoTHubModuleClient: ``connected(how to make it, its arguments)``."""
     clients = []
 
-    def make(module_id="m"):
-        service.create_module_with_sas(device_id, module_id, "", None, None)
-        text = hub.call("module_identities.connection_string", device_id, module_id)
+    def connect(create, *arguments, **named):
         with open(hub.info["caFile"]) as file:
-            client = IoTHubModuleClient.create_from_connection_string(
-                f"{text};GatewayHostName={own_address()}",
-                server_verification_cert=file.read(),
-                connection_retry=False,
-            )
+            named |= {"server_verification_cert": file.read(), "connection_retry": False}
+        client = create(*arguments, **named)
         clients.append(client)
         client.connect()
         return client
 
-    yield make
+    yield connect
     for client in clients:
         client.shutdown()
+
+
+@pytest.fixture
+def module(hub, service, device_id, connected):
+    """A function that makes a connected IoTHubModuleClient of a module of this test's device."""
+
+    def make(module_id="m"):
+        service.create_module_with_sas(device_id, module_id, "", None, None)
+        text = hub.call("connection_string", device_id, module_id)
+        return connected(
+            IoTHubModuleClient.create_from_connection_string, f"{text};GatewayHostName={own_address()}"
+        )
+
+    return make
 
 
 def test_identities_are_made_in_each_way_read_changed_and_removed(service, device_id):
@@ -66,6 +79,51 @@ def test_identities_are_made_in_each_way_read_changed_and_removed(service, devic
     with pytest.raises(HttpOperationError) as refusal:
         service.get_module(device_id, "sas")
     assert refusal.value.response.headers["iothub-errorcode"] == "ModuleNotFound"
+
+
+@pytest.mark.parametrize("kind", ["its own", "an authority's"])
+def test_a_module_shows_a_certificate(service, connected, hub, tmp_path, kind):
+    """azure-docs, module-twins-portal-dotnet.md: "the module's certificate must have its common name (CN) formatted
+    like CN=<deviceid>/<moduleid>"; one that is registered by its thumbprint may have any."""
+    device_id, folder = f"certified-{len(kind)}", tmp_path / "certificate"  # a common name has 64 characters
+    hub.add(device_id)
+    if kind == "its own":
+        prints = [make_certificate(folder, "any name")] * 2
+        service.create_module_with_x509(device_id, "m", "", *prints)
+    else:
+        authority = Authority()
+        authority.issue(folder, f"{device_id}/m")
+        hub.call("authorities.add", "modules", authority.pem)
+        service.create_module_with_certificate_authority(device_id, "m", "")
+    proof = X509(str(folder / "device.pem"), str(folder / "device.key"))
+    client = connected(
+        IoTHubModuleClient.create_from_x509_certificate,
+        proof,
+        HOST,
+        device_id,
+        "m",
+        gateway_hostname=own_address(),
+    )
+    client.send_message("hello")
+    event = hub.event("Telemetry", lambda event: event["deviceId"] == device_id)
+    assert event["moduleId"] == "m"
+    assert "x509" in event["systemProperties"]["iothub-connection-auth-method"]
+
+
+def test_a_deleted_device_takes_its_connected_modules_with_it(service, module, device_id):
+    """azure-docs, iot-hub-devguide-module-twins.md: a module identity is under a device identity, its twin
+    deleted with it."""
+    left = threading.Event()
+    client = module()
+    client.on_connection_state_change = lambda: client.connected or left.set()
+    service.delete_device(device_id)
+    assert left.wait(PATIENCE_S)
+    for read in (service.get_module, service.get_module_twin):
+        with pytest.raises(HttpOperationError) as refusal:
+            read(device_id, "m")
+        assert refusal.value.response.headers["iothub-errorcode"] == "DeviceNotFound"
+    text = f"SELECT * FROM devices.modules WHERE deviceId = '{device_id}'"
+    assert service.query_iot_hub(QuerySpecification(query=text)).items == []
 
 
 def test_a_module_is_told_of_its_twin_and_answers_methods(service, module, device_id, hub):

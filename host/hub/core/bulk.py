@@ -102,37 +102,22 @@ def _do(hub: Hub, device_id: str | None, entry: dict[str, Any], arrays: bool) ->
         )
     body = {**entry, "deviceId": device_id}
     twin = {name: entry[name] for name in ("tags", "properties") if name in entry} or None
-    if "moduleId" in entry:
-        _do_module(hub, body, mode, twin, arrays)
-        return
-    action = mode.existing if device_id in hub.devices else mode.missing
+    module_id = entry.get("moduleId")
+    known = device_id in hub.devices if module_id is None else f"{device_id}/{module_id}" in hub.modules
+    action = mode.existing if known else mode.missing
     if action == "create" or (action is None and mode.missing):
-        hub.create_device(device_id, body, twin, arrays)  # which refuses an id that is taken
+        hub.create_device(device_id, body, twin, arrays, module_id)  # which refuses an id that is taken
     elif action == "update":
         etag = _etag(entry, "eTag") if mode.matching else None
         twin_etag = _etag(entry, "twinETag") if "twinETag" in entry else None
-        hub.update_device(device_id, body, etag, twin, twin_etag, arrays)
+        hub.update_device(device_id, body, etag, twin, twin_etag, arrays, module_id)
     elif action == "twin":
-        hub.replace_twin(device_id, twin or {}, _etag(entry, "twinETag") if mode.matching else None, arrays)
-    else:
-        hub.delete_device(device_id, _etag(entry, "eTag") if mode.matching else None)  # or there is none
-
-
-def _do_module(hub: Hub, body: dict[str, Any], mode: _Mode, twin: Any, arrays: bool) -> None:
-    device_id, module_id, modules = body["deviceId"], body["moduleId"], hub.module_identities
-    action = mode.existing if hub.known(f"{device_id}/{module_id}") is not None else mode.missing
-    if action == "create" or (action is None and mode.missing):
-        modules.create(device_id, module_id, body, twin, arrays)  # which refuses an id that is taken
-    elif action == "update":
-        etag = _etag(body, "eTag") if mode.matching else None
-        twin_etag = _etag(body, "twinETag") if "twinETag" in body else None
-        modules.update(device_id, module_id, body, etag, twin, twin_etag, arrays)
-    elif action == "twin":
-        etag = _etag(body, "twinETag") if mode.matching else None
+        etag = _etag(entry, "twinETag") if mode.matching else None
         hub.replace_twin(device_id, twin or {}, etag, arrays, module_id)
     else:
-        etag = _etag(body, "eTag") if mode.matching else None
-        modules.delete(device_id, module_id, etag)  # or there is none
+        hub.delete_device(
+            device_id, _etag(entry, "eTag") if mode.matching else None, module_id
+        )  # or there is none
 
 
 def _etag(entry: dict[str, Any], name: str) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from . import jsontext, throttles
-from .access.identities import changed_identity, check_device_id, check_etag, new_identity
+from .access.identities import check_etag
 from .devices.device import Device
-from .errors import HubError, device_disabled, device_not_found
+from .errors import HubError, device_disabled
 from .fleet.configurations import Configurations
 from .fleet.jobs import Jobs
 from .messages.cloud_to_device import LIFETIME_S
@@ -21,18 +21,14 @@ from .ports import Clock, EventLog, Hello, Link, MethodResult, Store
 from .queries.query import run_query
 from .sessions.admission import Admission, admit_request
 from .sessions.connections import Connections
-from .sessions.modules import ModuleIdentities
-from .sessions.parts import Parts
+from .sessions.registry import Registry
 from .sessions.session import Session
-from .times import iso
 from .twins.digital_patch import desired_patch
 from .twins.digital_twin import digital_twin
 from .twins.twin import Change, Twin
 
-MAX_LIST = 1000  # devices in one answer of GET /devices
 
-
-class Hub(Parts):
+class Hub(Registry):
     """A local IoT Hub without sockets.
 
     ``host_name``: the name in tokens and connection strings, without a port;
@@ -55,7 +51,6 @@ class Hub(Parts):
     ):
         super().__init__(host_name, clock, store, random_bytes, aliases, throttle, log, routes)
         self.connections = Connections(self)
-        self.module_identities = ModuleIdentities(self)
         self.jobs = Jobs(self, store, self.stored.pop("jobs"))
         self.configurations = Configurations(self, store, self.stored.pop("configurations"))
 
@@ -89,103 +84,6 @@ class Hub(Parts):
         """A message for a device that asks for it over HTTPS, and the token that settles it; see CloudToDevice."""
         self.throttles.spend(throttles.RECEIVES)
         return self.messages.receive(admission.device)
-
-    # --- the registry
-
-    def create_device(
-        self, device_id: str, body: Any = None, twin: Any = None, arrays: bool = True
-    ) -> dict[str, Any]:
-        """A new identity and its twin; 409001 when the id exists. Missing keys are made.
-
-        ``twin``: what the twin begins with, as ``replace_twin`` takes it.
-        """
-        check_device_id(device_id)
-        self.throttles.spend(throttles.REGISTRY)
-        if device_id in self.devices:
-            raise HubError(
-                "DeviceAlreadyExists",
-                f"The device {device_id!r} exists already; update it (with If-Match), or choose another id.",
-            )
-        utc = self.clock.utc()
-        identity = new_identity(device_id, body, utc, self.generation(utc), self.random)
-        device = Device(identity, Twin())
-        if twin is not None:
-            device.twin.replace(twin, iso(utc), arrays)
-        self.devices.add(device)
-        self.events.lifecycle(device, "createDeviceIdentity")
-        return device.identity_view()
-
-    def update_device(
-        self,
-        device_id: str,
-        body: Any,
-        etag: str | None = None,
-        twin: Any = None,
-        twin_etag: str | None = None,
-        arrays: bool = True,
-    ) -> dict[str, Any]:
-        """Change an identity. Disabling it, or replacing the key its token was signed with, ends its connection.
-
-        ``twin``: what of the twin is to be replaced at the same time, if its etag is ``twin_etag``.
-        """
-        self.throttles.spend(throttles.REGISTRY)
-        device = self.devices.find(device_id)
-        check_etag(etag, device.identity["etag"], "identity")
-        before = device.identity
-        device.identity = changed_identity(before, body, self.clock.utc(), self.random)
-        written = device.twin.counter
-        try:
-            if twin is not None:
-                self.replace_twin(
-                    device_id, twin, twin_etag, arrays
-                )  # which stores both, if it changes anything
-            if device.twin.counter == written:
-                self.devices.save(device)
-        except BaseException:
-            device.identity = before
-            raise
-        session = device.session
-        if not device.enabled:
-            if session is not None:
-                session.close("the identity was disabled; enable it to let the device connect again")
-            self.methods.forget(device, device_disabled(device_id))
-            self.module_identities.disabled(device)
-        self.check_signer(device)
-        return device.identity_view()
-
-    def get_device(self, device_id: str) -> dict[str, Any]:
-        """The identity, keys included."""
-        self.throttles.spend(throttles.REGISTRY)
-        return self.devices.find(device_id).identity_view()
-
-    def connection_string(self, device_id: str) -> str:
-        """The device's connection string. It holds a key: for the device's owner only."""
-        device = self.devices.find(device_id)
-        text = f"HostName={self.host_name};DeviceId={device_id};"
-        return text + (f"SharedAccessKey={device.keys[0]}" if device.keys else "x509=true")
-
-    def list_devices(self, top: int | None = None) -> list[dict[str, Any]]:
-        """Up to ``top`` identities (1 to 1000; anything else means 1000), by id."""
-        self.throttles.spend(throttles.REGISTRY)
-        count = top if isinstance(top, int) and 1 <= top <= MAX_LIST else MAX_LIST
-        return [self.devices.find(device_id).identity_view() for device_id in self.devices.order[:count]]
-
-    def delete_device(self, device_id: str, etag: str | None = None) -> None:
-        """Remove an identity and its twin; its connection ends and waiting calls fail."""
-        self.throttles.spend(throttles.REGISTRY)
-        device = self.devices.find(device_id)
-        check_etag(etag, device.identity["etag"], "identity")
-        self.module_identities.removed(device)
-        if device.session is not None:
-            device.session.close("the identity was deleted; the device is unknown to this hub now")
-        self.devices.remove(device)
-        self.messages.purge(device)
-        self.methods.forget(device, device_not_found(device_id))
-        self.events.lifecycle(device, "deleteDeviceIdentity")
-
-    def statistics(self) -> dict[str, int]:
-        """``totalDeviceCount``, ``enabledDeviceCount``, ``disabledDeviceCount``, ``connectedDeviceCount``."""
-        return self.devices.statistics()
 
     # --- twins, of a device or of a module of it
 

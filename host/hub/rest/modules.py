@@ -14,7 +14,7 @@ class RestModules:
     """``/devices/{id}/modules``. A module's twin and methods are served as a device's are."""
 
     def __init__(self, hub: Hub, rest: Rest, ticker: Ticker):
-        self._modules = hub.module_identities
+        self._hub = hub
         self._ticker = ticker
         rest.add("GET", "/devices/{id}/modules", "RegistryRead", self._list)
         rest.add("GET", MODULE, "RegistryRead", self._get)
@@ -22,22 +22,23 @@ class RestModules:
         rest.add("DELETE", MODULE, "RegistryWrite", self._delete)
 
     async def _list(self, request: web.Request) -> web.Response:
-        return answer(self._modules.list(request.match_info["id"]))
+        return answer(self._hub.list_modules(request.match_info["id"]))
 
     async def _get(self, request: web.Request) -> web.Response:
-        return answer(self._modules.get(*_names(request)))
+        return answer(self._hub.get_device(*_names(request)))
 
     async def _put(self, request: web.Request) -> web.Response:
-        body = await read_json(request)
+        (device_id, module_id), body = _names(request), await read_json(request)
         if "If-Match" in request.headers:
-            identity = self._modules.update(*_names(request), body, etag_of(request))
+            identity = self._hub.update_device(device_id, body, etag_of(request), module_id=module_id)
         else:
-            identity = self._modules.create(*_names(request), body)
+            identity = self._hub.create_device(device_id, body, module_id=module_id)
         self._ticker.touch()
         return answer(identity)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        self._modules.delete(*_names(request), etag_of(request))
+        device_id, module_id = _names(request)
+        self._hub.delete_device(device_id, etag_of(request), module_id)
         self._ticker.touch()
         return web.Response(status=204)
 

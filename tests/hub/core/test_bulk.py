@@ -148,7 +148,7 @@ def module_of(stage):
     """Everything a service can see of the module, None without one."""
     if stage.hub.known("dev1/m") is None:
         return None
-    return stage.hub.module_identities.get("dev1", "m"), stage.hub.get_twin("dev1", "m")
+    return stage.hub.get_device("dev1", "m"), stage.hub.get_twin("dev1", "m")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -158,7 +158,7 @@ def test_an_entry_for_a_module_is_not_taken_for_its_device(stage, mode, there):
     of the table."""
     stage.device()
     if there:
-        stage.hub.module_identities.create("dev1", "m")
+        stage.hub.create_device("dev1", module_id="m")
     device = state_of(stage)
     refused = one(stage, importMode=mode, moduleId="m", eTag="*", twinETag="*", tags={"a": 1})
     expected = MODES[mode][0 if there else 1]

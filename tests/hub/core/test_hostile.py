@@ -115,7 +115,7 @@ def test_arithmetic_agrees_with_python(parts, sign):
 
 _FLEET = Stage()
 _FLEET.connected().report({"x": 1})
-_FLEET.hub.module_identities.create("dev1", "m")
+_FLEET.hub.create_device("dev1", module_id="m")
 _FLEET.hub.jobs.create(
     "j", {"type": "scheduleUpdateTwin", "updateTwin": {"tags": {"a": 1}}, "queryCondition": "*"}
 )

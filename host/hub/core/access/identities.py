@@ -21,8 +21,9 @@ DEVICE_ID = re.compile(r"[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}")
 EASY_ID = re.compile(r"[A-Za-z0-9\-_.]{1,128}")
 
 KEY_BYTES = range(16, 65)  # a symmetric key is 16 to 64 bytes before base64
-MAX_REASON = 128  # statusReason, characters
-AUTHENTICATION = ("sas", "selfSigned", "certificateAuthority")
+MAX_TEXT = 128  # statusReason and managedBy, characters
+# Of the model AuthenticationMechanism; an identity of type "none" has no credentials and connects by a policy's.
+AUTHENTICATION = ("sas", "selfSigned", "certificateAuthority", "none")
 
 THUMBPRINT = re.compile(r"(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})")
 
@@ -43,14 +44,15 @@ def invalid(message: str) -> HubError:
 
 
 def new_identity(
-    device_id: str, body: Any, utc: float, generation: int, random_bytes: Callable[[int], bytes]
+    device_id: str,
+    module_id: str | None,
+    body: Any,
+    utc: float,
+    generation: int,
+    random_bytes: Callable[[int], bytes],
 ) -> dict[str, Any]:
-    """A new identity from the body of ``PUT /devices/{id}``; missing keys are made up."""
-    return changed_identity(_fresh(device_id, generation), body, utc, random_bytes)
-
-
-def _fresh(device_id: str, generation: int) -> dict[str, Any]:
-    return {
+    """A new identity from the body of ``PUT /devices/{id}``, or of a module of it; missing keys are made up."""
+    fresh: dict[str, Any] = {
         "deviceId": device_id,
         "generationId": str(generation),
         "etag": "",
@@ -67,46 +69,9 @@ def _fresh(device_id: str, generation: int) -> dict[str, Any]:
         },
         "capabilities": {"iotEdge": False},
     }
-
-
-def new_module(
-    device_id: str,
-    module_id: str,
-    body: Any,
-    utc: float,
-    generation: int,
-    random_bytes: Callable[[int], bytes],
-) -> dict[str, Any]:
-    """A new module's identity from the body of ``PUT /devices/{id}/modules/{mid}``; likewise."""
-    return changed_module(
-        {**_fresh(device_id, generation), "moduleId": module_id, "managedBy": ""}, body, utc, random_bytes
-    )
-
-
-def changed_module(
-    old: dict[str, Any], body: Any, utc: float, random_bytes: Callable[[int], bytes]
-) -> dict[str, Any]:
-    """``changed_identity`` for a module, which has no status of its own."""
-    known = {} if body is None else body
-    if not isinstance(known, dict):
-        raise invalid("The body of a module identity must be a JSON object.")
-    named = known.get("moduleId")
-    if named is not None and named != old["moduleId"]:
-        raise invalid(
-            f"The body names another module than the address, {old['moduleId']!r}; make them equal."
-        )
-    owner = known.get("managedBy")
-    if owner is not None and (not isinstance(owner, str) or len(owner) > MAX_REASON):
-        raise invalid(f"The member 'managedBy' must be text of at most {MAX_REASON} characters.")
-    identity = changed_identity(
-        old,
-        {name: known[name] for name in ("deviceId", "authentication") if name in known},
-        utc,
-        random_bytes,
-    )
-    if "managedBy" in known:
-        identity["managedBy"] = owner or ""
-    return identity
+    if module_id is not None:
+        fresh |= {"moduleId": module_id, "managedBy": ""}
+    return changed_identity(fresh, body, utc, random_bytes)
 
 
 def changed_identity(
@@ -115,35 +80,43 @@ def changed_identity(
     """``old`` with what the body changes, and a new etag. Nothing is changed in place.
 
     A key or thumbprint that the body leaves out or gives as null stays; read-only
-    members (times, state, generationId, etag) are ignored.
+    members (times, state, generationId, etag) are ignored. A module has no status and
+    no capabilities of its own, and an owner, ``managedBy``.
     """
     if body is None:
         body = {}
     if not isinstance(body, dict):
-        raise invalid("The body of a device identity must be a JSON object.")
-    named = body.get("deviceId")
-    if named is not None and named != old["deviceId"]:
-        raise invalid(
-            f"The body names another device than the address, {old['deviceId']!r}; make them equal."
-        )
+        raise invalid("The body of an identity must be a JSON object.")
+    for name in ("deviceId", "moduleId"):
+        named = body.get(name)
+        if named is not None and name in old and named != old[name]:
+            raise invalid(
+                f"The member '{name}' is not the one of the address, {old[name]!r}; make them equal."
+            )
     identity = jsontext.copy(old)
-    status = body.get("status") or old["status"]
-    if status not in ("enabled", "disabled"):
-        raise invalid("The member 'status' must be 'enabled' or 'disabled'.")
-    if status != old["status"]:
-        identity["statusUpdatedTime"] = iso(utc)
-    identity["status"] = status
-    if "statusReason" in body:
-        reason = body["statusReason"]
-        if reason is not None and (not isinstance(reason, str) or len(reason) > MAX_REASON):
-            raise invalid(f"The member 'statusReason' must be text of at most {MAX_REASON} characters.")
-        identity["statusReason"] = reason
+    if "moduleId" in old:
+        identity["managedBy"] = _text(body, "managedBy", old) or ""
+    else:
+        status = body.get("status") or old["status"]
+        if status not in ("enabled", "disabled"):
+            raise invalid("The member 'status' must be 'enabled' or 'disabled'.")
+        if status != old["status"]:
+            identity["statusUpdatedTime"] = iso(utc)
+        identity["status"] = status
+        identity["statusReason"] = _text(body, "statusReason", old)
+        _capabilities(identity, body)
     identity["authentication"] = _authentication(
         old["authentication"], body.get("authentication"), random_bytes
     )
-    _capabilities(identity, body)
     identity["etag"] = _new_etag(old["etag"], random_bytes)
     return identity
+
+
+def _text(body: dict[str, Any], name: str, old: dict[str, Any]) -> str | None:
+    text = body.get(name, old[name])
+    if text is not None and (not isinstance(text, str) or len(text) > MAX_TEXT):
+        raise invalid(f"The member '{name}' must be text of at most {MAX_TEXT} characters.")
+    return text
 
 
 def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int], bytes]) -> dict[str, Any]:

@@ -241,11 +241,13 @@ def _with_token(
             )
         if not device.keys:
             raise TokenRefused(
-                "key", "the identity has no symmetric key; it must connect with its client certificate"
+                "key",
+                f"the identity has no symmetric key, its authentication is of type {_kind(device)!r}; "
+                "it must connect as that says",
             )
         signer = check_token(token, device.keys, now, f"device {device.id!r}")
         return Admission(
-            device, user.api_version, user.model_id, auth_method("device", "sas"), token.expiry, signer
+            device, user.api_version, user.model_id, auth_method(_scope(device), "sas"), token.expiry, signer
         )
     policy = policies.get(token.policy)
     if policy is None or DEVICE_CONNECT not in policy.permissions:
@@ -259,8 +261,8 @@ def _with_token(
 
 
 def _with_certificate(certificate: Certificate, device: Device) -> str:
-    authentication = device.identity["authentication"]
-    if authentication["type"] == "selfSigned":
+    authentication, kind = device.identity["authentication"], _kind(device)
+    if kind == "selfSigned":
         allowed = {text.lower() for text in authentication["x509Thumbprint"].values() if text}
         if allowed.isdisjoint(text.lower() for text in certificate.thumbprints):
             raise ConnectRefused(
@@ -268,23 +270,35 @@ def _with_certificate(certificate: Certificate, device: Device) -> str:
                 f"the client certificate's thumbprint is not one of device {device.id!r}; "
                 "register its thumbprint or use the registered certificate",
             )
-        return auth_method("device", "x509Certificate")
-    if authentication["type"] == "certificateAuthority":
+        return auth_method(_scope(device), "x509Certificate")
+    if kind == "certificateAuthority":
         if not certificate.authorities or certificate.common_name != device.id:
             raise ConnectRefused(
                 NOT_AUTHORISED,
                 f"the client certificate must be signed by a registered authority and have the subject CN={device.id}",
             )
-        return auth_method("device", "x509CertificateAuthority")
+        return auth_method(_scope(device), "x509CertificateAuthority")
     raise ConnectRefused(
         NOT_AUTHORISED,
-        f"device {device.id!r} is registered with symmetric keys and sent only a certificate; it must send a SAS token",
+        f"device {device.id!r} is registered with authentication of type {kind!r} and sent only a "
+        "certificate; it must send a SAS token",
     )
+
+
+def _kind(device: Device) -> str:
+    return device.identity["authentication"]["type"]
+
+
+def _scope(device: Device) -> str:
+    return "device" if device.parent is None else "module"
 
 
 def auth_method(scope: str, kind: str) -> str:
     """The JSON text telemetry is stamped with."""
-    method = {"scope": scope, "type": kind, "issuer": "iothub", "acceptingIpFilterRule": None}
+    issuer = (
+        "iothub" if kind == "sas" else "external"
+    )  # tokens are the hub's own, certificates somebody else's
+    method = {"scope": scope, "type": kind, "issuer": issuer, "acceptingIpFilterRule": None}
     return json.dumps(method, separators=(",", ":"))
 
 

@@ -203,7 +203,9 @@ class Methods:
 
 
 def _not_online(device: Device, name: str, waited: int) -> HubError:
-    if device.session is None:
+    if device.session is None and waited:
+        what = f"it did not connect within {waited} s: start it, or wait longer (connectTimeoutInSeconds)"
+    elif device.session is None:
         what = "it is not connected: start it, or give connectTimeoutInSeconds to wait for it"
     else:
         what = (

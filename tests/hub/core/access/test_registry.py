@@ -3,9 +3,9 @@
 import base64
 
 import pytest
-from harness import HOST
+from harness import HOST, Device, token
 
-from twinkle_host.hub.core import HubError
+from twinkle_host.hub.core import Certificate, ConnectRefused, HubError
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 
@@ -44,6 +44,31 @@ def test_given_keys_are_kept_and_missing_ones_are_made(stage):
     keys = stage.hub.create_device("dev1", body)["authentication"]["symmetricKey"]
     assert keys["primaryKey"] == KEY and len(base64.b64decode(keys["secondaryKey"])) == 32
     assert stage.hub.connection_string("dev1") == f"HostName={HOST};DeviceId=dev1;SharedAccessKey={KEY}"
+
+
+@pytest.mark.parametrize("module_id", [None, "m"])
+def test_an_identity_without_credentials_connects_by_a_policy_alone(stage, module_id):
+    """Model AuthenticationMechanism of azure-iot-hub 2.7: 'sas', 'selfSigned', 'certificateAuthority', 'none';
+    the last is "No Authentication Token at this scope" (C# AuthenticationType)."""
+    hub = stage.hub
+    if module_id is not None:
+        hub.create_device("dev1")
+    given = {"type": "none", "symmetricKey": {"primaryKey": KEY}}
+    made = hub.create_device("dev1", {"authentication": given}, module_id=module_id)["authentication"]
+    assert made["type"] == hub.get_twin("dev1", module_id)["authenticationType"] == "none"
+    assert not any([*made["symmetricKey"].values(), *made["x509Thumbprint"].values()])
+    assert refusal(hub.connection_string, "dev1", module_id) == (400, 400004)
+
+    device = Device(stage, "dev1" if module_id is None else f"dev1/{module_id}")
+    resource = f"{HOST}/{hub.find('dev1', module_id).place}"
+    for own in (
+        {"password": token(resource, KEY, int(stage.clock.utc()) + 60)},
+        {"password": None, "certificate": Certificate(("aa" * 20,), device.id, ("root",))},
+    ):
+        with pytest.raises(ConnectRefused, match="'none'"):
+            device.connect(**own)
+    policy = hub.access.policies["device"].keys[0]
+    assert device.connect(password=token(resource, policy, int(stage.clock.utc()) + 60, "device"))
 
 
 def test_an_id_is_created_once(stage):

@@ -333,9 +333,8 @@ def test_a_twin_without_room_is_targeted_and_the_reason_told(fleet):
 
 def test_modules_have_configurations_of_their_own(fleet):
     """ "from devices.modules where ...", ``moduleContent``, and metrics that select from devices.modules."""
-    modules = fleet.hub.module_identities
     for device_id in ("d0", "d1"):
-        modules.create(device_id, "m")
+        fleet.hub.create_device(device_id, module_id="m")
     fleet.hub.patch_twin("d0", {"tags": {"env": "test"}}, module_id="m")
     metric = "SELECT deviceId, moduleId FROM devices.modules WHERE configurations.[[mod]].status = 'Applied'"
     create(
@@ -350,7 +349,7 @@ def test_modules_have_configurations_of_their_own(fleet):
     assert counts(fleet, "mod") == {"targetedCount": 1, "appliedCount": 1, "mine": 1}
     queries = fleet.hub.configurations.get("mod")["systemMetrics"]["queries"]
     assert [len(fleet.hub.query(query)[0]) for query in queries.values()] == [1, 1]
-    modules.delete("d0", "m")
+    fleet.hub.delete_device("d0", module_id="m")
     fleet.run(1)
     assert counts(fleet, "mod") == {"targetedCount": 0, "appliedCount": 0, "mine": 0}
 

@@ -175,7 +175,7 @@ def test_a_condition_that_is_none_fails_the_job_and_not_the_request(fleet):
 
 
 def test_modules_are_reached_by_their_own_source(fleet):
-    fleet.hub.module_identities.create("d1", "m")
+    fleet.hub.create_device("d1", module_id="m")
     create(fleet, condition="FROM devices.modules WHERE devices.modules.moduleId = 'm'")
     fleet.run(5)
     assert fleet.hub.get_twin("d1", "m")["tags"] == {"done": 1}

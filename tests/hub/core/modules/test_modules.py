@@ -4,6 +4,8 @@ The right answers: azure-docs, iot-hub-devguide-module-twins.md and iot-hub-devg
 Module and Twin of azure-iot-hub 2.7.
 """
 
+import json
+
 import pytest
 from harness import DESIRED, HOST, METHODS, Device, Wire, refused, token
 
@@ -25,16 +27,16 @@ class Module(Device):
 
 
 @pytest.fixture
-def modules(stage):
-    """The registry of modules, with the device that has them."""
+def hub(stage):
+    """The hub, with the device that has the modules."""
     stage.device()
-    return stage.hub.module_identities
+    return stage.hub
 
 
 @pytest.fixture
-def module(stage, modules):
+def module(stage, hub):
     """The module ``m`` of ``dev1``, connected and subscribed to everything."""
-    modules.create("dev1", "m")
+    hub.create_device("dev1", module_id="m")
     module = Module(stage, "dev1/m")
     module.connect()
     return module
@@ -43,81 +45,82 @@ def module(stage, modules):
 # --- identities
 
 
-def test_an_identity_has_the_models_members_and_no_status_of_its_own(modules):
+def test_an_identity_has_the_models_members_and_no_status_of_its_own(hub):
     """Model Module: no ``status`` and no ``capabilities``."""
-    made = modules.create("dev1", "m", {"managedBy": "me"})
+    made = hub.create_device("dev1", {"managedBy": "me"}, module_id="m")
     assert set(made) == {
         *("moduleId", "managedBy", "deviceId", "generationId", "etag", "connectionState", "authentication"),
         *("connectionStateUpdatedTime", "lastActivityTime", "cloudToDeviceMessageCount"),
     }
     assert (made["deviceId"], made["moduleId"], made["managedBy"]) == ("dev1", "m", "me")
     assert len(made["authentication"]["symmetricKey"]["primaryKey"]) == 44
-    assert modules.get("dev1", "m") == made and modules.list("dev1") == [made]
+    assert hub.get_device("dev1", "m") == made and hub.list_modules("dev1") == [made]
 
 
-def test_what_is_not_there_says_whether_it_is_the_device_or_the_module(modules, stage):
+def test_what_is_not_there_says_whether_it_is_the_device_or_the_module(hub, stage):
     """C# ErrorCode: ModuleNotFound is 404010, DeviceNotFound 404001."""
-    assert refused(modules.get, "dev1", "m") == "ModuleNotFound"
-    assert refused(modules.get, "nobody", "m") == "DeviceNotFound"
-    assert refused(modules.list, "nobody") == "DeviceNotFound"
-    assert refused(modules.create, "nobody", "m") == "DeviceNotFound"
+    assert refused(hub.get_device, "dev1", "m") == "ModuleNotFound"
+    assert refused(hub.get_device, "nobody", "m") == "DeviceNotFound"
+    assert refused(hub.list_modules, "nobody") == "DeviceNotFound"
+    assert refused(hub.create_device, "nobody", module_id="m") == "DeviceNotFound"
     assert refused(stage.hub.get_twin, "dev1", "m") == "ModuleNotFound"
     assert refused(stage.hub.invoke, "dev1", "x", done=print, module_id="m") == "ModuleNotFound"
 
 
-def test_an_id_is_given_once_on_a_device_and_again_on_another(modules, stage):
+def test_an_id_is_given_once_on_a_device_and_again_on_another(hub, stage):
     """C# ErrorCode: ModuleAlreadyExistsOnDevice is 409301."""
-    modules.create("dev1", "m")
-    assert refused(modules.create, "dev1", "m") == "ModuleAlreadyExistsOnDevice"
+    hub.create_device("dev1", module_id="m")
+    assert refused(hub.create_device, "dev1", module_id="m") == "ModuleAlreadyExistsOnDevice"
     stage.device("dev2")
-    modules.create("dev2", "m")
-    assert [found["deviceId"] for found in modules.list("dev2")] == ["dev2"]
+    hub.create_device("dev2", module_id="m")
+    assert [found["deviceId"] for found in hub.list_modules("dev2")] == ["dev2"]
 
 
-def test_neighbours_in_the_order_of_ids_are_not_taken_for_a_devices_own(modules, stage):
+def test_neighbours_in_the_order_of_ids_are_not_taken_for_a_devices_own(hub, stage):
     for device_id in ("dev", "dev1-a", "dev10", "dev1.x"):
         stage.device(device_id)
-        modules.create(device_id, "m")
-    assert modules.list("dev1") == []
+        hub.create_device(device_id, module_id="m")
+    assert hub.list_modules("dev1") == []
 
 
-def test_fifty_modules_are_the_most(modules):
+def test_fifty_modules_are_the_most(hub):
     """ "under each device identity, you can create up to 50 module identities"; TooManyModulesOnDevice is 413003."""
     for number in range(50):
-        modules.create("dev1", f"m{number}")
-    assert refused(modules.create, "dev1", "one-more") == "TooManyModulesOnDevice"
-    assert len(modules.list("dev1")) == 50
+        hub.create_device("dev1", module_id=f"m{number}")
+    assert refused(hub.create_device, "dev1", module_id="one-more") == "TooManyModulesOnDevice"
+    assert len(hub.list_modules("dev1")) == 50
 
 
 @pytest.mark.parametrize("module_id", ["", "a/b", "a b", "x" * 129, ".."])
-def test_a_modules_id_has_the_characters_of_a_devices(modules, module_id):
+def test_a_modules_id_has_the_characters_of_a_devices(hub, module_id):
     """Model Twin, ``module_id``: the same list as ``device_id``."""
-    assert refused(modules.create, "dev1", module_id) == "ArgumentInvalid"
+    assert refused(hub.create_device, "dev1", module_id=module_id) == "ArgumentInvalid"
 
 
 @pytest.mark.parametrize(
     "body", [{"moduleId": "other"}, {"deviceId": "other"}, [], {"managedBy": 5}, {"authentication": 5}]
 )
-def test_a_bad_body_makes_nothing(modules, body):
-    assert refused(modules.create, "dev1", "m", body) == "ArgumentInvalid"
-    assert modules.list("dev1") == []
+def test_a_bad_body_makes_nothing(hub, body):
+    assert refused(hub.create_device, "dev1", body, module_id="m") == "ArgumentInvalid"
+    assert hub.list_modules("dev1") == []
 
 
-def test_the_etag_guards_a_change_and_a_removal(modules):
+def test_the_etag_guards_a_change_and_a_removal(hub):
     """REST reference, Modules: If-Match on PUT and DELETE."""
-    stale = modules.create("dev1", "m")["etag"]
-    changed = modules.update("dev1", "m", {"managedBy": "x"}, stale)
+    stale = hub.create_device("dev1", module_id="m")["etag"]
+    changed = hub.update_device("dev1", {"managedBy": "x"}, stale, module_id="m")
     assert changed["etag"] != stale and changed["managedBy"] == "x"
-    assert refused(modules.update, "dev1", "m", {"managedBy": "y"}, stale) == "PreconditionFailed"
-    assert refused(modules.delete, "dev1", "m", stale) == "PreconditionFailed"
-    modules.delete("dev1", "m", changed["etag"])
-    assert modules.list("dev1") == []
+    assert (
+        refused(hub.update_device, "dev1", {"managedBy": "y"}, stale, module_id="m") == "PreconditionFailed"
+    )
+    assert refused(hub.delete_device, "dev1", stale, "m") == "PreconditionFailed"
+    hub.delete_device("dev1", changed["etag"], "m")
+    assert hub.list_modules("dev1") == []
 
 
-def test_modules_are_no_devices(modules, stage):
+def test_modules_are_no_devices(hub, stage):
     """Neither in the list nor in the count of devices; a query over devices does not see them."""
-    modules.create("dev1", "m")
-    hub = stage.hub
+    hub.create_device("dev1", module_id="m")
     assert [device["deviceId"] for device in hub.list_devices()] == ["dev1"]
     assert hub.statistics()["totalDeviceCount"] == 1
     assert len(hub.query("SELECT * FROM devices")[0]) == 1
@@ -135,9 +138,9 @@ def test_identities_twins_and_subscriptions_survive_a_restart(module, stage):
     module.report({"r": 1})
     stage.hub.patch_twin("dev1", {"tags": {"t": 1}}, module_id="m")
     module.session.end(True)
-    before = stage.hub.module_identities.list("dev1"), stage.hub.get_twin("dev1", "m")
+    before = stage.hub.list_modules("dev1"), stage.hub.get_twin("dev1", "m")
     stage.start()
-    assert (stage.hub.module_identities.list("dev1"), stage.hub.get_twin("dev1", "m")) == before
+    assert (stage.hub.list_modules("dev1"), stage.hub.get_twin("dev1", "m")) == before
     assert module.connect(subscribe=()).present
 
 
@@ -148,9 +151,9 @@ def lifecycle(stage):
 # --- twins
 
 
-def test_a_twin_is_a_devices_with_the_modules_id_and_no_capabilities(modules, stage):
+def test_a_twin_is_a_devices_with_the_modules_id_and_no_capabilities(hub, stage):
     """azure-docs, module twins: the example document."""
-    modules.create("dev1", "m")
+    hub.create_device("dev1", module_id="m")
     twin, of_device = stage.hub.get_twin("dev1", "m"), stage.hub.get_twin("dev1")
     assert twin["moduleId"] == "m" and twin["deviceId"] == "dev1"
     assert set(twin) ^ set(of_device) == {"moduleId", "capabilities"}
@@ -168,12 +171,12 @@ def test_a_patch_reaches_the_module_and_no_device(module, stage):
     assert stage.hub.get_twin("dev1", "m")["properties"]["reported"]["r"] == 1
 
 
-def test_a_query_over_modules_answers_their_twins(modules, stage):
+def test_a_query_over_modules_answers_their_twins(hub, stage):
     """azure-docs, query language: "SELECT * FROM devices.modules", "WHERE devices.modules.…" and by the name alone."""
     stage.device("dev2")
     for device_id in ("dev1", "dev2"):
-        modules.create(device_id, "m")
-        modules.create(device_id, "n")
+        hub.create_device(device_id, module_id="m")
+        hub.create_device(device_id, module_id="n")
         stage.hub.patch_twin(device_id, {"tags": {"of": device_id}}, module_id="m")
     query = stage.hub.query
     rows, _, kind = query("SELECT * FROM devices.modules WHERE deviceId = 'dev2'")
@@ -206,6 +209,36 @@ def test_telemetry_goes_to_the_modules_topic_and_names_it(module, stage):
     assert event["systemProperties"]["iothub-connection-device-id"] == "dev1"
     assert event["systemProperties"]["iothub-connection-module-id"] == "m"
     assert event["applicationProperties"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("proof", "scope", "kind", "issuer"),
+    [
+        ("key", "module", "sas", "iothub"),
+        ("certificate", "module", "x509Certificate", "external"),
+        ("policy", "hub", "sas", "iothub"),
+    ],
+)
+def test_telemetry_says_by_whose_credentials_the_module_connected(stage, hub, proof, scope, kind, issuer):
+    """azure-docs, iot-hub-devguide-messages-construct.md (pull request 93636: "The scope value of the connection auth
+    method object can be also `module`"): connectionAuthMethod. The issuer of a certificate is ``external`` in what
+    hubs wrote (the event in gloveboxes/azure_sphere_co2_monitor, and logs of ``deviceConnect``)."""
+    prints = {"x509Thumbprint": {"primaryThumbprint": "AA" * 20}, "type": "selfSigned"}
+    hub.create_device("dev1", {"authentication": prints} if proof == "certificate" else {}, module_id="m")
+    policy = hub.access.policies["device"].keys[0]
+    shown = {
+        "key": {},
+        "certificate": {"password": None, "certificate": Certificate(("aa" * 20,))},
+        "policy": {"password": token(f"{HOST}/devices/dev1", policy, int(stage.clock.utc()) + 60, "device")},
+    }
+    Module(stage, "dev1/m").connect(**shown[proof]).publish(EVENTS, b"{}", 1)
+    (event,) = stage.events_of("Telemetry")
+    assert json.loads(event["systemProperties"]["iothub-connection-auth-method"]) == {
+        "scope": scope,
+        "type": kind,
+        "issuer": issuer,
+        "acceptingIpFilterRule": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -260,16 +293,16 @@ def test_events_of_a_module_name_it(module, stage):
 @pytest.mark.parametrize(
     "resource", [f"{HOST}/devices/dev1", f"{HOST}/devices/dev1/modules/n", f"{HOST}/devices/dev1/modules"]
 )
-def test_a_token_is_for_one_module(stage, modules, resource):
+def test_a_token_is_for_one_module(stage, hub, resource):
     """azure-docs, iot-hub-dev-guide-sas.md: a module's resource is ``{host}/devices/{device}/modules/{module}``."""
-    modules.create("dev1", "m")
+    hub.create_device("dev1", module_id="m")
     with pytest.raises(ConnectRefused) as refusal:
         Module(stage, "dev1/m").connect(resource=resource)
     assert refusal.value.code == 5 and "devices/dev1/modules/m" in refusal.value.reason
 
 
-def test_neither_the_devices_key_nor_its_token_opens_a_module(stage, modules):
-    modules.create("dev1", "m")
+def test_neither_the_devices_key_nor_its_token_opens_a_module(stage, hub):
+    hub.create_device("dev1", module_id="m")
     module = Module(stage, "dev1/m")
     with pytest.raises(ConnectRefused, match="neither the primary nor the secondary"):
         module.connect(key=stage.hub.devices.find("dev1").keys[0])
@@ -278,8 +311,8 @@ def test_neither_the_devices_key_nor_its_token_opens_a_module(stage, modules):
         stage.hub.connect(Hello("dev1/n", f"{HOST}/dev1/n/?api-version=2021-04-12", password), Wire())
 
 
-def test_a_policy_for_devices_connects_modules_too(stage, modules):
-    modules.create("dev1", "m")
+def test_a_policy_for_devices_connects_modules_too(stage, hub):
+    hub.create_device("dev1", module_id="m")
     header = stage.service_header("device", f"{HOST}/devices")
     key = stage.hub.access.policies["device"].keys[0]
     password = token(f"{HOST}/devices/dev1", key, int(stage.clock.utc()) + 60, "device")
@@ -287,16 +320,16 @@ def test_a_policy_for_devices_connects_modules_too(stage, modules):
     assert Module(stage, "dev1/m").connect(password=password)
 
 
-def test_a_modules_certificate_is_its_own(stage, modules):
+def test_a_modules_certificate_is_its_own(stage, hub):
     """azure-docs, module-twins-portal-dotnet.md: "the module's certificate must have its common name (CN) formatted
     like CN=<deviceid>/<moduleid>"; or its thumbprint is registered."""
     prints = {"x509Thumbprint": {"primaryThumbprint": "AA" * 20}, "type": "selfSigned"}
-    modules.create("dev1", "m", {"authentication": prints})
+    hub.create_device("dev1", {"authentication": prints}, module_id="m")
     module = Module(stage, "dev1/m")
     with pytest.raises(ConnectRefused, match="thumbprint"):
         module.connect(password=None, certificate=Certificate(("bb" * 20,)))
     assert module.connect(password=None, certificate=Certificate(("aa" * 20,)))
-    modules.create("dev1", "n", {"authentication": {"type": "certificateAuthority"}})
+    hub.create_device("dev1", {"authentication": {"type": "certificateAuthority"}}, module_id="n")
     module = Module(stage, "dev1/n")
     for name in ("dev1", "n", "dev1/m"):
         with pytest.raises(ConnectRefused, match="CN=dev1/n"):
@@ -315,7 +348,7 @@ def test_a_disabled_devices_modules_leave_and_stay_away(module, stage):
 
 def test_a_replaced_key_ends_the_connection_it_opened(module, stage):
     fresh = {"symmetricKey": {"primaryKey": "B" * 43 + "=", "secondaryKey": "C" * 43 + "="}}
-    stage.hub.module_identities.update("dev1", "m", {"authentication": fresh})
+    stage.hub.update_device("dev1", {"authentication": fresh}, module_id="m")
     assert "key" in module.wire.closed
     assert module.connect()
 
@@ -327,8 +360,8 @@ def test_a_newer_connection_takes_over_and_the_devices_own_stays(module, stage):
     assert "newer connection" in module.wire.closed and device.wire.closed is None
 
 
-def test_a_connection_string_names_device_and_module(modules):
-    made = modules.create("dev1", "m")
+def test_a_connection_string_names_device_and_module(hub):
+    made = hub.create_device("dev1", module_id="m")
     key = made["authentication"]["symmetricKey"]["primaryKey"]
     text = f"HostName={HOST};DeviceId=dev1;ModuleId=m;SharedAccessKey={key}"
-    assert modules.connection_string("dev1", "m") == text
+    assert hub.connection_string("dev1", "m") == text

@@ -129,6 +129,8 @@ def test_a_device_that_does_not_come_within_the_connect_timeout_is_404103(stage)
     stage.run(0.2)
     assert (outcomes[0].status, outcomes[0].code) == (404, 404103)
     assert outcomes[0].info == {"timeout": "00:00:03"}
+    assert "it did not connect within 3 s" in outcomes[0].message
+    assert "or give connectTimeoutInSeconds" not in outcomes[0].message  # which was given
 
 
 def test_a_device_that_connects_in_time_gets_the_call_and_the_full_response_time(stage):
