@@ -20,6 +20,7 @@ from .certificates import Certificates
 from .core import Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
 from .doors.amqp import AmqpEndpoint
+from .doors.https import HttpsEndpoint
 from .doors.mqtt import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
@@ -168,18 +169,17 @@ class Server:
             self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
         )
         await self._runner.setup()
+        self._https = HttpsEndpoint(context, self._runner.server)
         try:
             mqtt_port = await self._listen(self._open(faults), "--port")
-            site = web.TCPSite(
-                self._runner, settings.bind, settings.rest_port, ssl_context=certificates.context()
-            )
-            await self._listen(site.start(), "--rest-port")
+            starting = self._https.start(settings.bind, settings.rest_port)
+            rest_port = await self._listen(starting, "--rest-port")
             await self._open_amqp(event_hub, certificates.context())
             await self._open_page()
         except ServerError:
             await self.stop()
             raise
-        self._publish(mqtt_port, self._runner.addresses[0][1], event_hub, certificates.ca_file)
+        self._publish(mqtt_port, rest_port, event_hub, certificates.ca_file)
         self.ticker.touch()
 
     def _host_of(self, request: web.Request) -> str:
@@ -276,6 +276,7 @@ class Server:
             self._line.stop()
         await self._endpoint.stop()
         await self._amqp.stop()
+        self._https.stop()
         await self._runner.cleanup()
         self.ticker.stop()
         self.events.close()

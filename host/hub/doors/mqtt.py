@@ -184,6 +184,9 @@ class Connection:
             self._finish(reason)
         self._ticker.touch()
 
+    def slow(self, is_slow: bool) -> None:
+        """It may be, up to MAX_UNREAD."""
+
     def ended(self, reason: str | None) -> None:
         if reason is not None:
             reason = f"TLS failed: {reason}"
