@@ -76,7 +76,7 @@ class SecureStream(asyncio.Protocol):
         self._speaker = speaker
         self._tls = SSL.Connection(context, None)
         self._tls.set_accept_state()
-        self._agreed = self._closed = False
+        self._begun = self._agreed = self._closed = False  # the handshake has, is over; all is
         self._full = self._deaf = False  # why nothing is read
 
     @property
@@ -155,6 +155,7 @@ class SecureStream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closed:
             return
+        self._begun = True
         self._tls.bio_write(data)
         self._read()
 
@@ -186,7 +187,9 @@ class SecureStream(asyncio.Protocol):
 
     def eof_received(self) -> None:
         if not self._closed:
-            self._speaker.ended(None if self._agreed else "it left during the handshake")
+            # Who dials and says nothing only wants to know whether somebody is there.
+            in_handshake = self._begun and not self._agreed
+            self._speaker.ended("it left during the handshake" if in_handshake else None)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closed = True

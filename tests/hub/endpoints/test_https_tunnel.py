@@ -309,6 +309,19 @@ def test_what_is_no_tls_is_the_end_of_it(hub, alarm, said):
     alarm.silent()
 
 
+def test_who_only_looks_whether_somebody_is_there_is_not_in_the_log(hub, caplog):
+    """Every verb of ``twinkle`` does, before it asks the hub for anything."""
+    caplog.set_level("INFO", "twinkle.hub")
+    for said in (b"", b"\x16\x03\x01"):
+        with plain(hub) as sock:
+            sock.sendall(said)
+            sock.shutdown(socket.SHUT_WR)
+            assert sock.recv(1) == b""
+    assert [line.partition(": ")[2] for line in caplog.messages] == [
+        "TLS failed: it left during the handshake"
+    ]
+
+
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_tls_is_refused(hub):
     """azure-docs, iot-hub, "TLS support": 1.2 at least."""
