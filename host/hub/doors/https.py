@@ -13,6 +13,7 @@ from typing import Any
 
 from OpenSSL import SSL
 
+from .patience import Lobby
 from .secure import SecureStream
 
 log = logging.getLogger("twinkle.hub")
@@ -31,7 +32,7 @@ class HttpsEndpoint:
     def __init__(self, context: SSL.Context, protocols: Callable[[], asyncio.Protocol]):
         self.context = context
         self.protocols = protocols
-        self.greeting: set[Tunnel] = set()  # those in the handshake
+        self.lobby = Lobby()  # those in the handshake
         self._server: asyncio.Server | None = None
 
     async def start(self, bind: str, port: int) -> int:
@@ -43,8 +44,7 @@ class HttpsEndpoint:
         """Close the port, and what is in the handshake; the others are closed by those they were given to."""
         if self._server:
             self._server.close()
-        for tunnel in list(self.greeting):
-            tunnel.abort()
+        self.lobby.close()
 
     def _accept(self) -> SecureStream:
         return SecureStream(self.context, Tunnel(self))
@@ -64,12 +64,12 @@ class Tunnel(asyncio.Transport):
 
     def made(self, stream: SecureStream) -> None:
         self._stream = stream
-        self._endpoint.greeting.add(self)
+        self._endpoint.lobby.enter(self)
         self._timer = self._loop.call_later(HANDSHAKE_S, self._late)
 
     def secured(self) -> None:
         self._timer.cancel()
-        self._endpoint.greeting.discard(self)
+        self._endpoint.lobby.leave(self)
         self._protocol = self._endpoint.protocols()
         self._protocol.connection_made(self)
 
@@ -98,9 +98,13 @@ class Tunnel(asyncio.Transport):
     def lost(self) -> None:
         self._closing = True
         self._timer.cancel()
-        self._endpoint.greeting.discard(self)
+        self._endpoint.lobby.leave(self)
         if self._protocol is not None:
             self._protocol.connection_lost(None)
+
+    def drop(self) -> None:
+        """End it, without a word."""
+        self.abort()
 
     def _late(self) -> None:
         log.info("%s: no TLS handshake in %.0f s; dropped", self._stream.peer, HANDSHAKE_S)

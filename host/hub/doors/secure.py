@@ -66,10 +66,7 @@ class Speaker(Protocol):
 
 
 class SecureStream(asyncio.Protocol):
-    """One device's connection: TLS for ``speaker``, over asyncio's transport.
-
-    Who does not read what it is sent is not listened to meanwhile.
-    """
+    """One device's connection: TLS for ``speaker``, over asyncio's transport."""
 
     def __init__(self, context: SSL.Context, speaker: Speaker):
         self.peer = ""  # its address
@@ -77,7 +74,7 @@ class SecureStream(asyncio.Protocol):
         self._tls = SSL.Connection(context, None)
         self._tls.set_accept_state()
         self._begun = self._agreed = self._closed = False  # the handshake has, is over; all is
-        self._full = self._deaf = False  # why nothing is read
+        self._deaf = False
 
     @property
     def unsent(self) -> int:
@@ -166,6 +163,8 @@ class SecureStream(asyncio.Protocol):
                 self._tls.do_handshake()
                 self._agreed = True
                 self._flush()
+                if self._transport.is_closing():
+                    return  # it is gone, as this last word of the handshake showed
                 self._speaker.secured()
             while not (self._closed or self._deaf):
                 data = self._tls.recv(size)
@@ -182,7 +181,7 @@ class SecureStream(asyncio.Protocol):
     def _read_on(self) -> None:
         if not (self._closed or self._deaf):
             self._read()  # what came before it was not to be heard
-        if not (self._full or self._deaf):
+        if not self._deaf:
             self._transport.resume_reading()
 
     def eof_received(self) -> None:
@@ -196,15 +195,10 @@ class SecureStream(asyncio.Protocol):
         self._speaker.lost()
 
     def pause_writing(self) -> None:
-        self._full = True
-        self._transport.pause_reading()
         self._speaker.slow(True)
 
     def resume_writing(self) -> None:
-        self._full = False
         self._speaker.slow(False)
-        if not (self._full or self._deaf):  # it may have written
-            self._transport.resume_reading()
 
     def _fail(self, error: SSL.Error) -> None:
         self._flush()  # the alert that says so

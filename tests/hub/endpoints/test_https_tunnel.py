@@ -10,7 +10,7 @@ from simulated import VirtualLoop
 
 from twinkle_host.hub.certificates import Certificates
 from twinkle_host.hub.doors.https import HANDSHAKE_S, STALL_S, HttpsEndpoint, Tunnel
-from twinkle_host.hub.live import LiveHub
+from twinkle_host.hub.doors.secure import SecureStream
 from twinkle_host.waiting import PATIENCE_S
 
 MANY = 20  # turns of the loop: whoever has something to read has read it
@@ -186,7 +186,7 @@ def tunnelled(certificates, story):
         await story(peer, hearers[0])
         peer.tls.close()
         await hearers[0].lost.wait()
-        assert not endpoint.greeting
+        assert not endpoint.lobby
         endpoint.stop()
 
     asyncio.run(run())
@@ -283,60 +283,48 @@ def test_what_is_known_of_a_connection(certificates):
     tunnelled(certificates, story)
 
 
-# --- the hub's port
+class Breaking(asyncio.Transport):
+    """asyncio's transport over a socket whose peer is gone: the write fails, and is the end in the next turn.
+
+    ``_SelectorSocketTransport.write``, ``_fatal_error``, ``_force_close`` of Lib/asyncio/selector_events.py.
+    """
+
+    def __init__(self, stream, written):
+        super().__init__()
+        self._stream, self._written = stream, written
+        self.broken = self._closing = False
+
+    def write(self, data):
+        if self.broken and not self._closing:
+            self._closing = True
+            asyncio.get_running_loop().call_soon(self._stream.connection_lost, ConnectionResetError())
+        elif not self.broken:
+            self._written.write(data)
+
+    def is_closing(self):
+        return self._closing
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory):
-    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
-        yield live
+def test_who_is_gone_at_the_handshakes_end_is_given_to_nobody(certificates):
+    """aiohttp's handler begins in the next turn, and may not have lost its connection by then."""
 
+    async def story():
+        made = []
+        endpoint = HttpsEndpoint(certificates.device_context(), lambda: made.append(Hearer()) or made[-1])
+        stream = SecureStream(endpoint.context, Tunnel(endpoint))
+        there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = ssl.create_default_context(cafile=certificates.ca_file).wrap_bio(
+            back, there, server_hostname="localhost"
+        )
+        transport = Breaking(stream, back)
+        stream.connection_made(transport)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        stream.data_received(there.read())
+        client.do_handshake()
+        transport.broken = True
+        stream.data_received(there.read())
+        await asyncio.sleep(0)
+        assert transport.is_closing() and made == [] and not endpoint.lobby
 
-def plain(hub):
-    return socket.create_connection(("localhost", hub.info["restPort"]), PATIENCE_S)
-
-
-@pytest.mark.parametrize(
-    "said", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01", b"\x16\x03\x01\x40\x00" + b"\x01" * 20_000, b""]
-)
-def test_what_is_no_tls_is_the_end_of_it(hub, alarm, said):
-    with plain(hub) as sock:
-        sock.sendall(said)
-        sock.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ConnectionError):
-            while sock.recv(4096):
-                pass
-    alarm.silent()
-
-
-def test_who_only_looks_whether_somebody_is_there_is_not_in_the_log(hub, caplog):
-    """Every verb of ``twinkle`` does, before it asks the hub for anything."""
-    caplog.set_level("INFO", "twinkle.hub")
-    for said in (b"", b"\x16\x03\x01"):
-        with plain(hub) as sock:
-            sock.sendall(said)
-            sock.shutdown(socket.SHUT_WR)
-            assert sock.recv(1) == b""
-    assert [line.partition(": ")[2] for line in caplog.messages] == [
-        "TLS failed: it left during the handshake"
-    ]
-
-
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_old_tls_is_refused(hub):
-    """azure-docs, iot-hub, "TLS support": 1.2 at least."""
-    context = ssl.create_default_context(cafile=hub.info["caFile"])
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
-    with plain(hub) as sock, pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
-        context.wrap_socket(sock, server_hostname="localhost")
-
-
-def test_a_hub_stops_whoever_is_in_the_handshake(tmp_path, alarm):
-    with LiveHub(tmp_path) as hub:
-        sock = plain(hub)
-        hub.pass_time(0)
-        assert len(hub.server._https.greeting) <= 1
-    with sock, contextlib.suppress(ConnectionError):
-        assert sock.recv(1) == b""
-    alarm.silent()
+    asyncio.run(story())
