@@ -8,6 +8,7 @@ import os
 import shutil
 import ssl
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,7 +18,7 @@ from aiohttp import web
 from ..private_file import write_private
 from .blobs import BlobStore
 from .certificates import Certificates
-from .core import Hub, Provisioning, Uploads
+from .core import Event, Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
 from .doors.amqp import AmqpEndpoint
 from .doors.https import HttpsEndpoint
@@ -117,10 +118,11 @@ def _log(event: dict[str, Any]) -> None:
 
 
 class Server:
-    """One local hub."""
+    """One local hub. ``listeners`` hear every event of its core, which is another one after a reset."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, listeners: Sequence[Callable[[Event], None]] = ()):
         self.settings = settings
+        self._listeners = listeners
         self.info: dict[str, Any] = {}
         self._lock: BinaryIO | None = None
         self._line: BadLine | None = None
@@ -149,6 +151,8 @@ class Server:
             name, clock, self._store, os.urandom, aliases, settings.throttle, self.events, settings.routes
         )
         self.hub.events.watch(_log)
+        for listener in self._listeners:
+            self.hub.listen(listener)
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom, read_certificate)
         context = certificates.device_context()
@@ -224,6 +228,17 @@ class Server:
     def faults(self) -> Faults | None:
         """The rules by which it misbehaves now."""
         return self._endpoint.faults
+
+    def turned_away(self) -> dict[str, int]:
+        """What it had no room for since its start or its reset: every counter of what was refused or dropped."""
+        hub = self.hub
+        return {
+            "eventsLost": self.events.lost,
+            "connectionsRefused": self._endpoint.lobby.refused + self._https.lobby.refused + self._amqp.refused,
+            "filesRefused": self.blobs.refused,
+            "noticesDropped": hub.feedback.dropped + hub.files.dropped,
+            "throttled": sum(hub.throttles.refused.values()),
+        }
 
     async def reset(self) -> None:
         """Be as when it was started: every record as then, no events, and the faults of the start.
