@@ -53,18 +53,21 @@ class LiveHub:
     async def _live(self):
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._failure = None
-        server = Server(self.settings)
+        self.server = Server(self.settings, [self.events.put])
         try:
-            await server.start()
+            await self.server.start()
         except Exception as failure:
             self._failure = failure
             return
         finally:
             self._ready.set()
-        server.hub.listen(self.events.put)
-        self.server, self.info = server, server.info
         await self._stop.wait()
-        await server.stop()
+        await self.server.stop()
+
+    @property
+    def info(self):
+        """What ``hub.json`` holds."""
+        return self.server.info
 
     def call(self, function, *arguments, **named):
         """Call a method of the core, in the hub's own thread: ``call("get_twin", "dev")``."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import ssl
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,9 +18,10 @@ from aiohttp import web
 from ..private_file import write_private
 from .blobs import BlobStore
 from .certificates import Certificates
-from .core import Hub, Provisioning, Uploads
+from .core import Event, Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
 from .doors.amqp import AmqpEndpoint
+from .doors.https import HttpsEndpoint
 from .doors.mqtt import Endpoint
 from .events.gathering import Gathering
 from .events.log import EventLog
@@ -116,10 +118,11 @@ def _log(event: dict[str, Any]) -> None:
 
 
 class Server:
-    """One local hub."""
+    """One local hub. ``listeners`` hear every event of its core, which is another one after a reset."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, listeners: Sequence[Callable[[Event], None]] = ()):
         self.settings = settings
+        self._listeners = listeners
         self.info: dict[str, Any] = {}
         self._lock: BinaryIO | None = None
         self._line: BadLine | None = None
@@ -148,6 +151,8 @@ class Server:
             name, clock, self._store, os.urandom, aliases, settings.throttle, self.events, settings.routes
         )
         self.hub.events.watch(_log)
+        for listener in self._listeners:
+            self.hub.listen(listener)
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom, read_certificate)
         context = certificates.device_context()
@@ -168,18 +173,17 @@ class Server:
             self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
         )
         await self._runner.setup()
+        self._https = HttpsEndpoint(context, self._runner.server)
         try:
             mqtt_port = await self._listen(self._open(faults), "--port")
-            site = web.TCPSite(
-                self._runner, settings.bind, settings.rest_port, ssl_context=certificates.context()
-            )
-            await self._listen(site.start(), "--rest-port")
+            starting = self._https.start(settings.bind, settings.rest_port)
+            rest_port = await self._listen(starting, "--rest-port")
             await self._open_amqp(event_hub, certificates.context())
             await self._open_page()
         except ServerError:
             await self.stop()
             raise
-        self._publish(mqtt_port, self._runner.addresses[0][1], event_hub, certificates.ca_file)
+        self._publish(mqtt_port, rest_port, event_hub, certificates.ca_file)
         self.ticker.touch()
 
     def _host_of(self, request: web.Request) -> str:
@@ -224,6 +228,17 @@ class Server:
     def faults(self) -> Faults | None:
         """The rules by which it misbehaves now."""
         return self._endpoint.faults
+
+    def turned_away(self) -> dict[str, int]:
+        """What it had no room for since its start or its reset: every counter of what was refused or dropped."""
+        hub = self.hub
+        return {
+            "eventsLost": self.events.lost,
+            "connectionsRefused": self._endpoint.lobby.refused + self._https.lobby.refused + self._amqp.refused,
+            "filesRefused": self.blobs.refused,
+            "noticesDropped": hub.feedback.dropped + hub.files.dropped,
+            "throttled": sum(hub.throttles.refused.values()),
+        }
 
     async def reset(self) -> None:
         """Be as when it was started: every record as then, no events, and the faults of the start.
@@ -276,6 +291,7 @@ class Server:
             self._line.stop()
         await self._endpoint.stop()
         await self._amqp.stop()
+        self._https.stop()
         await self._runner.cleanup()
         self.ticker.stop()
         self.events.close()

@@ -17,7 +17,7 @@ from .fleet.jobs import Jobs
 from .messages.cloud_to_device import LIFETIME_S
 from .messages.events import Event
 from .messages.telemetry import Message
-from .ports import Clock, EventLog, Hello, Link, MethodResult, Store
+from .ports import Certificate, Clock, EventLog, Hello, Link, MethodResult, Store
 from .queries.query import run_query
 from .sessions.admission import Admission, admit_request
 from .sessions.connections import Connections
@@ -67,11 +67,13 @@ class Hub(Registry):
         """
         return self.connections.connect(hello, link)
 
-    def admit(self, device_id: str, authorization: str | None) -> Admission:
-        """Whose request over HTTPS this is, by its Authorization header; 401003 for nobody's."""
-        device = self.devices.get(device_id)
+    def admit(
+        self, device_id: str, authorization: str | None, certificate: Certificate | None = None
+    ) -> Admission:
+        """Whose request over HTTPS this is, by its Authorization header or its certificate; 401003 for nobody's."""
+        device, now = self.devices.get(device_id), self.clock.utc()
         return admit_request(
-            device_id, authorization, self.hosts, device, self.access.policies, self.clock.utc()
+            device_id, authorization, certificate, self.hosts, device, self.access.policies, now
         )
 
     def take(self, admission: Admission, messages: list[Message]) -> None:

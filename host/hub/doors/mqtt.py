@@ -17,14 +17,13 @@ from .. import mqtt
 from ..core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
 from ..faults.rules import Faults
 from ..ticker import Ticker
-from .patience import Patience
+from .patience import Lobby, Patience
 from .secure import BadCertificate, SecureStream
 
 log = logging.getLogger("twinkle.hub")
 
 CONNECT_S = 10.0  # for the TLS handshake, again for the CONNECT, and for what is sent last to be read
 NOT_AUTHORIZED = 5  # CONNACK, MQTT 3.1.1 section 3.2.2.3
-MAX_WAITING = 1000  # connections that have not yet said who they are
 MAX_KEEP_ALIVE_S = 1767.0  # IoT Hub's own ceiling, also for a client that asked for none
 MAX_UNREAD = 1 << 20  # bytes a device may leave unread before it is dropped
 
@@ -49,9 +48,7 @@ class Endpoint:
         self._context = context
         self._server: asyncio.Server | None = None
         self.connections: set[Connection] = set()
-        # Those of them that have not yet said who they are, the oldest first.
-        self._waiting: dict[Connection, None] = {}
-        self.refused_early = 0  # of these, those that had to make room
+        self.lobby = Lobby()  # those of them that have not yet said who they are
         self.faults: Faults | None = None  # what it does wrong on purpose
 
     def certificate(self, stream: SecureStream, username: str | None) -> Certificate | None:
@@ -65,25 +62,10 @@ class Endpoint:
         service = self._provisioning if is_registration(hello.username) else self._hub
         return service.connect(hello, link)
 
-    @property
-    def waiting(self) -> int:
-        """How many connections have not yet said who they are."""
-        return len(self._waiting)
-
     def begin(self, connection: "Connection") -> None:
         """Count a connection, which has not yet said who it is."""
-        if len(self._waiting) >= MAX_WAITING:
-            # The one that has waited longest makes room: an honest device is done in a moment.
-            oldest = next(iter(self._waiting))
-            del self._waiting[oldest]
-            oldest.drop()
-            self.refused_early += 1
+        self.lobby.enter(connection)
         self.connections.add(connection)
-        self._waiting[connection] = None
-
-    def greeted(self, connection: "Connection") -> None:
-        """It has said who it is, or never will."""
-        self._waiting.pop(connection, None)
 
     async def start(self, bind: str, port: int) -> int:
         """Listen; answers the port (``port`` 0 takes any free one). OSError when it cannot."""
@@ -184,6 +166,13 @@ class Connection:
             self._finish(reason)
         self._ticker.touch()
 
+    def slow(self, is_slow: bool) -> None:
+        """Who does not read what it is sent is not listened to meanwhile."""
+        if is_slow:
+            self._stream.pause_reading()
+        else:
+            self._stream.resume_reading()
+
     def ended(self, reason: str | None) -> None:
         if reason is not None:
             reason = f"TLS failed: {reason}"
@@ -216,7 +205,7 @@ class Connection:
         if self._over:
             return
         self._over = True
-        self._endpoint.greeted(self)
+        self._endpoint.lobby.leave(self)
         if self._patience is not None:
             self._patience.stop()
         session, self._session = self._session, None
@@ -228,7 +217,7 @@ class Connection:
 
     def _greet(self, connect: mqtt.Connect) -> None:
         self._timer.cancel()
-        self._endpoint.greeted(self)
+        self._endpoint.lobby.leave(self)
         code = self._admit(connect)
         self._stream.write(mqtt.connack(code, code == 0 and self._session.present))
         if code:

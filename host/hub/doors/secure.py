@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from cryptography.x509 import InvalidVersion
 from OpenSSL import SSL
@@ -18,8 +18,10 @@ from OpenSSL import SSL
 from ..core import Certificate
 from ..x509 import shown
 
-# Each of these is asked of OpenSSL in a buffer of its own, made for the purpose; most packets are small.
+# Each of these is asked of OpenSSL in a buffer of its own, made for the purpose; most packets are small. What fills
+# one is followed by more, as a rule, and OpenSSL gives a record at a time, 16 KB at the most (RFC 8446, 5.1).
 READ_BYTES = 4096
+RECORD_BYTES = 16384
 
 
 class BadCertificate(ValueError):
@@ -53,6 +55,9 @@ class Speaker(Protocol):
     def heard(self, data: bytes) -> None:
         """The peer said this; nothing is heard after ``close`` or ``abort``."""
 
+    def slow(self, is_slow: bool) -> None:
+        """The peer does not keep up with what is written (see ``unsent``), or it has caught up."""
+
     def ended(self, reason: str | None) -> None:
         """The peer will say nothing more: close it. ``reason`` is what was wrong with TLS, if that was it."""
 
@@ -61,22 +66,28 @@ class Speaker(Protocol):
 
 
 class SecureStream(asyncio.Protocol):
-    """One device's connection: TLS for ``speaker``, over asyncio's transport.
-
-    Who does not read what it is sent is not listened to meanwhile.
-    """
+    """One device's connection: TLS for ``speaker``, over asyncio's transport."""
 
     def __init__(self, context: SSL.Context, speaker: Speaker):
         self.peer = ""  # its address
         self._speaker = speaker
         self._tls = SSL.Connection(context, None)
         self._tls.set_accept_state()
-        self._agreed = self._closed = False
+        self._begun = self._agreed = self._closed = False  # the handshake has, is over; all is
+        self._deaf = False
 
     @property
     def unsent(self) -> int:
         """Bytes that wait for the peer to read."""
         return self._transport.get_write_buffer_size()
+
+    def extra(self, name: str, default: Any = None) -> Any:
+        """What asyncio knows of the connection below, such as its ``socket``."""
+        return self._transport.get_extra_info(name, default)
+
+    def limit(self, high: int | None, low: int | None) -> None:
+        """From how many unsent bytes on a peer is slow, and when it no longer is; asyncio's own limits for None."""
+        self._transport.set_write_buffer_limits(high, low)
 
     def write(self, data: bytes) -> None:
         """Send; what the peer does not take yet is kept (see ``unsent``). After the end, nothing happens."""
@@ -88,6 +99,17 @@ class SecureStream(asyncio.Protocol):
             self._fail(error)
         else:
             self._flush()
+
+    def pause_reading(self) -> None:
+        """Hear nothing more until ``resume_reading``; a peer that goes on is held up by TCP."""
+        self._deaf = True
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Hear again, from the next turn of the loop on."""
+        if self._deaf:
+            self._deaf = False
+            asyncio.get_running_loop().call_soon(self._read_on)
 
     def close(self) -> None:
         """Say goodbye and close once all is sent."""
@@ -130,17 +152,24 @@ class SecureStream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closed:
             return
+        self._begun = True
         self._tls.bio_write(data)
-        silent = True
+        self._read()
+
+    def _read(self) -> None:
+        silent, size = True, READ_BYTES
         try:
             if not self._agreed:
                 self._tls.do_handshake()
                 self._agreed = True
                 self._flush()
+                if self._transport.is_closing():
+                    return  # it is gone, as this last word of the handshake showed
                 self._speaker.secured()
-            while not self._closed:
-                self._speaker.heard(self._tls.recv(READ_BYTES))
-                silent = False
+            while not (self._closed or self._deaf):
+                data = self._tls.recv(size)
+                silent, size = False, RECORD_BYTES
+                self._speaker.heard(data)
         except SSL.WantReadError:
             if silent:
                 self._flush()  # what came was for TLS itself, which may have an answer to it
@@ -149,19 +178,27 @@ class SecureStream(asyncio.Protocol):
         except SSL.Error as error:
             self._fail(error)
 
+    def _read_on(self) -> None:
+        if not (self._closed or self._deaf):
+            self._read()  # what came before it was not to be heard
+        if not self._deaf:
+            self._transport.resume_reading()
+
     def eof_received(self) -> None:
         if not self._closed:
-            self._speaker.ended(None if self._agreed else "it left during the handshake")
+            # Who dials and says nothing only wants to know whether somebody is there.
+            in_handshake = self._begun and not self._agreed
+            self._speaker.ended("it left during the handshake" if in_handshake else None)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closed = True
         self._speaker.lost()
 
     def pause_writing(self) -> None:
-        self._transport.pause_reading()
+        self._speaker.slow(True)
 
     def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        self._speaker.slow(False)
 
     def _fail(self, error: SSL.Error) -> None:
         self._flush()  # the alert that says so
@@ -169,13 +206,17 @@ class SecureStream(asyncio.Protocol):
         self._speaker.ended(", ".join(str(reason[-1]) for reason in reasons) or "the connection broke")
 
     def _flush(self) -> None:
-        data = self._pending()
-        while data:
-            self._transport.write(data)
-            data = self._pending() if len(data) == READ_BYTES else b""
+        size, pieces = READ_BYTES, []
+        while piece := self._pending(size):
+            pieces.append(piece)
+            if len(piece) < size:
+                break
+            size = RECORD_BYTES
+        if pieces:
+            self._transport.write(b"".join(pieces))
 
-    def _pending(self) -> bytes:
+    def _pending(self, size: int) -> bytes:
         try:
-            return self._tls.bio_read(READ_BYTES)
+            return self._tls.bio_read(size)
         except SSL.WantReadError:
             return b""

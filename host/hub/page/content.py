@@ -35,6 +35,9 @@ class Running(Protocol):
     def faults(self) -> Faults | None:
         """The rules by which it misbehaves now."""
 
+    def turned_away(self) -> dict[str, int]:
+        """What it counts of what it had no room for."""
+
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow other rules."""
 
@@ -52,7 +55,7 @@ class Content:
         self, running: Running, models: dict[str, dict[str, Any]], state: Path, ticket: Callable[[], str]
     ):
         self._ticket = ticket
-        self._hub, self._events = running.hub, running.events
+        self._hub = running.hub
         self._running = running
         self._started = time.time()
         self._release = release()
@@ -95,7 +98,7 @@ class Content:
                 "version": self._release,
                 "started": self._started,
                 "devices": self._hub.statistics(),
-                "eventsLost": self._events.lost,
+                **self._running.turned_away(),
                 "viewers": self.stream.viewers,
                 "viewersDropped": self.stream.dropped,
             }

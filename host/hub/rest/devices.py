@@ -1,7 +1,8 @@
 """What devices do over HTTPS: they send, they receive and settle messages, they upload files.
 
-REST reference of IoT Hub (device, 2021-04-12). A device shows its SAS token; a certificate it shows to the
-MQTT endpoint only.
+REST reference of IoT Hub (device, 2021-04-12). A device shows its SAS token, or in the TLS handshake its
+certificate, by thumbprint or signed by a registered authority (azure-docs, iot-hub "Authenticate identities with
+X.509 certificates": HTTPS and file uploads are there for thumbprints, and in preview for authorities).
 """
 
 import asyncio
@@ -11,11 +12,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from ..core import Hub, HubError, Uploads
+from ..core import Certificate, Hub, HubError, Uploads
 from ..core.messages.telemetry import MAX_MESSAGE, Message, TooLarge, message_of
 from ..core.messages.topics import TopicRefused
 from ..core.sessions.admission import Admission
+from ..doors.https import CERTIFICATE
 from ..doors.mqtt import Kept
+from ..doors.secure import BadCertificate
 from ..ticker import Ticker
 from .message_headers import FROM_DEVICES, body_of, headers_of, read_headers
 from .service import Rest, check_version
@@ -61,13 +64,22 @@ class DeviceRest:
     def _add(self, method: str, path: str, handler: Handler) -> None:
         async def serve(request: web.Request) -> web.StreamResponse:
             check_version(request)
-            admission = self._hub.admit(request.match_info["id"], request.headers.get("Authorization"))
+            header = request.headers.get("Authorization")
+            certificate = None if header else self._certificate(request)
+            admission = self._hub.admit(request.match_info["id"], header, certificate)
             try:
                 return await handler(request, admission)
             finally:
                 self._ticker.touch()
 
         self._rest.add(method, path, None, serve)
+
+    def _certificate(self, request: web.Request) -> Certificate | None:
+        shown = request.get_extra_info(CERTIFICATE)  # None of a connection that has gone meanwhile
+        try:
+            return shown and shown(self._hub.authorities.certificates)
+        except BadCertificate as error:
+            raise HubError("IotHubUnauthorized", f"{error}.") from None
 
     # --- messages from the device
 

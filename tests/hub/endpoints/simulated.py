@@ -126,7 +126,7 @@ class World:
 
         asyncio.run(run())
         assert not uncaught, uncaught
-        assert self.endpoint.waiting == 0 and not self.endpoint.connections
+        assert not self.endpoint.lobby and not self.endpoint.connections
         return [stream.sent for stream in streams]
 
 

@@ -172,7 +172,7 @@ def test_bytes_that_are_no_tls(hub, alarm, said):
 
 
 def test_after_all_that_nobody_waits_and_the_hub_serves(hub, alarm):
-    eventually(lambda: hub.server._endpoint.waiting == 0)
+    eventually(lambda: not hub.server._endpoint.lobby)
     with dial(hub) as sock:
         assert sock.recv(4) == mqtt.connack(0, False)
     alarm.silent()

@@ -12,7 +12,8 @@ from curl import Rest
 from wire import ACCEPTED, hello, open_tls, subscribe
 
 from twinkle_host.hub.certificates import Certificates
-from twinkle_host.hub.doors.mqtt import MAX_UNREAD, MAX_WAITING
+from twinkle_host.hub.doors.mqtt import MAX_UNREAD
+from twinkle_host.hub.doors.patience import MAX_WAITING
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import BusyPort, ServerError
 from twinkle_host.hub.store import SqliteStore, StoreError
@@ -220,14 +221,14 @@ def test_thousands_of_half_open_connections_are_bounded_and_honest_devices_serve
                     honest.sendall(hello(hub, "served"))
                     assert honest.recv(4) == ACCEPTED
         endpoint = hub.server._endpoint
-        eventually(lambda: endpoint.refused_early >= count - MAX_WAITING)
-        assert endpoint.waiting <= MAX_WAITING
+        eventually(lambda: endpoint.lobby.refused >= count - MAX_WAITING)
+        assert len(endpoint.lobby) <= MAX_WAITING
         eventually(lambda: len(endpoint.connections) <= MAX_WAITING + 10)
     finally:
         for sock in half_open:
             sock.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    eventually(lambda: endpoint.waiting == 0)
+    eventually(lambda: not endpoint.lobby)
 
 
 def test_a_device_that_does_not_read_is_dropped_and_others_are_served(hub):

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from ..times import iso
 
 PREFIX = "SharedAccessSignature "
+BEARER = "bearer "  # OAuth's, in lower case
 # A real token is under 400 characters; ids and policy names can make it a little longer.
 MAX_TOKEN = 4096
 # 12 digits reach beyond the year 30000 and stay an exact float.
@@ -52,10 +53,16 @@ def parse_token(text: str) -> Token:
     """Take a token apart; TokenRefused of kind ``malformed`` when it is none."""
     if len(text) > MAX_TOKEN:
         raise TokenRefused("malformed", f"the token is longer than {MAX_TOKEN} characters")
+    if text[: len(BEARER)].lower() == BEARER:
+        raise TokenRefused(
+            "malformed",
+            "a Bearer token is Azure AD's, which the local hub does not ask: it takes SharedAccessSignature only; "
+            "use a connection string in place of the credential",
+        )
     if not text.startswith(PREFIX):
         raise TokenRefused(
             "malformed",
-            "the password is not a SAS token: it must begin with 'SharedAccessSignature sr='; "
+            "what was sent is not a SAS token: it must begin with 'SharedAccessSignature sr='; "
             "a shared key itself is never sent, sign a token with it",
         )
     fields: dict[str, str] = {}

@@ -146,24 +146,23 @@ def admit(
 def admit_request(
     device_id: str,
     header: str | None,
+    certificate: Certificate | None,
     hosts: Collection[str],
     device: Device | None,
     policies: Mapping[str, Policy],
     now: float,
 ) -> Admission:
-    """Admit a request over HTTPS by its Authorization header, or 401003 with a reason.
-
-    A certificate is shown to the MQTT endpoint only: see the module ``certificates``.
-    """
+    """Admit a request over HTTPS by its Authorization header, or else by the certificate; 401003 with a reason."""
     user = Username(next(iter(hosts)), device_id, None, None)
+    hello = Hello(device_id, None, header, certificate=certificate)
     try:
-        if not header:
+        if not header and certificate is None:
             raise ConnectRefused(
                 BAD_CREDENTIALS,
-                f"the request of {device_id[:128]!r} has no Authorization header; over HTTPS this hub knows devices "
-                "by their SAS tokens only",
+                f"the request of {device_id[:128]!r} has no Authorization header and came without a client "
+                "certificate; it must have a SAS token in the header, or show the registered certificate",
             )
-        admission = _authenticate(Hello(device_id, None, header), user, device, hosts, policies, now)
+        admission = _authenticate(hello, user, device, hosts, policies, now)
         if not admission.device.enabled:
             raise ConnectRefused(NOT_AUTHORISED, f"the device {device_id!r} is disabled; enable it first")
     except ConnectRefused as refused:
