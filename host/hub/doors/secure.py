@@ -17,6 +17,7 @@ from OpenSSL import SSL
 
 from ..core import Certificate
 from ..x509 import shown
+from .stream import Stream
 
 # Each of these is asked of OpenSSL in a buffer of its own, made for the purpose; most packets are small.
 READ_BYTES = 4096
@@ -42,9 +43,9 @@ def device_context(certificate_file: Path) -> SSL.Context:
 
 
 class Speaker(Protocol):
-    """What is spoken over a SecureStream. None of these may raise."""
+    """What is spoken over a stream. None of these may raise."""
 
-    def made(self, stream: "SecureStream") -> None:
+    def made(self, stream: Stream) -> None:
         """Somebody has dialled; the handshake begins."""
 
     def secured(self) -> None:
@@ -53,8 +54,8 @@ class Speaker(Protocol):
     def heard(self, data: bytes) -> None:
         """The peer said this; nothing is heard after ``close`` or ``abort``."""
 
-    def ended(self, reason: str | None) -> None:
-        """The peer will say nothing more: close it. ``reason`` is what was wrong with TLS, if that was it."""
+    def ended(self, reason: str | None, below: str = "TLS") -> None:
+        """The peer will say nothing more: close it. ``reason`` is what was wrong ``below``, if that was it."""
 
     def lost(self) -> None:
         """It is gone, whoever ended it; called once, and last."""
