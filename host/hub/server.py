@@ -40,7 +40,7 @@ from .rest.notices import RestNotices
 from .rest.provisioning import ProvisioningRest
 from .rest.service import Rest, http_log
 from .rest.side_door import SideDoor
-from .rest.websocket import AmqpWebSocket
+from .rest.websocket import add_websockets
 from .store import SqliteStore
 from .ticker import Ticker
 from .x509 import read_certificate
@@ -168,7 +168,7 @@ class Server:
         for routes in (RestModules, RestJobs, RestConfigurations, RestNotices):
             routes(self.hub, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self._rest)
-        AmqpWebSocket(self._amqp, self._rest)
+        add_websockets(self._rest, self._amqp, self._endpoint)
         self._runner = web.AppRunner(
             self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
         )
@@ -234,7 +234,9 @@ class Server:
         hub = self.hub
         return {
             "eventsLost": self.events.lost,
-            "connectionsRefused": self._endpoint.lobby.refused + self._https.lobby.refused + self._amqp.refused,
+            "connectionsRefused": self._endpoint.lobby.refused
+            + self._https.lobby.refused
+            + self._amqp.refused,
             "filesRefused": self.blobs.refused,
             "noticesDropped": hub.feedback.dropped + hub.files.dropped,
             "throttled": sum(hub.throttles.refused.values()),

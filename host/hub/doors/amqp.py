@@ -13,6 +13,7 @@ from typing import Any
 from ..amqp import Connection
 from ..amqp.connection import CLOSED, OPENED
 from ..amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
+from ..core import HubError
 from ..events.gathering import Gathering
 from ..nodes import EventHub, HubContainer
 
@@ -49,6 +50,13 @@ class AmqpEndpoint:
     def full(self) -> bool:
         """Whether there are as many connections as there is room for."""
         return len(self.connections) >= MAX_CONNECTIONS
+
+    def accept(self) -> "Door":
+        """A door whose transport is yet to be made; ServiceUnavailable when there are too many."""
+        if self.full:
+            self.refused += 1
+            raise HubError("ServiceUnavailable", "There are as many AMQP connections as the hub takes.")
+        return Door(self)
 
     async def stop(self) -> None:
         """Close the ports, and every connection with a word."""

@@ -19,9 +19,7 @@ from .secure import SecureStream
 log = logging.getLogger("twinkle.hub")
 
 HANDSHAKE_S = 10.0
-STALL_S = (
-    30.0  # from one look to the next, whether a peer reads at all that is slow, or is to read the last word
-)
+STALL_S = 30.0  # between two looks whether a peer that is slow, or is to read the last word, reads at all
 # What ``get_extra_info`` calls the client's certificate: a function of the authorities, ``SecureStream.certificate``.
 CERTIFICATE = "certificate"
 
@@ -90,7 +88,7 @@ class Tunnel(asyncio.Transport):
 
     def ended(self, reason: str | None) -> None:
         if reason is not None:
-            log.info("%s: TLS failed: %s", self._stream.peer, reason)
+            log.info("%s: %s", self._stream.peer, reason)
         if self._protocol is not None:
             self._protocol.eof_received()
         self.close()

@@ -19,6 +19,7 @@ from ..faults.rules import Faults
 from ..ticker import Ticker
 from .patience import Lobby, Patience
 from .secure import BadCertificate, SecureStream
+from .stream import Stream
 
 log = logging.getLogger("twinkle.hub")
 
@@ -51,7 +52,7 @@ class Endpoint:
         self.lobby = Lobby()  # those of them that have not yet said who they are
         self.faults: Faults | None = None  # what it does wrong on purpose
 
-    def certificate(self, stream: SecureStream, username: str | None) -> Certificate | None:
+    def certificate(self, stream: Stream, username: str | None) -> Certificate | None:
         """The client certificate of a connection, judged by the authorities of the service it is for."""
         if is_registration(username):
             return stream.certificate(self._provisioning.enrolments.signers())
@@ -80,12 +81,16 @@ class Endpoint:
             connection.drop()
         await asyncio.sleep(0)
 
+    def speaker(self) -> "Connection":
+        """What speaks MQTT with one more device, over a stream that is yet to be made."""
+        return Connection(self, self._ticker)
+
     def _accept(self) -> SecureStream:
-        return SecureStream(self._context, Connection(self, self._ticker))
+        return SecureStream(self._context, self.speaker())
 
 
 class Connection:
-    """One device's connection: the core's Link, and what is spoken over a SecureStream.
+    """One device's connection: the core's Link, and what is spoken over a stream.
 
     Until it has said who it is ``_timer`` limits that, afterwards ``_patience`` its silence, and in the end
     ``_timer`` again how long it may take to read the last word.
@@ -143,7 +148,7 @@ class Connection:
 
     # --- the connection's life, as the stream tells it
 
-    def made(self, stream: SecureStream) -> None:
+    def made(self, stream: Stream) -> None:
         self._stream = stream
         self._who = stream.peer
         self._endpoint.begin(self)
@@ -175,7 +180,6 @@ class Connection:
 
     def ended(self, reason: str | None) -> None:
         if reason is not None:
-            reason = f"TLS failed: {reason}"
             log.info("%s: %s", self._who, reason)
         self._finish(reason)
 

@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cryptography.x509 import InvalidVersion
 from OpenSSL import SSL
 
 from ..core import Certificate
 from ..x509 import shown
+from .stream import Speaker
 
 # Each of these is asked of OpenSSL in a buffer of its own, made for the purpose; most packets are small. What fills
 # one is followed by more, as a rule, and OpenSSL gives a record at a time, 16 KB at the most (RFC 8446, 5.1).
@@ -41,28 +42,6 @@ def device_context(certificate_file: Path) -> SSL.Context:
     # A device is quiet for most of the time; it shall not hold two records' worth of memory for that.
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     return context
-
-
-class Speaker(Protocol):
-    """What is spoken over a SecureStream. None of these may raise."""
-
-    def made(self, stream: "SecureStream") -> None:
-        """Somebody has dialled; the handshake begins."""
-
-    def secured(self) -> None:
-        """The handshake is over: from now on it may write."""
-
-    def heard(self, data: bytes) -> None:
-        """The peer said this; nothing is heard after ``close`` or ``abort``."""
-
-    def slow(self, is_slow: bool) -> None:
-        """The peer does not keep up with what is written (see ``unsent``), or it has caught up."""
-
-    def ended(self, reason: str | None) -> None:
-        """The peer will say nothing more: close it. ``reason`` is what was wrong with TLS, if that was it."""
-
-    def lost(self) -> None:
-        """It is gone, whoever ended it; called once, and last."""
 
 
 class SecureStream(asyncio.Protocol):
@@ -188,7 +167,7 @@ class SecureStream(asyncio.Protocol):
         if not self._closed:
             # Who dials and says nothing only wants to know whether somebody is there.
             in_handshake = self._begun and not self._agreed
-            self._speaker.ended("it left during the handshake" if in_handshake else None)
+            self._speaker.ended("TLS failed: it left during the handshake" if in_handshake else None)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closed = True
@@ -203,7 +182,8 @@ class SecureStream(asyncio.Protocol):
     def _fail(self, error: SSL.Error) -> None:
         self._flush()  # the alert that says so
         reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
-        self._speaker.ended(", ".join(str(reason[-1]) for reason in reasons) or "the connection broke")
+        said = ", ".join(str(reason[-1]) for reason in reasons) or "the connection broke"
+        self._speaker.ended(f"TLS failed: {said}")
 
     def _flush(self) -> None:
         size, pieces = READ_BYTES, []

@@ -1,64 +1,46 @@
-"""AMQP over WebSocket on the REST port: the AMQP endpoint for networks that let nothing but HTTPS through.
+"""WebSockets on the REST port: AMQP and MQTT for networks that let nothing but HTTPS through.
 
-Binary messages of sub-protocol ``AMQPWSB10`` are a stream of bytes, wherever they are cut (AMQP WebSocket Binding,
-2.1). What the stream says is what it says on 5671, tokens included. IoT Hub has the door at two paths: azure-eventhub
-and azure-iot-hub ask for the one with ``$servicebus``, Node's azure-iothub for the one with ``$iothub``.
+Binary messages are a stream of bytes, wherever they are cut (AMQP WebSocket Binding, 2.1; MQTT 3.1.1, section 6). What
+the stream says is what it says on 5671 and on 8883, tokens, limits and faults included. IoT Hub has the door at two
+paths: azure-eventhub and azure-iot-hub ask for the one with ``$servicebus``, Node's azure-iothub and every device, DPS
+included, for the one with ``$iothub``, some of them with ``?iothub-no-client-cert=true`` behind it. Sub-protocols are
+known in any letter case: Azure's SDK for C asks for ``MQTT``.
 """
 
 import asyncio
 import contextlib
-from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from ..amqp.frames import MAX_FRAME
-from ..core import HubError
-from ..doors.amqp import AmqpEndpoint, Door
-from .refusals import refusal
+from ..core import Certificate, HubError
+from ..doors.amqp import AmqpEndpoint
+from ..doors.https import CERTIFICATE
+from ..doors.mqtt import Endpoint
+from ..doors.stream import Speaker
 from .service import Rest
 
-PATHS = ("/$servicebus/websocket", "/$iothub/websocket")
-SUB_PROTOCOL = "AMQPWSB10"
+AMQP, MQTT = "AMQPWSB10", "mqtt"
 VERSION = "13"  # RFC 6455, 4.4
-MAX_MESSAGE = 1 << 20  # bytes of a WebSocket message; the frames in it have limits of their own
+MAX_MESSAGE = 1 << 20  # bytes of a WebSocket message; the frames or packets in it have limits of their own
+MAX_PIECE = MAX_FRAME  # of what the hub says
+PAUSE_ABOVE = 64 * 1024  # unsent bytes, where a door sets no limit; asyncio's own for its transports
 GOODBYE_S = 1.0  # for the client's half of the closing handshake
 
-
-class AmqpWebSocket:
-    """The door; who comes through it is counted among the AMQP endpoint's connections."""
-
-    def __init__(self, endpoint: AmqpEndpoint, rest: Rest):
-        self._endpoint = endpoint
-        for path in PATHS:
-            rest.add_upgrade(path, self._serve)
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        refused = _refusal(request)
-        if refused is None and self._endpoint.full:
-            self._endpoint.refused += 1
-            full = HubError("ServiceUnavailable", "There are as many AMQP connections as the hub takes.")
-            refused = refusal(request, full)
-        if refused is not None:
-            return refused
-        socket = web.WebSocketResponse(
-            protocols=(SUB_PROTOCOL,), timeout=GOODBYE_S, compress=False, max_msg_size=MAX_MESSAGE
-        )
-        below = request.transport  # of a client that has gone meanwhile there is none; to prepare says so
-        await socket.prepare(request)
-        door = Door(self._endpoint)
-        line = Line(socket, below, door)
-        door.connection_made(line)
-        sending = asyncio.create_task(line.send())
-        try:
-            await line.receive()
-        finally:
-            door.connection_lost(None)
-            line.close()
-            await sending
-        return socket
+Doors = Mapping[str, Callable[[], asyncio.Protocol]]  # by sub-protocol; HubError where there is no room
 
 
-def _refusal(request: web.Request) -> web.Response | None:
+def add_websockets(rest: Rest, amqp: AmqpEndpoint, mqtt: Endpoint) -> None:
+    """Open the doors; who comes through them is counted among the endpoints' own connections."""
+    services: Doors = {AMQP: amqp.accept}
+    devices: Doors = {MQTT: lambda: DeviceStream(mqtt.speaker())}
+    rest.add_upgrade("/$servicebus/websocket", partial(_serve, services))
+    rest.add_upgrade("/$iothub/websocket", partial(_serve, {**services, **devices}))
+
+
+async def _serve(doors: Doors, request: web.Request) -> web.StreamResponse:
     headers = request.headers
     if headers.get("Upgrade", "").lower() != "websocket" or headers.get("Sec-WebSocket-Version") != VERSION:
         return web.Response(
@@ -66,38 +48,66 @@ def _refusal(request: web.Request) -> web.Response | None:
             text=f"Here is a WebSocket of version {VERSION}, and nothing else.",
             headers={"Upgrade": "websocket", "Sec-WebSocket-Version": VERSION},
         )
-    if SUB_PROTOCOL not in [word.strip() for word in headers.get("Sec-WebSocket-Protocol", "").split(",")]:
-        other = HubError("ArgumentInvalid", f"The hub's only sub-protocol here is {SUB_PROTOCOL}.")
-        return refusal(request, other)
-    return None
+    name, accept = _asked(doors, headers.get("Sec-WebSocket-Protocol", ""))
+    door = accept()
+    socket = web.WebSocketResponse(
+        protocols=(name,), timeout=GOODBYE_S, compress=False, max_msg_size=MAX_MESSAGE
+    )
+    below = request.transport  # of a client that has gone meanwhile there is none; to prepare says so
+    await socket.prepare(request)
+    line = Line(socket, below, door)
+    door.connection_made(line)
+    sending = asyncio.create_task(line.send())
+    broken = None
+    try:
+        broken = await line.receive()
+    finally:
+        door.connection_lost(broken)
+        line.close()
+        await sending
+    return socket
+
+
+def _asked(doors: Doors, offered: str) -> tuple[str, Callable[[], asyncio.Protocol]]:
+    """The first sub-protocol of the client's that is spoken here, as the client writes it, and what speaks it."""
+    known = {name.lower(): accept for name, accept in doors.items()}
+    for name in offered.split(","):
+        if accept := known.get(name.strip().lower()):
+            return name.strip(), accept
+    raise HubError("ArgumentInvalid", f"The hub's sub-protocols here are {' and '.join(doors)}, no other.")
+
+
+class BrokenWebSocket(ConnectionError):
+    """The client said what it must not say over this WebSocket."""
 
 
 class Line(asyncio.Transport):
     """A WebSocket as the transport of a door. ``send`` and ``receive`` are to run until they end."""
 
-    def __init__(self, socket: web.WebSocketResponse, below: asyncio.Transport, door: Door):
-        super().__init__({"peername": below.get_extra_info("peername")})
+    def __init__(self, socket: web.WebSocketResponse, below: asyncio.Transport, door: asyncio.Protocol):
+        super().__init__()
         self._socket = socket
         self._below = below
         self._door = door
-        self._limit = 0
-        self._unsent: deque[bytes] = deque()
-        self._size = 0
+        self._limit = PAUSE_ABOVE
+        self._unsent = bytearray()
         self._full = self._closing = False
         self._written = asyncio.Event()
         self._wanted = asyncio.Event()
         self._wanted.set()
 
-    async def receive(self) -> None:
-        """Give the door what comes, while it reads, until either side closes."""
+    async def receive(self) -> BrokenWebSocket | None:
+        """Give the door what comes, while it reads, until either side closes; answers what was wrong."""
         while True:
             await self._wanted.wait()
             message = await self._socket.receive()
+            if message.type is WSMsgType.BINARY:
+                self._door.data_received(message.data)
+                continue
             if message.type is WSMsgType.TEXT:
                 await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA)
-            if message.type is not WSMsgType.BINARY:
-                return
-            self._door.data_received(message.data)
+                return BrokenWebSocket("a message of text; only binary ones are a stream of bytes")
+            return BrokenWebSocket(str(message.data)) if isinstance(message.data, WebSocketError) else None
 
     async def send(self) -> None:
         """Send what the door writes, until either side closes."""
@@ -107,11 +117,10 @@ class Line(asyncio.Transport):
                     self._written.clear()
                     await self._written.wait()
                     continue
-                data = self._unsent.popleft()
-                for start in range(0, len(data), MAX_FRAME):
-                    await self._socket.send_bytes(data[start : start + MAX_FRAME])
-                self._size -= len(data)
-                if self._full and self._size <= self._limit // 4:
+                piece = bytes(self._unsent[:MAX_PIECE])
+                await self._socket.send_bytes(piece)
+                del self._unsent[: len(piece)]
+                if self._full and len(self._unsent) <= self._limit // 4:
                     self._full = False
                     self._door.resume_writing()
             await self._socket.close()
@@ -120,22 +129,25 @@ class Line(asyncio.Transport):
 
     # --- what a door asks of a transport
 
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        """What is known of the connection below."""
+        return self._below.get_extra_info(name, default)
+
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Above ``high`` bytes the door is told to pause, at a quarter of them to go on."""
-        self._limit = high or 0
+        self._limit = PAUSE_ABOVE if high is None else high
 
     def get_write_buffer_size(self) -> int:
         """Bytes that the peer has not taken yet."""
-        return self._size
+        return len(self._unsent)
 
     def write(self, data: bytes) -> None:
         """Keep this to be sent."""
         if self._closing:
             return
-        self._unsent.append(data)
-        self._size += len(data)
+        self._unsent += data
         self._written.set()
-        if not self._full and self._size > self._limit:
+        if not self._full and len(self._unsent) > self._limit:
             self._full = True
             self._door.pause_writing()
 
@@ -162,3 +174,60 @@ class Line(asyncio.Transport):
         self._below.abort()
         self.close()
         self.resume_reading()
+
+
+class DeviceStream(asyncio.Protocol):
+    """One device's connection (a Stream, see ``doors.stream``) over a transport with TLS below it."""
+
+    def __init__(self, speaker: Speaker):
+        self.peer = ""
+        self._speaker = speaker
+        self._closed = False
+
+    @property
+    def unsent(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.resume_reading()
+
+    def close(self) -> None:
+        self._closed = True
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._closed = True
+        self._transport.abort()
+
+    def certificate(self, authorities: Mapping[str, str]) -> Certificate | None:
+        return self._transport.get_extra_info(CERTIFICATE)(authorities)
+
+    # --- the transport's side
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.peer = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", 0))[:2])
+        self._speaker.made(self)
+        self._speaker.secured()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._closed:
+            self._speaker.heard(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if error is not None and not self._closed:
+            self._speaker.ended(f"WebSocket failed: {error}")
+        self._closed = True
+        self._speaker.lost()
+
+    def pause_writing(self) -> None:
+        self._speaker.slow(True)
+
+    def resume_writing(self) -> None:
+        self._speaker.slow(False)

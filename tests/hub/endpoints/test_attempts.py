@@ -1,5 +1,7 @@
 """What is attempted against a hub, and how it reacts: each row over a real socket, beside an honest device.
 
+It is the same over TLS on the devices' port and over a WebSocket on the REST port (section 6 of MQTT 3.1.1).
+
 The reactions are IoT Hub's where Microsoft documents them ("Communicate with your IoT
 hub using MQTT", "Control access using SAS"), and MQTT 3.1.1's or this hub's own choice
 where it does not. ``CONNACK 5`` and the like end the connection too. Ten thousand
@@ -12,7 +14,8 @@ import queue
 
 import pytest
 from packets import packet
-from wire import CONNACK, PUBACK, SUBACK, Wire, hello, publish, subscribe, token
+from wire import CONNACK, PUBACK, SUBACK, Wire, hello, open_tls, publish, subscribe, token
+from wss import Upgraded
 
 from twinkle_host.hub.doors import mqtt
 from twinkle_host.hub.live import LiveHub
@@ -28,9 +31,15 @@ CLOSED = "closed"
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
     with LiveHub(tmp_path_factory.mktemp("hub")) as live:
-        live.add("mallory")
-        live.add("victim")
+        for name in ("mallory", "victim", "deafened"):
+            live.add(name)
         yield live
+
+
+@pytest.fixture(params=[open_tls, Upgraded], ids=["tls", "websocket"])
+def dial(request):
+    """How the device under test comes to the hub."""
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +156,8 @@ CONNECTS = [
 @pytest.mark.parametrize(
     ("attempt", "expected"), CONNECTS, ids=lambda value: getattr(value, "__name__", value)
 )
-def test_who_may_connect(hub, honest, attempt, expected):
-    with Wire(hub) as wire:
+def test_who_may_connect(hub, dial, honest, attempt, expected):
+    with Wire(hub, dial) as wire:
         wire.say(attempt(hub))
         assert reaction(wire) == expected
         is_served(hub, honest)
@@ -184,9 +193,9 @@ SAID = {
 
 
 @pytest.mark.parametrize("what", SAID)
-def test_what_a_device_may_say(hub, honest, what):
+def test_what_a_device_may_say(hub, dial, honest, what):
     said, expected = SAID[what]
-    with Wire(hub) as wire:
+    with Wire(hub, dial) as wire:
         wire.say(hello(hub, "mallory"))
         assert wire.hear() == (CONNACK, b"\x00\x00")
         wire.say(said)
@@ -194,8 +203,8 @@ def test_what_a_device_may_say(hub, honest, what):
         is_served(hub, honest)
 
 
-def test_a_second_connect_on_one_connection(hub, honest):
-    with Wire(hub) as wire:
+def test_a_second_connect_on_one_connection(hub, dial, honest):
+    with Wire(hub, dial) as wire:
         wire.say(hello(hub, "mallory"))
         assert wire.hear() == (CONNACK, b"\x00\x00")
         wire.say(hello(hub, "mallory"))
@@ -203,9 +212,9 @@ def test_a_second_connect_on_one_connection(hub, honest):
         is_served(hub, honest)
 
 
-def test_two_connections_of_one_id(hub, honest):
+def test_two_connections_of_one_id(hub, dial, honest):
     """The newer stays: a device that lost its line comes back before the hub knows."""
-    with Wire(hub) as older, Wire(hub) as newer:
+    with Wire(hub, dial) as older, Wire(hub, dial) as newer:
         older.say(hello(hub, "mallory"))
         assert older.hear() == (CONNACK, b"\x00\x00")
         newer.say(hello(hub, "mallory"))
@@ -216,10 +225,9 @@ def test_two_connections_of_one_id(hub, honest):
         is_served(hub, honest)
 
 
-def test_a_method_of_a_device_that_does_not_listen(hub, honest):
+def test_a_method_of_a_device_that_does_not_listen(hub, dial, honest):
     """404103, as for one that is away; nothing is sent to it."""
-    hub.add("deafened")
-    with Wire(hub) as wire:
+    with Wire(hub, dial) as wire:
         wire.say(hello(hub, "deafened"))
         assert wire.hear() == (CONNACK, b"\x00\x00")
         with pytest.raises(Exception, match="404103"):
@@ -229,18 +237,18 @@ def test_a_method_of_a_device_that_does_not_listen(hub, honest):
         is_served(hub, honest)
 
 
-def test_a_connect_that_never_ends(hub, honest, monkeypatch):
+def test_a_connect_that_never_ends(hub, dial, honest, monkeypatch):
     """The TLS handshake and the CONNECT have a limit each; see test_time_limits."""
     monkeypatch.setattr(mqtt, "CONNECT_S", 0.5)
     # On a busy computer the handshake may be what takes too long.
-    with contextlib.suppress(OSError), Wire(hub) as wire:
+    with contextlib.suppress(OSError), Wire(hub, dial) as wire:
         wire.say(hello(hub, "mallory")[:-1])
         assert reaction(wire) == CLOSED
     is_served(hub, honest)
 
 
-def test_a_device_that_is_silent_for_longer_than_it_said(hub, honest):
-    with Wire(hub) as wire:
+def test_a_device_that_is_silent_for_longer_than_it_said(hub, dial, honest):
+    with Wire(hub, dial) as wire:
         wire.say(hello(hub, "mallory", keep_alive=1))
         assert wire.hear() == (CONNACK, b"\x00\x00")
         assert reaction(wire) == CLOSED

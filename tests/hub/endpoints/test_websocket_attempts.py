@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import http.client
 import socket
 import ssl
 import struct
@@ -13,19 +12,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from peer import AMQP, SASL
 from test_amqp_attempts import BEGIN, OPENING, QUESTION
+from wss import BROKEN, DEVICES, HANDSHAKE, SERVICES, TOO_BIG, UNSUPPORTED, dialled, heard, status
 
 from twinkle_host.hub.amqp.frames import MAX_FRAME
 from twinkle_host.hub.doors import amqp
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.rest.websocket import MAX_MESSAGE, Line
 from twinkle_host.waiting import PATIENCE_S, eventually
-
-PATH = "/$servicebus/websocket"
-HANDSHAKE = {
-    **{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
-    **{"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": "AMQPWSB10"},
-}
-UNSUPPORTED, TOO_BIG, BROKEN = 1003, 1009, 1002  # RFC 6455, 7.4.1
 
 
 @pytest.fixture(scope="module")
@@ -46,50 +39,7 @@ def doors(hub):
     return hub.server._amqp.connections
 
 
-@contextlib.contextmanager
-def dialled(hub, path=PATH):
-    """A WebSocket, by websocket-client."""
-    line = websocket.create_connection(
-        f"wss://localhost:{hub.info['restPort']}{path}",
-        subprotocols=["AMQPWSB10"],
-        sslopt={"ca_certs": hub.info["caFile"]},
-        # Soon full; with less than one packet of loopback TCP would crawl.
-        sockopt=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)],
-        timeout=PATIENCE_S,
-    )
-    try:
-        yield line
-    finally:
-        line.shutdown()
-
-
-def status(hub, method="GET", path=PATH, **changed):
-    """What a request is answered with, and the headers; the handshake with some headers changed, None for without."""
-    context = ssl.create_default_context(cafile=hub.info["caFile"])
-    rest = http.client.HTTPSConnection("localhost", hub.info["restPort"], context=context, timeout=PATIENCE_S)
-    headers = {**HANDSHAKE, **{name.replace("_", "-"): value for name, value in changed.items()}}
-    with contextlib.closing(rest):
-        rest.request(
-            method, path, headers={name: value for name, value in headers.items() if value is not None}
-        )
-        answer = rest.getresponse()
-        return answer.status, dict(answer.getheaders())
-
-
-def heard(line):
-    """All AMQP that comes until the hub closes, and the code that it closes with."""
-    data = b""
-    while True:
-        try:
-            opcode, more = line.recv_data()
-        except (websocket.WebSocketConnectionClosedException, OSError):
-            return data, None
-        if opcode == websocket.ABNF.OPCODE_CLOSE:
-            return data, int.from_bytes(more[:2], "big")
-        data += more
-
-
-@pytest.mark.parametrize("path", [PATH, PATH + "/", "/$iothub/websocket"])
+@pytest.mark.parametrize("path", [SERVICES, SERVICES + "/", DEVICES])
 def test_both_of_iot_hubs_paths_lead_to_the_endpoint(hub, path):
     with dialled(hub, path) as line:
         assert line.headers["sec-websocket-protocol"] == "AMQPWSB10"
@@ -134,7 +84,7 @@ def test_what_is_no_such_websocket_is_refused(hub, attempt, answer):
 
 
 REQUEST = "\r\n".join(
-    [f"GET {PATH} HTTP/1.1", "Host: localhost", *map("{0[0]}: {0[1]}".format, HANDSHAKE.items()), "", ""]
+    [f"GET {SERVICES} HTTP/1.1", "Host: localhost", *map("{0[0]}: {0[1]}".format, HANDSHAKE.items()), "", ""]
 ).encode()
 
 

@@ -80,14 +80,18 @@ class Provisioning:
         return self.enrolments.scope
 
     def connect(self, hello: Hello, link: Link) -> "Registration":
-        """Take a CONNECT. 4 for a user name that is none, 5 for another scope, 2 for another id."""
+        """Take a CONNECT. 4 for a user name that is none and for no proof, 5 for another scope, 2 for another id."""
         found = _USERNAME.fullmatch(hello.username or "")
-        if not found or not (hello.password or hello.certificate):
+        if not found:
+            raise self._refused(
+                hello, 4, "its user name must be '{idScope}/registrations/{id}/api-version=2019-03-31'"
+            )
+        if not (hello.password or hello.certificate):
             raise self._refused(
                 hello,
                 4,
-                "its user name must be '{idScope}/registrations/{id}/api-version=2019-03-31', "
-                "with a SAS token or a client certificate",
+                "it sent neither a password nor a client certificate; "
+                "it must send a SAS token as the password, or show its certificate",
             )
         if found["scope"] != self.scope:
             raise self._refused(

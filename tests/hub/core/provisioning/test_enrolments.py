@@ -53,11 +53,13 @@ def test_a_key_enrolment_takes_no_certificate_and_the_other_way_round(service):
     assert service.register("certified", key)["errorCode"] == 401000
 
 
-def test_a_connection_that_shows_nothing_is_refused(service):
+def test_a_connection_that_shows_nothing_is_refused_for_that(service):
     service.enrol("own")
     with pytest.raises(ConnectRefused) as refused:
         service.register("own")
     assert refused.value.code == 4
+    assert "neither a password nor a client certificate" in refused.value.reason
+    assert "user name" not in refused.value.reason
 
 
 def test_enrolments_survive_a_restart_and_are_listed_without_keys(service):
