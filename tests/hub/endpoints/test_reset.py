@@ -50,7 +50,9 @@ def test_who_listens_goes_on_hearing_after_a_reset(hub):
 def test_what_there_was_no_room_for_is_counted_where_everybody_sees_it(hub, monkeypatch):
     """Each of the hub's counters of what was refused or dropped."""
     page(hub, "POST", "reset")
-    counts = dict.fromkeys(("eventsLost", "connectionsRefused", "filesRefused", "noticesDropped", "throttled"), 0)
+    counts = dict.fromkeys(
+        ("eventsLost", "connectionsRefused", "filesRefused", "noticesDropped", "throttled"), 0
+    )
 
     def counted(name, at_least=1):
         found = {key: health(hub)[key] for key in counts}
