@@ -1,6 +1,7 @@
 """The local hub as a running service: core, store, certificates and both endpoints."""
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import logging
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from aiohttp import web
 
@@ -124,9 +125,7 @@ class Server:
         self.settings = settings
         self._listeners = listeners
         self.info: dict[str, Any] = {}
-        self._lock: BinaryIO | None = None
         self._line: BadLine | None = None
-        self._store: SqliteStore | None = None
         self.page: Site | None = None
         self._resetting = asyncio.Lock()
 
@@ -135,18 +134,14 @@ class Server:
         settings = self.settings
         faults = load(settings.faults, time.monotonic) if settings.faults is not None else None
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._take_state()
+        self._open_state()
         names = settings.host_names
         if dialled(settings.bind) != "localhost":
             names = (*names, settings.bind)
         certificates = Certificates(settings.state / "ca", names)
         certificates.prepare()
-        self._store = SqliteStore(settings.state / "hub.sqlite")
         clock = RealClock()
         name, *aliases = *settings.host_names, dialled(settings.bind)
-        self.events = Gathering(
-            EventLog(settings.state / "events.sqlite", settings.keep_s, settings.keep_bytes)
-        )
         self.hub = Hub(
             name, clock, self._store, os.urandom, aliases, settings.throttle, self.events, settings.routes
         )
@@ -231,15 +226,14 @@ class Server:
 
     def turned_away(self) -> dict[str, int]:
         """What it had no room for since its start or its reset: every counter of what was refused or dropped."""
-        hub = self.hub
         return {
             "eventsLost": self.events.lost,
             "connectionsRefused": self._endpoint.lobby.refused
             + self._https.lobby.refused
             + self._amqp.refused,
             "filesRefused": self.blobs.refused,
-            "noticesDropped": hub.feedback.dropped + hub.files.dropped,
-            "throttled": sum(hub.throttles.refused.values()),
+            "noticesDropped": self.hub.feedback.dropped + self.hub.files.dropped,
+            "throttled": sum(self.hub.throttles.refused.values()),
         }
 
     async def reset(self) -> None:
@@ -296,9 +290,7 @@ class Server:
         self._https.stop()
         await self._runner.cleanup()
         self.ticker.stop()
-        self.events.close()
-        self._store.close()
-        self._lock.close()
+        self._state.close()
 
     async def _listen(self, starting, flag: str) -> Any:
         port = getattr(self.settings, flag.removeprefix("--").replace("-", "_"))
@@ -312,16 +304,23 @@ class Server:
                 f"check --bind and {flag}"
             ) from None
 
-    def _take_state(self) -> None:
-        # Held until stop(): two hubs on one state would overwrite each other.
-        self._lock = open(self.settings.state / "lock", "wb")  # noqa: SIM115
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise ServerError(
-                f"another hub is running with {self.settings.state}; stop it or give another --state"
-            ) from None
+    def _open_state(self) -> None:
+        """The files that are this hub's alone until it stops, or cannot start."""
+        settings, state = self.settings, self.settings.state
+        with contextlib.ExitStack() as opened:
+            lock = opened.enter_context(open(state / "lock", "wb"))
+            try:
+                # Two hubs on one state would overwrite each other.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ServerError(
+                    f"another hub is running with {state}; stop it or give another --state"
+                ) from None
+            self._store = SqliteStore(state / "hub.sqlite")
+            opened.callback(self._store.close)
+            self.events = Gathering(EventLog(state / "events.sqlite", settings.keep_s, settings.keep_bytes))
+            opened.callback(self.events.close)
+            self._state = opened.pop_all()
 
     def _publish(self, mqtt_port: int, rest_port: int, event_hub: EventHub, ca_file: Path) -> None:
         access, address = self.hub.access, dialled(self.settings.bind)

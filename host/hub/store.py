@@ -12,33 +12,48 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 
 
 class StoreError(Exception):
     """The file cannot be used; the text names it and says what to do."""
 
 
-class SqliteStore:
-    """The core's Store in ``path``; made when it is not there."""
+def stamp(database: sqlite3.Connection, path: Path, version: int) -> None:
+    """A new file is of this version from now on; StoreError for one of another, of which nothing is taken over."""
+    found = database.execute("PRAGMA user_version").fetchone()[0]
+    if found not in (0, version):
+        raise StoreError(
+            f"{path} was written by another version of the hub ({found}); give another --state directory"
+        )
+    database.execute(f"PRAGMA user_version={version}")
 
-    def __init__(self, path: Path):
-        path.touch(mode=0o600, exist_ok=True)
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """The database in ``path``, made when it is not there; StoreError, and closed, when what is done first fails."""
+    path.touch(mode=0o600, exist_ok=True)
+    with contextlib.ExitStack() as failed:
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION):
-                raise StoreError(
-                    f"{path} was written by another version of the hub ({version}); give another --state directory"
-                )
-            self._db.execute("CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY, body TEXT NOT NULL)")
-            self._db.execute(f"PRAGMA user_version={VERSION}")
+            database = sqlite3.connect(path, isolation_level=None)
+            failed.callback(database.close)
+            yield database
         except sqlite3.DatabaseError as error:
             raise StoreError(
                 f"{path} cannot be used ({error}); move it away or give another --state directory"
             ) from None
+        failed.pop_all()
+
+
+class SqliteStore:
+    """The core's Store in ``path``; made when it is not there."""
+
+    def __init__(self, path: Path):
+        with opened(path) as self._db:
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            stamp(self._db, path, VERSION)
+            self._db.execute("CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY, body TEXT NOT NULL)")
 
     def load_all(self) -> Iterator[dict[str, Any]]:
         """Every record."""

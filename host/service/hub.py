@@ -5,7 +5,6 @@ azure-iot-hub is imported late, since it takes most of a second.
 
 import contextlib
 import json
-import os
 import re
 import socket
 from collections.abc import Iterator
@@ -93,12 +92,13 @@ class Hub:
 
     @contextlib.contextmanager
     def _client(self, name: str) -> Iterator[Any]:
-        if self.ca_file:
-            os.environ["REQUESTS_CA_BUNDLE"] = self.ca_file
         from azure.iot import hub
 
         with failures(self):
-            yield getattr(hub, name).from_connection_string(self.connection_string)
+            client = getattr(hub, name).from_connection_string(self.connection_string)
+            if self.ca_file:
+                client.protocol.config.connection.verify = self.ca_file
+            yield client
 
     def token(self) -> str:
         """A fresh token of the service, for the local hub's side door."""

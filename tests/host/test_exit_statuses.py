@@ -127,10 +127,6 @@ def hub(tmp_path_factory):
 @pytest.fixture
 def twinkle(hub, monkeypatch, tmp_path, capsys):
     """Run the command in this process, for people or for scripts; its exit status and why."""
-    monkeypatch.setenv(
-        "REQUESTS_CA_BUNDLE", ""
-    )  # a verb sets it for its process, which this is; as it was at the end
-    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("TWINKLE_DEVICE_CONNECTION_STRING", "HostName=x")
     monkeypatch.setattr(finding, "START_S", 0.1)

@@ -24,7 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..store import StoreError
+from ..store import opened, stamp
 from .event import event_of, message_of
 
 PARTITIONS = 4
@@ -89,15 +89,9 @@ class EventLog:
         self.gathered = 0  # events that wait for a commit
         self.is_closed = False
         self._batches: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
-        path.touch(mode=0o600, exist_ok=True)
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None)
+        with opened(path) as self._db:
             self._prepare(path)
             self.partitions = [self._found(number) for number in range(PARTITIONS)]
-        except sqlite3.DatabaseError as error:
-            raise StoreError(
-                f"{path} cannot be used ({error}); move it away or give another --state directory"
-            ) from None
         self._ends = [(part.next, part.offset, part.enqueued) for part in self.partitions]
 
     def _prepare(self, path: Path) -> None:
@@ -106,11 +100,7 @@ class EventLog:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         self._db.execute("PRAGMA synchronous=NORMAL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, VERSION):
-            raise StoreError(
-                f"{path} was written by another version of the hub ({version}); give another --state directory"
-            )
+        stamp(self._db, path, VERSION)
         for table in _TABLES:
             self._db.execute(
                 f"CREATE TABLE IF NOT EXISTS {table} "
@@ -126,7 +116,6 @@ class EventLog:
         made = ("created", int(time.time() * 1000))
         self._db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", made)
         self.created = self._db.execute("SELECT value FROM facts WHERE name = 'created'").fetchone()[0]
-        self._db.execute(f"PRAGMA user_version={VERSION}")
 
     def _found(self, number: int) -> Partition:
         known = self._db.execute(

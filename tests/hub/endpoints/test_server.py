@@ -1,9 +1,11 @@
 """The running hub: sockets, HTTP, certificates and files around the core."""
 
+import contextlib
 import json
 import os
 import resource
 import socket
+import sqlite3
 import ssl
 import stat
 
@@ -310,9 +312,18 @@ def test_a_file_that_is_no_store_is_named(tmp_path):
         SqliteStore(tmp_path / "hub.sqlite")
 
 
-def test_a_store_of_another_version_is_left_alone(tmp_path):
-    store = SqliteStore(tmp_path / "hub.sqlite")
-    store._db.execute("PRAGMA user_version=99")
-    store.close()
-    with pytest.raises(StoreError, match="another version"):
-        SqliteStore(tmp_path / "hub.sqlite")
+@pytest.mark.parametrize("version", [1, 99])
+def test_state_of_another_version_is_refused_whichever_of_its_files_it_is(tmp_path, version):
+    """One rule, for older and newer hubs' files: nothing is taken over."""
+    LiveHub(tmp_path).__enter__().stop()
+    files = sorted(tmp_path.glob("*.sqlite"))
+    assert [file.name for file in files] == ["events.sqlite", "hub.sqlite"]
+    for file in files:
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            (own,) = database.execute("PRAGMA user_version").fetchone()
+            database.execute(f"PRAGMA user_version={version}")
+        with pytest.raises(StoreError, match=rf"{file.name} was .* another version .*\({version}\).*--state"):
+            LiveHub(tmp_path).start()
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            database.execute(f"PRAGMA user_version={own}")
+    LiveHub(tmp_path).__enter__().stop()

@@ -17,7 +17,6 @@ from ..ports import Clock, Store
 from ..times import iso
 from ..twins.twin import Twin
 from .attestation import Attestations, ReadCertificate, shown, signers_of
-from .one_record import take_over
 from .tables import GROUP, INDIVIDUAL, REGISTRATION, Kind, Record, Table, check_id, member, new_etag
 
 RECORD_ID = "/provisioning"
@@ -51,8 +50,6 @@ class Enrolments:
             # Devices are given the scope before anything is enrolled.
             record = {"id": RECORD_ID, "scope": f"0ne{random_bytes(4).hex().upper()}"}
             store.save(record)
-        if "enrolments" in record:
-            take_over(record, store, random_bytes, iso(clock.utc()))
         self.scope: str = record["scope"]
         records = [record for record in store.load_all() if record["id"].startswith("/")]  # no devices
         self.tables = {kind: Table(store, kind, records) for kind in (INDIVIDUAL, GROUP)}

@@ -260,38 +260,6 @@ def test_what_cannot_be_stored_is_not_done(service):
     assert [row["registrationId"] for row in service.enrolments.query(INDIVIDUAL, "*")[0]] == ["own"]
 
 
-def test_enrolments_that_were_kept_in_one_record_are_taken_over(service):
-    """The record as this hub wrote it while it kept them together."""
-    old = {
-        "enabled": True,
-        "deviceId": None,
-        "thumbprint": None,
-        "authority": None,
-        "keys": [],
-        "assigned": {},
-    }
-    assigned = {"own": {"created": "2026-01-01T00:00:00Z", "hub": HOST}}
-    keys = ["A" * 43 + "=", "B" * 43 + "="]
-    enrolments = {
-        "own": {**old, "name": "own", "group": False, "keys": keys, "assigned": assigned},
-        "many": {**old, "name": "many", "group": True, "authority": "factory", "enabled": False},
-        "certified": {**old, "name": "certified", "group": False, "thumbprint": PRINT, "deviceId": "cellar"},
-    }
-    service.stage.store.save({"id": "/provisioning", "scope": "0ne00000001", "enrolments": enrolments})
-    for _ in range(2):
-        service.start()
-        assert service.provisioning.scope == "0ne00000001"
-        assert [row["registrationId"] for row in service.enrolments.query(INDIVIDUAL, "*")[0]] == [
-            "certified",
-            "own",
-        ]
-    assert service.register("certified", certificate=shown("certified", PRINT))["status"] == "assigned"
-    state = service.register("own", keys[0])["registrationState"]
-    assert state["substatus"] == "reprovisionedToInitialAssignment"
-    assert state["createdDateTimeUtc"] == "2026-01-01T00:00:00Z"
-    assert service.register("x", certificate=shown("x", authorities=("factory",)))["status"] == "disabled"
-
-
 def test_nothing_secret_is_in_what_the_service_says_of_itself(service):
     (key, _) = enrol(service.enrolments, "own")
     assert not re.search(
