@@ -11,8 +11,10 @@ from types import SimpleNamespace
 
 import lgpio
 import pytest
+from driver import Driver
 from support import ROOT
 
+from twinkle import App
 from twinkle.core.errors import HardwareError, SetupError
 from twinkle.ports import adafruit
 from twinkle.ports.adafruit import Dht
@@ -397,11 +399,19 @@ def test_restarts_by_hand_are_no_crash_loop(raspberry_pi_port, monkeypatch, tmp_
     for _ in range(6):
         board = raspberry_pi_port()
         assert board.port.count_start() == 1
-        with pytest.raises(SystemExit) as end:
+        with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
-        assert end.value.code == 0
     # A program that is killed, or ends by itself, has its starts counted.
     assert [raspberry_pi_port().port.count_start() for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_handler_at_work_does_not_take_the_end_of_the_program_for_its_own_mistake(raspberry_pi_port):
+    raspberry_pi_port()
+    app = App()
+    app.method("slow")(lambda board, payload: signal.raise_signal(signal.SIGTERM))
+    device = Driver(app)
+    with pytest.raises(KeyboardInterrupt):
+        device.call("slow")
 
 
 def test_a_reboot_that_is_not_allowed_names_the_permission(raspberry_pi_port, monkeypatch, tmp_path):

@@ -1,6 +1,9 @@
 """What an application does wrong costs it the one thing, is said, and is known to the hub."""
 
+import sys
+
 from driver import Driver
+from wired import Bench
 
 from twinkle import App
 
@@ -244,3 +247,70 @@ def test_a_method_that_fails_after_its_answer_is_named():
     assert d.call("odd")[0] == 202
     d.wait(2000)
     assert errors(d) == ["method odd failed: OverflowError: x"]
+
+
+def ending(*arguments):
+    sys.exit("enough")
+
+
+def ending_later(*arguments):
+    yield 1
+    sys.exit("enough")
+
+
+def ending_when_stopped(*arguments):
+    try:
+        yield 60
+    finally:
+        sys.exit("enough")
+
+
+def test_a_handler_that_ends_the_program_has_failed_and_all_else_goes_on():
+    app = App(config={"configId": 1, "sendFrequency": "24h"}, properties=ending)
+    app.telemetry(ending)
+    app.telemetry(lambda board: {"temp": 20})
+    app.method("odd")(ending)
+    app.method("later")(ending_later)
+    app.writable("level")(ending)
+    app.writable("room")(ending_when_stopped)
+    app.desired("climate")(ending)
+    app.message(ending)
+    d = ready(app)
+    d.reading({"temperature": 20})
+    d.step()
+    assert d.call("odd") == (500, {"error": "method odd failed: SystemExit: enough"})
+    assert d.call("later", rid="2") is None
+    d.wait(1000)
+    assert d.answer("2") == (500, {"error": "method later failed: SystemExit: enough"})
+    d.notify({"level": 1, "room": 1, "climate": 20}, 2)
+    d.notify({"room": None}, 3)
+    d.hear("devices/MyDevice01/messages/devicebound/", "hello")
+    d.step()
+    whose = "properties", "telemetry", "method odd", "method later", "desired climate", "writable level"
+    assert errors(d) == [each + " failed: SystemExit: enough" for each in whose + ("writable room", "message")]
+    assert [action[2] for action in d.published("messages/events")] == [b'{"temp": 20}']
+
+
+def test_a_handler_of_an_input_that_ends_the_program_has_failed_likewise():
+    app = App(config={"configId": 1, "sendFrequency": "24h"})
+    app.input("door")(ending)
+    app.input("bell")(ending_later)
+    d = Bench(app)
+    d.connect()
+    d.wait(200)
+    d.line("door", 0)
+    d.line("bell", 1)
+    d.wait(2000)
+    assert d.said("input door failed: SystemExit('enough'") and d.said("input bell failed: SystemExit('enough'")
+
+
+def test_ctrl_c_while_a_handler_is_at_work_is_no_mistake_of_its():
+    def interrupted(board, payload):
+        raise KeyboardInterrupt
+
+    d = with_method(interrupted)
+    try:
+        d.call("odd")
+    except KeyboardInterrupt:
+        return
+    raise AssertionError("a person could not stop it")

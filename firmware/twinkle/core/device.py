@@ -291,7 +291,7 @@ class Device:
                 self.context.report(
                     "app", missing(self.context.call("properties", self.app.properties, self.board), reported)
                 )
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self.context.failed("properties", error)
 
     def _load_reboot(self):

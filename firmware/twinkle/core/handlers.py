@@ -47,7 +47,8 @@ class Tasks:
     """The generators under way.
 
     Whoever starts one is its ``owner`` and hears ``on_answer(key, value, error, final)`` for each
-    of its answers; ``error`` is the exception that ended it. ``key`` is the owner's name for it.
+    of its answers; ``error`` is the exception that ended it, SystemExit among them: an application does not end the
+    program, but a person's Ctrl-C does. ``key`` is the owner's name for it.
     """
 
     def __init__(self, context):
@@ -60,7 +61,7 @@ class Tasks:
             if len(self._running) >= MAX_TASKS:
                 raise BadRequest("too much is under way; try again later", 429)
             result = self._context.call(what, handler, *arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             owner.on_answer(key, None, error, True)
             return
         if not hasattr(result, "send"):
@@ -76,7 +77,7 @@ class Tasks:
             self._running.remove(task)
             try:
                 task[1].close()
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 task[2].on_answer(key, None, error, True)
 
     def step(self, now):
@@ -103,7 +104,7 @@ class Tasks:
             return True
         except StopIteration as end:
             owner.on_answer(key, end.value, None, True)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             owner.on_answer(key, None, error, True)
         return False
 

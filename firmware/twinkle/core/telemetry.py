@@ -57,7 +57,14 @@ class Telemetry:
         self._most = most or self._capacity * EACH
 
     def add(self, values, component, now):
-        """Queue one message, of a component if that is not None; BadRequest or ValueError for what cannot be sent."""
+        """Queue what a handler returned, of a component if that is not None; what is empty is none.
+
+        BadRequest or ValueError for what cannot be sent.
+        """
+        if not isinstance(values, (dict, type(None))):
+            raise ValueError("it returned a %s, and no dict" % type(values).__name__)
+        if not values:
+            return
         body = encode(values)
         if len(body) > LARGEST:
             self.dropped += 1
@@ -182,11 +189,8 @@ class Sampler:
         for component, sample in self._samples:
             try:
                 values = self._context.call("telemetry", sample, self._board)
-                if not isinstance(values, (dict, type(None))):
-                    raise ValueError("it returned a %s, and no dict" % type(values).__name__)
-                if values:
-                    self._telemetry.add(values, component, now)
-            except Exception as error:
+                self._telemetry.add(values, component, now)
+            except (Exception, SystemExit) as error:
                 self._context.failed("telemetry", error)
 
     def _period(self):

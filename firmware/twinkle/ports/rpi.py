@@ -46,9 +46,10 @@ class Port(Contract):
 
     def _end(self, *_):
         # systemd ends a service with SIGTERM: hub and pins are left in good order, and a restart that
-        # somebody wants is no sign of a program that fails.
+        # somebody wants is no sign of a program that fails. It ends as by Ctrl-C, also where it is an
+        # application's handler that is interrupted, whose SystemExit would be its mistake.
         self.forget_starts()
-        sys.exit(0)
+        raise KeyboardInterrupt
 
     # --- LED
 

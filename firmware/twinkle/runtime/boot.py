@@ -123,7 +123,7 @@ def boot(directory, state=None):
         try:
             app = port.limited(_import, settings.get("app"), "app")
             _configuration(app.config)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             safe = "the application cannot start: " + explained(error)
             port.forget_starts()  # they were not in vain: the next one is as good as this
     if safe:

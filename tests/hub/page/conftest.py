@@ -9,7 +9,7 @@ from support import PRIVATE, need
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from windows import started
+from windows import opened, started
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.waiting import PATIENCE_S
@@ -50,11 +50,22 @@ def hub(tmp_path_factory):
 
 
 @pytest.fixture
+def new_hub(tmp_path):
+    """Another one, to which nothing has happened, for a test that says how a hub begins or ends."""
+    with LiveHub(tmp_path / "hub", page_port=0) as live:
+        yield live
+
+
+@pytest.fixture
 def page(hub, window):
     """The page, opened with the address that the hub prints."""
-    window.goto(hub.server.page.ticket())
-    window.wait_for_url(hub.info["pageUrl"])
-    return window
+    return opened(hub, window)
+
+
+@pytest.fixture
+def new_page(new_hub, window):
+    """The page of the hub to which nothing has happened."""
+    return opened(new_hub, window)
 
 
 @pytest.fixture(scope="module")

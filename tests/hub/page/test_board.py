@@ -12,8 +12,12 @@ from twinkle_host.boards import load
 
 @pytest.fixture
 def board(hub, desk, page):
-    """The page of its board, with telemetry each second."""
-    hub.call("patch_twin", desk, {"properties": {"desired": {"configId": "board", "sendFrequency": "1s"}}})
+    """The page of its board, with telemetry each second and the LED's full light."""
+    hub.call(
+        "patch_twin",
+        desk,
+        {"properties": {"desired": {"configId": "board", "sendFrequency": "1s", "brightness": 1}}},
+    )
     page.goto(f"{hub.info['pageUrl']}#/device/{desk}/board")
     expect(page.get_by_text("Running", exact=True)).to_be_visible()
     return page
@@ -28,14 +32,20 @@ def glow(page):
     return float(page.locator(".pin.led .glow").evaluate("glow => getComputedStyle(glow).opacity"))
 
 
-def test_the_led_glows_when_a_method_lights_it_and_is_dark_without_power(hub, desk, board):
-    expect(led(board)).to_contain_text("dark")
-    assert glow(board) == 0
+def called(board, method):
+    """Call a method on its own part of the page, and come back."""
     board.get_by_role("link", name="Methods and messages").click()
-    board.get_by_label("Method").select_option(label="turnon: Light the lamp")
+    board.get_by_label("Method").select_option(label=method)
     board.get_by_role("button", name="Call").click()
     expect(board.locator("method-form .answer")).to_contain_text("Status 200")
     board.get_by_role("link", name="Board").click()
+
+
+def test_the_led_glows_when_a_method_lights_it_and_is_dark_without_power(hub, desk, board):
+    called(board, "turnoff: Put the lamp out")
+    expect(led(board)).to_contain_text("dark")
+    assert glow(board) == 0
+    called(board, "turnon: Light the lamp")
     expect(led(board)).to_contain_text("lit")
     assert glow(board) > 0.5
     power = board.get_by_role("switch", name="Power")

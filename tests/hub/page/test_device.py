@@ -88,6 +88,31 @@ def test_a_method_has_the_form_of_its_model_or_free_json(hub, desk, page):
     expect(answer).to_contain_text("turnoff")
 
 
+def test_what_happens_leaves_the_keyboard_where_it_is(hub, page):
+    """An event comes in above the one that is read; a method's answer comes while its button has the keyboard."""
+    hub.add("quiet")
+    hub.keep("quiet", b'{"n": 1}')
+    page.goto(f"{hub.info['pageUrl']}#/device/quiet/events")
+    events = page.get_by_role("list", name="Events")
+    first = events.locator("summary", has_text='{"n":1}')
+    first.press("Enter")
+    hub.keep("quiet", b'{"n": 2}')
+    expect(events).to_contain_text('{"n":2}')
+    expect(first).to_be_focused()
+    page.evaluate("document.querySelector('event-list').load()")  # as after a while without the hub
+    hub.keep("quiet", b'{"n": 3}')
+    expect(events).to_contain_text('{"n":3}')
+    expect(first).to_be_focused()
+    expect(first.locator("xpath=..")).to_have_attribute("open", "")
+    expect(events.locator("summary", has_text='{"n":')).to_have_count(3)
+    page.goto(f"{hub.info['pageUrl']}#/device/quiet/methods")
+    page.get_by_label("Name").fill("nothing")
+    call = page.get_by_role("button", name="Call")
+    call.press("Enter")
+    expect(page.locator("method-form .refusal")).to_contain_text("not connected")
+    expect(call).to_be_focused()
+
+
 def test_messages_and_events_and_the_ways_to_end_a_connection(hub, desk, page):
     at(page, hub, "methods")
     page.get_by_label("Message to the device").fill("hello")

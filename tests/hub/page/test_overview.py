@@ -14,7 +14,8 @@ def card_of(page, device_id):
     return page.locator("device-card", has=page.get_by_role("link", name=device_id, exact=True))
 
 
-def test_from_the_first_visit_to_a_live_curve(hub, page):
+def test_from_the_first_visit_to_a_live_curve(new_hub, new_page):
+    hub, page = new_hub, new_page
     expect(page.get_by_text("No devices yet")).to_be_visible()
     page.get_by_label("New device").fill("kitchen")
     page.get_by_role("button", name="Add").click()
@@ -29,6 +30,21 @@ def test_from_the_first_visit_to_a_live_curve(hub, page):
     page.reload()
     expect(card.locator("small-curve")).to_contain_text("22.25")
     assert card.locator("path.line").get_attribute("d").count("L") == 1, "both points, from the log"
+
+
+def test_a_device_that_comes_leaves_the_keyboard_where_it_is(new_hub, new_page):
+    """It is put into its place among the cards; none of the others is taken out and put in again."""
+    new_hub.add("kitchen")
+    new_hub.add("shed")
+    link = new_page.get_by_role("link", name="shed")
+    link.focus()
+    new_hub.add("attic")
+    expect(new_page.locator("device-card h2")).to_have_text(["attic", "kitchen", "shed"])
+    expect(link).to_be_focused()
+    new_hub.call("delete_device", "kitchen")
+    expect(new_page.locator("device-card h2")).to_have_text(["attic", "shed"])
+    new_page.keyboard.press("Enter")
+    expect(new_page.get_by_role("heading", level=1)).to_have_text("shed")
 
 
 def test_a_browser_without_the_token_gets_nothing(hub, window):

@@ -1,12 +1,13 @@
 """Trouble on purpose, a hub that goes and comes back, a reset, a thousand devices, and who must be able to use it."""
 
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 
 import pytest
 from playwright.sync_api import expect
-from windows import serious, width
+from windows import focused, serious, width
 
 from twinkle_host.hub.faults.rules import FAULTS, OF_THE_LINE
 from twinkle_host.waiting import eventually
@@ -50,8 +51,9 @@ def test_each_fault_has_its_words():
         assert (f"\n  {fault}: [" in words) == (fault not in OF_THE_LINE), fault
 
 
-def test_a_reset_is_the_state_as_at_the_start(hub, page):
+def test_a_reset_is_the_state_as_at_the_start(new_hub, new_page):
     """On the same ports, and to everybody who looks: CI begins anew with it."""
+    hub, page = new_hub, new_page
     before = hub.info
     hub.add("made-later")
     hub.keep("made-later", b'{"temp": 1}')
@@ -72,7 +74,8 @@ def test_a_reset_is_the_state_as_at_the_start(hub, page):
     expect(page.get_by_role("link", name="after")).to_be_visible()
 
 
-def test_a_hub_that_stops_under_an_open_page_is_said_and_found_again(hub, page):
+def test_a_hub_that_stops_under_an_open_page_is_said_and_found_again(new_hub, new_page):
+    hub, page = new_hub, new_page
     hub.add("survivor")
     at(page, hub, "device/survivor")
     expect(page.locator("hub-state")).to_have_text("Live")
@@ -122,6 +125,36 @@ def test_a_thousand_devices_are_turned_page_by_page(hub, many, page):
     assert not has(hub, "many-0999")
 
 
+def test_who_turns_the_page_is_not_turned_back(hub, many, page):
+    """Neither by what was typed just before, nor by the news that there is another device."""
+    pages = []
+    page.on("request", lambda request: pages.extend(re.findall(r"/api/devices\?page=(\d+)", request.url)))
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    at(page, hub)
+    page.reload()
+    expect(page.get_by_text("Page 1 of")).to_be_visible()
+    page.get_by_label("Find").fill("many-")
+    page.get_by_role("button", name="Next").click()
+    page.clock.run_for(1000)
+    expect(page.get_by_text("Page 2 of")).to_be_visible()
+    assert set(pages) == {"0", "1"} and pages == sorted(pages)
+
+    def answer_after_the_news(route):
+        hub.add("many-more")
+        count = hub.call("statistics")["totalDeviceCount"]
+        expect(page.locator(".counts")).to_contain_text(f"{count} devices")
+        route.continue_()
+
+    page.route("**/devices?page=2&*", answer_after_the_news, times=1)
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("Page 3 of")).to_be_visible()
+    page.clock.run_for(1000)
+    expect(page.get_by_text("Page 3 of")).to_be_visible()
+    assert set(pages) == {"0", "1", "2"} and pages == sorted(pages)
+    hub.call("delete_device", "many-more")
+
+
 PLACES = ["", "trouble", *(f"device/many-0001/{tab}" for tab in ("telemetry", "twin", "methods", "events"))]
 
 
@@ -143,14 +176,17 @@ def test_everybody_can_use_it(hub, many, page, scheme):
         assert width(page) <= 360, place
 
 
-def test_it_is_used_with_the_keyboard_alone(hub, many, page):
+def test_it_is_used_with_the_keyboard_alone(new_hub, new_page):
+    hub, page = new_hub, new_page
+    for device_id in ("after", "later"):
+        hub.add(device_id)
     page.reload()
-    expect(page.locator("device-card").first).to_be_visible()
+    expect(page.get_by_role("link", name="after")).to_be_visible()
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "skip"
+    assert focused(page) == "Skip to the content"
     for _ in range(30):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.closest('device-card') !== null"):
+        if focused(page) == "after":
             break
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("after")

@@ -23,6 +23,18 @@ def width(page):
     return page.evaluate("document.documentElement.scrollWidth")
 
 
+def opened(hub, window):
+    """The window, with the hub's page in it, as the address that the hub prints opens it."""
+    window.goto(hub.server.page.ticket())
+    window.wait_for_url(hub.info["pageUrl"])
+    return window
+
+
+def focused(page):
+    """What the keyboard is at, as a person would read it out; nothing where it is at the page itself."""
+    return page.evaluate("document.activeElement === document.body ? '' : document.activeElement.innerText")
+
+
 @contextlib.contextmanager
 def started(hub, device_id, *options):
     """``twinkle run`` with this device of the hub, from its ready line on."""

@@ -29,6 +29,13 @@ export function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// Let these be its children, in this order. What stays is not taken out, so that it keeps the keyboard and its place.
+export function arrange(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, at) => { if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null); });
+}
+
 // Tell a person who does not look.
 export function say(text) {
   document.getElementById("said").textContent = text;

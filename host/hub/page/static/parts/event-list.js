@@ -3,7 +3,7 @@
 import { pretty, short } from "../model/json.js";
 import { own } from "../model/twin.js";
 import { ask, of } from "./api.js";
-import { h, put } from "./dom.js";
+import { arrange, h, put } from "./dom.js";
 
 const MOST = 300;
 const SOURCES = {
@@ -33,8 +33,9 @@ customElements.define("event-list", class extends HTMLElement {
 
   async load() {
     const kept = await ask("GET", of(this.deviceId, "/events")).catch(() => []);
-    const known = new Set(kept.map(key));
-    this.#events = [...kept, ...this.#events.filter((event) => !known.has(key(event)))].slice(-MOST);
+    const known = Map.groupBy(this.#events, key); // what is shown already stays what it is
+    const all = kept.map((event) => known.get(key(event))?.shift() ?? event);
+    this.#events = [...all, ...[...known.values()].flat()].slice(-MOST);
     this.#draw();
   }
 
@@ -56,7 +57,7 @@ customElements.define("event-list", class extends HTMLElement {
     const text = this.find.value.toLowerCase();
     const shown = this.#events.filter((event) => wanted.has(event.source) && (!text || JSON.stringify(event).toLowerCase().includes(text))).reverse();
     const there = new Map([...this.list.children].map((item) => [item.event, item]));
-    this.list.replaceChildren(...(shown.length ? shown.map((event) => there.get(event) ?? this.#item(event)) : [h("li", { class: "none" }, "Nothing yet.")]));
+    arrange(this.list, shown.length ? shown.map((event) => there.get(event) ?? this.#item(event)) : [h("li", { class: "none" }, "Nothing yet.")]);
   }
 
   #item(event) {

@@ -13,6 +13,7 @@ customElements.define("method-form", class extends HTMLElement {
   #commands = [FREE];
   #payload = null;
   #free = null;
+  #busy = false;
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -52,6 +53,7 @@ customElements.define("method-form", class extends HTMLElement {
 
   async #call(event) {
     event.preventDefault();
+    if (this.#busy) return; // the button itself stays as it is: what is disabled loses the keyboard
     const command = this.#commands[this.choice.value];
     const name = command.name ?? this.#free.value;
     this.#refuse("");
@@ -62,7 +64,7 @@ customElements.define("method-form", class extends HTMLElement {
       if (!(error instanceof NotJson)) throw error;
       return this.#refuse(error.message);
     }
-    this.call.disabled = true;
+    this.#busy = true;
     put(this.answer, "Waiting for the device …");
     try {
       const { status, payload: told, ms } = await ask("POST", of(this.deviceId, "/methods"), { name, payload });
@@ -74,7 +76,7 @@ customElements.define("method-form", class extends HTMLElement {
       put(this.answer, "");
       this.#refuse(refusal.message);
     }
-    this.call.disabled = false;
+    this.#busy = false;
   }
 
   #refuse(text) {

@@ -2,7 +2,7 @@
 
 import "../parts/device-card.js";
 import { ask } from "../parts/api.js";
-import { h, put, say } from "../parts/dom.js";
+import { arrange, h, put, say } from "../parts/dom.js";
 import { heard, live } from "../parts/live.js";
 
 const STATES = { all: "All", connected: "Connected", disconnected: "Not connected", troubled: "In trouble", disabled: "Disabled" };
@@ -10,7 +10,7 @@ const TYPED_MS = 200;
 
 customElements.define("overview-view", class extends HTMLElement {
   #left = new AbortController();
-  #page = 0;
+  #page = 0; // the one that was asked for last
   #cards = new Map();
   #seen = new IntersectionObserver((entries) => this.#see(entries));
   #turn = 0;
@@ -18,7 +18,7 @@ customElements.define("overview-view", class extends HTMLElement {
 
   connectedCallback() {
     document.title = "Devices · Twinkle";
-    this.search = h("input", { type: "search", id: "search", placeholder: "Part of an id", autocomplete: "off", oninput: () => this.#soon() });
+    this.search = h("input", { type: "search", id: "search", placeholder: "Part of an id", autocomplete: "off", oninput: () => this.#soon(0) });
     this.state = h("select", { id: "state", onchange: () => this.#go(0) }, Object.entries(STATES).map(([value, text]) => h("option", { value }, text)));
     this.counts = h("p", { class: "counts" }, " ");
     this.list = h("ul", { class: "cards", "aria-label": "Devices" });
@@ -50,12 +50,15 @@ customElements.define("overview-view", class extends HTMLElement {
     this.#seen.disconnect();
   }
 
-  #soon(page = 0) {
+  #soon(page = this.#page) {
     clearTimeout(this.timer);
+    this.#page = page;
     this.timer = setTimeout(() => this.#go(page), TYPED_MS);
   }
 
   async #go(page) {
+    clearTimeout(this.timer);
+    this.#page = page;
     const turn = ++this.#turn;
     this.#news = new Map();
     const query = new URLSearchParams({ page, search: this.search.value, state: this.state.value });
@@ -72,8 +75,7 @@ customElements.define("overview-view", class extends HTMLElement {
     this.#count(told.counts);
     const kept = this.#cards;
     this.#cards = new Map(told.devices.map((card) => [card.id, kept.get(card.id) ?? h("device-card")]));
-    const items = [...this.#cards.values()].map((element) => element.closest("li") ?? h("li", {}, element));
-    if (items.length !== this.list.children.length || items.some((item, at) => item !== this.list.children[at])) this.list.replaceChildren(...items);
+    arrange(this.list, [...this.#cards.values()].map((element) => element.closest("li") ?? h("li", {}, element)));
     for (const card of told.devices) {
       const element = this.#cards.get(card.id);
       element.show({ ...card, ...this.#news.get(card.id) });
@@ -110,7 +112,7 @@ customElements.define("overview-view", class extends HTMLElement {
   }
 
   #count(counts) {
-    if (this.counted !== undefined && this.counted !== counts.totalDeviceCount) this.#soon(this.#page);
+    if (this.counted !== undefined && this.counted !== counts.totalDeviceCount) this.#soon();
     this.counted = counts.totalDeviceCount;
     put(this.counts, `${counts.totalDeviceCount} devices, ${counts.connectedDeviceCount} connected${counts.disabledDeviceCount ? `, ${counts.disabledDeviceCount} disabled` : ""}`);
   }
