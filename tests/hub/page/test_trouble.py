@@ -89,6 +89,22 @@ def test_a_hub_that_stops_under_an_open_page_is_said_and_found_again(new_hub, ne
     expect(page.locator("figcaption", has_text="temp")).to_contain_text("7.25")
 
 
+def test_a_view_that_was_left_does_not_change_what_is_looked_at(hub, page):
+    hub.add("looked-at")
+    held = []
+    page.route(re.compile("api/devices.page="), lambda route: held.append(route))
+    at(page, hub)
+    eventually(lambda: page.evaluate("1") and held)  # all devices are asked for; before the answer comes …
+    at(page, hub, "device/looked-at")
+    expect(page.locator("hub-state")).to_have_text("Live")
+    expect(page.get_by_text("No numbers in this time.")).to_be_visible()
+    for route in held:
+        route.abort()  # … which is none
+    page.evaluate("new Promise(requestAnimationFrame)")
+    hub.keep("looked-at", b'{"temp": 7.25}')
+    expect(page.locator("figcaption", has_text="temp")).to_contain_text("7.25")
+
+
 def has(hub, device_id):
     return device_id in [device["deviceId"] for device in hub.call("list_devices")]
 

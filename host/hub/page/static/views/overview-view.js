@@ -48,6 +48,8 @@ customElements.define("overview-view", class extends HTMLElement {
   disconnectedCallback() {
     this.#left.abort();
     this.#seen.disconnect();
+    clearTimeout(this.timer);
+    this.#turn += 1; // whoever is asked still answers nobody: what is looked at is the next view's affair
   }
 
   #soon(page = this.#page) {
@@ -66,10 +68,11 @@ customElements.define("overview-view", class extends HTMLElement {
     try {
       told = await ask("GET", `/devices?${query}`);
     } catch (refusal) {
+      if (turn !== this.#turn) return;
       if (refusal.status === 0) live.look([...this.#cards.keys()]);
       return this.#refuse(refusal.status === 0 ? "" : refusal.message);
     }
-    if (turn !== this.#turn || !this.isConnected) return;
+    if (turn !== this.#turn) return;
     this.#refuse("");
     this.#page = told.page;
     this.#count(told.counts);
