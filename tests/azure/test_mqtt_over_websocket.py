@@ -7,7 +7,14 @@ import asyncio
 import queue
 
 import pytest
-from azure.iot.device import IoTHubModuleClient, Message, MethodResponse, ProxyOptions
+from azure.iot.device import (
+    X509,
+    IoTHubDeviceClient,
+    IoTHubModuleClient,
+    Message,
+    MethodResponse,
+    ProxyOptions,
+)
 from azure.iot.device.aio import IoTHubDeviceClient as AioClient
 from azure.iot.device.exceptions import CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
@@ -16,6 +23,7 @@ from registering import register
 from support import own_address
 from test_cloud_to_device import send
 
+from twinkle_host.device_certificate import make_certificate
 from twinkle_host.hub.rest.websocket import DeviceStream
 from twinkle_host.waiting import PATIENCE_S, eventually
 
@@ -159,3 +167,25 @@ def test_a_device_is_assigned_over_websocket_and_connects(hub, device, over_webs
     assert result == {"status": "assigned", "hub": "contoso.example", "deviceId": "websocket-1"}
     text = f"HostName={result['hub']};DeviceId={result['deviceId']};SharedAccessKey={key}"
     assert device(text=text, **over_websocket).get_twin()["desired"]["$version"] == 1
+
+
+def test_a_device_is_assigned_by_its_certificate_and_connects_with_it(hub, over_websocket, door, tmp_path):
+    make_certificate(tmp_path / "own", "websocket-2")
+    hub.enrol("websocket-2", certificate=(tmp_path / "own" / "device.pem").read_text())
+    result = register(hub, "websocket-2", str(tmp_path / "own"), door)
+    assert result == {"status": "assigned", "hub": "contoso.example", "deviceId": "websocket-2"}
+    with open(hub.info["caFile"]) as file:
+        client = IoTHubDeviceClient.create_from_x509_certificate(
+            X509(str(tmp_path / "own" / "device.pem"), str(tmp_path / "own" / "device.key")),
+            "contoso.example",
+            "websocket-2",
+            server_verification_cert=file.read(),
+            gateway_hostname=own_address(),
+            connection_retry=False,
+            **over_websocket,
+        )
+    try:
+        client.patch_twin_reported_properties({"certified": True})
+        assert hub.reported("websocket-2") == {"certified": True}
+    finally:
+        client.shutdown()

@@ -55,7 +55,7 @@ def test_what_worked_by_nodes_sdks_still_does(hub):
 def test_every_method_has_a_call_and_a_row():
     assert [key for key, row in methods(known()).items() if row["outcome"] == NO_CALL] == []
     kinds = [("Python azure-iot-hub", kind) for kind in service.CLASSES]
-    for flavour, package in (("sync", "Python azure-iot-device"), ("aio", "Python azure-iot-device (aio)")):
+    for package, flavour, _ in python_rows.OF_DEVICES:
         kinds += [(package, kind) for kind in devices.CLASSES[flavour]]
     table = known()
     for package, kind in kinds:

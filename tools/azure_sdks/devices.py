@@ -61,13 +61,16 @@ def module_string(world: World, device_id: str, module: str) -> str:
 
 
 class Client:
-    """What IoTHubDeviceClient and IoTHubModuleClient have in common; each call has a client of its own."""
+    """What IoTHubDeviceClient and IoTHubModuleClient have in common; each call has a client of its own.
+
+    ``how``: options of theirs that say how they come to the hub.
+    """
 
     kind: type
     world: World
 
-    def __init__(self, kind: type, world: World):
-        self.kind, self.world = kind, world
+    def __init__(self, kind: type, world: World, how: dict[str, Any]):
+        self.kind, self.world, self.how = kind, world, how
         self._open: list[Any] = []
 
     # --- of whom it is
@@ -87,7 +90,7 @@ class Client:
 
     def options(self) -> dict[str, Any]:
         """What every way to make a client is given."""
-        return {"server_verification_cert": self.world.ca, "connection_retry": False}
+        return {"server_verification_cert": self.world.ca, "connection_retry": False, **self.how}
 
     def kept(self, client: Any) -> Any:
         """It leaves when the call has been judged."""

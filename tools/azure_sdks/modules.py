@@ -68,7 +68,7 @@ class Module(Client):
             "EdgeModuleCACertificateFile": str(self.world.hub.info["caFile"]),
         }
         with mock.patch.dict(os.environ, edge):
-            return self.kind.create_from_edge_environment(connection_retry=False)
+            return self.kind.create_from_edge_environment(connection_retry=False, **self.how)
 
     async def create_from_edge_environment(self):
         return await self.proved(await self.edge_client())
@@ -101,8 +101,9 @@ class Module(Client):
 class Provisioning:
     """ProvisioningDeviceClient."""
 
-    def __init__(self, kind: type, world: World):
+    def __init__(self, kind: type, world: World, how: dict[str, Any]):
         self.kind, self.world = kind, world
+        self.options = {"server_verification_cert": world.ca, **how}
 
     async def leave(self) -> None:
         """It has no connection when a call has ended."""
@@ -116,7 +117,7 @@ class Provisioning:
             name,
             self.world.hub.info["idScope"],
             key,
-            server_verification_cert=self.world.ca,
+            **self.options,
         )
 
     async def register(self):
@@ -135,7 +136,7 @@ class Provisioning:
             name,
             self.world.hub.info["idScope"],
             X509(str(folder / "device.pem"), str(folder / "device.key")),
-            server_verification_cert=self.world.ca,
+            **self.options,
         )
         return (await do(client.register)).status == "assigned"
 

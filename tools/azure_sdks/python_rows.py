@@ -21,6 +21,11 @@ SERVICE = dict(
     )
 )
 DEVICE = (Device, Module, Provisioning)
+OF_DEVICES: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("Python azure-iot-device", "sync", {}),
+    ("Python azure-iot-device (aio)", "aio", {}),
+    ("Python azure-iot-device (WebSocket)", "sync", {"websockets": True}),
+)
 ON_443 = {"get_storage_info_for_blob", "notify_blob_upload_status", "invoke_method"}
 AT_ONCE = 6  # calls that are under way at a time
 
@@ -40,15 +45,15 @@ async def _of_service(world: World) -> Table:
     return table
 
 
-def of_device(world: World, flavour: str) -> Table:
-    """azure-iot-device's, ``sync`` or ``aio``."""
-    return asyncio.run(_of_device(world, flavour))
+def of_device(world: World, flavour: str, **how: Any) -> Table:
+    """azure-iot-device's, ``sync`` or ``aio``; ``how`` its clients come to the hub, in options of theirs."""
+    return asyncio.run(_of_device(world, flavour, how))
 
 
-async def _of_device(world: World, flavour: str) -> Table:
+async def _of_device(world: World, flavour: str, how: dict[str, Any]) -> Table:
     table: Table = {}
     for kind, calls in zip(devices.CLASSES[flavour], DEVICE, strict=True):
-        table[kind.__name__] = await rows(kind, lambda kind=kind, calls=calls: calls(kind, world), None)
+        table[kind.__name__] = await rows(kind, lambda kind=kind, calls=calls: calls(kind, world, how), None)
     return table
 
 
@@ -76,17 +81,12 @@ async def rows(kind: type, calls: Any, threaded: Any) -> dict[str, Row]:
 
 
 def python_packages(world: World) -> dict[str, Any]:
-    """Both packages, with their versions."""
+    """Both packages, with their versions. What is over WebSocket dials port 443, and is tried where one may."""
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # what they say of refusals stands in the rows
     logging.getLogger("uamqp").setLevel(logging.CRITICAL)
-    return {
-        "Python azure-iot-hub": {"version": version("azure-iot-hub"), "classes": of_service(world)},
-        "Python azure-iot-device": {
-            "version": version("azure-iot-device"),
-            "classes": of_device(world, "sync"),
-        },
-        "Python azure-iot-device (aio)": {
-            "version": version("azure-iot-device"),
-            "classes": of_device(world, "aio"),
-        },
-    }
+    found = {"Python azure-iot-hub": {"version": version("azure-iot-hub"), "classes": of_service(world)}}
+    for name, flavour, how in OF_DEVICES:
+        if may_bind_https() or not how:
+            classes = of_device(world, flavour, **how)
+            found[name] = {"version": version("azure-iot-device"), "classes": classes}
+    return found

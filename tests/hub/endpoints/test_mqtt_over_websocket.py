@@ -217,7 +217,7 @@ def test_who_does_not_say_who_it_is_is_dropped_in_time(hub, said, monkeypatch):
     """What keeps a WebSocket alive is no CONNECT."""
     monkeypatch.setattr(mqtt, "CONNECT_S", 0.5)
     with opened(hub) as line:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, websocket.WebSocketException):
             while said == "ping" and connections(hub):
                 line.ping()
             if isinstance(said, bytes):
@@ -230,7 +230,7 @@ def test_pings_of_websocket_are_no_sign_of_a_devices_life(hub):
     with opened(hub) as line:
         line.send_binary(hello(hub, "desk", keep_alive=1))
         assert line.recv() == ACCEPTED
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, websocket.WebSocketException):
             while hub.call("get_device", "desk")["connectionState"] == "Connected":
                 line.ping()
         hub.event("hubDiagnostics", lambda event: "silent" in event["body"]["reason"])

@@ -22,9 +22,24 @@ async function main() {
   world.hubClient = hub.Client.fromConnectionString(world.about.service);
   await world.hubClient.open();
 
-  const registration = device.registration(world);
+  // The same, over WebSocket.
+  const overWebSocket = Object.create(world, {
+    devices: { value: { ...world.devices, Mqtt: libraries['azure-iot-device-mqtt'].MqttWs } },
+    libraries: { value: { ...libraries, 'azure-iot-provisioning-device-mqtt': { Mqtt: libraries['azure-iot-provisioning-device-mqtt'].MqttWs } } },
+  });
   const { X509Registration } = require(path.join(folder, 'node_modules/azure-iot-provisioning-device/dist/x509_registration.js'));
   const provisioning = libraries['azure-iot-provisioning-service'].ProvisioningServiceClient;
+  const ofDevices = async (one) => ({
+    Client: await rows(devices.Client, device.client(one)),
+    ModuleClient: await rows(devices.ModuleClient, device.moduleClient(one)),
+    Twin: await rows(devices.Twin, device.twin(one)),
+  });
+  const ofRegistration = async (one) => ({
+    ProvisioningDeviceClient: {
+      ...(await rows(libraries['azure-iot-provisioning-device'].ProvisioningDeviceClient, device.registration(one))),
+      ...(await rows(X509Registration, device.registration(one))),
+    },
+  });
   const table = {
     'azure-iothub': {
       Registry: await rows(hub.Registry, service.registry(world)),
@@ -33,21 +48,14 @@ async function main() {
       DigitalTwinClient: await rows(hub.DigitalTwinClient, service.digitalTwinClient(world)),
       Twin: await rows(hub.Twin, service.twin(world)),
     },
-    'azure-iot-device': {
-      Client: await rows(devices.Client, device.client(world)),
-      ModuleClient: await rows(devices.ModuleClient, device.moduleClient(world)),
-      Twin: await rows(devices.Twin, device.twin(world)),
-    },
-    'azure-iot-provisioning-device': {
-      ProvisioningDeviceClient: {
-        ...(await rows(libraries['azure-iot-provisioning-device'].ProvisioningDeviceClient, registration)),
-        ...(await rows(X509Registration, registration)),
-      },
-    },
+    'azure-iot-device': await ofDevices(world),
+    'azure-iot-device (WebSocket)': await ofDevices(overWebSocket),
+    'azure-iot-provisioning-device': await ofRegistration(world),
+    'azure-iot-provisioning-device (WebSocket)': await ofRegistration(overWebSocket),
     'azure-iot-provisioning-service': { ProvisioningServiceClient: await rows(provisioning, device.provisioningService(world)) },
   };
   await new Promise((written) => process.stdout.write(JSON.stringify(Object.fromEntries(
-    Object.entries(table).map(([name, classes]) => [`Node ${name}`, { version: version(name), classes }]),
+    Object.entries(table).map(([name, classes]) => [`Node ${name}`, { version: version(name.split(' ')[0]), classes }]),
   )), written));
   process.exit(0); // clients that a failed call has left open hold nobody up
 }
