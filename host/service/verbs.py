@@ -150,6 +150,12 @@ def connection_string(hub: Hub, say, device_id: str, gateway: str | None):
 
 
 def _say_connection(hub: Hub, say, device, gateway):
+    if device.authentication.type == "none":
+        raise Failure(
+            f"{device.device_id} has no credentials of its own (authentication of type 'none'), so that there is no "
+            "connection string of it; sign its token with a policy's key, or give it a key",
+            FAILED,
+        )
     key = device.authentication.symmetric_key.primary_key
     text = hub.device_connection_string(device.device_id, key, gateway)
     say({"deviceId": device.device_id, "connectionString": text}, text)

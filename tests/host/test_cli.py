@@ -135,6 +135,13 @@ def test_a_device_is_added_listed_and_removed(hub, twinkle):
     one_line(twinkle("devices", "remove", "desk"), 3, "DeviceNotFound", "desk")
 
 
+def test_an_identity_without_credentials_has_no_connection_string(twinkle, hub):
+    """Model AuthenticationMechanism of the REST API: 'none'."""
+    hub.call("create_device", "bare", {"authentication": {"type": "none"}})
+    done = twinkle("devices", "connection-string", "bare")
+    assert done.returncode == 1 and "no credentials of its own" in done.stderr and done.stdout == ""
+
+
 def test_a_gateway_goes_into_the_connection_string(twinkle):
     made = json.loads(twinkle("devices", "add", "bench", "--gateway", "192.168.1.5", "--json").stdout)
     assert ";GatewayHostName=192.168.1.5" in made["connectionString"]

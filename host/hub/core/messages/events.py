@@ -50,6 +50,10 @@ _SCHEMAS = {
 }
 
 
+# Of a twin, in an event about all of it.
+_MEMBERS = ("deviceId", "moduleId", "etag", "version", "tags", "properties")
+
+
 class Events:
     """Builds events, keeps them in ``log`` and hands them to listeners.
 
@@ -127,7 +131,7 @@ class Events:
         twin, when = device.twin, at_offset(time)
         correlation = self._random(16).hex()
         if change.replaced:
-            operation, body = "replaceTwin", device.twin_view()
+            operation, body = "replaceTwin", _all_of_it(device)
         else:
             operation, body = "updateTwin", twin.event_body(change)
         self._notify(TWIN_CHANGES, device, operation, body, when, correlation)
@@ -147,7 +151,7 @@ class Events:
     def lifecycle(self, device: Device, operation: str) -> None:
         """``createDeviceIdentity`` or ``deleteDeviceIdentity``, of a module as well."""
         if self._wants(LIFECYCLE):
-            self._notify(LIFECYCLE, device, operation, device.twin_view(), self._now())
+            self._notify(LIFECYCLE, device, operation, _all_of_it(device), self._now())
 
     def diagnostic(self, device_id: str, what: str, reason: str, **more: Any) -> None:
         """Our own event: ``what`` happened and why. Nothing secret may be in it."""
@@ -175,10 +179,9 @@ class Events:
             "content-type": "application/json-patch+json" if patch else "application/json",
             "content-encoding": "utf-8",
             "user-id": self.hub_name,
+            "correlation-id": correlation or self._random(16).hex(),
             "iothub-message-source": source,
         }
-        if correlation is not None:
-            system["correlation-id"] = correlation
         application: dict[str, str | None] = {
             "hubName": self.hub_name,
             "deviceId": device.device_id,
@@ -238,3 +241,8 @@ class Events:
         told = self._told if source == DIAGNOSTICS else ()
         for listener in (*told, *self._listeners.values()):
             listener(event)
+
+
+def _all_of_it(device: Device) -> dict[str, Any]:
+    twin = device.twin_view()
+    return {name: twin[name] for name in _MEMBERS if name in twin}

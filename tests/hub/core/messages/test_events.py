@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from harness import HOST
 
 from twinkle_host.hub.core import ROUTES, Hub, MemoryStore
@@ -67,7 +68,17 @@ def test_service_writes_are_events_too_and_replacements_carry_the_whole_twin(sta
     ]
     assert events[0]["body"] == {"version": 3, "tags": {"a": 1}}
     assert events[1]["body"]["properties"]["desired"]["$version"] == 2
-    assert events[2]["body"] == stage.hub.get_twin("dev1")
+    assert events[2]["body"] == told_of(stage.hub.get_twin("dev1"))
+
+
+def told_of(twin):
+    """What of a twin is the body of an event about all of it (iot-hub-non-telemetry-event-schema.md): "the device ID
+    and module ID, the twin etag, the version property, and all the tags, properties, and associated metadata"."""
+    return {
+        name: twin[name]
+        for name in ("deviceId", "moduleId", "etag", "version", "tags", "properties")
+        if name in twin
+    }
 
 
 def test_deleted_members_are_null_in_the_event(stage):
@@ -78,13 +89,30 @@ def test_deleted_members_are_null_in_the_event(stage):
     assert reported["a"] is None and "a" not in reported["$metadata"]
 
 
-def test_identities_that_come_and_go_are_events_with_the_twin(stage):
-    stage.device()
-    twin = stage.hub.get_twin("dev1")
-    stage.hub.delete_device("dev1")
+@pytest.mark.parametrize("module_id", [None, "m"])
+def test_identities_that_come_and_go_are_events_with_the_twin(stage, module_id):
+    if module_id is not None:
+        stage.device()
+        stage.events.clear()
+    stage.hub.create_device("dev1", module_id=module_id)
+    twin = stage.hub.get_twin("dev1", module_id)
+    stage.hub.delete_device("dev1", module_id=module_id)
     created, deleted = stage.events_of("deviceLifecycleEvents")
-    assert created["applicationProperties"]["opType"] == "createDeviceIdentity" and created["body"] == twin
+    assert created["applicationProperties"]["opType"] == "createDeviceIdentity"
     assert deleted["applicationProperties"]["opType"] == "deleteDeviceIdentity"
+    assert created["body"] == deleted["body"] == told_of(twin) and created.get("moduleId") == module_id
+
+
+def test_each_notification_has_an_id_of_its_own(stage):
+    """iot-hub-non-telemetry-event-schema.md, common system properties: "correlation-id: A unique ID that identifies
+    the event"; the examples of connection state and life cycle have one, too."""
+    device = stage.connected()
+    device.report({"a": 1})
+    sources = ("deviceLifecycleEvents", "deviceConnectionStateEvents", "twinChangeEvents")
+    ids = [
+        event["systemProperties"]["correlation-id"] for source in sources for event in stage.events_of(source)
+    ]
+    assert len(set(ids)) == 3
 
 
 def test_a_listener_hears_until_it_is_taken_away(stage):
