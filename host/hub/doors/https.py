@@ -19,9 +19,8 @@ from .secure import SecureStream
 log = logging.getLogger("twinkle.hub")
 
 HANDSHAKE_S = 10.0
-STALL_S = (
-    30.0  # from one look to the next, whether a peer reads at all that is slow, or is to read the last word
-)
+# From one look to the next, whether a peer reads at all that is slow, or has the last word to read.
+STALL_S = 30.0
 # What ``get_extra_info`` calls the client's certificate: a function of the authorities, ``SecureStream.certificate``.
 CERTIFICATE = "certificate"
 
