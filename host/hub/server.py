@@ -237,7 +237,7 @@ class Server:
         }
 
     async def reset(self) -> None:
-        """Be as when it was started: every record as then, no events, and the faults of the start.
+        """Be as when it was started: every record as then, no events, no files, and the faults of the start.
 
         Devices and services are disconnected, and find it at the same ports. Only a hub with a page remembers how
         it began.

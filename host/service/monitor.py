@@ -112,15 +112,16 @@ def monitor(
 def chosen(
     stream: Iterable[Event | None], only: Iterable[str], contains: str | None, device: str | None = None
 ) -> Iterator[Event | None]:
-    """The events of these kinds, with this text, of this device; a None is passed on."""
+    """The events of these kinds, with this text, of this device; a None is passed on, and what is of no device."""
     sources = {SOURCES[name] for name in only}
     for event in stream:
         if event is not None:
             if sources and event["source"] not in sources:
                 continue
-            if device and event.get("deviceId") != device:
+            of_one = "deviceId" in event  # else it is about all: that some were dropped
+            if of_one and device and event["deviceId"] != device:
                 continue
-            if contains and contains not in json.dumps(event.get("body"), ensure_ascii=False):
+            if of_one and contains and contains not in json.dumps(event.get("body"), ensure_ascii=False):
                 continue
         yield event
 

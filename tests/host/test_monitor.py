@@ -1,5 +1,6 @@
 """monitor: which events, in which words, and the table that shows them."""
 
+import asyncio
 import itertools
 import json
 from datetime import datetime
@@ -10,6 +11,7 @@ from azure.eventhub import EventData
 from azure.eventhub._pyamqp.message import Message
 from rich.console import Console
 
+from twinkle_host.hub.rest import side_door
 from twinkle_host.screen import Words, show, show_json
 from twinkle_host.service.monitor import (
     COLOURS,
@@ -40,6 +42,23 @@ def test_events_are_chosen_by_kind_text_and_device():
     assert list(chosen(stream, ("twin",), None)) == [TWIN, None]
     assert list(chosen(stream, ("twin", "telemetry"), "temp")) == [TELEMETRY, None]
     assert list(chosen(stream, (), None, "b")) == [TWIN, None]
+
+
+def told_too_fast(count):
+    """What a listener at the hub's side door is told that has lagged behind by so many."""
+    listener = side_door.Listener()
+    for _ in range(side_door.QUEUE + count):
+        listener.hear({"source": "hubDiagnostics", "deviceId": "a", "body": {}})
+    lines = asyncio.run(listener.lines(asyncio.Event()))
+    return json.loads(lines.partition(b"\n")[0])
+
+
+def test_what_was_dropped_on_the_way_is_said_whoever_is_looked_at():
+    """It may have been of any device, with any text."""
+    told = told_too_fast(3)
+    assert list(chosen([told, TELEMETRY], (), "version", "b")) == [told]
+    assert list(chosen([told], ("telemetry",), None, "b")) == [], "but of diagnoses only"
+    assert line(told).split(maxsplit=2)[1:] == ["diagnosis", "3 diagnoses came faster than they were read"]
 
 
 def test_a_count_counts_events_and_not_the_quiet_between_them():

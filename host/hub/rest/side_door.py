@@ -101,6 +101,8 @@ class Listener:
         events, self._events = self._events, []
         self._came.clear()
         if self._dropped:
-            events.insert(0, {"source": DIAGNOSTICS, "body": {"eventsDropped": self._dropped}})
+            reason = f"{self._dropped} diagnoses came faster than they were read"
+            body = {"what": "eventsDropped", "reason": reason, "eventsDropped": self._dropped}
+            events.insert(0, {"source": DIAGNOSTICS, "body": body})
             self._dropped = 0
         return "".join(json.dumps(event) + "\n" for event in events).encode() or b"\n"
