@@ -287,7 +287,9 @@ def test_a_handler_that_ends_the_program_has_failed_and_all_else_goes_on():
     d.hear("devices/MyDevice01/messages/devicebound/", "hello")
     d.step()
     whose = "properties", "telemetry", "method odd", "method later", "desired climate", "writable level"
-    assert errors(d) == [each + " failed: SystemExit: enough" for each in whose + ("writable room", "message")]
+    assert errors(d) == [
+        each + " failed: SystemExit: enough" for each in whose + ("writable room", "message")
+    ]
     assert [action[2] for action in d.published("messages/events")] == [b'{"temp": 20}']
 
 
@@ -301,7 +303,9 @@ def test_a_handler_of_an_input_that_ends_the_program_has_failed_likewise():
     d.line("door", 0)
     d.line("bell", 1)
     d.wait(2000)
-    assert d.said("input door failed: SystemExit('enough'") and d.said("input bell failed: SystemExit('enough'")
+    assert d.said("input door failed: SystemExit('enough'") and d.said(
+        "input bell failed: SystemExit('enough'"
+    )
 
 
 def test_ctrl_c_while_a_handler_is_at_work_is_no_mistake_of_its():
