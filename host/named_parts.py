@@ -159,7 +159,7 @@ def lacking(settings: dict[str, Any], app: Path) -> list[str]:
         if name not in (settings.get(kind) or {})
     }
     return [
-        f"{app.name}, line {line}, wants the {SINGULAR[kind]} {name!r}; the board file has "
+        f"{app.name}:{line}: it wants the {SINGULAR[kind]} {name!r}; the board file has "
         + (", ".join(sorted(settings.get(kind) or {})) or "none")
         for (kind, name), line in sorted(wanted.items(), key=lambda each: each[1])
     ]

@@ -3,6 +3,7 @@
 The rows are those of tests/author, and are run here as there.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -36,8 +37,8 @@ status, 400 unless another is given (100 to 599), and a writable property is ack
 so it is not logged. Whatever else a handler raises is one: status 500, and the log says where.
 
 What a handler is given: `telemetry(board)`, `method(board, payload)`, `writable(board, value)`,
-`desired(board, delta, merged)`, `message(board, properties, payload)`. Each but telemetry's may be a generator, which
-yields seconds to go on later.
+`desired(board, delta, merged)`, `message(board, properties, payload)`, `input(board, active)`. Each but telemetry's may
+be a generator, which yields seconds to go on later.
 """
 
 
@@ -56,6 +57,8 @@ def main() -> int:
         table.append(f"| [{row.title}](#{_anchor(row.title)}) | `{first}` |")
         code = (row.code if row.head == HEAD else row.head + row.code).strip("\n")
         parts += [f"## {row.title[0].upper()}{row.title[1:]}\n", f"```python\n{code}\n```\n"]
+        if row.parts:
+            parts.append(f"The board file has `{json.dumps(row.parts)[1:-1]}`.\n")
         if lines["cpython"] == lines["micropython"]:
             parts.append(_block("On both", lines["cpython"]))
         else:

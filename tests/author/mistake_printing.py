@@ -17,7 +17,7 @@ def printed(row, interpreter, folder: Path):
     file = folder / "kitchen.py"
     file.write_text(row.head + row.code)
     try:
-        trial.try_out(file, {}, interpreter)
+        trial.try_out(file, row.parts or {}, interpreter)
     except Failure as failure:
         return ["twinkle: " + failure.message]
     if interpreter == "micropython":
@@ -29,7 +29,7 @@ def printed(row, interpreter, folder: Path):
 def _run(row, world, name):
     answers = []
     try:
-        board = world.add("kitchen", name)
+        board = world.add("kitchen", name, parts=row.parts)
         board.fault = row.fault
         world.until(lambda: board.state == "ready")
         if row.call != "-":
@@ -43,6 +43,9 @@ def _run(row, world, name):
         if row.message is not None:
             topic = f"devices/{board.device_id}/messages/devicebound/"
             board.send(topic, row.message, 1)
+        for one in board.inputs:
+            world.run(1)
+            board.inputs[one] = True
         world.run(SECONDS)
     finally:
         world.close()

@@ -16,13 +16,16 @@ METHOD = '@app.method("warm")\ndef warm(board, payload):\n'
 WRITABLE = '@app.writable("level")\ndef level(board, value):\n'
 DESIRED = '@app.desired("climate")\ndef climate(board, delta, merged):\n'
 MESSAGE = "@app.message\ndef note(board, properties, payload):\n"
+INPUT = '@app.input("door")\ndef door(board, active):\n'
+DOOR = {"inputs": {"door": {"pin": 20}}}
 
 
 class Row(NamedTuple):
     """One mistake. ``said`` are words that are printed, or those of CPython and of MicroPython; "" for nothing.
 
     ``call``: the payload with which the method ``warm`` is called; ``desired``: a change; ``message``: one from the
-    cloud; ``fault``: what the sensor has. Without them a few seconds pass.
+    cloud; ``fault``: what the sensor has; ``parts``: what the board file names, with inputs that become active one by
+    one. Without them a few seconds pass.
     """
 
     title: str
@@ -32,6 +35,7 @@ class Row(NamedTuple):
     desired: dict[str, Any] | None = None
     message: bytes | None = None
     fault: str | None = None
+    parts: dict[str, Any] | None = None
     head: str = HEAD
 
 
@@ -76,6 +80,30 @@ ROWS = [
         "two handlers of messages",
         MESSAGE + "    pass\n\n\n" + MESSAGE.replace("note", "other") + "    pass\n",
         "kitchen.py:11: ValueError: write @app.message once",
+    ),
+    Row(
+        "an input's decorator without its name",
+        "@app.input\n" + INPUT.partition("\n")[2] + "    pass\n",
+        'kitchen.py:6: ValueError: write @app.input("name")',
+        parts=DOOR,
+    ),
+    Row(
+        "a handler of an input without the argument that it does not need",
+        INPUT.replace(", active", "") + '    board.log("somebody is there")\n',
+        "kitchen.py:7: door(board) is called as door(board, active)",
+        parts=DOOR,
+    ),
+    Row(
+        "an input that the board file does not name",
+        INPUT + "    pass\n",
+        "kitchen.py:6: it wants the input 'door'; the board file has gate",
+        parts={"inputs": {"gate": {"pin": 20}}},
+    ),
+    Row(
+        "an output that the board file does not name",
+        INPUT + '    board.outputs["fan"].on()\n',
+        "kitchen.py:8: it wants the output 'fan'; the board file has none",
+        parts=DOOR,
     ),
     Row("a colon that is missing", "def warm(board)\n    return 1\n", "kitchen.py:6: SyntaxError: "),
     Row(
@@ -233,6 +261,12 @@ ROWS = [
         call=None,
     ),
     Row(
+        "a handler that ends the program",
+        "import sys\n\n\n" + METHOD + '    sys.exit("it is warm enough")\n',
+        "method warm failed: kitchen.py:11: SystemExit: it is warm enough",
+        call=None,
+    ),
+    Row(
         "an LED that blinks how it cannot",
         METHOD + '    board.led.blink("fast")\n',
         'answer 400 {"error": "the blink interval must be a number of seconds"}',
@@ -276,6 +310,24 @@ ROWS = [
         MESSAGE + '    board.log("heard " + payload)\n',
         "message failed: kitchen.py:8: TypeError: ",
         message=b"hello",
+    ),
+    Row(
+        "an input by a name that is worked out, and not in the board file",
+        'SIDE = "back"\n\n\n' + INPUT.replace('"door"', 'SIDE + "door"') + "    pass\n",
+        "the application wants an input backdoor; the board file has: door",
+        parts=DOOR,
+    ),
+    Row(
+        "an input's handler that fails",
+        INPUT + '    board.inputs["door"].count += 1\n',
+        "input door failed: kitchen.py:8: AttributeError: 'Input' object has no attribute 'count'",
+        parts=DOOR,
+    ),
+    Row(
+        "an input's handler that returns no dict",
+        INPUT + "    return active\n",
+        "input door failed: ValueError: it returned a bool, and no dict",
+        parts=DOOR,
     ),
     Row(
         "properties that are no function",

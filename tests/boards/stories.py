@@ -257,6 +257,18 @@ def story_an_led_on_the_radio_shows_the_same_when_the_radio_has_started_again(po
     port.led(0.0)
 
 
+def story_an_led_that_is_on_a_gpio_is_left_alone_when_the_radio_starts_again(port):
+    if SETTINGS["led"].get("pin") == "LED":
+        return
+    use_network(port)
+    for level in (1.0, 0.0):
+        port.led(level)
+        before = levels()
+        port.network(3)
+        use_network(port)
+        assert levels() == before, "it flickered"
+
+
 def story_it_has_a_name_and_counts_its_memory(port):
     assert port.unique_id() is None or len(port.unique_id()) >= 4
     assert port.started_by() is None or port.started_by()

@@ -4,7 +4,8 @@
 
 DIRECTORY holds board.json. PATIENCE and TYPING are milliseconds: for what must come, and for what is typed.
 
-Prints ``ok NAME`` or ``FAIL NAME`` and why, a line for each story.
+Prints ``ok NAME`` or ``FAIL NAME`` and why, a line for each story; at the end ``closed`` and, with ``left``, what the
+pins show then: JSON, by their numbers where they are known by them.
 """
 
 import json
@@ -69,7 +70,11 @@ def run(stories, port):
                 import traceback
 
                 traceback.print_exception(error, file=sys.stdout)
+    port.led(0.5)
+    for name in (port.wiring and SETTINGS["outputs"]) or ():
+        port.wiring.drive(name, 0.5)
     port.close()
     print("closed")
+    print("left", json.dumps({str(entry.get("pin")): entry.get("level") for entry in pins()}))
     port.reset("the end of the stories")
     print("reset returned")

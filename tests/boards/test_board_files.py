@@ -229,10 +229,10 @@ def door(board, active):
     return {"attic": board.sensors["attic"].temperature, "bell": board.inputs["bell"].value}
 """
 WANTED = (
-    "app.py, line 7, wants the input 'door'; the board file has none",
-    "app.py, line 9, wants the output 'fan'; the board file has pump",
-    "app.py, line 10, wants the sensor 'attic'; the board file has none",
-    "app.py, line 10, wants the input 'bell'; the board file has none",
+    "app.py:7: it wants the input 'door'; the board file has none",
+    "app.py:9: it wants the output 'fan'; the board file has pump",
+    "app.py:10: it wants the sensor 'attic'; the board file has none",
+    "app.py:10: it wants the input 'bell'; the board file has none",
 )
 
 

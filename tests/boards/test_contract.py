@@ -30,11 +30,13 @@ PORTS = {
     "Raspberry Pi 5 on simulated pins": ("cpython", "mock_gpio.raspberry", "raspberry_pi_5", []),
     "Pico W on simulated modules": ("micropython", "twinkle.ports.pico", "pico_w", [BENCH]),
     "Pico W with an LED on a GPIO": ("micropython", "twinkle.ports.pico", "pico_w", [BENCH]),
+    "Pico W with an LED that is dimmed": ("micropython", "twinkle.ports.pico", "pico_w", [BENCH]),
 }
 DIFFERENT = {
     "mock on CPython": {"led": {"pwm": True}},
     "mock on MicroPython": {"led": {"pwm": True}},
-    "Pico W with an LED on a GPIO": {"led": {"pin": 16, "pwm": True}},
+    "Pico W with an LED on a GPIO": {"led": {"pin": 16}},
+    "Pico W with an LED that is dimmed": {"led": {"pin": 16, "pwm": True}},
 }
 # What each is given besides for wired_stories.py, by the names that stand there.
 WIRED = {
@@ -108,3 +110,15 @@ def test_every_port_can_be_closed_and_a_reset_does_not_return(told, file):
     _, text, status = told(file)
     assert "closed\n" in text and "reset returned" not in text
     assert status in (3, 1), text
+
+
+@pytest.mark.parametrize("file", ["stories.py", "wired_stories.py"])
+def test_a_pico_that_is_closed_shows_nothing(told, file):
+    """By PWM nothing ends at once: what is set counts from its next period on, and a slice that is stopped stays."""
+    port, text, _ = told(file)
+    if port.startswith("Pico W"):
+        left = json.loads(text.partition("\nleft ")[2].partition("\n")[0])
+        off = {str(DIFFERENT.get(port, {"led": {"pin": "LED"}})["led"]["pin"]): 0}
+        if file == "wired_stories.py":
+            off.update({"6": 0, "7": 1})
+        assert left == off, left

@@ -282,7 +282,7 @@ def test_a_board_file_brings_its_names_along(tmp_path, mock_board):
 
 
 def test_an_application_that_wants_what_the_board_file_has_not_is_refused_before_it_starts(make):
-    with pytest.raises(Failure, match=r"wired.py, line \d+, wants the input 'door'; the board file has none"):
+    with pytest.raises(Failure, match=r"wired.py:\d+: it wants the input 'door'; the board file has none"):
         make("device/twin_apps/wired.py", outputs=NAMED["outputs"], sensors=NAMED["sensors"])
 
 

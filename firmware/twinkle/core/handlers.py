@@ -89,7 +89,7 @@ class Tasks:
 
     def due(self):
         """When the next task goes on, or None."""
-        return min([t[0] for t in self._running]) if self._running else None
+        return min([t[0] for t in self._running] or [None])
 
     def _advance(self, task, now):
         # True while the generator is to be continued.
@@ -145,7 +145,7 @@ class Methods:
 
     def due(self):
         """The next deadline, or None."""
-        return min([deadline for _, deadline, _ in self._open.values()]) if self._open else None
+        return min([deadline for _, deadline, _ in self._open.values()] or [None])
 
     def on_answer(self, key, value, error, final):
         """A handler has answered; see Tasks."""

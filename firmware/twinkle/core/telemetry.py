@@ -228,19 +228,22 @@ class Sensor:
         self.errors += 1
         if self.failures & (self.failures - 1):
             return
-        age = (now - self._good[0]) // 1000 if self._good else None
-        known = "never one" if age is None else "%d s ago" % age
+        age = utc = None
+        known = "never one"
+        if self._good:
+            good, utc = self._good
+            age = (now - good) // 1000
+            known = "%d s ago" % age
         self._context.say(
             "error", "sensor: %s; last good sample: %s; failures: %d" % (reason, known, self.failures)
         )
-        utc = self._good[1] if self._good else None
         self._tell(
             {
                 "status": "failing",
                 "reason": reason,
                 "failures": self.failures,
                 "errors": self.errors,
-                "lastGood": None if utc is None else iso(utc),
+                "lastGood": utc and iso(utc),
                 "age": age,
             }
         )

@@ -68,15 +68,15 @@ class Port(Contract):
 
     def __init__(self, settings, directory, wifi=None):
         super().__init__(settings, directory, wifi)
-        own = settings.get("wifi", {})
-        self._wifi = Wifi(network, self._powered, own.get("country"), own.get("hostname"))
+        own, led = settings.get("wifi", {}), settings.get("led") or {}
+        powered = self._powered if led.get("pin") == "LED" else self.feed
+        self._wifi = Wifi(network, powered, own.get("country"), own.get("hostname"))
         self._unanswered = self._clock_due = 0  # look-ups of the time server in a row; when to ask it
         if wifi and wifi["ssid"]:
             self.join(wifi["ssid"], wifi["password"])
         self._led = self._pwm = self._watchdog = None
-        self._shown = 0  # the level of an LED that may hang on the radio, and go out with it
-        led = settings.get("led") or {}
-        self._lit = 0 if led.get("active") == "low" else 1
+        self._shown = 0  # the level of an LED that hangs on the radio, and goes out with it
+        self._lit = led.get("active") != "low"
         if led:
             self._led = machine.Pin(led["pin"], machine.Pin.OUT)
             if led.get("pwm"):
@@ -95,13 +95,13 @@ class Port(Contract):
 
     def led(self, level):
         """Light the LED; one without PWM is lit by every level above 0."""
-        if self._led is None:
+        if not self._led:
             super().led(level)
         elif self._pwm:
             duty = level if self._lit else 1.0 - level
             self._pwm.duty_u16(int(duty * 65535))
         else:
-            self._shown = self._lit if level else 1 - self._lit
+            self._shown = bool(level) == self._lit
             self._led.value(self._shown)
 
     def _powered(self):
@@ -168,11 +168,12 @@ class Port(Contract):
 
     def limited(self, function, *arguments):
         """A timer feeds the watchdog meanwhile, but not for ever, and stands for one that does not run yet."""
-        left = [LIMIT_S]
+        left = LIMIT_S
 
         def feed(timer):
-            left[0] -= 1
-            if left[0] > 0:
+            nonlocal left
+            left -= 1
+            if left > 0:
                 self.feed()
             elif not self._watchdog:
                 machine.reset()
@@ -284,7 +285,6 @@ class Port(Contract):
         micropython.kbd_intr(3)
         if self.wiring:
             self.wiring.close()  # type: ignore[unreachable]
-        if self._led is not None:
-            self.led(0.0)
-        if self._pwm:
-            self._pwm.deinit()
+        if self._led:
+            # By the pin itself: PWM that ends leaves what it showed at that moment.
+            self._led.init(machine.Pin.OUT, value=1 - self._lit)

@@ -74,8 +74,14 @@ class Pin(PinBase):
         if number == "LED":
             self.on_radio.append(self)
         self._handler = None
+        if mode != -1:
+            self.init(mode, pull, value)
+
+    def init(self, mode, pull=-1, value=None):
+        """Make it an input, or an output that begins with this level; it is connected to nothing else then."""
+        PWM.disconnect(self.number)
         if mode == self.IN:
-            self._level = bench.told("inputs").get(str(number), 1 if pull == self.PULL_UP else 0)
+            self._level = bench.told("inputs").get(str(self.number), 1 if pull == self.PULL_UP else 0)
         if value is not None:
             self.value(value)
 
@@ -134,10 +140,13 @@ class PWM:
     """Pulse-width modulation of a GPIO (ports/rp2/machine_pwm.c).
 
     There are 16 channels for 30 pins, so that a pin and the one 16 above have the same duty, and two in a slice,
-    which have the same frequency.
+    which have the same frequency. A duty counts from the next period on (RP2040 data sheet, 4.5.2.3), and deinit()
+    stops a slice wherever it is: here the one that was set last has not come to count then, and the pin was high.
+    A soft reset stops all slices in the same way (ports/rp2/main.c). What disconnects a pin is its own init().
     """
 
     _pins = {}  # by channel: the numbers of the pins that it drives
+    _duties = {}  # by channel: the last two
     frequencies = {}  # by slice
 
     def __init__(self, pin):
@@ -145,6 +154,13 @@ class PWM:
             raise ValueError("expecting a regular GPIO Pin")
         self._channel = pin.number % 16
         self._pins.setdefault(self._channel, set()).add(pin.number)
+        self._duties[self._channel] = 0, 0
+
+    @classmethod
+    def disconnect(cls, number):
+        """The pin has another use."""
+        if number != "LED":
+            cls._pins.get(number % 16, set()).discard(number)
 
     def freq(self, hertz):
         """The frequency, at 125 MHz: a divider below 256, and 65,535 steps or fewer."""
@@ -156,11 +172,16 @@ class PWM:
 
     def duty_u16(self, duty):
         """The share of the time it is high, in 65536ths."""
+        self._duties[self._channel] = self._duties[self._channel][1], duty
         for number in sorted(self._pins[self._channel]):
             bench.record(number, round(duty / 65535, 3))
 
     def deinit(self):
-        """Stop the slice; the pin keeps the level it has."""
+        """Stop the slice; the pins of both its channels keep the level they have."""
+        first = self._channel & ~1
+        for channel in (first, first + 1):
+            for number in sorted(self._pins.get(channel, ())):
+                bench.record(number, 1 if any(self._duties[channel]) else 0)
 
 
 class ADC:
