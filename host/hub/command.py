@@ -167,7 +167,8 @@ def hub(
     logging.basicConfig(level=logging.ERROR if quiet else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     from .faults.rules import FaultError
-    from .server import ServerError, Settings
+    from .server import ServerError
+    from .settings import Settings
     from .store import StoreError
 
     _differ(

@@ -12,7 +12,8 @@ from ..waiting import PATIENCE_S
 from .core import ROUTES
 from .core.messages.telemetry import Message
 from .core.provisioning.tables import GROUP, INDIVIDUAL
-from .server import Server, Settings
+from .server import Server
+from .settings import Settings
 
 
 class LiveHub:

@@ -10,7 +10,7 @@ import shutil
 import ssl
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +42,15 @@ from .rest.provisioning import ProvisioningRest
 from .rest.service import Rest, http_log
 from .rest.side_door import SideDoor
 from .rest.websocket import add_websockets
+from .settings import AMQPS_PORT, Settings
 from .store import SqliteStore
 from .ticker import Ticker
 from .x509 import read_certificate
 
 log = logging.getLogger("twinkle.hub")
 
-KEEP_S = 24 * 3600.0  # IoT Hub's own default
-KEEP_BYTES = 256 << 20
-UPLOAD_BYTES = 1 << 30
 UPLOADS = "uploads"  # the folder of files that devices uploaded
 AT_START = "at-start.sqlite"  # the records as they were then, for a reset
-AMQPS_PORT = 5671  # which a client takes where none is said
 
 
 class ServerError(Exception):
@@ -67,42 +64,6 @@ class BusyPort(ServerError):
         super().__init__(f"port {port} on {bind} is taken by another program; choose one with {flag}")
         self.port = port
         self.flag = flag
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where the hub keeps its state and how it is reached.
-
-    ``host_names``: the first is the hub's own name, which devices' strings, tokens and events carry;
-    it answers to all of them, and to the one it is dialled by on this computer. Port 0 takes any free one.
-    ``throttle``: the share of IoT Hub's documented rates the hub takes; None: no limit.
-    ``faults``: the rules by which it misbehaves, see the module of that name.
-    ``amqp_port``: for services that read events; ``plain_amqp_port``: the same without TLS, on loopback
-    only, None for no such door. ``groups``: consumer groups beside ``$Default``.
-    ``routes``: sources of notifications that are kept for readers beside telemetry.
-    ``page_port``: where this computer's browsers find the hub's page, None for no page; with ``page_anywhere`` another
-    port is taken where that one is not free. ``models``: files of DTDL models, for the page.
-    ``keep_s``, ``keep_bytes``: how long and how many bytes of events are kept for readers; ``upload_bytes``:
-    how many of files that devices upload.
-    """
-
-    state: Path
-    bind: str = "127.0.0.1"
-    port: int = 8883
-    rest_port: int = 8443
-    host_names: tuple[str, ...] = field(default=("localhost",))
-    throttle: float | None = None
-    faults: str | None = None
-    amqp_port: int = AMQPS_PORT
-    plain_amqp_port: int | None = None
-    groups: tuple[str, ...] = ()
-    routes: tuple[str, ...] = ()
-    keep_s: float = KEEP_S
-    keep_bytes: int = KEEP_BYTES
-    upload_bytes: int = UPLOAD_BYTES
-    page_port: int | None = None
-    page_anywhere: bool = False
-    models: tuple[Path, ...] = ()
 
 
 class RealClock:
