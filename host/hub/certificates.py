@@ -7,7 +7,6 @@ handshake on a microcontroller.
 
 import datetime
 import ipaddress
-import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -17,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from OpenSSL import SSL
 
 from ..private_file import write_private
-from .doors.secure import device_context
+from .doors.secure import server_context
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 365
@@ -41,16 +40,9 @@ class Certificates:
         self._ca_key_file = directory / "ca.key"
         self._leaf_file = directory / "server.pem"
 
-    def context(self) -> ssl.SSLContext:
-        """A server context for services, TLS 1.2 or newer."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._leaf_file)
-        return context
-
-    def device_context(self) -> SSL.Context:
-        """A server context for devices; see the module ``secure``."""
-        return device_context(self._leaf_file)
+    def context(self) -> SSL.Context:
+        """A server context; see the module ``secure``."""
+        return server_context(self._leaf_file)
 
     def prepare(self) -> None:
         """Make what is missing; renew a leaf that nears its end or lacks a name."""

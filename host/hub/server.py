@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import shutil
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,8 +21,8 @@ from .certificates import Certificates
 from .core import Event, Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
 from .doors.amqp import AmqpEndpoint
-from .doors.https import HttpsEndpoint
 from .doors.mqtt import Endpoint
+from .doors.tls_port import TlsPort
 from .events.gathering import Gathering
 from .events.log import EventLog
 from .faults.line import BadLine
@@ -111,10 +110,10 @@ class Server:
             self.hub.listen(listener)
         self.ticker = Ticker(self.hub)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom, read_certificate)
-        context = certificates.device_context()
+        context = certificates.context()
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self.events)
         event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
-        self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}")
+        self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}", context)
         self._rest = Rest(self.hub, self.ticker)
         self.blobs = BlobStore(settings.state / UPLOADS, settings.upload_bytes)
         uploads = Uploads(self.hub, self._store, clock, os.urandom, self.blobs.find)
@@ -129,12 +128,12 @@ class Server:
             self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
         )
         await self._runner.setup()
-        self._https = HttpsEndpoint(context, self._runner.server)
+        self._https = TlsPort(context, self._runner.server)
         try:
             mqtt_port = await self._listen(self._open(faults), "--port")
             starting = self._https.start(settings.bind, settings.rest_port)
             rest_port = await self._listen(starting, "--rest-port")
-            await self._open_amqp(event_hub, certificates.context())
+            await self._open_amqp(event_hub)
             await self._open_page()
         except ServerError:
             await self.stop()
@@ -147,13 +146,13 @@ class Server:
         asked = request.url.host or ""
         return reached(settings.bind, info["address"], settings.host_names[1:], asked, info["restPort"])
 
-    async def _open_amqp(self, event_hub: EventHub, context: ssl.SSLContext) -> None:
+    async def _open_amqp(self, event_hub: EventHub) -> None:
         settings = self.settings
-        starting = self._amqp.start(settings.bind, settings.amqp_port, context)
+        starting = self._amqp.start(settings.bind, settings.amqp_port)
         event_hub.port = await self._listen(starting, "--amqp-port")
         self._plain_port = None
         if settings.plain_amqp_port is not None:
-            starting = self._amqp.start(LOOPBACK, settings.plain_amqp_port, None)
+            starting = self._amqp.start_plain(LOOPBACK, settings.plain_amqp_port)
             self._plain_port = await self._listen(starting, "--plain-amqp-port")
 
     async def _open_page(self) -> None:

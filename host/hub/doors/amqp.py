@@ -6,9 +6,9 @@ nothing is read from it.
 
 import asyncio
 import logging
-import ssl
 import time
-from typing import Any
+
+from OpenSSL import SSL
 
 from ..amqp import Connection
 from ..amqp.connection import CLOSED, OPENED
@@ -16,10 +16,11 @@ from ..amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
 from ..core import HubError
 from ..events.gathering import Gathering
 from ..nodes import EventHub, HubContainer
+from .tls_port import TlsPort
 
 log = logging.getLogger("twinkle.hub")
 
-GREET_S = 10.0  # for the TLS handshake, and again for the open
+GREET_S = 10.0  # for the open
 MAX_CONNECTIONS = 1000
 MAX_UNSENT = 512 * 1024  # bytes that wait for a peer; above, it is waited for
 STALL_S = 60.0  # a peer that reads nothing for so long is dropped, and one that leaves its last word unread
@@ -27,24 +28,31 @@ LOOK_S = 0.5  # from a token's end to the end of what it opened, at most
 
 
 class AmqpEndpoint:
-    """Listens for services. ``refused`` counts connections that were too many."""
+    """Listens for services."""
 
-    def __init__(self, event_hub: EventHub, events: Gathering, container_id: str):
+    def __init__(self, event_hub: EventHub, events: Gathering, container_id: str, context: SSL.Context):
         self.event_hub = event_hub
         self.container_id = container_id
-        self.refused = 0
+        self.too_many = 0  # connections for which there was no room
         self.connections: set[Door] = set()
-        self._servers: list[asyncio.Server] = []
+        self._tls = TlsPort(context, lambda: Door(self))
+        self._plain: asyncio.Server | None = None
         self._unwatch = events.watch(self._grown)
 
-    async def start(self, bind: str, port: int, context: ssl.SSLContext | None) -> int:
-        """Listen, with TLS or (``context`` None) without; answers the port. OSError when it cannot."""
-        limits: dict[str, Any] = {} if context is None else {"ssl_handshake_timeout": GREET_S}
-        server = await asyncio.get_running_loop().create_server(
-            lambda: Door(self), bind, port, ssl=context, backlog=128, **limits
-        )
-        self._servers.append(server)
-        return server.sockets[0].getsockname()[1]
+    async def start(self, bind: str, port: int) -> int:
+        """Listen with TLS; answers the port. OSError when it cannot."""
+        return await self._tls.start(bind, port)
+
+    async def start_plain(self, bind: str, port: int) -> int:
+        """Listen without TLS; answers the port. OSError when it cannot."""
+        loop = asyncio.get_running_loop()
+        self._plain = await loop.create_server(lambda: Door(self), bind, port, backlog=128)
+        return self._plain.sockets[0].getsockname()[1]
+
+    @property
+    def refused(self) -> int:
+        """How many connections there was no room for, those in the handshake among them."""
+        return self.too_many + self._tls.lobby.refused
 
     @property
     def full(self) -> bool:
@@ -54,15 +62,16 @@ class AmqpEndpoint:
     def accept(self) -> "Door":
         """A door whose transport is yet to be made; ServiceUnavailable when there are too many."""
         if self.full:
-            self.refused += 1
+            self.too_many += 1
             raise HubError("ServiceUnavailable", "There are as many AMQP connections as the hub takes.")
         return Door(self)
 
     async def stop(self) -> None:
         """Close the ports, and every connection with a word."""
         self._unwatch()
-        for server in self._servers:
-            server.close()
+        self._tls.stop()
+        if self._plain:
+            self._plain.close()
         for door in list(self.connections):
             door.end(ConnectionBroken(CONNECTION_FORCED, "The hub stops."))
         await asyncio.sleep(0)
@@ -91,7 +100,7 @@ class Door(asyncio.Protocol):
         self._who = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", 0))[:2])
         transport.set_write_buffer_limits(MAX_UNSENT)
         if self._endpoint.full:
-            self._endpoint.refused += 1
+            self._endpoint.too_many += 1
             transport.abort()
             return
         self._endpoint.connections.add(self)

@@ -29,7 +29,7 @@ class BadCertificate(ValueError):
     """The client showed a certificate that cannot be read."""
 
 
-def device_context(certificate_file: Path) -> SSL.Context:
+def server_context(certificate_file: Path) -> SSL.Context:
     """A server context, TLS 1.2 or newer, that asks for a client certificate and takes any or none."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)

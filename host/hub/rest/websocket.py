@@ -17,9 +17,9 @@ from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 from ..amqp.frames import MAX_FRAME
 from ..core import Certificate, HubError
 from ..doors.amqp import AmqpEndpoint
-from ..doors.https import CERTIFICATE
 from ..doors.mqtt import Endpoint
 from ..doors.stream import Speaker
+from ..doors.tls_port import CERTIFICATE
 from .service import Rest
 
 AMQP, MQTT = "AMQPWSB10", "mqtt"

@@ -9,8 +9,8 @@ import pytest
 from simulated import VirtualLoop
 
 from twinkle_host.hub.certificates import Certificates
-from twinkle_host.hub.doors.https import HANDSHAKE_S, STALL_S, HttpsEndpoint, Tunnel
 from twinkle_host.hub.doors.secure import SecureStream
+from twinkle_host.hub.doors.tls_port import HANDSHAKE_S, STALL_S, TlsPort, Tunnel
 from twinkle_host.waiting import PATIENCE_S
 
 MANY = 20  # turns of the loop: whoever has something to read has read it
@@ -44,7 +44,7 @@ def seconds(begin, **stream):
 
     async def run():
         made = Stream(**stream)
-        tunnel = Tunnel(HttpsEndpoint(None, asyncio.Protocol))
+        tunnel = Tunnel(TlsPort(None, asyncio.Protocol))
         tunnel.made(made)
         begin(tunnel)
         await made.over.wait()
@@ -176,9 +176,7 @@ def tunnelled(certificates, story):
 
     async def run():
         hearers = []
-        endpoint = HttpsEndpoint(
-            certificates.device_context(), lambda: hearers.append(Hearer()) or hearers[0]
-        )
+        endpoint = TlsPort(certificates.context(), lambda: hearers.append(Hearer()) or hearers[0])
         peer = Peer(certificates, await endpoint.start("127.0.0.1", 0))
         await peer.shake()
         while not hearers:
@@ -310,7 +308,7 @@ def test_who_is_gone_at_the_handshakes_end_is_given_to_nobody(certificates):
 
     async def story():
         made = []
-        endpoint = HttpsEndpoint(certificates.device_context(), lambda: made.append(Hearer()) or made[-1])
+        endpoint = TlsPort(certificates.context(), lambda: made.append(Hearer()) or made[-1])
         stream = SecureStream(endpoint.context, Tunnel(endpoint))
         there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = ssl.create_default_context(cafile=certificates.ca_file).wrap_bio(

@@ -1,8 +1,8 @@
-"""The HTTPS port: the TLS of devices' connections, under a server that knows asyncio's transports and nothing of it.
+"""A port of TLS for protocols that know asyncio's transports and nothing of it: HTTPS, and AMQP.
 
 Python's ssl module refuses a client certificate that no authority of the server's signed (see the module
-``secure``), and a device may have such a one. So the server's protocols, which are aiohttp's, are given a transport
-that speaks over a SecureStream.
+``secure``), and a device may have such a one; and it counts nobody who does not come to the handshake's end. So
+the protocols, aiohttp's among them, are given a transport that speaks over a SecureStream.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ STALL_S = 30.0  # between two looks whether a peer that is slow, or is to read t
 CERTIFICATE = "certificate"
 
 
-class HttpsEndpoint:
+class TlsPort:
     """Listens, and gives each connection whose handshake is over to a protocol that ``protocols`` makes."""
 
     def __init__(self, context: SSL.Context, protocols: Callable[[], asyncio.Protocol]):
@@ -51,7 +51,7 @@ class HttpsEndpoint:
 class Tunnel(asyncio.Transport):
     """One connection: to its protocol a transport, to the SecureStream what is spoken over it."""
 
-    def __init__(self, endpoint: HttpsEndpoint):
+    def __init__(self, endpoint: TlsPort):
         super().__init__()
         self._endpoint = endpoint
         self._loop = asyncio.get_running_loop()
