@@ -1,6 +1,7 @@
 """``twinkle dev``: an application that is being written, running: its hub, its device and both their news."""
 
 import contextlib
+import functools
 import json
 import queue
 import re
@@ -27,6 +28,7 @@ from ..run import FILE, LOGGED, mocked, real
 from ..screen import Words, show, show_json
 from ..service.monitor import SOURCES, news
 from ..trial import OF_A_PICO, try_out
+from ..workbench.shown import on_bench
 from .device import Device
 from .on_board import Bench, OnBoard
 
@@ -84,16 +86,20 @@ def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) ->
     hub = LiveHub(state / "hub", routes=(), bind=address or LOOPBACK, page_port=0)
     watched = [file, *([find(board)] if Path(board).is_file() else [])]
 
-    def prepared() -> Prepared:
-        settings = mocked(load(board)) if mock else real(load(board), board)
+    def simulated() -> dict[str, Any]:
+        return mocked(load(board)) if mock else real(load(board), board)
+
+    def prepared(settings: dict[str, Any]) -> Prepared:
         return Prepared(state, settings, file.absolute(), interpreter)
 
     def make() -> Device:
-        new = prepared()
+        settings = simulated()
+        new = prepared(settings)
         try_out(file, load(board), new.interpreter, stand_ins=mock)
         text = f"{known(hub, name)};Port={hub.info['mqttPort']}"
         new.prepare(text, Path(hub.info["caFile"]).read_bytes(), mock=mock)
-        return Device(new, mock, hub.events.put)
+        shown = functools.partial(on_bench, new.state, settings, new.interpreter, text)
+        return Device(new, mock, hub.events.put, on_bench=shown)
 
     def on_board() -> Callable[[], OnBoard]:
         given = {}
@@ -111,7 +117,7 @@ def dev(file, board, mock, port, wifi, address, device, interpreter, as_json) ->
         return make_there
 
     with contextlib.ExitStack() as stack:
-        stack.enter_context(alone(state) if plugged_in else prepared().alone())
+        stack.enter_context(alone(state) if plugged_in else prepared(simulated()).alone())
         try:
             hub.start()
         except (ServerError, StoreError) as error:

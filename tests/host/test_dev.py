@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +19,9 @@ from twinkle_host.console.dialogue import Dialogue
 from twinkle_host.console.line import SerialLine
 from twinkle_host.mock_gpio.serial_board import SerialBoard
 from twinkle_host.paths import cache_home
-from twinkle_host.waiting import PATIENCE_S
+from twinkle_host.waiting import PATIENCE_S, eventually
+from twinkle_host.workbench import notes
+from twinkle_host.workbench.control import NAME
 
 TEN_LINES = """from twinkle import App
 
@@ -156,6 +159,36 @@ def test_an_error_is_shown_with_its_place_and_mended_by_saving(home, folder, tex
         dev.wait_for("error", f"{place}: {error}")
         saved(file, TEN_LINES)
         dev.wait_for("telemetry", '"version": 1')
+
+
+def test_its_board_is_on_the_pages_bench(home, folder, monkeypatch):
+    """It is seen and worked there as one that ``twinkle run`` runs, in this version and in the next."""
+    file = folder / "app.py"
+    file.write_text(TEN_LINES)
+    with Dev(home, folder, "app.py") as dev:
+        dev.wait_for("info", "ready")
+        state = Path(home["HOME"], ".local/state/twinkle/devices/app")
+        monkeypatch.chdir(state)  # a socket's path may not be long
+        seen = eventually(lambda: (found := on_bench({"do": "watch"})["seen"])["running"] and found)
+        assert seen["powered"] and [line["kind"] for line in seen["lines"]] == ["led"]
+        assert notes.find(state / "hub", "app").folder == state
+        on_bench({"do": "power", "on": False})
+        eventually(lambda: not on_bench({"do": "watch"})["seen"]["running"])
+        on_bench({"do": "power", "on": True})
+        dev.wait_for("info", "ready")
+        on_bench({"do": "power", "on": False})
+        saved(file, TEN_LINES.replace("1}", "2}"))
+        dev.wait_for("telemetry", '{"version": 2}')
+        assert on_bench({"do": "watch"})["seen"]["powered"]
+    assert notes.find(state / "hub", "app") is None
+
+
+def on_bench(asked):
+    """What a bench answers first."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(NAME)
+        client.sendall(json.dumps(asked).encode() + b"\n")
+        return json.loads(client.makefile().readline())
 
 
 def test_an_error_in_a_method_that_goes_on_is_shown_with_its_place(home, folder):
