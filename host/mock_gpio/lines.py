@@ -4,7 +4,7 @@ A test or a technician says in files of the device's directory what it is like:
 
 inputs.json   {name of an input: active}; or a list of such, which the line goes through as a switch that bounces does.
               An input that is not there is not active
-sensor.json   the room of a sensor with a name is the member of that name; see mock_gpio.sensor
+sensor.json   the room of a sensor with a name is the member of that name in "sensors"; see mock_gpio.sensor
 """
 
 import json
@@ -21,7 +21,7 @@ def told(directory, name):
 
 def room_of(directory, name):
     """What a sensor with a name is in, or None."""
-    return told(directory, "sensor").get(name)
+    return (told(directory, "sensor").get("sensors") or {}).get(name)
 
 
 def is_low(about):

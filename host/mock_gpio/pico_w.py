@@ -126,7 +126,7 @@ class PicoBoard(Board):
         return history
 
     def _tell_room(self, _=None):
-        self._tell("sensor", {**self._room(), **{name: self._room(name) for name in self.rooms}})
+        self._tell("sensor", {**self._room(), "sensors": {name: self._room(name) for name in self.rooms}})
 
     def _move(self, _):
         self._tell("inputs", self.inputs)

@@ -94,17 +94,30 @@ class Bench:
             "powered": not self.is_off,
             "running": running,
             "lines": self.pins.lines(self._read("inputs")),
-            "sensor": self._sensor(),
+            "sensor": self._sensor(self._settings.get("sensor") or {}, self._read("sensor")),
+            "sensors": {
+                name: self._sensor(about, self._rooms().get(name) or {})
+                for name, about in self._measuring().items()
+            },
             "network": {"kind": "Wi-Fi" if self._is_pico else "Cable", "connected": self.connected}
             if self._is_pico or self._has_cable
             else None,
         }
 
-    def _sensor(self) -> dict[str, Any] | None:
-        told = self._read("sensor")
+    def _measuring(self) -> dict[str, Any]:
+        """The sensors with a name that are in a room: not the board's own temperature."""
+        named = self._settings.get("sensors") or {}
+        return {name: about for name, about in named.items() if about["model"] != "own"}
+
+    def _rooms(self) -> dict[str, Any]:
+        rooms = self._read("sensor").get("sensors")
+        rooms = rooms if isinstance(rooms, dict) else {}
+        return {name: room for name, room in rooms.items() if isinstance(room, dict)}
+
+    def _sensor(self, about: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
         room = day(time.time())
         return {
-            "model": (self._settings.get("sensor") or {}).get("model", "DHT22"),
+            "model": about.get("model", "DHT22"),
             "temperature": told.get("temperature", room["temperature"]),
             "humidity": told.get("humidity", room["humidity"]),
             "fault": told.get("fault"),
@@ -142,24 +155,38 @@ class Bench:
         """It does no longer."""
         self._write("cable", None)
 
-    def sensor(self, **room: Any) -> None:
-        """Say what the room is like (``temperature`` in °C, ``humidity`` in %), and which ``fault`` the sensor has."""
-        told = {**self._read("sensor")}
-        for name, value in room.items():
-            if name in RANGES:
-                low, high = RANGES[name]
+    def sensor(self, name: str | None = None, **room: Any) -> None:
+        """Say what the room is like (``temperature`` in °C, ``humidity`` in %), and which ``fault`` the sensor has.
+
+        ``name``: the sensor's, if it has one.
+        """
+        if name is not None and name not in self._measuring():
+            raise Refused(f"this board has no sensor {name!r} in a room")
+        told = self._read("sensor") if name is None else dict(self._rooms().get(name) or {})
+        for member, value in room.items():
+            if member in RANGES:
+                low, high = RANGES[member]
                 if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                    raise Refused(f"{name} is a number from {low:g} to {high:g}")
-            elif name != "fault" or (value is not None and value not in FAULTS):
+                    raise Refused(f"{member} is a number from {low:g} to {high:g}")
+            elif member != "fault" or (value is not None and value not in FAULTS):
                 raise Refused(f"a sensor has {', '.join(RANGES)} and a fault: {', '.join(FAULTS)}")
         told.update(room)
         if "temperature" in told or "humidity" in told:
             told = {**day(time.time()), **told}
-        self._write("sensor", {name: value for name, value in told.items() if value is not None} or None)
+        self._tell(name, {member: value for member, value in told.items() if value is not None})
 
-    def day(self) -> None:
-        """Let the room have its own day again, and the sensor no fault."""
-        self._write("sensor", None)
+    def day(self, name: str | None = None) -> None:
+        """Let the room have its own day again, and the sensor no fault; ``name`` as of sensor()."""
+        rooms = self._rooms()
+        self._tell(name, {"sensors": rooms} if name is None and rooms else {})
+
+    def _tell(self, name: str | None, told: dict[str, Any]) -> None:
+        if name is not None:
+            rooms = {**self._rooms(), name: told}
+            rooms = {each: rooms[each] for each in rooms if rooms[each]}
+            told = {member: value for member, value in self._read("sensor").items() if member != "sensors"}
+            told.update({"sensors": rooms} if rooms else {})
+        self._write("sensor", told or None)
 
     def press(self, name: str, active: bool) -> None:
         """Make an input active, or let go of it."""

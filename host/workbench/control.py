@@ -2,8 +2,9 @@
 
 ``{"do": "watch"}`` is answered with what is seen, and again at each change: ``{"seen": {…}}``, ``{"log": [line, …]}``,
 ``{"console": text}``. ``{"do": "power" | "network", "on": …}``, ``{"do": "sensor", "temperature": …, "humidity": …,
-"fault": …}``, ``{"do": "day"}``, ``{"do": "press", "name": …, "active": …}`` and ``{"do": "type", "text": …}`` are
-answered with ``{"done": true}`` or ``{"error": text}``. While nobody watches, nothing is looked at.
+"fault": …}`` and ``{"do": "day"}``, both with ``name`` for a sensor that has one, ``{"do": "press", "name": …,
+"active": …}`` and ``{"do": "type", "text": …}`` are answered with ``{"done": true}`` or ``{"error": text}``. While
+nobody watches, nothing is looked at.
 """
 
 import asyncio

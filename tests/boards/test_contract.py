@@ -42,7 +42,8 @@ DIFFERENT = {
 WIRED = {
     "outputs": {"fan": {"pin": 6, "pwm": True}, "valve": {"pin": 7, "active": "low"}},
     "inputs": {"door": {"pin": 20}, "bell": {"pin": 21, "pull": "down"}},
-    "sensors": {"attic": {"model": "DHT22", "pin": 12}, "own": {"model": "own"}},
+    # A name may be one that a room has a word for.
+    "sensors": {"humidity": {"model": "DHT22", "pin": 12}, "own": {"model": "own"}},
 }
 TYPED = "story_what_is_typed_arrives_and_what_is_shown_is_taken"
 # The mock port has no sensor that must rest; whoever wants one takes a real port on simulated pins.

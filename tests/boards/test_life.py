@@ -136,7 +136,9 @@ WIRED = {
 def test_a_life_with_what_a_board_file_names(bench, kind, hub):
     device = bench(kind, **WIRED)
     process = device.process
-    device.tell("sensor", temperature=21.5, humidity=40, attic={"temperature": 33.5, "humidity": 20})
+    device.tell(
+        "sensor", temperature=21.5, humidity=40, sensors={"attic": {"temperature": 33.5, "humidity": 20}}
+    )
     process.start().wait_for(" ready")
     assert (process.output("lamp"), process.output("fan")) == ([1.0], [0.0]), (
         "off, which is high for a lamp to supply"
@@ -153,11 +155,13 @@ def test_a_life_with_what_a_board_file_names(bench, kind, hub):
     eventually(lambda: process.output("lamp") == [1.0, 0.0, 1.0])
     assert device.call("fan", 0.25).payload == 0.25
     eventually(lambda: [round(level, 2) for level in process.output("fan")] == [0.0, 0.25])
-    device.tell("sensor", temperature=21.5, humidity=40, attic={"fault": "absent"})
+    device.tell("sensor", temperature=21.5, humidity=40, sensors={"attic": {"fault": "absent"}})
     eventually(lambda: "attic" in hub.reported(device.id).get("sensors", {}))
     told = hub.reported(device.id)["sensors"]["attic"]
     assert told["status"] == "failing" and told["reason"].startswith("attic: ")
-    device.tell("sensor", temperature=21.5, humidity=40, attic={"temperature": 33.5, "humidity": 20})
+    device.tell(
+        "sensor", temperature=21.5, humidity=40, sensors={"attic": {"temperature": 33.5, "humidity": 20}}
+    )
     eventually(lambda: hub.reported(device.id)["sensors"]["attic"]["status"] == "ok")
     process.stop()
     assert process.output("lamp")[-1] == 1.0 and process.output("fan")[-1] == 0.0, "off at the end"
@@ -166,7 +170,9 @@ def test_a_life_with_what_a_board_file_names(bench, kind, hub):
 def test_what_is_named_answers_at_the_console_of_a_pico(bench, hub):
     device = bench("pico_w", **WIRED)
     process = device.process
-    device.tell("sensor", temperature=21.5, humidity=40, attic={"temperature": 33.5, "humidity": 20})
+    device.tell(
+        "sensor", temperature=21.5, humidity=40, sensors={"attic": {"temperature": 33.5, "humidity": 20}}
+    )
     process.start().wait_for(" ready")
     assert process.ask("inputs") == ["door: false", "ok"]
     assert process.ask("outputs fan on") == ["level: 1.0", "ok"]
@@ -370,6 +376,8 @@ def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
         ("raspberry_pi", None, "No module named 'apps.broken'"),
         ("pico_w", "def oops(:\n", "broken.py:1: SyntaxError: "),
         ("pico_w", "x = 1\nraise MemoryError('takes all')\n", "broken.py:2: MemoryError: takes all"),
+        ("pico_w", "import sys\n\nsys.exit()\n", "broken.py:3: SystemExit"),
+        ("desktop", "import sys\n\nsys.exit()\n", "broken.py:3: SystemExit"),
         ("pico_w", "app = 5\n", "AttributeError: 'int' object has no attribute 'config'"),
     ],
 )

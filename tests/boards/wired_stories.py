@@ -72,22 +72,26 @@ def look(port, count):
 
 
 def story_each_sensor_has_its_own_room(port):
-    tell(temperature=20.0, humidity=50.0, attic={"temperature": 33.5, "humidity": 20.0})
+    tell(temperature=20.0, humidity=50.0, sensors={"humidity": {"temperature": 33.5, "humidity": 20.0}})
     port.rest()
-    assert port.wiring.measure("attic") == {"temperature": 33.5, "humidity": 20.0}
+    assert port.wiring.measure("humidity") == {"temperature": 33.5, "humidity": 20.0}
     assert port.read_sensor() == (20.0, 50.0)
     own = port.wiring.measure("own")
     assert own["humidity"] is None and ("failed" in own or -40 < own["temperature"] < 120), own
 
 
 def story_a_named_sensor_that_fails_says_so_and_leaves_what_is_known(port):
-    tell(temperature=20.0, humidity=50.0, attic={"temperature": 33.5, "humidity": 20.0, "fault": "absent"})
+    tell(
+        temperature=20.0,
+        humidity=50.0,
+        sensors={"humidity": {"temperature": 33.5, "humidity": 20.0, "fault": "absent"}},
+    )
     port.rest()
-    sample = port.wiring.measure("attic")
+    sample = port.wiring.measure("humidity")
     assert sample["failed"] and sample["temperature"] is None, sample
-    tell(temperature=20.0, humidity=50.0, attic={"temperature": 33.5, "humidity": 130.0})
+    tell(temperature=20.0, humidity=50.0, sensors={"humidity": {"temperature": 33.5, "humidity": 130.0}})
     port.rest()
-    sample = port.wiring.measure("attic")
+    sample = port.wiring.measure("humidity")
     assert (
         sample["temperature"] == 33.5 and sample["humidity"] is None and "cannot measure" in sample["failed"]
     )

@@ -1,6 +1,7 @@
 """What the stand-ins share: the device's directory, where a test tells and reads.
 
-sensor.json   {"temperature", "humidity", "fault", "ownTemperature"}, see mock_gpio.sensor
+sensor.json   {"temperature", "humidity", "fault", "ownTemperature", "sensors": rooms by the names of sensors}, see
+              mock_gpio.sensor
 air.json      what the radio is in, see mock_gpio.radio; "dns": seconds after which a look-up fails, for want of a
               name server; "name": the only one whose look-up fails
 asked         how often a time server was asked
@@ -47,7 +48,7 @@ def sensor_on(number):
     """What the room of the sensor on a pin is like, or None."""
     for name, about in named("sensors").items():
         if about.get("pin") == number:
-            return told("sensor").get(name)
+            return (told("sensor").get("sensors") or {}).get(name)
     return told("sensor") or None
 
 

@@ -106,6 +106,23 @@ def test_each_fault_of_the_page_is_one_of_the_sensor(bench, tmp_path):
     assert told() is None
 
 
+def test_each_sensor_with_a_name_has_a_room_of_its_own(tmp_path):
+    sensors = {"temperature": {"model": "DHT22", "pin": 4}, "own": {"model": "own"}}
+    bench = Bench(tmp_path, {**SETTINGS, "sensors": sensors}, "cpython", has_cable=False)
+    bench.sensor(temperature=10, humidity=50)
+    bench.sensor("temperature", temperature=30, fault="absent")
+    seen = bench.seen()
+    assert list(seen["sensors"]) == ["temperature"]
+    assert (seen["sensor"]["temperature"], seen["sensors"]["temperature"]["temperature"]) == (10, 30)
+    bench.day()
+    assert bench.seen()["sensors"]["temperature"]["fault"] == "absent", "the other room is as it was"
+    bench.day("temperature")
+    assert not (tmp_path / "sensor.json").exists()
+    for name in ("own", "attic"):
+        with pytest.raises(Refused):
+            bench.sensor(name, temperature=20)
+
+
 @pytest.mark.parametrize(
     "room",
     [{"temperature": 81}, {"temperature": True}, {"humidity": "much"}, {"fault": "fire"}, {"light": 1}],

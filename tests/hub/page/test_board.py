@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from windows import serious, started, width
 
 from twinkle_host.boards import load
+from twinkle_host.paths import device_folder
+from twinkle_host.waiting import eventually
 
 
 @pytest.fixture
@@ -166,6 +168,7 @@ def test_an_input_is_pressed_and_the_output_that_follows_it_is_seen(hub, page, t
     parts = {
         "outputs": {"fan": {"pin": 14}, "relay": {"pin": 11, "active": "low"}},
         "inputs": {"door": {"pin": 12}},
+        "sensors": {"attic": {"model": "DHT11", "pin": 13}, "cellar": {"model": "DHT22", "pin": 10}},
     }
     (tmp_path / "shed.json").write_text(json.dumps({**load("pico_w"), **parts}))
     files = ("--board", tmp_path / "shed.json", "--app", tmp_path / "shed.py")
@@ -181,3 +184,15 @@ def test_an_input_is_pressed_and_the_output_that_follows_it_is_seen(hub, page, t
         expect(door).to_have_attribute("aria-pressed", "true")
         door.click()
         expect(fan).to_contain_text("off")
+        expect(page.get_by_role("heading", name="Sensor attic, DHT11")).to_be_visible()
+        page.get_by_label("Temperature of attic").fill("33.5")
+        page.locator("#temperature").fill("12.5")
+        page.get_by_label("Fault of cellar").select_option(label="Absent: no answer")
+        told = device_folder("shed") / "sensor.json"
+        eventually(
+            lambda: "cellar" in json.loads(told.read_text()).get("sensors", {}) if told.exists() else False
+        )
+        room = json.loads(told.read_text())
+        assert room["temperature"] == 12.5 and room["sensors"]["cellar"] == {"fault": "absent"}
+        assert room["sensors"]["attic"]["temperature"] == 33.5
+        assert serious(page) == []

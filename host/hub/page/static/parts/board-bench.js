@@ -14,6 +14,7 @@ customElements.define("board-bench", class extends HTMLElement {
   #timer = 0;
   #held = null; // the slider in somebody's hand
   #lines = new Map();
+  #named = new Map(); // sensors
   #asked = Promise.resolve(); // what was asked last: the next thing waits for it, so that all come in their order
   #waiting = 0;
   #seen = null;
@@ -25,19 +26,15 @@ customElements.define("board-bench", class extends HTMLElement {
     this.network = this.#toggle("Cable", (on) => this.#do({ do: "network", on }));
     this.state = h("span", { class: "badge" });
     this.lines = h("ul", { class: "pins", "aria-label": "Pins" });
-    this.temperature = this.#slider("temperature", "Temperature", "°C", -40, 80, 0.1);
-    this.humidity = this.#slider("humidity", "Humidity", "%", 0, 100, 0.1);
-    this.fault = h("select", { id: "fault", onchange: () => this.#do({ do: "sensor", fault: this.fault.value || null }) }, Object.entries(FAULTS).map(([value, text]) => h("option", { value }, text)));
-    this.day = h("button", { type: "button", onclick: () => this.#do({ do: "day" }) }, "Its own day again");
-    this.model = h("h3", {}, "Sensor");
+    this.sensor = this.#sensor(null);
+    this.sensors = h("div", {});
     this.said = h("pre", { class: "terminal", tabIndex: 0, role: "log", "aria-label": "Console" });
     this.typed = h("input", { id: "typed", autocomplete: "off", autocapitalize: "off", spellcheck: false, placeholder: "help", class: "mono" });
     this.log = h("pre", { class: "log", tabIndex: 0, role: "log", "aria-label": "Log", "aria-live": "off" });
     this.append(h("section", { class: "panel bench" },
       h("div", { class: "bench-head" }, h("h2", {}, "The board"), this.state, this.power.element, this.network.element),
       this.about, this.refusal, this.lines,
-      h("div", { class: "sensor" }, this.model, this.temperature.element, this.humidity.element,
-        h("div", { class: "tools" }, h("label", { for: "fault" }, "Fault", this.fault), this.day)),
+      this.sensor.element, this.sensors,
       h("h3", {}, "Console"), this.said,
       h("form", { class: "type", onsubmit: (event) => this.#type(event) }, h("label", { for: "typed" }, h("span", { class: "unseen" }, "Type at the console"), this.typed), h("button", {}, "Send")),
       h("h3", {}, "Log"), this.log));
@@ -108,12 +105,37 @@ customElements.define("board-bench", class extends HTMLElement {
     this.network.element.hidden = seen.network === null;
     if (seen.network) this.network.name(seen.network.kind);
     this.#pins(seen.lines);
-    const sensor = seen.sensor;
-    put(this.model, `Sensor, ${sensor.model}`);
-    this.temperature.set(sensor.temperature);
-    this.humidity.set(sensor.humidity);
-    if (document.activeElement !== this.fault) this.fault.value = sensor.fault ?? "";
-    this.day.disabled = !sensor.told && !sensor.fault;
+    this.sensor.set(seen.sensor);
+    for (const [name, sensor] of Object.entries(seen.sensors)) {
+      if (!this.#named.has(name)) {
+        this.#named.set(name, this.#sensor(name));
+        this.sensors.append(this.#named.get(name).element);
+      }
+      this.#named.get(name).set(sensor);
+    }
+  }
+
+  // What the room of a sensor is like; the one without a name is null.
+  #sensor(name) {
+    const [whose, of] = name === null ? [{}, ""] : [{ name }, ` of ${name}`];
+    const id = (part) => (name === null ? part : `${part}-${name}`);
+    const model = h("h3", {}, "Sensor");
+    const slider = (member, title, unit, low, high) => this.#slider(id(member), title + of, unit, low, high, 0.1, (value) => this.#do({ do: "sensor", ...whose, [member]: value }));
+    const temperature = slider("temperature", "Temperature", "°C", -40, 80);
+    const humidity = slider("humidity", "Humidity", "%", 0, 100);
+    const fault = h("select", { id: id("fault"), onchange: () => this.#do({ do: "sensor", ...whose, fault: fault.value || null }) }, Object.entries(FAULTS).map(([value, text]) => h("option", { value }, text)));
+    const day = h("button", { type: "button", onclick: () => this.#do({ do: "day", ...whose }) }, "Its own day again");
+    return {
+      element: h("div", { class: "sensor" }, model, temperature.element, humidity.element,
+        h("div", { class: "tools" }, h("label", { for: id("fault") }, `Fault${of}`, fault), day)),
+      set: (seen) => {
+        put(model, `Sensor${name === null ? "" : ` ${name}`}, ${seen.model}`);
+        temperature.set(seen.temperature);
+        humidity.set(seen.humidity);
+        if (document.activeElement !== fault) fault.value = seen.fault ?? "";
+        day.disabled = !seen.told && !seen.fault;
+      },
+    };
   }
 
   #pins(lines) {
@@ -142,12 +164,12 @@ customElements.define("board-bench", class extends HTMLElement {
     };
   }
 
-  #slider(name, title, unit, min, max, step) {
+  #slider(name, title, unit, min, max, step, act) {
     const shown = h("output", { for: name });
     const tell = (value) => put(shown, `${plain(Number(value))} ${unit}`);
     const control = h("input", {
       type: "range", id: name, min, max, step,
-      oninput: () => { this.#held = name; tell(control.value); this.#do({ do: "sensor", [name]: Number(control.value) }); },
+      oninput: () => { this.#held = name; tell(control.value); act(Number(control.value)); },
       onchange: () => { this.#held = null; },
     });
     return {
