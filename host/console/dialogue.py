@@ -14,6 +14,7 @@ RECENT = 256  # bytes by which text is told from noise
 PROBE_S = 5.0
 LONGEST_LINE = 65536  # bytes; what a device answers has some thousand
 JSON = "--json"
+NO_MEMORY = "err 507 "  # said without JSON, for which there is no memory either
 UNAVAILABLE = 503  # of a device: it has no link, or no sensor, for what was asked
 
 
@@ -139,6 +140,8 @@ def _answer(text: str) -> Answer | None:
     if not text.startswith("{"):
         if text.startswith("err 409 somebody else"):
             raise Failure(text.removeprefix("err 409 "), NOT_ONLINE)
+        if text.startswith(NO_MEMORY):
+            return Answer({"ok": False, "code": 507, "error": text.removeprefix(NO_MEMORY)})
         return None
     try:
         document = json.loads(text)

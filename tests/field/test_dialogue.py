@@ -7,7 +7,7 @@ import pytest
 from twinkle_host.console.dialogue import Dialogue
 from twinkle_host.console.line import Gone
 from twinkle_host.console.session import Record, Session
-from twinkle_host.failure import Failure
+from twinkle_host.failure import FAILED, Failure
 
 ANSWER = b'{"ok": true, "result": ["- help   this list"]}'
 
@@ -58,6 +58,12 @@ def test_what_is_said_before_and_after_an_answer_is_heard_however_it_comes(size)
 def test_a_second_question_may_be_answered_in_the_same_breath():
     talk = Dialogue(Board(ANSWER + b'\r\n{"ok": false, "code": 404, "error": "no"}\r\n'))
     assert talk.ask("help").ok and talk.ask("nonsense").exit_code == 3
+
+
+def test_a_device_without_memory_for_an_answer_has_answered():
+    answer = Dialogue(Board(b"err 507 there is not enough memory for that now\r\n")).ask("selftest")
+    assert answer.last_line() == "err 507 there is not enough memory for that now"
+    assert answer.exit_code == FAILED
 
 
 def test_what_is_typed_is_sent_as_utf_8_and_what_is_none_stays_none():

@@ -136,3 +136,24 @@ def test_micropython_writes_the_same_bytes_as_cpython(room, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "other" / "config.json").read_bytes() == (room.path / "config.json").read_bytes()
     assert json.loads((room.path / "config.json").read_text().splitlines()[0]) == {"configId": 3}
+
+
+def test_a_small_record_is_read_where_the_heap_is_in_small_pieces(room, tmp_path):
+    """MicroPython's read(size) sets ``size`` bytes apart, in one piece, however small the file is."""
+    room.store.save("config", CONFIG)
+    file = tmp_path / "read.py"
+    file.write_text(
+        "from twinkle.runtime.store import Store\n"
+        f"store = Store({str(room.path)!r}, print)\n"
+        "store.load('config')\n"  # the modules that it takes are there
+        "pieces = [None] * 1000\n"
+        "try:\n"
+        "    for number in range(1000):\n"
+        "        pieces[number] = bytearray(2000)\n"
+        "except MemoryError:\n"
+        "    for each in range(0, number, 2):\n"
+        "        pieces[each] = None\n"
+        "print(store.load('config')['configId'])\n"
+    )
+    done = run_micropython(file, heap="256k")
+    assert done.stdout == "3\n", done.stderr

@@ -45,15 +45,14 @@ class Store:
         path = self._path(name)
         try:
             with open(path, "rb") as file:
-                data = file.read(self._largest + 16)
+                # MicroPython sets apart what is asked for, be the file ever so small.
+                data = file.read(min(os.stat(path)[6], self._largest + 16))
         except OSError:
             return None
         body, _, mark = data.partition(b"\n")
         try:
-            if int(mark, 16) != compat.crc32(body):
-                raise ValueError
             record = json.loads(body)
-            if not isinstance(record, dict):
+            if int(mark, 16) != compat.crc32(body) or not isinstance(record, dict):
                 raise ValueError
             if use:
                 use(record)
@@ -70,7 +69,7 @@ class Store:
             os.rename(path, path + ".bad")
         except OSError as error:
             return "it cannot be put aside (%s)" % error
-        return "it is kept as %s.bad" % path.rpartition("/")[2]
+        return "it is kept as %s.bad" % path
 
     def save(self, name, record):
         """Write ``record``; None removes it. Raises HardwareError and keeps the old one if it cannot."""
