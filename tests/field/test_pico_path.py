@@ -111,7 +111,11 @@ def test_a_board_file_with_names_brings_what_they_need_compiled(command, hub, tm
     (tmp_path / "shed.json").write_text(json.dumps(settings))
     shutil.copy(ROOT / "tests" / "device" / "twin_apps" / "wired.py", tmp_path)
     with SerialBoard(tmp_path / "board", ROOMY) as board:
-        room = {"temperature": 21.5, "humidity": 40, "attic": {"temperature": 33.5, "humidity": 20}}
+        room = {
+            "temperature": 21.5,
+            "humidity": 40,
+            "sensors": {"attic": {"temperature": 33.5, "humidity": 20}},
+        }
         (board.bench / "sensor.json").write_text(json.dumps(room))
         flashed = command("flash", tmp_path / "shed.json", "--port", board.port)
         assert flashed.status == 0, flashed

@@ -37,6 +37,8 @@ def _said(*command) -> str:
 
 
 def _mosquitto() -> str:
+    if not MOSQUITTO.exists():
+        return "unknown"
     done = subprocess.run([str(MOSQUITTO), "-h"], capture_output=True, text=True, check=False)
     found = re.search(r"mosquitto version (\S+)", done.stdout + done.stderr)
     return found[1] if found else "unknown"
