@@ -10,8 +10,8 @@ import threading
 import time
 from collections import defaultdict
 
-from twinkle_host.hub import endpoint
 from twinkle_host.hub.command import hub
+from twinkle_host.hub.doors import mqtt
 from twinkle_host.hub.mqtt import Publish
 
 REQUEST, ANSWER = "$iothub/methods/POST/", "$iothub/methods/res/"
@@ -32,7 +32,7 @@ class Notes:
 notes = Notes()
 
 
-class Connection(endpoint.Connection):
+class Connection(mqtt.Connection):
     """Notes the moments just outside of what the hub itself does with a message."""
 
     def send(self, topic, payload, qos):
@@ -61,6 +61,6 @@ def answer_questions():
 
 
 if __name__ == "__main__":
-    endpoint.Connection = Connection
+    mqtt.Connection = Connection
     threading.Thread(target=answer_questions, daemon=True).start()
     hub()
