@@ -1,4 +1,4 @@
-"""The local hub as a running service: core, store, certificates and both endpoints."""
+"""The local hub as a running service: core, what lasts, certificates and every port."""
 
 import asyncio
 import contextlib

@@ -8,8 +8,6 @@ import queue
 
 import pytest
 from azure.iot.device import (
-    X509,
-    IoTHubDeviceClient,
     IoTHubModuleClient,
     Message,
     MethodResponse,
@@ -19,7 +17,7 @@ from azure.iot.device.aio import IoTHubDeviceClient as AioClient
 from azure.iot.device.exceptions import CredentialError
 from azure.iot.hub.models import CloudToDeviceMethod, Twin, TwinProperties
 from https_door import HttpsDoor
-from registering import register
+from registering import register, report_by_certificate
 from support import own_address
 from test_cloud_to_device import send
 
@@ -174,18 +172,5 @@ def test_a_device_is_assigned_by_its_certificate_and_connects_with_it(hub, over_
     hub.enrol("websocket-2", certificate=(tmp_path / "own" / "device.pem").read_text())
     result = register(hub, "websocket-2", str(tmp_path / "own"), door)
     assert result == {"status": "assigned", "hub": "contoso.example", "deviceId": "websocket-2"}
-    with open(hub.info["caFile"]) as file:
-        client = IoTHubDeviceClient.create_from_x509_certificate(
-            X509(str(tmp_path / "own" / "device.pem"), str(tmp_path / "own" / "device.key")),
-            "contoso.example",
-            "websocket-2",
-            server_verification_cert=file.read(),
-            gateway_hostname=own_address(),
-            connection_retry=False,
-            **over_websocket,
-        )
-    try:
-        client.patch_twin_reported_properties({"certified": True})
-        assert hub.reported("websocket-2") == {"certified": True}
-    finally:
-        client.shutdown()
+    report_by_certificate(hub, tmp_path / "own", "websocket-2", {"certified": True}, **over_websocket)
+    assert hub.reported("websocket-2") == {"certified": True}

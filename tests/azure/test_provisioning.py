@@ -1,9 +1,7 @@
 """Unmodified azure-iot-device's ProvisioningDeviceClient against the local stand-in."""
 
 import pytest
-from azure.iot.device import X509, IoTHubDeviceClient
-from registering import register
-from support import own_address
+from registering import register, report_by_certificate
 
 from twinkle_host.device_certificate import make_certificate
 from twinkle_host.hub.core.provisioning.attestation import derive_key
@@ -51,20 +49,8 @@ def test_a_device_is_assigned_by_its_certificate_and_connects_with_it(hub, servi
     hub.enrol("certified-1", certificate=(tmp_path / "own" / "device.pem").read_text())
     result = register(hub, "certified-1", str(tmp_path / "own"))
     assert result == {"status": "assigned", "hub": "contoso.example", "deviceId": "certified-1"}
-    with open(hub.info["caFile"]) as file:
-        client = IoTHubDeviceClient.create_from_x509_certificate(
-            X509(str(tmp_path / "own" / "device.pem"), str(tmp_path / "own" / "device.key")),
-            "contoso.example",
-            "certified-1",
-            server_verification_cert=file.read(),
-            gateway_hostname=own_address(),
-            connection_retry=False,
-        )
-    try:
-        client.patch_twin_reported_properties({"certified": True})
-        assert service.get_twin("certified-1").properties.reported["certified"] is True
-    finally:
-        client.shutdown()
+    report_by_certificate(hub, tmp_path / "own", "certified-1", {"certified": True})
+    assert service.get_twin("certified-1").properties.reported["certified"] is True
 
 
 def test_a_disabled_enrolment_is_not_assigned(hub):

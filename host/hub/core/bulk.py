@@ -115,9 +115,8 @@ def _do(hub: Hub, device_id: str | None, entry: dict[str, Any], arrays: bool) ->
         etag = _etag(entry, "twinETag") if mode.matching else None
         hub.replace_twin(device_id, twin or {}, etag, arrays, module_id)
     else:
-        hub.delete_device(
-            device_id, _etag(entry, "eTag") if mode.matching else None, module_id
-        )  # or there is none
+        etag = _etag(entry, "eTag") if mode.matching else None
+        hub.delete_device(device_id, etag, module_id)  # or there is none
 
 
 def _etag(entry: dict[str, Any], name: str) -> str:

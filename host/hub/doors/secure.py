@@ -1,4 +1,4 @@
-"""TLS for devices, client certificates included.
+"""TLS for every port of the hub, client certificates included.
 
 A self-signed client certificate is known to the hub by its thumbprint alone, so the
 handshake must let any certificate pass and leave the judgement to the core.
@@ -45,7 +45,7 @@ def server_context(certificate_file: Path) -> SSL.Context:
 
 
 class SecureStream(asyncio.Protocol):
-    """One device's connection: TLS for ``speaker``, over asyncio's transport."""
+    """One client's connection: TLS for ``speaker``, over asyncio's transport."""
 
     def __init__(self, context: SSL.Context, speaker: Speaker):
         self.peer = ""  # its address

@@ -14,9 +14,9 @@ from aiohttp import web
 from ..core import Hub, HubError, MethodResult
 from ..core.devices.device import Device
 from ..events.gathering import Gathering
-from ..page import history
 from ..rest.values import read_json
 from ..ticker import Ticker
+from . import history
 from .card import card
 from .models import display_name, model_of, units
 

@@ -294,9 +294,8 @@ def _scope(device: Device) -> str:
 
 def auth_method(scope: str, kind: str) -> str:
     """The JSON text telemetry is stamped with."""
-    issuer = (
-        "iothub" if kind == "sas" else "external"
-    )  # tokens are the hub's own, certificates somebody else's
+    # Tokens are the hub's own, certificates somebody else's.
+    issuer = "iothub" if kind == "sas" else "external"
     method = {"scope": scope, "type": kind, "issuer": issuer, "acceptingIpFilterRule": None}
     return json.dumps(method, separators=(",", ":"))
 
