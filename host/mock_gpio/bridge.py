@@ -9,8 +9,12 @@ an application may print.
 """
 
 import binascii
+import gc
 import json
 import sys
+
+if hasattr(gc, "threshold"):
+    gc.threshold(8192)  # as the firmware's main.py does, or what is imported here lies all over the heap
 
 import twinkle.compat
 from twinkle.core import actions, errors
