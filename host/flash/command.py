@@ -168,7 +168,7 @@ def _await_port(port: str | None) -> str:
     end = time.monotonic() + APPEARS_S
     while True:
         try:
-            found = find_port(port)
+            found = find_port(port, max(0, end - time.monotonic()))
             if Path(found).exists():
                 return found
         except Failure:

@@ -14,6 +14,7 @@ import contextlib
 import io
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import serial
@@ -21,13 +22,14 @@ import serial.tools.list_ports
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from ..failure import NOT_FOUND, NOT_ONLINE, REFUSED, USAGE, Failure
+from ..failure import NOT_FOUND, NOT_ONLINE, REFUSED, USAGE, Failure, note
 from ..screen import show
 from .conversation import HOLD, PATIENCE_S, PROMPT, QUESTION, WAKE, Conversation, described, silent
 
 VENDORS = {0x2E8A: "Raspberry Pi"}  # USB vendors whose boards run MicroPython on an RP2040
 MICROPYTHON_PRODUCT = 0x0005  # "Board in FS mode", which is MicroPython's on a Pico
 BAUD_RATE = 115200
+START_S = 10.0  # until a port that is named is there, on a busy computer
 ANSWER_S = 10.0  # until MicroPython has answered at its prompt
 BACK_S = 15.0  # until a board that restarts can be opened again
 GONE_S = 2.0  # a port that is away for longer was unplugged
@@ -39,9 +41,14 @@ RESTART = b"import machine; machine.reset()\r"
 NOT_TO_HOLD = (404, 503)  # what a device may answer to what was typed before
 
 
-def find_port(port: str | None) -> str:
-    """The serial port of the one board that is plugged in, or the one that was named."""
+def find_port(port: str | None, patience: float = START_S) -> str:
+    """The serial port of the one board that is plugged in, or the one that was named.
+
+    One that is named and not there is waited for, ``patience`` seconds: a board that restarts takes its port away
+    for a while, and a simulated one has it once it has started.
+    """
     if port:
+        _wait_for(port, patience)
         return port
     found = [info for info in serial.tools.list_ports.comports() if info.vid in VENDORS]
     if len(found) == 1:
@@ -54,6 +61,15 @@ def find_port(port: str | None) -> str:
         "a board without MicroPython appears as a drive, see --uf2",
         NOT_FOUND,
     )
+
+
+def _wait_for(port: str, patience: float) -> None:
+    end, told = time.monotonic() + patience, False
+    while Path(port).is_absolute() and not Path(port).exists() and time.monotonic() < end:
+        if not told:
+            note(f"{port} is not there; waiting up to {patience:.0f} s for a board that is starting")
+            told = True
+        time.sleep(0.1)
 
 
 def open_line(port: str) -> serial.Serial:

@@ -68,7 +68,7 @@ class Bench:
             "Telemetry",
             lambda event: (
                 event["deviceId"] == self.id
-                and all(event["body"][name] == value for name, value in members.items())
+                and all(event["body"].get(name) == value for name, value in members.items())
             ),
         )
 

@@ -114,6 +114,22 @@ def test_a_network_set_on_the_console_is_kept_until_a_factory_reset(command, boa
     assert kept.status == 0 and "wifi" not in kept.out, kept
 
 
+def test_a_named_port_of_a_board_that_is_starting_is_waited_for(monkeypatch, tmp_path, capsys):
+    port, looks = tmp_path / "tty", []
+
+    def sleep(seconds):
+        looks.append(seconds)
+        if len(looks) == 3:
+            port.touch()
+
+    monkeypatch.setattr(serial_link.time, "sleep", sleep)
+    assert serial_link.find_port(str(port)) == str(port)
+    assert len(looks) == 3 and capsys.readouterr().err == (
+        f"twinkle: {port} is not there; waiting up to 10 s for a board that is starting\n"
+    )
+    assert serial_link.find_port("socket://localhost:1234") == "socket://localhost:1234" and len(looks) == 3
+
+
 def test_the_one_board_that_is_plugged_in_is_found(monkeypatch):
     def plugged(*vendors):
         ports = [SimpleNamespace(vid=vendor, device=f"/dev/ttyACM{n}") for n, vendor in enumerate(vendors)]
@@ -121,7 +137,6 @@ def test_the_one_board_that_is_plugged_in_is_found(monkeypatch):
 
     plugged(None, 0x2E8A, 0x0403)
     assert serial_link.find_port(None) == "/dev/ttyACM1"
-    assert serial_link.find_port("/dev/other") == "/dev/other"
     plugged(0x0403)
     with pytest.raises(Failure, match="no board is plugged in"):
         serial_link.find_port(None)
