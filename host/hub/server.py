@@ -247,10 +247,10 @@ class Server:
             self.settings = replace(self.settings, **ports)
             await self._close()
             state = self.settings.state
-            for file in (*state.glob("hub.sqlite*"), *state.glob("events.sqlite*")):
+            for file in (*state.glob("hub.sqlite-*"), *state.glob("events.sqlite*")):
                 file.unlink()
-            shutil.rmtree(state / UPLOADS, ignore_errors=True)
             write_private(state / "hub.sqlite", (state / AT_START).read_bytes())
+            shutil.rmtree(state / UPLOADS, ignore_errors=True)
             await self._open()
             self.page.show(self)
             self._publish()

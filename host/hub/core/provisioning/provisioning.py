@@ -158,7 +158,14 @@ class Provisioning:
             "lastUpdatedDateTimeUtc": now,
             "etag": new_etag(self._random),
         }
-        registrations.put({**state, "enrolment": place})
+        try:
+            registrations.put({**state, "enrolment": place})
+        except HubError as error:
+            raise HubError(
+                "ServerError",
+                f"The hub has the device {device_id!r} now, but its registration could not be stored "
+                f"({error.__cause__}). Make room on the hub's disk, and let the device register again.",
+            ) from error
         return state
 
     def _admit(self, device_id: str, authentication: Record, twin: Record | None, reset: bool) -> None:
@@ -168,9 +175,7 @@ class Provisioning:
             status = self.hub.get_device(device_id)["status"]
             self.hub.update_device(device_id, {**body, "status": status})
             return
-        if known:
-            self.hub.delete_device(device_id)
-        self.hub.create_device(device_id, body, twin)
+        (self.hub.renew_device if known else self.hub.create_device)(device_id, body, twin)
 
 
 class Registration:
