@@ -190,6 +190,7 @@ class Registration:
         self._link = link
         self._listening = False
         self._ended = False
+        self.known = False  # whether it has shown what an enrolment takes
 
     def subscribe(self, filters: Iterable[tuple[str, int]]) -> list[int]:
         """Only the answers may be subscribed to."""
@@ -232,6 +233,7 @@ class Registration:
             service.hub.events.diagnostic(self.device_id, "requestRefused", reason)
             self._refuse(rid, 401, 401000, "Unauthorized")
             return
+        self.known = True
         if opened[1]["provisioningStatus"] == "disabled":
             body = {"operationId": "", "status": "disabled", "registrationState": {"status": "disabled"}}
             self._say(200, rid, body)
