@@ -38,6 +38,7 @@ from .rest.jobs import RestJobs
 from .rest.modules import RestModules
 from .rest.notices import RestNotices
 from .rest.provisioning import ProvisioningRest
+from .rest.registration import RegistrationRest
 from .rest.service import Rest, http_log
 from .rest.side_door import SideDoor
 from .rest.websocket import add_websockets
@@ -155,6 +156,7 @@ class Server:
         ProvisioningRest(self.provisioning, self._rest, self.ticker)
         for routes in (RestModules, RestJobs, RestConfigurations, RestNotices):
             routes(self.hub, self._rest, self.ticker)
+        RegistrationRest(self.provisioning, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self._rest)
         add_websockets(self._rest, self._amqp, self._endpoint)
         return event_hub

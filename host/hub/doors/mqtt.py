@@ -14,7 +14,17 @@ from typing import Protocol
 from OpenSSL import SSL
 
 from .. import mqtt
-from ..core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
+from ..core import (
+    Certificate,
+    ConnectRefused,
+    Hello,
+    Hub,
+    Provisioning,
+    Session,
+    Will,
+    is_registration,
+    open_registration,
+)
 from ..faults.rules import Faults
 from ..ticker import Ticker
 from .patience import Lobby, Patience
@@ -60,8 +70,9 @@ class Endpoint:
 
     def admit(self, hello: Hello, link: "Connection"):
         """Hand a CONNECT to the hub, or to the provisioning service that shares its port."""
-        service = self._provisioning if is_registration(hello.username) else self._hub
-        return service.connect(hello, link)
+        if is_registration(hello.username):
+            return open_registration(self._provisioning, hello, link)
+        return self._hub.connect(hello, link)
 
     def begin(self, connection: "Connection") -> None:
         """Count a connection."""
