@@ -174,8 +174,13 @@ class BlobStore:
             before = _cost(file)
             beside = self._about_file(file)
             beside.parent.mkdir(exist_ok=True, mode=0o700)
-            beside.write_text(json.dumps(about))
-            self._place(arriving, file, before)
+            new = arriving.file.with_suffix(".about")
+            try:
+                new.write_text(json.dumps(about))
+                self._place(arriving, file, before)
+                os.replace(new, beside)
+            finally:
+                new.unlink(missing_ok=True)
         return self.get(name)
 
     def put_block(self, arriving: Arriving, name: str, block: str) -> None:

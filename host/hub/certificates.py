@@ -10,6 +10,7 @@ import ipaddress
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -22,6 +23,9 @@ AUTHORITY_DAYS = 3650
 LEAF_DAYS = 365
 RENEW_DAYS = 30  # a leaf with less than this left is made anew
 CLOCK_SLACK = datetime.timedelta(hours=24)  # a device's clock may be behind
+
+# What files that hold none raise: no PEM, a key with a password, a certificate without names, another's key.
+UNUSABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound, SSL.Error)
 
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 
@@ -45,7 +49,7 @@ class Certificates:
         return server_context(self._leaf_file)
 
     def prepare(self) -> None:
-        """Make what is missing; renew a leaf that nears its end or lacks a name."""
+        """Make what is missing; renew a leaf that nears its end or lacks a name. One of UNUSABLE for bad files."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (self.ca_file.exists() and self._ca_key_file.exists()):
             self._make_authority()

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import re
 import signal
+import sqlite3
 import webbrowser
 from pathlib import Path
 
@@ -211,7 +212,7 @@ def hub(
         raise Failure(f"{faults}: {error}", USAGE) from None
     except (ServerError, StoreError) as error:
         raise Failure(str(error)) from None
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise Failure(f"the hub's state in {settings.state} cannot be used: {error}; check --state") from None
 
 
@@ -241,11 +242,11 @@ async def _serve(settings, as_json: bool, opens: bool) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     server = Server(settings)
     await server.start()
-    # What a start makes stays, and devices that come and go make little that refers to itself.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER, 20, 20)
     try:
+        # What a start makes stays, and devices that come and go make little that refers to itself.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECT_AFTER, 20, 20)
         remember(settings.state)  # so that the other verbs find this hub without being told
         address = server.page.ticket() if server.page else None
         if as_json:

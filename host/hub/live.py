@@ -36,12 +36,15 @@ class LiveHub:
         self.stop()
 
     def start(self):
-        """Come up; raises what the server raised."""
+        """Come up; raises what the server raised, which holds nothing then."""
         self._ready.clear()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
         self._thread.start()
-        assert self._ready.wait(PATIENCE_S)
+        if not self._ready.wait(PATIENCE_S):
+            self.stop()
+            raise AssertionError("the hub did not start")
         if self._failure:
+            self._thread.join(PATIENCE_S)
             raise self._failure
 
     def stop(self):

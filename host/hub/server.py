@@ -10,14 +10,14 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from OpenSSL import SSL
 
 from ..private_file import write_private
 from .blobs import BlobStore
-from .certificates import Certificates
+from .certificates import UNUSABLE, Certificates
 from .core import Event, Hub, Provisioning, Uploads
 from .core.messages.events import ANSWER_DROPPED, REQUEST_REFUSED, STORE_FAILED
 from .doors.amqp import AmqpEndpoint
@@ -38,6 +38,7 @@ from .rest.jobs import RestJobs
 from .rest.modules import RestModules
 from .rest.notices import RestNotices
 from .rest.provisioning import ProvisioningRest
+from .rest.registration import RegistrationRest
 from .rest.service import Rest, http_log
 from .rest.side_door import SideDoor
 from .rest.websocket import add_websockets
@@ -48,6 +49,7 @@ from .x509 import read_certificate
 
 log = logging.getLogger("twinkle.hub")
 
+CA = "ca"  # the folder of certificates
 UPLOADS = "uploads"  # the folder of files that devices uploaded
 AT_START = "at-start.sqlite"  # the records as they were then, for a reset
 
@@ -85,22 +87,54 @@ class Server:
         self.settings = settings
         self._listeners = listeners
         self.info: dict[str, Any] = {}
-        self._line: BadLine | None = None
+        # What is to be closed: all of it, and all but the page.
+        self._opened = self._parts = contextlib.AsyncExitStack()
         self.page: Site | None = None
         self._resetting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Come up. ServerError (BusyPort among them), StoreError or FaultError says why it cannot."""
+        """Come up. ServerError (BusyPort among them), StoreError or FaultError says why it cannot.
+
+        OSError and sqlite3.Error are the disk's. What was opened before any of them is closed again.
+        """
+        async with contextlib.AsyncExitStack() as opened:
+            await self._open()
+            opened.push_async_callback(self._close)
+            await self._open_page(opened)
+            self._publish()
+            self._opened = opened.pop_all()
+
+    async def _open(self) -> None:
+        """Everything but the page, which stays when the rest is reset."""
         settings = self.settings
         faults = load(settings.faults, time.monotonic) if settings.faults is not None else None
         settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._open_state()
-        names = settings.host_names
-        if dialled(settings.bind) != "localhost":
-            names = (*names, settings.bind)
-        certificates = Certificates(settings.state / "ca", names)
-        certificates.prepare()
-        clock = RealClock()
+        async with contextlib.AsyncExitStack() as opened:
+            self._open_state(opened)
+            context = self._certified()
+            event_hub = self._build(context, opened)
+            await self._open_ports(context, faults, event_hub, opened)
+            self.ticker.touch()
+            self._parts = opened.pop_all()
+
+    def _certified(self) -> SSL.Context:
+        folder, names = self.settings.state / CA, self.settings.host_names
+        if dialled(self.settings.bind) != "localhost":
+            names = (*names, self.settings.bind)
+        certificates = Certificates(folder, names)
+        self._ca_file = certificates.ca_file
+        try:
+            certificates.prepare()
+            return certificates.context()
+        except UNUSABLE as error:
+            raise ServerError(
+                f"the certificates in {folder} cannot be used ({error}); move that folder away, and the hub makes "
+                "new ones: give their ca.pem to devices and services then"
+            ) from None
+
+    def _build(self, context: SSL.Context, opened: contextlib.AsyncExitStack) -> EventHub:
+        """The core and what speaks for it."""
+        settings, clock = self.settings, RealClock()
         name, *aliases = *settings.host_names, dialled(settings.bind)
         self.hub = Hub(
             name, clock, self._store, os.urandom, aliases, settings.throttle, self.events, settings.routes
@@ -109,8 +143,8 @@ class Server:
         for listener in self._listeners:
             self.hub.listen(listener)
         self.ticker = Ticker(self.hub)
+        opened.callback(self.ticker.stop)
         self.provisioning = Provisioning(self.hub, clock, self._store, os.urandom, read_certificate)
-        context = certificates.context()
         self._endpoint = Endpoint(self.hub, self.provisioning, self.ticker, context, self.events)
         event_hub = EventHub(self.hub, self.events.events, settings.groups, self.ticker.touch)
         self._amqp = AmqpEndpoint(event_hub, self.events, f"twinkle hub {name}", context)
@@ -122,45 +156,46 @@ class Server:
         ProvisioningRest(self.provisioning, self._rest, self.ticker)
         for routes in (RestModules, RestJobs, RestConfigurations, RestNotices):
             routes(self.hub, self._rest, self.ticker)
+        RegistrationRest(self.provisioning, self._rest, self.ticker)
         self._side_door = SideDoor(self.hub, self._rest)
         add_websockets(self._rest, self._amqp, self._endpoint)
-        self._runner = web.AppRunner(
-            self._rest.application, access_log=None, shutdown_timeout=1.0, logger=http_log
-        )
-        await self._runner.setup()
-        self._https = TlsPort(context, self._runner.server)
-        try:
-            mqtt_port = await self._listen(self._open(faults), "--port")
-            starting = self._https.start(settings.bind, settings.rest_port)
-            rest_port = await self._listen(starting, "--rest-port")
-            await self._open_amqp(event_hub)
-            await self._open_page()
-        except ServerError:
-            await self.stop()
-            raise
-        self._publish(mqtt_port, rest_port, event_hub, certificates.ca_file)
-        self.ticker.touch()
+        return event_hub
 
-    def _host_of(self, request: web.Request) -> str:
-        settings, info = self.settings, self.info
-        asked = request.url.host or ""
-        return reached(settings.bind, info["address"], settings.host_names[1:], asked, info["restPort"])
-
-    async def _open_amqp(self, event_hub: EventHub) -> None:
+    async def _open_ports(
+        self,
+        context: SSL.Context,
+        faults: Faults | None,
+        event_hub: EventHub,
+        opened: contextlib.AsyncExitStack,
+    ) -> None:
         settings = self.settings
+        application = self._rest.application
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0, logger=http_log)
+        opened.push_async_callback(runner.cleanup)
+        await runner.setup()
+        self._https = TlsPort(context, runner.server)
+        opened.callback(self._https.stop)
+        opened.push_async_callback(self._amqp.stop)
+        opened.push_async_callback(self._endpoint.stop)
+        opened.callback(self._side_door.close)
+        mqtt_port = await self._listen(self._open_mqtt(faults, opened), "--port")
+        rest_port = await self._listen(self._https.start(settings.bind, settings.rest_port), "--rest-port")
         starting = self._amqp.start(settings.bind, settings.amqp_port)
         event_hub.port = await self._listen(starting, "--amqp-port")
         self._plain_port = None
         if settings.plain_amqp_port is not None:
             starting = self._amqp.start_plain(LOOPBACK, settings.plain_amqp_port)
             self._plain_port = await self._listen(starting, "--plain-amqp-port")
+        self._describe(mqtt_port, rest_port, event_hub)
 
-    async def _open_page(self) -> None:
+    def _host_of(self, request: web.Request) -> str:
+        settings, info = self.settings, self.info
+        asked = request.url.host or ""
+        return reached(settings.bind, info["address"], settings.host_names[1:], asked, info["restPort"])
+
+    async def _open_page(self, opened: contextlib.AsyncExitStack) -> None:
         settings = self.settings
         if settings.page_port is None:
-            return
-        if self.page is not None:  # it was reset
-            self.page.show(self)
             return
         self._store.copy_to(settings.state / AT_START)
         try:
@@ -168,6 +203,7 @@ class Server:
         except ModelError as error:
             raise ServerError(f"{error}; check --model") from None
         self.page = Site(models, settings.state)
+        opened.push_async_callback(self.page.stop)
         self.page.show(self)
         try:
             await self.page.start(settings.page_port)
@@ -197,7 +233,7 @@ class Server:
         }
 
     async def reset(self) -> None:
-        """Be as when it was started: every record as then, no events, no files, and the faults of the start.
+        """Be as when it was started: every record as then, and the faults of the start; all events and files go.
 
         Devices and services are disconnected, and find it at the same ports. Only a hub with a page remembers how
         it began.
@@ -213,11 +249,13 @@ class Server:
             self.settings = replace(self.settings, **ports)
             await self._close()
             state = self.settings.state
-            for file in (*state.glob("hub.sqlite*"), *state.glob("events.sqlite*")):
+            for file in (*state.glob("hub.sqlite-*"), *state.glob("events.sqlite*")):
                 file.unlink()
-            shutil.rmtree(state / UPLOADS, ignore_errors=True)
             write_private(state / "hub.sqlite", (state / AT_START).read_bytes())
-            await self.start()
+            shutil.rmtree(state / UPLOADS, ignore_errors=True)
+            await self._open()
+            self.page.show(self)
+            self._publish()
 
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""
@@ -227,30 +265,21 @@ class Server:
         self._endpoint.faults = self._rest.faults = faults
         return faults
 
-    async def _open(self, faults: Faults | None) -> int:
+    async def _open_mqtt(self, faults: Faults | None, opened: contextlib.AsyncExitStack) -> int:
         bind, port = self.settings.bind, self.settings.port
         self._endpoint.faults = self._rest.faults = faults
         if faults is None or not faults.of_the_line:
             return await self._endpoint.start(bind, port)
-        self._line = BadLine(faults)
-        return await self._line.start(bind, port, await self._endpoint.start("127.0.0.1", 0))
+        line = BadLine(faults)
+        opened.callback(line.stop)
+        return await line.start(bind, port, await self._endpoint.start(LOOPBACK, 0))
 
     async def stop(self) -> None:
-        """Go down: devices and listeners are closed, the state is on disk."""
-        if self.page:
-            await self.page.stop()
-        await self._close()
+        """Go down: devices and listeners are closed, the state is on disk. After a start that failed, nothing."""
+        await self._opened.aclose()
 
     async def _close(self) -> None:
-        self._side_door.close()
-        if self._line:
-            self._line.stop()
-        await self._endpoint.stop()
-        await self._amqp.stop()
-        self._https.stop()
-        await self._runner.cleanup()
-        self.ticker.stop()
-        self._state.close()
+        await self._parts.aclose()
 
     async def _listen(self, starting, flag: str) -> Any:
         port = getattr(self.settings, flag.removeprefix("--").replace("-", "_"))
@@ -264,25 +293,23 @@ class Server:
                 f"check --bind and {flag}"
             ) from None
 
-    def _open_state(self) -> None:
+    def _open_state(self, opened: contextlib.AsyncExitStack) -> None:
         """The files that are this hub's alone until it stops, or cannot start."""
         settings, state = self.settings, self.settings.state
-        with contextlib.ExitStack() as opened:
-            lock = opened.enter_context(open(state / "lock", "wb"))
-            try:
-                # Two hubs on one state would overwrite each other.
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ServerError(
-                    f"another hub is running with {state}; stop it or give another --state"
-                ) from None
-            self._store = SqliteStore(state / "hub.sqlite")
-            opened.callback(self._store.close)
-            self.events = Gathering(EventLog(state / "events.sqlite", settings.keep_s, settings.keep_bytes))
-            opened.callback(self.events.close)
-            self._state = opened.pop_all()
+        lock = opened.enter_context((state / "lock").open("wb"))
+        try:
+            # Two hubs on one state would overwrite each other.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ServerError(
+                f"another hub is running with {state}; stop it or give another --state"
+            ) from None
+        self._store = SqliteStore(state / "hub.sqlite")
+        opened.callback(self._store.close)
+        self.events = Gathering(EventLog(state / "events.sqlite", settings.keep_s, settings.keep_bytes))
+        opened.callback(self.events.close)
 
-    def _publish(self, mqtt_port: int, rest_port: int, event_hub: EventHub, ca_file: Path) -> None:
+    def _describe(self, mqtt_port: int, rest_port: int, event_hub: EventHub) -> None:
         access, address = self.hub.access, dialled(self.settings.bind)
         endpoint = address if event_hub.port == AMQPS_PORT else f"{address}:{event_hub.port}"
         self.info = {
@@ -293,7 +320,7 @@ class Server:
             "restPort": rest_port,
             "amqpPort": event_hub.port,
             "idScope": self.provisioning.scope,
-            "caFile": str(ca_file),
+            "caFile": str(self._ca_file),
             "uploads": str(self.settings.state / UPLOADS),
             "provisioningConnectionString": self.provisioning.access.connection_string(
                 f"{address}:{rest_port}"
@@ -305,6 +332,8 @@ class Server:
             # The one word that makes Azure's readers do without TLS, and take the port from here.
             text = access.event_hub_connection_string(f"localhost:{self._plain_port}", event_hub.name)
             self.info["eventHubEmulatorConnectionString"] = f"{text};UseDevelopmentEmulator=true"
+
+    def _publish(self) -> None:
         if self.page:
             self.info["pageUrl"], self.info["pageKey"] = self.page.address, self.page.access.key
         write_private(self.settings.state / "hub.json", json.dumps(self.info).encode())

@@ -8,7 +8,7 @@ holds keys, so only its owner may read it.
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,19 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         failed.pop_all()
 
 
+@contextlib.contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """All of it or nothing: none is left open, in which the next could not begin."""
+    database.execute("BEGIN")
+    try:
+        yield
+        database.execute("COMMIT")
+    except BaseException:
+        if database.in_transaction:  # SQLite itself ends some
+            database.execute("ROLLBACK")
+        raise
+
+
 class SqliteStore:
     """The core's Store in ``path``; made when it is not there."""
 
@@ -72,6 +85,14 @@ class SqliteStore:
     def delete(self, record_id: str) -> None:
         """Forget a record; no error when there is none."""
         self._db.execute("DELETE FROM records WHERE id = ?", (record_id,))
+
+    def write(self, saved: Iterable[dict[str, Any]], gone: Iterable[str]) -> None:
+        """Forget the records of these ids, then store those: all of it, or an error and nothing of it."""
+        with transaction(self._db):
+            for record_id in gone:
+                self.delete(record_id)
+            for record in saved:
+                self.save(record)
 
     def copy_to(self, path: Path) -> None:
         """Write all records into another file of this kind, as they are now."""

@@ -29,7 +29,8 @@ from .errors import CODES, ConnectRefused, HubError
 from .hub import Hub
 from .messages.events import ROUTES, Event
 from .ports import Certificate, Clock, Hello, Link, MemoryStore, MethodResult, Store, Will
-from .provisioning.provisioning import Provisioning, is_registration
+from .provisioning.provisioning import Provisioning
+from .provisioning.registration import is_registration, open_registration
 from .sessions.session import Session
 from .uploads.uploads import Blob, Uploads
 
@@ -64,5 +65,6 @@ __all__ = [
     "Uploads",
     "Will",
     "is_registration",
+    "open_registration",
     "run_bulk",
 ]

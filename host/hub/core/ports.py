@@ -49,6 +49,9 @@ class Store(Protocol):
     def delete(self, record_id: str) -> None:
         """Forget a record; no error when there is none."""
 
+    def write(self, saved: Iterable[dict[str, Any]], gone: Iterable[str]) -> None:
+        """Forget the records of these ids, then store those: all of it, or an error and nothing of it."""
+
 
 class EventLog(Protocol):
     """Where events outlive the process, for readers that come later."""
@@ -79,6 +82,13 @@ class MemoryStore:
 
     def delete(self, record_id: str) -> None:
         self.texts.pop(record_id, None)
+
+    def write(self, saved: Iterable[dict[str, Any]], gone: Iterable[str]) -> None:
+        texts = {record["id"]: json.dumps(record) for record in saved}
+        for record_id in gone:
+            self.texts.pop(record_id, None)
+        self.texts.update(texts)
+        self.writes += 1
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ..amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
 from ..core import HubError
 from ..events.gathering import Gathering
 from ..nodes import EventHub, HubContainer
-from .tls_port import TlsPort
+from .tls_port import TlsPort, known
 
 log = logging.getLogger("twinkle.hub")
 
@@ -51,7 +51,7 @@ class AmqpEndpoint:
 
     @property
     def refused(self) -> int:
-        """How many connections there was no room for, those in the handshake among them."""
+        """How many connections there was no room for, those that had not yet said who they are among them."""
         return self.too_many + self._tls.lobby.refused
 
     @property
@@ -119,6 +119,7 @@ class Door(asyncio.Protocol):
             self._broken()
         if self.container.puts != self._puts and self._engine.state == OPENED:
             self._puts = self.container.puts
+            known(self._transport)
             self._timer.cancel()
             self._tick()  # which looks when the new token ends
         else:

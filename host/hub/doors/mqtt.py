@@ -14,7 +14,17 @@ from typing import Protocol
 from OpenSSL import SSL
 
 from .. import mqtt
-from ..core import Certificate, ConnectRefused, Hello, Hub, Provisioning, Session, Will, is_registration
+from ..core import (
+    Certificate,
+    ConnectRefused,
+    Hello,
+    Hub,
+    Provisioning,
+    Session,
+    Will,
+    is_registration,
+    open_registration,
+)
 from ..faults.rules import Faults
 from ..ticker import Ticker
 from .patience import Lobby, Patience
@@ -49,7 +59,7 @@ class Endpoint:
         self._context = context
         self._server: asyncio.Server | None = None
         self.connections: set[Connection] = set()
-        self.lobby = Lobby()  # those of them that have not yet said who they are
+        self.lobby = Lobby()  # those on its own port that have not yet said who they are
         self.faults: Faults | None = None  # what it does wrong on purpose
 
     def certificate(self, stream: Stream, username: str | None) -> Certificate | None:
@@ -60,12 +70,12 @@ class Endpoint:
 
     def admit(self, hello: Hello, link: "Connection"):
         """Hand a CONNECT to the hub, or to the provisioning service that shares its port."""
-        service = self._provisioning if is_registration(hello.username) else self._hub
-        return service.connect(hello, link)
+        if is_registration(hello.username):
+            return open_registration(self._provisioning, hello, link)
+        return self._hub.connect(hello, link)
 
     def begin(self, connection: "Connection") -> None:
-        """Count a connection, which has not yet said who it is."""
-        self.lobby.enter(connection)
+        """Count a connection."""
         self.connections.add(connection)
 
     async def start(self, bind: str, port: int) -> int:
@@ -86,7 +96,7 @@ class Endpoint:
         return Connection(self, self._ticker)
 
     def _accept(self) -> SecureStream:
-        return SecureStream(self._context, self.speaker())
+        return SecureStream(self._context, self.speaker(), self.lobby)
 
 
 class Connection:
@@ -108,6 +118,9 @@ class Connection:
         self._held: bytearray | None = None  # what is not sent while it is stalled
         self._behind: list[bytes] = []  # what lets the next message pass first
         self._over = False
+        self._known = (
+            False  # whether it has proved who it is, which is later than the CONNECT where it is provisioned
+        )
         self._patience: Patience | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -209,7 +222,6 @@ class Connection:
         if self._over:
             return
         self._over = True
-        self._endpoint.lobby.leave(self)
         if self._patience is not None:
             self._patience.stop()
         session, self._session = self._session, None
@@ -221,17 +233,22 @@ class Connection:
 
     def _greet(self, connect: mqtt.Connect) -> None:
         self._timer.cancel()
-        self._endpoint.lobby.leave(self)
         code = self._admit(connect)
         self._stream.write(mqtt.connack(code, code == 0 and self._session.present))
         if code:
             self._finish()
             return
+        self._look_who()
         self._patience = Patience(
             min(connect.keep_alive * 1.5 or MAX_KEEP_ALIVE_S, MAX_KEEP_ALIVE_S), self._silent
         )
         if self._endpoint.faults is not None:
             self._begin_faults(self._endpoint.faults)
+
+    def _look_who(self) -> None:
+        if self._session is not None and self._session.known:
+            self._known = True
+            self._stream.known()
 
     def _admit(self, connect: mqtt.Connect) -> int:
         # The code for its CONNACK (3.2.2.3).
@@ -278,6 +295,8 @@ class Connection:
                 self._greet(packet)
             case mqtt.Publish():
                 session.publish(packet.topic, packet.payload, packet.qos, packet.retain)
+                if not self._known:
+                    self._look_who()
                 # The core has it; if it did not like it, the session is over and nothing is said.
                 faults = self._endpoint.faults
                 swallowed = packet.qos == 1 and faults is not None and faults.value("swallow", self._device)

@@ -17,6 +17,7 @@ from OpenSSL import SSL
 
 from ..core import Certificate
 from ..x509 import shown
+from .patience import Lobby
 from .stream import Speaker
 
 # Each of these is asked of OpenSSL in a buffer of its own, made for the purpose; most packets are small. What fills
@@ -45,14 +46,18 @@ def server_context(certificate_file: Path) -> SSL.Context:
 
 
 class SecureStream(asyncio.Protocol):
-    """One client's connection: TLS for ``speaker``, over asyncio's transport."""
+    """One client's connection: TLS for ``speaker``, over asyncio's transport.
 
-    def __init__(self, context: SSL.Context, speaker: Speaker):
+    It waits in the ``lobby`` until ``known`` is called.
+    """
+
+    def __init__(self, context: SSL.Context, speaker: Speaker, lobby: Lobby):
         self.peer = ""  # its address
         self._speaker = speaker
+        self._lobby = lobby
         self._tls = SSL.Connection(context, None)
         self._tls.set_accept_state()
-        self._begun = self._agreed = self._closed = False  # the handshake has, is over; all is
+        self._begun = self.agreed = self._closed = False  # the handshake has, is over; all is
         self._deaf = False
 
     @property
@@ -105,6 +110,14 @@ class SecureStream(asyncio.Protocol):
         self._closed = True
         self._transport.abort()
 
+    def known(self) -> None:
+        """It has said who it is: what it says from now on is limited by those that it says it to."""
+        self._lobby.leave(self)
+
+    def drop(self) -> None:
+        """End it, without a word: others need its room."""
+        self.abort()
+
     def certificate(self, authorities: Mapping[str, str]) -> Certificate | None:
         """The client's certificate and which of the authorities (name to PEM) vouch for it; None without one.
 
@@ -126,21 +139,25 @@ class SecureStream(asyncio.Protocol):
         self._transport = transport
         # Of a peer that has left already there is no address.
         self.peer = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", 0))[:2])
+        self._lobby.enter(self)
         self._speaker.made(self)
 
     def data_received(self, data: bytes) -> None:
         if self._closed:
             return
         self._begun = True
+        self._lobby.heard(self, len(data))
+        if self._closed:
+            return  # it was too much
         self._tls.bio_write(data)
         self._read()
 
     def _read(self) -> None:
         silent, size = True, READ_BYTES
         try:
-            if not self._agreed:
+            if not self.agreed:
                 self._tls.do_handshake()
-                self._agreed = True
+                self.agreed = True
                 self._flush()
                 if self._transport.is_closing():
                     return  # it is gone, as this last word of the handshake showed
@@ -166,11 +183,12 @@ class SecureStream(asyncio.Protocol):
     def eof_received(self) -> None:
         if not self._closed:
             # Who dials and says nothing only wants to know whether somebody is there.
-            in_handshake = self._begun and not self._agreed
+            in_handshake = self._begun and not self.agreed
             self._speaker.ended("TLS failed: it left during the handshake" if in_handshake else None)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closed = True
+        self._lobby.leave(self)
         self._speaker.lost()
 
     def pause_writing(self) -> None:

@@ -30,6 +30,9 @@ class Stream(Protocol):
     def abort(self) -> None:
         """Drop the connection and what was not sent."""
 
+    def known(self) -> None:
+        """The client has said who it is, and is no longer among those whose number and words are limited."""
+
     def certificate(self, authorities: Mapping[str, str]) -> Certificate | None:
         """The client's certificate and which of the authorities (name to PEM) vouch for it; None without one.
 

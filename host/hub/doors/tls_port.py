@@ -20,8 +20,16 @@ log = logging.getLogger("twinkle.hub")
 
 HANDSHAKE_S = 10.0
 STALL_S = 30.0  # between two looks whether a peer that is slow, or is to read the last word, reads at all
-# What ``get_extra_info`` calls the client's certificate: a function of the authorities, ``SecureStream.certificate``.
-CERTIFICATE = "certificate"
+# What ``get_extra_info`` calls the client's certificate: a function of the authorities, ``SecureStream.certificate``;
+# and what is to be called once the client has said who it is, ``SecureStream.known``.
+CERTIFICATE, KNOWN = "certificate", "known"
+
+
+def known(transport: asyncio.BaseTransport | None) -> None:
+    """The client over there has said who it is; see Lobby. Nothing on a transport without one, or that has gone."""
+    tell = transport and transport.get_extra_info(KNOWN)
+    if tell:
+        tell()
 
 
 class TlsPort:
@@ -30,7 +38,7 @@ class TlsPort:
     def __init__(self, context: SSL.Context, protocols: Callable[[], asyncio.Protocol]):
         self.context = context
         self.protocols = protocols
-        self.lobby = Lobby()  # those in the handshake
+        self.lobby = Lobby()  # those that have not yet said who they are
         self._server: asyncio.Server | None = None
 
     async def start(self, bind: str, port: int) -> int:
@@ -42,10 +50,12 @@ class TlsPort:
         """Close the port, and what is in the handshake; the others are closed by those they were given to."""
         if self._server:
             self._server.close()
-        self.lobby.close()
+        for stream in self.lobby:
+            if not stream.agreed:
+                stream.abort()
 
     def _accept(self) -> SecureStream:
-        return SecureStream(self.context, Tunnel(self))
+        return SecureStream(self.context, Tunnel(self), self.lobby)
 
 
 class Tunnel(asyncio.Transport):
@@ -62,12 +72,10 @@ class Tunnel(asyncio.Transport):
 
     def made(self, stream: SecureStream) -> None:
         self._stream = stream
-        self._endpoint.lobby.enter(self)
         self._timer = self._loop.call_later(HANDSHAKE_S, self._late)
 
     def secured(self) -> None:
         self._timer.cancel()
-        self._endpoint.lobby.leave(self)
         self._protocol = self._endpoint.protocols()
         self._protocol.connection_made(self)
 
@@ -96,13 +104,8 @@ class Tunnel(asyncio.Transport):
     def lost(self) -> None:
         self._closing = True
         self._timer.cancel()
-        self._endpoint.lobby.leave(self)
         if self._protocol is not None:
             self._protocol.connection_lost(None)
-
-    def drop(self) -> None:
-        """End it, without a word."""
-        self.abort()
 
     def _late(self) -> None:
         log.info("%s: no TLS handshake in %.0f s; dropped", self._stream.peer, HANDSHAKE_S)
@@ -121,9 +124,11 @@ class Tunnel(asyncio.Transport):
     # --- what a protocol asks of a transport
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What asyncio knows of the connection; ``sslcontext``, which says that it is one of TLS; CERTIFICATE."""
+        """What asyncio knows of the connection; ``sslcontext``, which says that it is TLS; CERTIFICATE; KNOWN."""
         if name == CERTIFICATE:
             return self._stream.certificate
+        if name == KNOWN:
+            return self._stream.known
         if name == "sslcontext":
             return self._endpoint.context
         return self._stream.extra(name, default)

@@ -12,7 +12,6 @@ beginning only, so its sequence numbers have no gaps, and offsets and times grow
 the last of its events has left.
 """
 
-import contextlib
 import sqlite3
 import struct
 import sys
@@ -24,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..store import opened, stamp
+from ..store import opened, stamp, transaction
 from .event import event_of, message_of
 
 PARTITIONS = 4
@@ -148,7 +147,7 @@ class EventLog:
         self.gathered = 0
         grown = [number for number, batch in enumerate(batches) if batch]
         try:
-            with self._transaction():
+            with transaction(self._db):
                 for number in grown:
                     self._insert(number, batches[number])
         except sqlite3.Error:
@@ -167,18 +166,6 @@ class EventLog:
             events = b"".join(piece)
             self._db.execute(_INSERTS[number], (sequence, offset, events))
             sequence, offset = sequence + len(piece), offset + len(events)
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        """All of it or nothing: none is left open, in which the next could not begin."""
-        self._db.execute("BEGIN")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except sqlite3.Error:
-            if self._db.in_transaction:  # SQLite itself ends some
-                self._db.execute("ROLLBACK")
-            raise
 
     # --- reading
 
@@ -266,7 +253,7 @@ class EventLog:
         # The batch in which the first that stays lies.
         stays = cut if cut == part.next else next(self._batch(number, cut)).sequence
         state = (number, cut, offset, part.next, part.offset, part.enqueued)
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute(f"DELETE FROM {_TABLES[number]} WHERE id < ?", (stays,))
             self._db.execute("INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?)", state)
         part.begin, part.begin_offset = cut, offset

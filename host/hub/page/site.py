@@ -72,7 +72,11 @@ class Site:
             handler_cancellation=True,  # a browser that goes is known at once to look no more
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, LOOPBACK, port).start()
+        try:
+            await web.TCPSite(self._runner, LOOPBACK, port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
         self.access.port = self._runner.addresses[0][1]
 
     def show(self, running: Running) -> None:

@@ -23,6 +23,7 @@ from ..core import Uploads
 from ..core.times import iso
 from ..core.uploads.names import CONTAINER
 from ..core.uploads.signatures import READ, VERSION, WRITE, SignatureRefused
+from ..doors.tls_port import known
 from .service import Rest
 
 log = logging.getLogger("twinkle.hub")
@@ -71,6 +72,7 @@ class BlobRest:
         fields = {field.lower(): value for field, value in request.query.items()}
         reads = request.method in ("GET", "HEAD")
         self._uploads.check(name, fields, READ if reads else WRITE)
+        known(request.transport)
         operation = (request.method, fields.get("comp", ""), fields.get("restype", ""))
         if operation == ("PUT", "", ""):
             return await self._put_blob(request, name)

@@ -18,7 +18,7 @@ from ..core.messages.topics import TopicRefused
 from ..core.sessions.admission import Admission
 from ..doors.mqtt import Kept
 from ..doors.secure import BadCertificate
-from ..doors.tls_port import CERTIFICATE
+from ..doors.tls_port import CERTIFICATE, known
 from ..ticker import Ticker
 from .message_headers import FROM_DEVICES, body_of, headers_of, read_headers
 from .service import Rest, check_version
@@ -67,6 +67,7 @@ class DeviceRest:
             header = request.headers.get("Authorization")
             certificate = None if header else self._certificate(request)
             admission = self._hub.admit(request.match_info["id"], header, certificate)
+            known(request.transport)
             try:
                 return await handler(request, admission)
             finally:

@@ -16,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..core import Hub, HubError, MethodResult, run_bulk
 from ..core.twins.limits import ARRAYS_SINCE
+from ..doors.tls_port import known
 from ..faults.rules import Faults
 from ..ticker import Ticker
 from .absent import ABSENT
@@ -141,6 +142,7 @@ class Rest:
             if self.faults and (status := self.faults.value("http", device_id)):
                 return fault(request, status)
         self._hub.access.authorize(request.headers.get("Authorization"), route.permission)
+        known(request.transport)
         return await route.handler(request)
 
     # --- identities

@@ -19,7 +19,7 @@ from ..core import Certificate, HubError
 from ..doors.amqp import AmqpEndpoint
 from ..doors.mqtt import Endpoint
 from ..doors.stream import Speaker
-from ..doors.tls_port import CERTIFICATE
+from ..doors.tls_port import CERTIFICATE, known
 from .service import Rest
 
 AMQP, MQTT = "AMQPWSB10", "mqtt"
@@ -204,6 +204,9 @@ class DeviceStream(asyncio.Protocol):
     def abort(self) -> None:
         self._closed = True
         self._transport.abort()
+
+    def known(self) -> None:
+        known(self._transport)
 
     def certificate(self, authorities: Mapping[str, str]) -> Certificate | None:
         return self._transport.get_extra_info(CERTIFICATE)(authorities)

@@ -5,7 +5,7 @@ import random
 
 from harness import Stage, Wire, enrol, read_certificate, token
 
-from twinkle_host.hub.core import Certificate, Hello, Provisioning
+from twinkle_host.hub.core import Certificate, Hello, Provisioning, open_registration
 from twinkle_host.hub.core.provisioning.tables import INDIVIDUAL
 
 PRINT = "AB" * 32
@@ -44,7 +44,7 @@ class Service:
         password = key and token(resource, key, int(self.stage.clock.utc()) + lifetime, "registration")
         username = f"{resource}/api-version=2019-03-31"
         hello = Hello(registration_id, username, password, certificate=certificate)
-        session = self.provisioning.connect(hello, wire)
+        session = open_registration(self.provisioning, hello, wire)
         session.subscribe([("$dps/registrations/res/#", 1)])
         body = json.dumps({"registrationId": registration_id}).encode()
         session.publish("$dps/registrations/PUT/iotdps-register/?$rid=1", body, 1)

@@ -64,6 +64,9 @@ class Stream:
     def certificate(self, authorities):
         return None
 
+    def known(self):
+        pass
+
     def close(self):
         self.open = False
         self._gone.set()

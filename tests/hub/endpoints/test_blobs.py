@@ -17,11 +17,11 @@ def store(tmp_path):
     return BlobStore(tmp_path / "uploads", LIMIT)
 
 
-def put(store, name, data):
+def put(store, name, data, about=None):
     arriving = store.begin()
     try:
         arriving.write(data)
-        return store.commit(arriving, name, {})
+        return store.commit(arriving, name, about or {})
     finally:
         arriving.abort()
 
@@ -50,11 +50,13 @@ def test_many_at_once_never_have_more_than_there_is_room_for(store):
 
 def test_a_disk_that_fails_at_any_step_leaves_what_was_there(store, monkeypatch, tmp_path):
     """open(2), write(2), rename(2): ENOSPC, EDQUOT, EIO."""
-    put(store, "dev/a", b"first")
+    put(store, "dev/a", b"first", {"type": "text/plain"})
     used = store.used
     real = {"replace": os.replace, "open": type(tmp_path).open, "write_text": type(tmp_path).write_text}
 
-    def fail(*_, **__):
+    def fail(*arguments, **__):
+        if step == "write_text":  # which has made the file empty by then
+            arguments[0].write_bytes(b"")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     for step in real:
@@ -63,9 +65,11 @@ def test_a_disk_that_fails_at_any_step_leaves_what_was_there(store, monkeypatch,
             with pytest.raises(OSError, match="No space"):
                 put(store, "dev/a", b"second")
         assert store.used == used and store.get("dev/a").file.read_bytes() == b"first", step
+        assert store.get("dev/a").about == {"type": "text/plain"}, step
         assert not list(store._new.iterdir()), step
-    put(store, "dev/a", b"third")
+    put(store, "dev/a", b"third", {"type": "text/csv"})
     assert store.get("dev/a").size == 5 and store.used == used
+    assert store.get("dev/a").about == {"type": "text/csv"}
 
 
 def test_what_is_known_beside_a_blob_may_be_lost_with_the_power(store):

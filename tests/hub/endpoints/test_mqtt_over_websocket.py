@@ -51,7 +51,7 @@ def quiet(hub, alarm):
     yield
     hub.misbehave()
     eventually(lambda: not connections(hub))
-    assert len(hub.server._endpoint.lobby) == 0
+    eventually(lambda: not hub.server._https.lobby)
     alarm.silent()
 
 
@@ -238,12 +238,12 @@ def test_pings_of_websocket_are_no_sign_of_a_devices_life(hub):
 
 def test_those_that_wait_longest_make_room_and_are_counted(hub, monkeypatch):
     monkeypatch.setattr(patience, "MAX_WAITING", 5)
-    endpoint = hub.server._endpoint
-    before = endpoint.lobby.refused
+    lobby = hub.server._https.lobby  # of all that come to that port
+    before = lobby.refused
     with contextlib.ExitStack() as stack:
         lines = [stack.enter_context(opened(hub)) for _ in range(12)]
-        assert len(endpoint.lobby) <= 5
-        eventually(lambda: endpoint.lobby.refused == before + 7)
+        assert len(lobby) <= 5
+        eventually(lambda: lobby.refused == before + 7)
         assert [heard(line)[1] for line in lines[:7]] == [None] * 7
         lines[-1].send_binary(hello(hub, "desk"))
         assert lines[-1].recv() == ACCEPTED

@@ -306,6 +306,20 @@ def test_the_store_keeps_what_it_was_given(tmp_path):
     assert list(SqliteStore(tmp_path / "hub.sqlite").load_all()) == [{"id": "a", "n": 2}]
 
 
+def test_the_store_writes_several_records_or_none(tmp_path):
+    store = SqliteStore(tmp_path / "hub.sqlite")
+    store.save({"id": "a", "n": 1})
+    with pytest.raises(TypeError):
+        store.write([{"id": "b"}, {"id": "c", "no JSON": object()}], ["a"])
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store._db.execute("PRAGMA max_page_count=4")
+        store.write([{"id": "b"}, {"id": "c", "text": "x" * 100_000}], ["a"])
+    assert list(store.load_all()) == [{"id": "a", "n": 1}]
+    store.write([{"id": "b"}, {"id": "a", "n": 2}], ["a"])
+    assert sorted(store.load_all(), key=str) == [{"id": "a", "n": 2}, {"id": "b"}]
+    store.close()
+
+
 def test_a_file_that_is_no_store_is_named(tmp_path):
     (tmp_path / "hub.sqlite").write_bytes(b"not a database at all, but long enough" * 100)
     with pytest.raises(StoreError, match=r"hub\.sqlite cannot be used .* --state"):

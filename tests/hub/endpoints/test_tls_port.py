@@ -309,7 +309,7 @@ def test_who_is_gone_at_the_handshakes_end_is_given_to_nobody(certificates):
     async def story():
         made = []
         endpoint = TlsPort(certificates.context(), lambda: made.append(Hearer()) or made[-1])
-        stream = SecureStream(endpoint.context, Tunnel(endpoint))
+        stream = SecureStream(endpoint.context, Tunnel(endpoint), endpoint.lobby)
         there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = ssl.create_default_context(cafile=certificates.ca_file).wrap_bio(
             back, there, server_hostname="localhost"

@@ -18,22 +18,34 @@ class Authorities:
 
     def __init__(self, store: Store):
         self._store = store
-        self._record = store.load(RECORD_ID) or {"id": RECORD_ID, "certificates": {}}
+        kept = store.load(RECORD_ID)
+        self._certificates: dict[str, str] = kept["certificates"] if kept else {}
 
     @property
     def certificates(self) -> Mapping[str, str]:
-        return self._record["certificates"]
+        return self._certificates
 
     def add(self, name: str, pem: str) -> None:
         """Register one; 409 when the name is taken."""
         check_device_id(name)
         if name in self.certificates:
             raise HubError("CertificateAuthorityConflict", f"The authority {name!r} exists; remove it first.")
-        self._record["certificates"][name] = pem
-        self._store.save(self._record)
+        self._save({**self._certificates, name: pem})
+        self._certificates[name] = pem
 
     def remove(self, name: str) -> None:
         """Forget one; live connections stay."""
-        if self._record["certificates"].pop(name, None) is None:
+        if name not in self.certificates:
             raise HubError("CertificateAuthorityNotFound", f"There is no authority {name!r}.")
-        self._store.save(self._record)
+        self._save({other: pem for other, pem in self._certificates.items() if other != name})
+        del self._certificates[name]
+
+    def _save(self, certificates: dict[str, str]) -> None:
+        try:
+            self._store.save({"id": RECORD_ID, "certificates": certificates})
+        except Exception as error:  # of whatever store
+            raise HubError(
+                "ServerError",
+                f"The authorities could not be stored ({error}); nothing was changed. "
+                "Make room on the hub's disk and try again.",
+            ) from error

@@ -56,15 +56,16 @@ class Devices:
     def add(self, device: Device) -> None:
         """A new device, stored before it exists."""
         self.save(device)
+        self.put(device)
+
+    def put(self, device: Device) -> None:
+        """A new device, which is stored already."""
         self._devices[device.id] = device
         bisect.insort(self.order, device.id)
+        self._changed(device)
 
-    def remove(self, device: Device) -> None:
-        """Forget a device."""
-        try:
-            self._store.delete(device.id)
-        except Exception as error:
-            raise _store_failed(device, error) from error
+    def drop(self, device: Device) -> None:
+        """Forget a device, of which the store knows nothing any more."""
         del self._devices[device.id]
         del self.order[bisect.bisect_left(self.order, device.id)]
         self._changed(device)
@@ -76,6 +77,13 @@ class Devices:
         except Exception as error:
             raise _store_failed(device, error) from error
         self._changed(device)
+
+    def exchange(self, gone: list[Device], new: Device | None = None) -> None:
+        """Store a new device and forget those that are gone, a device behind its modules: all of it, or 500001."""
+        try:
+            self._store.write([new.record()] if new else [], [device.id for device in gone])
+        except Exception as error:
+            raise _store_failed(gone[-1], error) from error
 
     def _changed(self, device: Device) -> None:
         for changed in self._watchers:

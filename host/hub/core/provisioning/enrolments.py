@@ -85,9 +85,8 @@ class Enrolments:
     def delete(self, kind: Kind, name: str, etag: str | None = None) -> None:
         """Remove one and its registrations; devices keep their identities on the hub."""
         table = self.tables[kind]
-        for state in self._states(kind, table.find(name, etag)):
-            self.registrations.remove(state["registrationId"])
-        table.remove(name)
+        states = self._states(kind, table.find(name, etag))
+        table.remove(name, *((self.registrations, state["registrationId"]) for state in states))
 
     def _checked(self, kind: Kind, name: str, body: Any, old: Record | None) -> Record:
         if not isinstance(body, dict):

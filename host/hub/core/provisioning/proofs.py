@@ -58,7 +58,9 @@ def _by_token(enrolments: Enrolments, proof: Proof, utc: float) -> Opened:
 
 def _by_certificate(enrolments: Enrolments, proof: Proof) -> Opened:
     certificate = proof.certificate
-    if certificate is None or certificate.common_name != proof.registration_id:
+    if certificate is None:
+        raise TokenRefused("key", "it showed neither a SAS token nor a client certificate")
+    if certificate.common_name != proof.registration_id:
         raise TokenRefused("key", f"the client certificate must have the subject CN={proof.registration_id}")
     own = enrolments.tables[INDIVIDUAL].get(proof.registration_id)
     for kind, enrolment in _candidates(enrolments, own):

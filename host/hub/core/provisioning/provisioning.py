@@ -1,45 +1,42 @@
-"""The local stand-in for the Device Provisioning Service, on the hub's own listener.
+"""The local stand-in for the Device Provisioning Service: what it answers to devices, whatever carries it.
 
-"Communicate with DPS using the MQTT protocol": a device connects with the user
-name ``{idScope}/registrations/{id}/api-version=2019-03-31``, publishes its
-registration, polls, and is told its hub and device id. A CONNECT is accepted
-whatever it shows; it is the registration that is answered 401. The device's
-identity on the hub is made, or given what the device showed, when it is assigned.
+A device registers, is given an operation, asks how far it is, and is told its hub and device id. Its identity on the
+hub is made, or given what the device showed, when it is assigned. MQTT is the module ``registration``, HTTPS is in
+``rest``. REST reference, "Runtime Registration": RegistrationOperationStatus, DeviceRegistrationResult.
 """
 
-import re
-from collections.abc import Callable, Iterable
-from typing import Any
-from urllib.parse import unquote
+from collections.abc import Callable
+from typing import NamedTuple
 
 from .. import jsontext
 from ..access.policies import PROVISIONING
 from ..access.services import Access
 from ..access.tokens import TokenRefused
-from ..errors import ConnectRefused, HubError
+from ..errors import HubError
 from ..hub import Hub
-from ..messages.topics import MAX_REQUEST_ID
-from ..ports import Clock, Hello, Link, Store
+from ..messages.events import REQUEST_REFUSED
+from ..ports import Clock, Store
 from ..times import iso
 from .attestation import ReadCertificate
 from .enrolments import Enrolments, initial_twin, place_of, registration_view
 from .proofs import Opened, Proof, authenticate
-from .tables import ID, Kind, Record, new_etag
-
-RESPONSES = "$dps/registrations/res/#"
-REGISTER = "$dps/registrations/PUT/iotdps-register/?"
-STATUS = "$dps/registrations/GET/iotdps-get-operationstatus/?"
+from .tables import Kind, Record, new_etag
 
 RETRY_AFTER_S = 1  # what a device is asked to wait before it polls
 ASSIGN_S = 1.0  # how long an assignment takes
 MAX_OPERATIONS = 10_000  # under way or done; the oldest is forgotten
 
-_USERNAME = re.compile(r"(?P<scope>[^/]+)/registrations/(?P<id>[^/]+)/api-version=\d{4}-\d{2}-\d{2}(?:&.*)?")
 
+class Answer(NamedTuple):
+    """What a device is answered. ``status``: of HTTP; 202 asks it to come again in ``retry_after`` seconds.
 
-def is_registration(username: str | None) -> bool:
-    """Whether a CONNECT is for the provisioning service rather than for the hub."""
-    return bool(username) and "/registrations/" in username
+    ``known``: whether it has shown what an enrolment takes.
+    """
+
+    status: int
+    body: Record
+    retry_after: int | None = None
+    known: bool = True
 
 
 class Operation:
@@ -79,32 +76,63 @@ class Provisioning:
         """The id scope, which devices name in their user name."""
         return self.enrolments.scope
 
-    def connect(self, hello: Hello, link: Link) -> "Registration":
-        """Take a CONNECT. 4 for a user name that is none and for no proof, 5 for another scope, 2 for another id."""
-        found = _USERNAME.fullmatch(hello.username or "")
-        if not found:
-            raise self._refused(
-                hello, 4, "its user name must be '{idScope}/registrations/{id}/api-version=2019-03-31'"
-            )
-        if not (hello.password or hello.certificate):
-            raise self._refused(
-                hello,
-                4,
-                "it sent neither a password nor a client certificate; "
-                "it must send a SAS token as the password, or show its certificate",
-            )
-        if found["scope"] != self.scope:
-            raise self._refused(
-                hello, 5, f"the id scope is not {self.scope}, this service's; check it on the device"
-            )
-        if found["id"] != hello.client_id or not ID.fullmatch(hello.client_id):
-            raise self._refused(hello, 2, "its client id must be the registration id of the user name")
-        return Registration(self, Proof(hello.client_id, hello.password, hello.certificate), link)
+    # --- what devices ask
 
-    def _refused(self, hello: Hello, code: int, reason: str) -> ConnectRefused:
-        reason = f"a device that wants to be provisioned was refused: {reason}"
-        self.hub.events.diagnostic(hello.client_id[:128], "connectionRefused", reason, connackCode=code)
-        return ConnectRefused(code, reason)
+    def register(self, proof: Proof, payload: bytes) -> Answer:
+        """Begin an assignment; 400004 for a body that does not name the device that sent it."""
+        return self._answered(proof, lambda opened: self._registered(proof, payload))
+
+    def status(self, proof: Proof, operation: str) -> Answer:
+        """How far it is; 404206 for an operation that is not this device's, or not any more."""
+        return self._answered(proof, lambda opened: self._status(proof, operation, opened))
+
+    def lookup(self, proof: Proof) -> Answer:
+        """The registration as it was left by the last assignment; 404 before the first."""
+        name = proof.registration_id
+        return self._answered(
+            proof, lambda opened: Answer(200, registration_view(self.enrolments.registrations.find(name)))
+        )
+
+    def _answered(self, proof: Proof, answer: Callable[[Opened], Answer]) -> Answer:
+        try:
+            opened = authenticate(self.enrolments, proof, self.clock.utc())
+        except TokenRefused as refused:
+            reason = f"a registration was refused: {refused.reason}"
+            self.hub.events.diagnostic(proof.registration_id, REQUEST_REFUSED, reason)
+            return self.refusal(401, 401000, "Unauthorized", known=False)
+        if opened[1]["provisioningStatus"] == "disabled":
+            body = {"operationId": "", "status": "disabled", "registrationState": {"status": "disabled"}}
+            return Answer(200, body)
+        try:
+            return answer(opened)
+        except HubError as error:
+            # The hub would not have the device, too many requests or devices; or there is no such registration.
+            return self.refusal(error.status, error.code, error.message)
+
+    def refusal(self, status: int, code: int, message: str, known: bool = True) -> Answer:
+        """A refusal as devices get it; see the model ProvisioningServiceErrorDetails."""
+        body = {"errorCode": code, "trackingId": self.hub.tracking_id(), "message": message}
+        return Answer(status, {**body, "timestampUtc": iso(self.clock.utc())}, known=known)
+
+    def _registered(self, proof: Proof, payload: bytes) -> Answer:
+        try:
+            body = jsontext.decode(payload)
+        except jsontext.NotJson:
+            body = None
+        if not isinstance(body, dict) or body.get("registrationId") != proof.registration_id:
+            return self.refusal(
+                400, 400004, f"The body must be JSON with the registrationId {proof.registration_id!r}."
+            )
+        return _assigning(self.begin(proof.registration_id))
+
+    def _status(self, proof: Proof, operation: str, opened: Opened) -> Answer:
+        try:
+            outcome = self.outcome(operation, proof.registration_id, opened)
+        except KeyError:
+            return self.refusal(404, 404206, "There is no such operation; register again.")
+        return _assigning(operation) if outcome is None else Answer(200, outcome)
+
+    # --- assignments
 
     def begin(self, registration_id: str) -> str:
         """Start an assignment; its operation id."""
@@ -158,7 +186,14 @@ class Provisioning:
             "lastUpdatedDateTimeUtc": now,
             "etag": new_etag(self._random),
         }
-        registrations.put({**state, "enrolment": place})
+        try:
+            registrations.put({**state, "enrolment": place})
+        except HubError as error:
+            raise HubError(
+                "ServerError",
+                f"The hub has the device {device_id!r} now, but its registration could not be stored "
+                f"({error.__cause__}). Make room on the hub's disk, and let the device register again.",
+            ) from error
         return state
 
     def _admit(self, device_id: str, authentication: Record, twin: Record | None, reset: bool) -> None:
@@ -168,109 +203,8 @@ class Provisioning:
             status = self.hub.get_device(device_id)["status"]
             self.hub.update_device(device_id, {**body, "status": status})
             return
-        if known:
-            self.hub.delete_device(device_id)
-        self.hub.create_device(device_id, body, twin)
+        (self.hub.renew_device if known else self.hub.create_device)(device_id, body, twin)
 
 
-class Registration:
-    """One connection to the provisioning service; the skin treats it as it does a Session."""
-
-    present = False
-
-    def __init__(self, service: Provisioning, proof: Proof, link: Link):
-        self.device_id = proof.registration_id
-        self._service = service
-        self._proof = proof
-        self._link = link
-        self._listening = False
-        self._ended = False
-
-    def subscribe(self, filters: Iterable[tuple[str, int]]) -> list[int]:
-        """Only the answers may be subscribed to."""
-        codes = []
-        for topic_filter, qos in filters:
-            allowed = topic_filter == RESPONSES
-            self._listening = self._listening or allowed
-            codes.append(min(qos, 1) if allowed else 0x80)
-        return codes
-
-    def unsubscribe(self, filters: Iterable[str]) -> None:
-        """Stop listening."""
-        if RESPONSES in filters:
-            self._listening = False
-
-    def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
-        """Register, or ask how far it is. Anything else ends the connection."""
-        for prefix, answer in ((REGISTER, self._register), (STATUS, self._status)):
-            if topic.startswith(prefix) and qos < 2:
-                fields = dict(part.partition("=")[::2] for part in topic[len(prefix) :].split("&"))
-                if 0 < len(fields.get("$rid", "")) <= MAX_REQUEST_ID:
-                    self._authenticated(fields["$rid"], lambda opened: answer(fields, payload, opened))  # noqa: B023
-                    return
-        self._ended = True
-        self._link.close("a device that is being provisioned may only register and ask for the status")
-
-    def acknowledged(self, packet_id: int) -> None:
-        """A PUBACK came, for which nobody waits."""
-
-    def end(self, clean: bool, reason: str | None = None) -> None:
-        """The connection is over; nothing is remembered."""
-        self._ended = True
-
-    def _authenticated(self, rid: str, answer: Callable[[Opened], None]) -> None:
-        service = self._service
-        try:
-            opened = authenticate(service.enrolments, self._proof, service.clock.utc())
-        except TokenRefused as refused:
-            reason = f"a registration was refused: {refused.reason}"
-            service.hub.events.diagnostic(self.device_id, "requestRefused", reason)
-            self._refuse(rid, 401, 401000, "Unauthorized")
-            return
-        if opened[1]["provisioningStatus"] == "disabled":
-            body = {"operationId": "", "status": "disabled", "registrationState": {"status": "disabled"}}
-            self._say(200, rid, body)
-            return
-        answer(opened)
-
-    def _register(self, fields: dict[str, str], payload: bytes, opened: Opened) -> None:
-        try:
-            body = jsontext.decode(payload)
-        except jsontext.NotJson:
-            body = None
-        if not isinstance(body, dict) or body.get("registrationId") != self.device_id:
-            self._refuse(
-                fields["$rid"], 400, 400004, "The body must be JSON with this connection's registrationId."
-            )
-            return
-        self._wait(fields["$rid"], self._service.begin(self.device_id))
-
-    def _status(self, fields: dict[str, str], payload: bytes, opened: Opened) -> None:
-        operation = unquote(fields.get("operationId", ""))
-        try:
-            outcome = self._service.outcome(operation, self.device_id, opened)
-        except KeyError:
-            self._refuse(fields["$rid"], 404, 404206, "There is no such operation; register again.")
-            return
-        except HubError as error:
-            # The hub would not have the device: too many requests, too many devices.
-            self._refuse(fields["$rid"], error.status, error.code, error.message)
-            return
-        if outcome is None:
-            self._wait(fields["$rid"], operation)
-        else:
-            self._say(200, fields["$rid"], outcome)
-
-    def _wait(self, rid: str, operation: str) -> None:
-        body = {"operationId": operation, "status": "assigning"}
-        self._say(202, rid, body, f"&retry-after={RETRY_AFTER_S}")
-
-    def _refuse(self, rid: str, status: int, code: int, message: str) -> None:
-        service = self._service
-        body = {"errorCode": code, "trackingId": service.hub.tracking_id(), "message": message}
-        self._say(status, rid, {**body, "timestampUtc": iso(service.clock.utc())})
-
-    def _say(self, status: int, rid: str, body: dict[str, Any], more: str = "") -> None:
-        # $rid comes first: azure-iot-device reads only what follows the last $.
-        if self._listening and not self._ended:
-            self._link.send(f"$dps/registrations/res/{status}/?$rid={rid}{more}", jsontext.encode(body), 0)
+def _assigning(operation: str) -> Answer:
+    return Answer(202, {"operationId": operation, "status": "assigning"}, RETRY_AFTER_S)

@@ -75,11 +75,12 @@ class Table:
         self._written(lambda: self._store.save({"id": self._place(name), "resource": row}))
         self._rows[name] = row
 
-    def remove(self, name: str) -> None:
-        """Forget one, if it is there."""
-        if self.get(name) is not None:
-            self._written(lambda: self._store.delete(self._place(name.lower())))
-            del self._rows[name.lower()]
+    def remove(self, name: str, *more: tuple["Table", str]) -> None:
+        """Forget one, and with it what there is ``more`` of other tables: all of it, or 500001."""
+        gone = [(table, one.lower()) for table, one in ((self, name), *more) if table.get(one) is not None]
+        self._written(lambda: self._store.write((), [table._place(one) for table, one in gone]))
+        for table, one in gone:
+            del table._rows[one]
 
     def page(
         self, size: int | None, continuation: str | None, wanted: Callable[[Record], bool] = lambda row: True

@@ -84,5 +84,6 @@ class Connections:
         device.session = None
         device.state_changed = self._parts.clock.utc()
         device.sequence += 1
-        self._parts.devices.save_or_tell(device)
+        if self._parts.known(device.id) is device:  # and was not deleted
+            self._parts.devices.save_or_tell(device)
         self._parts.events.connection_state(device)

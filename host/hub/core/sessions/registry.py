@@ -35,10 +35,32 @@ class Registry(Parts):
         409001 when the device exists, 409301 when it has such a module, 413003 when it has too many.
         ``twin``: what the twin begins with, as ``replace_twin`` takes it.
         """
+        device = self._new(device_id, module_id, body, twin, arrays)
+        self._kept(device).add(device)
+        self.events.lifecycle(device, "createDeviceIdentity")
+        return device.identity_view()
+
+    def renew_device(self, device_id: str, body: Any = None, twin: Any = None) -> dict[str, Any]:
+        """Remove a device and create it anew: both, or neither where the store cannot."""
+        device = self.devices.find(device_id)
+        new = self._new(device_id, None, body, twin, renewed=True)
+        self._remove(device, new)
+        self.events.lifecycle(new, "createDeviceIdentity")
+        return new.identity_view()
+
+    def _new(
+        self,
+        device_id: str,
+        module_id: str | None,
+        body: Any,
+        twin: Any,
+        arrays: bool = True,
+        renewed: bool = False,
+    ) -> Device:
         check_device_id(device_id if module_id is None else module_id)
         self.throttles.spend(throttles.REGISTRY)
         parent = None if module_id is None else self._room_for(module_id, self.devices.find(device_id))
-        if parent is None and device_id in self.devices:
+        if parent is None and device_id in self.devices and not renewed:
             raise HubError(
                 "DeviceAlreadyExists",
                 f"The device {device_id!r} exists already; update it (with If-Match), or choose another id.",
@@ -48,9 +70,7 @@ class Registry(Parts):
         device = Device(identity, Twin(), parent)
         if twin is not None:
             device.twin.replace(twin, iso(utc), arrays)
-        self._kept(device).add(device)
-        self.events.lifecycle(device, "createDeviceIdentity")
-        return device.identity_view()
+        return device
 
     def _room_for(self, module_id: str, device: Device) -> Device:
         """The device, if it can be given this module."""
@@ -143,15 +163,23 @@ class Registry(Parts):
         self.throttles.spend(throttles.REGISTRY)
         device = self.find(device_id, module_id)
         check_etag(etag, device.identity["etag"], "identity")
-        for each in self._with_modules(device):
+        self._remove(device)
+
+    def _remove(self, device: Device, new: Device | None = None) -> None:
+        """Remove a device and its modules, or put a new one in its place."""
+        going, device_id = self._with_modules(device), device.id.partition("/")[0]
+        self.devices.exchange(going, new)
+        for each in going:
+            self._kept(each).drop(each)
             if each.session is not None:
                 each.session.close(f"the identity was deleted; this hub knows no {each.id!r} now")
-            self._kept(each).remove(each)
             self.messages.purge(each)
             own = each.module_id
             gone = device_not_found(device_id) if own is None else module_not_found(device_id, own)
             self.methods.forget(each, gone)
             self.events.lifecycle(each, "deleteDeviceIdentity")
+        if new is not None:
+            self.devices.put(new)
 
     def statistics(self) -> dict[str, int]:
         """``totalDeviceCount``, ``enabledDeviceCount``, ``disabledDeviceCount``, ``connectedDeviceCount``."""

@@ -29,8 +29,10 @@ class Session:
 
     ``present``: the session-present flag for the CONNACK, True when the hub
     remembered a session of this device and the device wants to go on with it.
-    ``left(session)`` is called when it has ended.
+    ``left(session)`` is called when it has ended. ``known``: the device has proved who it is.
     """
+
+    known = True
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from harness import Stage, Wire, enrol, read_certificate, token
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinkle_host.hub.core import Certificate, ConnectRefused, Hello, Provisioning
+from twinkle_host.hub.core import Certificate, ConnectRefused, Hello, Provisioning, open_registration
 from twinkle_host.hub.core.access.tokens import TokenRefused, check_token, covers, parse_token
 from twinkle_host.hub.core.provisioning.proofs import Proof, authenticate
 
@@ -39,9 +39,8 @@ class Service:
             f"{scope}/registrations/own", self.key, int(self.stage.clock.utc()) + 60, "registration"
         )
         wire = Wire()
-        session = self.service.connect(
-            Hello("own", f"{scope}/registrations/own/api-version=2019-03-31", password), wire
-        )
+        hello = Hello("own", f"{scope}/registrations/own/api-version=2019-03-31", password)
+        session = open_registration(self.service, hello, wire)
         session.subscribe([("$dps/registrations/res/#", 1)])
         return session, wire
 
@@ -91,7 +90,7 @@ def test_no_request_makes_the_service_raise(requests):
 )
 def test_no_connect_makes_the_service_raise(client_id, username, password):
     try:
-        Service().service.connect(Hello(client_id, username, password), Wire())
+        open_registration(Service().service, Hello(client_id, username, password), Wire())
     except ConnectRefused as refused:
         assert refused.code in (2, 4, 5)
 

@@ -254,7 +254,7 @@ def test_what_cannot_be_stored_is_not_done(service):
     def full(*_):
         raise OSError("no space left")
 
-    service.stage.store.save = service.stage.store.delete = full
+    service.stage.store.save = service.stage.store.write = full
     assert refused(put, service, "new") == 500001
     assert refused(service.enrolments.delete, INDIVIDUAL, "own") == 500001
     assert [row["registrationId"] for row in service.enrolments.query(INDIVIDUAL, "*")[0]] == ["own"]

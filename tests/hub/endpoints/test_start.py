@@ -1,0 +1,111 @@
+"""A start that fails, at whichever step, leaves nothing behind: the same hub starts the next time."""
+
+import contextlib
+import errno
+import os
+import socket
+import sqlite3
+
+import pytest
+
+from twinkle_host.hub import server
+from twinkle_host.hub.live import LiveHub
+from twinkle_host.hub.page.site import Site
+from twinkle_host.hub.server import ServerError
+from twinkle_host.hub.store import SqliteStore
+from twinkle_host.hub.ticker import Ticker
+from twinkle_host.waiting import eventually
+
+PORTS = {
+    "port": "mqttPort",
+    "rest_port": "restPort",
+    "amqp_port": "amqpPort",
+    "plain_amqp_port": "plainAmqpPort",
+    "page_port": "pagePort",
+}
+FULL = OSError(errno.ENOSPC, "No space left on device")
+FULL_DATABASE = sqlite3.OperationalError("database or disk is full")
+LINE = '{"seed": 1, "rules": [{"fault": "dribble"}]}'
+
+# What a start does, in its order, and what the step can raise.
+STEPS = [
+    (server, "SqliteStore", FULL_DATABASE),
+    (server, "EventLog", FULL_DATABASE),
+    (server.Certificates, "prepare", FULL),
+    (server.Certificates, "context", FULL),
+    (server, "Hub", FULL_DATABASE),
+    (server, "Provisioning", FULL_DATABASE),
+    (server, "BlobStore", FULL),
+    (server.web.AppRunner, "setup", FULL),
+    (server.Endpoint, "start", OSError(errno.EADDRINUSE, "Address already in use")),
+    (server.BadLine, "start", OSError(errno.EADDRINUSE, "Address already in use")),
+    (server.TlsPort, "start", OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")),
+    (server.AmqpEndpoint, "start", OSError(errno.EMFILE, "Too many open files")),
+    (server.AmqpEndpoint, "start_plain", OSError(errno.EACCES, "Permission denied")),
+    (Ticker, "touch", FULL_DATABASE),
+    (SqliteStore, "copy_to", FULL_DATABASE),
+    (server, "load_models", server.ModelError("no model")),
+    (server, "Site", FULL),
+    (Site, "start", OSError(errno.EACCES, "Permission denied")),
+    (server, "write_private", FULL),
+]
+
+
+@pytest.fixture
+def ports():
+    """A free port for each of the hub's doors."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in PORTS]
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return dict(zip(PORTS, (sock.getsockname()[1] for sock in sockets), strict=True))
+
+
+def open_files():
+    return len(os.listdir("/dev/fd"))
+
+
+def starts(live):
+    with live:
+        live.add("dev")
+        live.call("delete_device", "dev")
+
+
+@pytest.mark.parametrize(("where", "name", "error"), STEPS, ids=[f"{name}" for _, name, _ in STEPS])
+def test_a_start_that_fails_leaves_nothing_open(tmp_path, ports, monkeypatch, where, name, error):
+    def fails(*_, **__):
+        raise error
+
+    before = open_files()
+    live = LiveHub(tmp_path, **ports, faults=LINE)
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, fails)
+        with pytest.raises((ServerError, OSError, sqlite3.Error)):
+            live.start()
+    eventually(lambda: open_files() == before)
+    live.stop()  # as a fixture's end does, whatever became of its beginning
+    starts(LiveHub(tmp_path, **ports))
+
+
+def test_a_start_that_fails_can_be_repeated_with_the_same_object(tmp_path, ports):
+    live = LiveHub(tmp_path, **ports)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", ports["page_port"]))
+        other.listen()
+        with pytest.raises(ServerError, match="--page-port"):
+            live.start()
+    starts(live)
+
+
+@pytest.mark.parametrize("file", ["ca.pem", "ca.key", "server.pem"])
+def test_a_certificate_that_is_none_is_named_with_its_remedy(tmp_path, file):
+    starts(LiveHub(tmp_path))
+    if file != "server.pem":
+        (tmp_path / "ca" / "server.pem").unlink()  # which the authority is needed for
+    (tmp_path / "ca" / file).write_text("no certificate")
+    with pytest.raises(
+        ServerError, match=rf"the certificates in {tmp_path / 'ca'} cannot be used .*move that"
+    ):
+        LiveHub(tmp_path).start()
+    (tmp_path / "ca").rename(tmp_path / "old")
+    starts(LiveHub(tmp_path))
