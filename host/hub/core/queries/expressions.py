@@ -35,7 +35,16 @@ from .values import (
     truth,
 )
 
-ROOTS = {"deviceid": "deviceId", "moduleid": "moduleId", "jobid": "jobId"}
+# What the service itself says of a twin or of a device's part in a job. It is written in any letter case: azure-docs,
+# iot-hub "Queries for IoT Hub device and module twins", asks for DeviceId and LastActivityTime and is answered
+# deviceId and lastActivityTime. (A job's own id is written so in .NET's end-to-end tests.)
+_OWN = (
+    *("deviceId", "moduleId", "modelId", "etag", "deviceEtag", "version", "status", "statusReason"),
+    *("statusUpdateTime", "connectionState", "lastActivityTime", "cloudToDeviceMessageCount"),
+    *("authenticationType", "x509Thumbprint", "capabilities", "jobId", "jobType", "startTimeUtc", "endTimeUtc"),
+    *("createdDateTimeUtc", "lastUpdatedDateTimeUtc", "outcome", "error"),
+)
+ROOTS = {name.lower(): name for name in _OWN}
 MAX_NESTING = 50  # parentheses, functions and signs; the parser recurses for them
 
 
@@ -254,7 +263,6 @@ class Expressions:
             if names[: len(root)] == root and len(names) > len(root):
                 del names[: len(root)]
                 break
-        # Azure's own samples and tests write DeviceId.
         names[0] = ROOTS.get(names[0].lower(), names[0])
         path = tuple(names)
         return Node(lambda look: look(path), first.position, "path", path)
