@@ -1,7 +1,7 @@
 """Moments as the hub writes them. Seconds since 1970 in, text out; no clock here."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 NEVER = "0001-01-01T00:00:00Z"  # the hub's "has not happened yet"
 
@@ -54,6 +54,18 @@ def moment(text: str) -> float | None:
         ahead = int(offset[1:3]) * 3600 + int(offset[-2:]) * 60
         seconds += ahead if offset[0] == "-" else -ahead
     return seconds
+
+
+_VERSION = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(-preview)?", re.IGNORECASE)
+
+
+def is_version(text: str) -> bool:
+    """Whether it is an api-version, which is the day of a release, or of a preview."""
+    match = _VERSION.fullmatch(text)
+    try:
+        return match is not None and bool(date.fromisoformat(match[1]))
+    except ValueError:
+        return False
 
 
 def ticks(utc: float) -> int:

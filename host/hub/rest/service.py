@@ -15,6 +15,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ..core import Hub, HubError, MethodResult, run_bulk
+from ..core.times import is_version
 from ..core.twins.limits import ARRAYS_SINCE
 from ..faults.rules import Faults
 from ..ticker import Ticker
@@ -32,7 +33,6 @@ MAX_BODY = 512 * 1024  # a method payload may have 128 KiB, a bulk registration 
 NESTED = re.compile(r"/methods$|/commands/[^/]+$")  # whose errors hold JSON in their message
 UNREADABLE = (HttpProcessingError, web.RequestPayloadError)  # what aiohttp says of bytes that are no HTTP
 MAX_SHOWN = 200  # characters of an address in an error
-API_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?$", re.IGNORECASE)
 
 
 def _no_traceback(record: logging.LogRecord) -> bool:
@@ -316,7 +316,7 @@ async def _expect(request: web.Request) -> None:
 
 def check_version(request: web.Request) -> None:
     """400001 for a request without an api-version."""
-    if not API_VERSION.match(fields(request).get("api-version", "")):
+    if not is_version(fields(request).get("api-version", "")):
         raise HubError("InvalidProtocolVersion", "The query needs an api-version, such as 2021-04-12.")
 
 

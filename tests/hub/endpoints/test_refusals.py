@@ -91,7 +91,7 @@ def test_a_method_that_a_resource_does_not_take_is_405_with_those_it_takes(rest,
     assert any(method in line and "GenericMethodNotAllowed" in line for line in told())
 
 
-@pytest.mark.parametrize("version", [None, "today", "2021-4-12"])
+@pytest.mark.parametrize("version", [None, "today", "2021-4-12", "2021-13-45", "9999-99-99", "٢٠٢١-٠٤-١٢"])
 def test_a_version_that_is_none_is_named(rest, version):
     """Azure/Industrial-IoT pull request 708: the service answers "ErrorCode:InvalidProtocolVersion;BadRequest"."""
     answer = rest("GET", "/devices", version=version)
