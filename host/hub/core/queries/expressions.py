@@ -41,7 +41,15 @@ from .values import (
 _OWN = (
     *("deviceId", "moduleId", "modelId", "etag", "deviceEtag", "version", "status", "statusReason"),
     *("statusUpdateTime", "connectionState", "lastActivityTime", "cloudToDeviceMessageCount"),
-    *("authenticationType", "x509Thumbprint", "capabilities", "jobId", "jobType", "startTimeUtc", "endTimeUtc"),
+    *(
+        "authenticationType",
+        "x509Thumbprint",
+        "capabilities",
+        "jobId",
+        "jobType",
+        "startTimeUtc",
+        "endTimeUtc",
+    ),
     *("createdDateTimeUtc", "lastUpdatedDateTimeUtc", "outcome", "error"),
 )
 ROOTS = {name.lower(): name for name in _OWN}

@@ -153,14 +153,17 @@ def test_the_collection_may_have_a_name_of_its_own(fleet, source):
 def test_what_the_service_says_of_a_twin_is_asked_for_in_any_letter_case(fleet):
     """azure-docs, iot-hub query-twins.md: ``SELECT DeviceId, LastActivityTime FROM devices WHERE status = 'enabled' AND
     connectionState = 'Disconnected'``, answered ``{"deviceId": ..., "lastActivityTime": ...}``."""
-    text = "SELECT DeviceId, LastActivityTime FROM devices WHERE status = 'enabled' AND connectionState = 'Disconnected'"
+    where = "status = 'enabled' AND connectionState = 'Disconnected'"
+    text = f"SELECT DeviceId, LastActivityTime FROM devices WHERE {where}"
     assert rows(fleet, text) == [{"deviceId": "a", "lastActivityTime": "0001-01-01T00:00:00Z"}]
     assert ids(fleet, "ConnectionState = 'Connected' AND devices.MODELID > 'dtmi'") == "b"
     (twin,) = fleet.hub.query("SELECT * FROM devices WHERE deviceId = 'b'")[0]
     for name in twin.keys() - {"tags", "properties"}:
         (row,) = rows(fleet, f"SELECT {name.upper()} FROM devices WHERE DEVICEID = 'b'")
         assert row == {name: twin[name]}
-    assert ids(fleet, "is_defined(tags.Location) OR is_defined(tags.[[LOCATION]])") == "", "keys have their case"
+    assert ids(fleet, "is_defined(tags.Location) OR is_defined(tags.[[LOCATION]])") == "", (
+        "keys have their case"
+    )
 
 
 def test_distinct_is_not_of_the_language(fleet):
