@@ -81,7 +81,7 @@ class Attestations:
     def _x509(self, kind: Kind, given: Record, before: Record) -> Record:
         wrong, right = (CLIENT, SIGNING) if kind is GROUP else (SIGNING, CLIENT)
         if member(given, wrong, dict):
-            raise invalid(f"{wrong} are not for a {kind.called}; it has {right} or {AUTHORITIES}.")
+            raise invalid(f"{wrong} are not for an {kind.called}; it has {right} or {AUTHORITIES}.")
         references, certificates = member(given, AUTHORITIES, dict), member(given, right, dict)
         if bool(references) == bool(certificates):
             raise invalid(f"An x509 attestation of this kind has either {right} or {AUTHORITIES}.")

@@ -1,5 +1,6 @@
 """The provisioning service as it is managed: enrolments, registrations, and what becomes of devices' data."""
 
+import itertools
 import json
 import re
 
@@ -91,6 +92,15 @@ def test_registrations_go_with_their_enrolment_and_no_others(service):
 
 
 # --- etags and ids
+
+
+def test_no_enrolment_was_changed_before_it_was_made(service, monkeypatch):
+    """Model IndividualEnrollment of the REST reference: the moments of its creation and of its last change."""
+    monkeypatch.setattr(service.stage.clock, "utc", itertools.count(1.8e9).__next__)  # time goes on meanwhile
+    made = put(service)
+    assert made["lastUpdatedDateTimeUtc"] == made["createdDateTimeUtc"]
+    changed = put(service, etag="*")
+    assert changed["lastUpdatedDateTimeUtc"] > changed["createdDateTimeUtc"] == made["createdDateTimeUtc"]
 
 
 def test_an_enrolment_is_changed_only_with_its_etag_or_a_star(service):
