@@ -39,20 +39,11 @@ from .values import (
 # iot-hub "Queries for IoT Hub device and module twins", asks for DeviceId and LastActivityTime and is answered
 # deviceId and lastActivityTime. (A job's own id is written so in .NET's end-to-end tests.)
 _OWN = (
-    *("deviceId", "moduleId", "modelId", "etag", "deviceEtag", "version", "status", "statusReason"),
-    *("statusUpdateTime", "connectionState", "lastActivityTime", "cloudToDeviceMessageCount"),
-    *(
-        "authenticationType",
-        "x509Thumbprint",
-        "capabilities",
-        "jobId",
-        "jobType",
-        "startTimeUtc",
-        "endTimeUtc",
-    ),
-    *("createdDateTimeUtc", "lastUpdatedDateTimeUtc", "outcome", "error"),
+    "deviceId moduleId modelId etag deviceEtag version status statusReason statusUpdateTime connectionState "
+    "lastActivityTime cloudToDeviceMessageCount authenticationType x509Thumbprint capabilities jobId jobType "
+    "startTimeUtc endTimeUtc createdDateTimeUtc lastUpdatedDateTimeUtc outcome error"
 )
-ROOTS = {name.lower(): name for name in _OWN}
+ROOTS = {name.lower(): name for name in _OWN.split()}
 MAX_NESTING = 50  # parentheses, functions and signs; the parser recurses for them
 
 
