@@ -178,7 +178,7 @@ class Device:
         """The full twin as services read it."""
         twin = self.twin
         view = self.root_view()
-        if twin.tags is not None:
+        if twin.tags:
             view["tags"] = jsontext.copy(twin.tags)
         view["properties"] = {"desired": twin.desired.view(), "reported": twin.reported.view()}
         return view

@@ -70,6 +70,8 @@ class Expressions:
         self._tokens = tokens
         source, alias = tokens.source()
         self._roots = [source.split("."), [alias]]
+        if source == "devices.modules":
+            self._roots.append(["devices"])
         self._depth = 0
 
     def condition(self) -> Node:

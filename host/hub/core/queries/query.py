@@ -187,7 +187,7 @@ def _looker(device: Device) -> Lookup:
         if first == "deviceId":
             return walk(device.device_id, rest)
         if first == "tags":
-            return UNDEFINED if device.twin.tags is None else walk(device.twin.tags, rest)
+            return walk(device.twin.tags, rest) if device.twin.tags else UNDEFINED
         if first == "properties":
             return _property(device, rest)
         if first == "configurations" and rest:

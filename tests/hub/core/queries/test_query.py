@@ -166,6 +166,16 @@ def test_what_the_service_says_of_a_twin_is_asked_for_in_any_letter_case(fleet):
     )
 
 
+def test_modules_are_of_the_collection_of_devices_too(fleet):
+    """azure-iot-cli-extension, test_iothub_modules_int.py, against the service: ``select * from devices.modules where
+    devices.deviceId='...'``."""
+    for device_id in "ab":
+        fleet.hub.create_device(device_id, module_id="m")
+    for text in ("devices.deviceId", "devices.modules.deviceId", "deviceId", "m.deviceId"):
+        found, _, kind = fleet.hub.query(f"SELECT * FROM devices.modules m WHERE {text} = 'a'")
+        assert kind == "Twin" and [(row["deviceId"], row["moduleId"]) for row in found] == [("a", "m")], text
+
+
 def test_distinct_is_not_of_the_language(fleet):
     """azure-docs, iot-hub-devguide-query-language.md, grammar of SELECT: TOP, projections, aggregates."""
     for columns in ("tags.location.plant", "*", "[[deviceId]]"):
