@@ -29,6 +29,13 @@ def us_time(utc: float) -> str:
     return (_EPOCH + timedelta(seconds=utc)).strftime("%m/%d/%Y %H:%M:%S")
 
 
+def us_clock(utc: float) -> str:
+    """M/D/YYYY h:mm:ss AM, as .NET writes a moment where nobody asked for a form."""
+    moment = _EPOCH + timedelta(seconds=utc)
+    hour = moment.hour % 12 or 12
+    return f"{moment.month}/{moment.day}/{moment.year} {hour}:{moment:%M:%S} {'AM' if moment.hour < 12 else 'PM'}"
+
+
 _MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
