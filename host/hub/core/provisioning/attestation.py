@@ -114,8 +114,8 @@ class Attestations:
             if read is None:
                 raise invalid(f"The {place} certificate must be one, in PEM or in base64.")
             found[place] = {"certificate": read[0], "info": read[1]}
-        if "primary" not in found:
-            raise invalid("An x509 attestation needs a primary certificate.")
+        if not found:
+            raise invalid("An x509 attestation needs a certificate, primary or secondary.")
         return found
 
 

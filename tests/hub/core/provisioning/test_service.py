@@ -144,6 +144,21 @@ def test_keys_are_shown_only_where_they_are_asked_for_and_stay_when_they_are_lef
     )
 
 
+@pytest.mark.parametrize("gone", ["primary", "secondary"])
+def test_either_certificate_of_an_enrolment_may_go(service, gone):
+    """azure-iot-cli-extension, test_iot_dps_enrollment_int.py, against the service: an update without the primary one."""
+    prints = {"primary": PRINT, "secondary": "CD" * 32}
+    certificates = {place: {"certificate": text} for place, text in prints.items()}
+    made = put(service, attestation=x509(clientCertificates=certificates))
+    made["attestation"]["x509"]["clientCertificates"][gone] = None
+    service.enrolments.put(INDIVIDUAL, "own", made, made["etag"])
+    kept = service.enrolments.get(INDIVIDUAL, "own")["attestation"]["x509"]["clientCertificates"]
+    assert kept.keys() == prints.keys() - {gone}
+    for place, text in prints.items():
+        answer = service.register("own", certificate=shown("own", text))
+        assert answer.get("errorCode") == (401000 if place == gone else None)
+
+
 # --- what an enrolment cannot be
 
 
@@ -163,7 +178,7 @@ def x509(**sources):
         ({"attestation": {"type": "symmetricKey", "symmetricKey": {"primaryKey": "short"}}}, 400004),
         ({"attestation": x509()}, 400004),
         ({"attestation": x509(clientCertificates={"primary": {"certificate": "none"}})}, 400004),
-        ({"attestation": x509(clientCertificates={"secondary": {"certificate": PRINT}})}, 400004),
+        ({"attestation": x509(clientCertificates={"primary": None})}, 400004),
         ({"attestation": x509(signingCertificates={"primary": {"certificate": PRINT}})}, 400004),
         ({"attestation": x509(caReferences={"primary": "nobody"})}, 404000),
         ({"deviceId": "with space"}, 400004),
