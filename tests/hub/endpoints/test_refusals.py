@@ -10,6 +10,10 @@ DEVICE = "refused-1"
 # this hub does not have, and the word for it.
 ABSENT = [
     ("POST", f"/devices/{DEVICE}/applyConfigurationContent", "IoT Edge"),
+    # azext_iot/sdk/iothub of azure-iot-cli-extension 0.25: service (2024-03-31) and device (2019-10-01).
+    ("POST", "/devices/keys/regenerate", "keys"),
+    ("GET", f"/devices/{DEVICE}/modules/m/devicesAndModulesInDeviceScope", "IoT Edge"),
+    ("GET", f"/devices/{DEVICE}/modules/m/deviceAndModuleInDeviceScope", "IoT Edge"),
     ("GET", "/jobs", "import and export"),
     ("POST", "/jobs/create", "import and export"),
     ("GET", "/jobs/x", "import and export"),
