@@ -11,7 +11,9 @@ ABSENT: dict[str, tuple[str, ...]] = {
         "GET /devices/{id}/modules/{module}/devicesandmodulesindevicescope",
         "GET /devices/{id}/modules/{module}/deviceandmoduleindevicescope",
     ),
-    "keys made anew for many devices (but PUT /devices/ID with empty ones)": ("POST /devices/keys/regenerate",),
+    "keys made anew for many devices (but PUT /devices/ID with empty ones)": (
+        "POST /devices/keys/regenerate",
+    ),
     "import and export of devices (but POST /devices)": (
         "GET /jobs",
         "POST /jobs/create",

@@ -209,8 +209,8 @@ class Rest:
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             raise HubError("ArgumentInvalid", 'The body must be an object with a "query".')
         size = digits(request.headers.get("x-ms-max-item-count", "100"))
-        if size is None or not 1 <= size <= 1000:
-            raise HubError("ArgumentInvalid", "x-ms-max-item-count must be from 1 to 1000.")
+        if not size:
+            raise HubError("ArgumentInvalid", "x-ms-max-item-count must be a whole number from 1.")
         rows, continuation, kind = self._hub.query(
             body["query"], size, request.headers.get("x-ms-continuation")
         )

@@ -27,7 +27,7 @@ POLICIES = ("hashed", "geoLatency", "static")
 LISTS = {INDIVIDUAL: "enrollments", GROUP: "enrollmentGroups"}
 MODES = ("create", "update", "updateIfMatchETag", "delete")
 
-_QUERY = re.compile(r"\s*(?:\*|select\s+\*\s+from\s+(\w+))\s*", re.IGNORECASE)
+_QUERY = re.compile(r"\s*(?:\*|select\s+\*(?:\s+from\s+(\w+))?)\s*", re.IGNORECASE)
 
 
 class Enrolments:

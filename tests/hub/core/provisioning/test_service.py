@@ -146,7 +146,7 @@ def test_keys_are_shown_only_where_they_are_asked_for_and_stay_when_they_are_lef
 
 @pytest.mark.parametrize("gone", ["primary", "secondary"])
 def test_either_certificate_of_an_enrolment_may_go(service, gone):
-    """azure-iot-cli-extension, test_iot_dps_enrollment_int.py, against the service: an update without the primary one."""
+    """azure-iot-cli-extension, test_iot_dps_enrollment_int.py, against the service: one goes with an update."""
     prints = {"primary": PRINT, "secondary": "CD" * 32}
     certificates = {place: {"certificate": text} for place, text in prints.items()}
     made = put(service, attestation=x509(clientCertificates=certificates))
@@ -267,7 +267,34 @@ def test_a_query_goes_through_all_page_by_page(service):
     ):
         assert refused(service.enrolments.query, INDIVIDUAL, text) == 400004
     assert refused(service.enrolments.query, INDIVIDUAL, "*", 0) == 400004
+    (rest, more) = service.enrolments.query(INDIVIDUAL, "SELECT *", 10**9)
+    assert [row["registrationId"] for row in rest] == ["d0", "d2", "d4"] and more is None, (
+        "so azure-iot-cli-extension asks"
+    )
     assert refused(service.enrolments.query, INDIVIDUAL, "*", 10, "é") == 400004
+
+
+def test_a_page_has_a_hundred_where_nobody_says_how_many(service):
+    """azure-iot-sdk-node issue 813: "max 100 results here", though there were more."""
+    for number in range(101):
+        put(service, f"d{number:03}")
+    rows, more = service.enrolments.query(INDIVIDUAL, "*")
+    assert (len(rows), rows[-1]["registrationId"]) == (100, "d099")
+    assert len(service.enrolments.query(INDIVIDUAL, "*", None, more)[0]) == 1
+
+
+def test_a_certificate_that_is_written_back_as_a_client_read_it_stays(service):
+    """azure-iot-cli-extension, enrollment update: it is read without the certificate, and msrest writes the moments
+    of its ``info`` with a fraction that they had not."""
+    made = put(service, attestation=x509(clientCertificates={"primary": {"certificate": PRINT}}))
+    info = made["attestation"]["x509"]["clientCertificates"]["primary"]["info"]
+    info |= {"notAfterUtc": "2030-01-31T12:00:00.000Z", "sha256Thumbprint": info["sha256Thumbprint"].lower()}
+    service.enrolments.put(INDIVIDUAL, "own", made, made["etag"])
+    assert service.register("own", certificate=shown("own", PRINT))["status"] == "assigned"
+    info["sha256Thumbprint"] = "CD" * 32
+    assert refused(service.enrolments.put, INDIVIDUAL, "own", made, "*") == 400004, "another's"
+    info.clear()
+    assert refused(service.enrolments.put, INDIVIDUAL, "own", made, "*") == 400004
 
 
 # --- what is kept

@@ -383,7 +383,19 @@ def test_the_token_of_another_query_is_refused(fleet):
         fleet.hub.query("SELECT * FROM devices WHERE version > 0", 1, token)
 
 
-@pytest.mark.parametrize("size", [0, -1, 1001, "5", True, 2.5])
+@pytest.mark.parametrize("size", [1000, 1001, 10**9])
+def test_a_page_has_a_thousand_rows_at_the_most_however_many_are_asked_for(stage, size):
+    """azure-iot-cli-extension, _execute_query: "In case requested count is > service max page size"; it goes on
+    with the continuation token."""
+    for number in range(1001):
+        stage.hub.create_device(f"d{number:04}")
+    found, token, _ = stage.hub.query("SELECT deviceId FROM devices", size)
+    assert len(found) == 1000
+    found, token, _ = stage.hub.query("SELECT deviceId FROM devices", size, token)
+    assert found == [{"deviceId": "d1000"}] and token is None
+
+
+@pytest.mark.parametrize("size", [0, -1, "5", True, 2.5])
 def test_a_page_size_out_of_range_is_refused(fleet, size):
     with pytest.raises(HubError):
         fleet.hub.query("SELECT * FROM devices", size)
