@@ -1,7 +1,10 @@
 """Which hub is meant: the one that is named, or else the local one that runs."""
 
+import base64
 import json
 import os
+import shlex
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +13,7 @@ from typing import TypeVar
 
 from ..failure import FAILED, NOT_FOUND, UNREACHABLE, USAGE, Failure, note
 from ..known_hubs import known
+from ..paths import default_hub_state
 from .hub import EVENTS_VARIABLE, MQTT_PORT, VARIABLE, Hub
 
 START_S = 10.0  # what a local hub takes to start, on a busy computer
@@ -25,13 +29,15 @@ def find(connection_string: str | None, state: str | None, ca_file: str | None) 
     """
     if connection_string is not None and not connection_string.strip():
         raise Failure("the service connection string is empty; copy it whole, or leave --service out", USAGE)
+    if ca_file:
+        _check_authorities(ca_file)
     connection_string = connection_string or (None if state else os.environ.get(VARIABLE))
     if connection_string:
         _check(connection_string)
         # A local hub's own files know its authority and its device port.
         for local in [local_hub(state)] if state else _all():
             if _host(connection_string) == _host(local.connection_string):
-                return replace(local, connection_string=connection_string, ca_file=ca_file or local.ca_file)
+                return _by_string(local, connection_string, ca_file)
         return Hub(connection_string, ca_file, events_string=os.environ.get(EVENTS_VARIABLE))
     return awaited(state)
 
@@ -45,7 +51,7 @@ def awaited(state: str | None = None) -> Hub:
     if hub is not None:
         return hub
     if state:
-        where, start = local_hub(state).address, f"twinkle hub --state {state}"
+        where, start = local_hub(state).address, f"twinkle hub --state {shlex.quote(state)}"
     else:
         stopped = _all()
         if not stopped:
@@ -53,7 +59,7 @@ def awaited(state: str | None = None) -> Hub:
                 f"no hub is named and none is running here: start one (twinkle hub), give --service or set {VARIABLE}",
                 NOT_FOUND,
             )
-        where, start = stopped[0].address, "twinkle hub"
+        where, start = stopped[0].address, _start_of(stopped[0])
     raise Failure(
         f"no local hub is running here, the last one at {where} does not answer: start it ({start}), "
         f"give --service or set {VARIABLE}",
@@ -106,7 +112,8 @@ def _running(state: str | None) -> Hub | None:
     if len(found) > 1:
         others = ", ".join(hub.address for hub in found[1:])
         note(
-            f"this is for {found[0].address}, started last; {others} runs too: choose with --state or --service"
+            f"this is for {found[0].address}, started last; {others} {'run' if len(found) > 2 else 'runs'} too: "
+            "choose with --state or --service"
         )
     return found[0] if found else None
 
@@ -131,7 +138,7 @@ def local_hub(state: str) -> Hub:
         info = json.loads((directory / "hub.json").read_text())
         text, ca_file = info["serviceConnectionString"] + "", info["caFile"] + ""
         events = info["eventHubConnectionString"]
-        own = (info["host"] + "", info["provisioningConnectionString"], info["idScope"])
+        own = (info["host"] + "", info["provisioningConnectionString"], info["idScope"], directory)
         return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], *own)
     except FileNotFoundError:
         raise Failure(
@@ -142,8 +149,38 @@ def local_hub(state: str) -> Hub:
         raise Failure(f"{directory}/hub.json cannot be read ({error}); restart the hub", FAILED) from None
 
 
+def _start_of(hub: Hub) -> str:
+    default = hub.state is None or hub.state.absolute() == default_hub_state().absolute()
+    return "twinkle hub" if default else f"twinkle hub --state {shlex.quote(str(hub.state))}"
+
+
+def _by_string(local: Hub, connection_string: str, ca_file: str | None) -> Hub:
+    """A local hub, asked by the policy of this string and by no other of those that its files tell of."""
+    hub = replace(local, connection_string=connection_string, ca_file=ca_file or local.ca_file)
+    named = ("SharedAccessKeyName", "SharedAccessKey")
+    if all(hub.parts[name] == local.parts[name] for name in named):
+        return hub
+    events = dict(pair.partition("=")[::2] for pair in (local.events_string or "").split(";"))
+    events |= {name: hub.parts[name] for name in named}
+    return replace(
+        hub,
+        provisioning_string=None,
+        events_string=";".join(f"{name}={value}" for name, value in events.items() if name),
+    )
+
+
 def _host(connection_string: str) -> str:
     return connection_string.partition("HostName=")[2].partition(";")[0].lower()
+
+
+def _check_authorities(file: str) -> None:
+    # A client of HTTPS takes a file without any for one that trusts nobody.
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+    except ssl.SSLError:
+        raise Failure(f"{file} holds no PEM certificate, or one that is damaged", USAGE) from None
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}", NOT_FOUND) from None
 
 
 def _check(connection_string: str) -> None:
@@ -154,3 +191,10 @@ def _check(connection_string: str) -> None:
                 f"the service connection string has no {name}; copy it whole, from a shared access policy of the hub",
                 USAGE,
             )
+    try:
+        base64.b64decode(parts["SharedAccessKey"], validate=True)
+    except ValueError:  # binascii's among them
+        raise Failure(
+            "the SharedAccessKey of the service connection string is not base64; copy it whole, with its closing =",
+            USAGE,
+        ) from None

@@ -9,6 +9,7 @@ import re
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,7 +34,7 @@ class Hub:
 
     ``events_string``: the connection string of its built-in endpoint, if it is known. ``name``: a local
     hub's own, by which it need not be reached. ``provisioning_string``: the connection string of the provisioning
-    service beside it, whose id scope is ``id_scope``.
+    service beside it, whose id scope is ``id_scope``; ``state``: its state directory.
     """
 
     connection_string: str = field(repr=False)
@@ -44,6 +45,7 @@ class Hub:
     name: str | None = None
     provisioning_string: str | None = field(default=None, repr=False)
     id_scope: str | None = None
+    state: Path | None = None
 
     def stranger(self) -> Failure:
         """It shows the certificate of an authority that is not trusted."""

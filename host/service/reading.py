@@ -104,7 +104,10 @@ async def _receive(hub: Hub, group: str, start: Any, line: queue.Queue, stop: th
     endpoint = text.partition("Endpoint=")[2].partition(";")[0]
     if endpoint.rstrip("/").rpartition(":")[2].isdigit():
         options["custom_endpoint_address"] = endpoint  # a port in the Endpoint itself counts without TLS only
-    client = EventHubConsumerClient.from_connection_string(text, group, **options)
+    try:
+        client = EventHubConsumerClient.from_connection_string(text, group, **options)
+    except ValueError as error:
+        raise Failure(f"the events' connection string is malformed ({error}); copy it whole", USAGE) from None
     async with client:
         receiving = asyncio.ensure_future(client.receive_batch(take, on_error=fail, starting_position=start))
         try:

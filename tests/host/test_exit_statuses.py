@@ -41,6 +41,8 @@ ON_HUB = [
     ("enrolments add line --group --gateway x", USAGE, "a group has none"),
     ("enrolments remove nobody", NOT_FOUND, "no enrolment"),
     ("enrolments list --service {wrong}", REFUSED, "401"),
+    ("devices list --service {wrong} --ca-file {file}", USAGE, "no PEM certificate"),
+    ("devices list --service {unreadable}", USAGE, "not base64"),
     ("authorities add factory {ca}", REFUSED, "remove it first"),
     ("authorities add mill {file}", USAGE, "no PEM"),
     ("authorities remove nobody", NOT_FOUND, "nobody"),
@@ -61,6 +63,7 @@ ON_HUB = [
     ("query oops", REFUSED, "400"),
     ("monitor --group nobody", NOT_FOUND, "no consumer group"),
     ("monitor --since yesterday", USAGE, "none of now"),
+    ("monitor --only telemetry --events oops", USAGE, "malformed"),
     ("run off", REFUSED, "is disabled"),
     ("run --connection-string HostName=localhost;DeviceId=x;x509=true", USAGE, "--x509"),
     ("run x --board pico_w", USAGE, "--mock"),
@@ -139,6 +142,9 @@ def twinkle(hub, monkeypatch, tmp_path, capsys):
         "{folder}": tmp_path,
         "{ca}": hub.info["caFile"],
         "{taken}": hub.info["amqpPort"],
+        "{unreadable}": re.sub(
+            "SharedAccessKey=.*", "SharedAccessKey=!!!", hub.info["serviceConnectionString"]
+        ),
         "{wrong}": re.sub("SharedAccessKey=.*", "SharedAccessKey=AAAA", hub.info["serviceConnectionString"]),
     }
 
@@ -173,7 +179,20 @@ def test_a_verb_that_the_hub_refuses_ends_with_the_tables_status(hub, twinkle, l
         # It takes the hub that runs; its --state is the device's.
         remember(hub.settings.state)
         place = []
-    failed(twinkle, line, status, words, *place, *(["--ca-file", hub.info["caFile"]] if by_string else []))
+    if by_string and "--ca-file" not in line:
+        place = ["--ca-file", hub.info["caFile"]]
+    failed(twinkle, line, status, words, *place)
+
+
+@pytest.mark.parametrize(
+    "line", ["devices list", "enrolments list", "authorities list", "monitor --only telemetry"]
+)
+def test_a_string_that_is_given_is_the_one_that_counts_though_the_hub_is_known_here(hub, twinkle, line):
+    """Whose key is wrong has no way in: what else this computer knows of the hub is not put in its place."""
+    remember(hub.settings.state)
+    failed(twinkle, f"{line} --service {{wrong}}", REFUSED, "")
+    if not line.startswith("enrolments"):
+        failed(twinkle, line, REFUSED, "", "--service", hub.info["provisioningConnectionString"])
 
 
 @pytest.mark.parametrize(("line", "status", "words"), ALONE)

@@ -43,7 +43,7 @@ def address(hub):
 
 def stopped(folder, port, **more):
     """The state that a hub left which was started last and has stopped."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     service = f"HostName=localhost:{port};SharedAccessKeyName=iothubowner;SharedAccessKey=AAAA"
     info = {"host": "localhost", "serviceConnectionString": service, "eventHubConnectionString": ""}
     info |= {"provisioningConnectionString": "", "idScope": ""}
@@ -69,7 +69,9 @@ def test_of_several_that_run_the_one_started_last_is_taken_which_is_said(started
     first, second = started
     assert finding.find(None, None, None).address == address(second)
     said = capsys.readouterr().err
-    assert said.startswith(f"twinkle: this is for {address(second)}, started last; {address(first)} runs too")
+    assert said.startswith(
+        f"twinkle: this is for {address(second)}, started last; {address(first)} runs too:"
+    )
     assert "--state" in said and "--service" in said
 
 
@@ -92,11 +94,15 @@ def test_where_none_runs_it_is_said_and_how_to_start_one(tmp_path):
     assert nothing.value.exit_code == failure.NOT_FOUND
     assert "none is running here: start one (twinkle hub)" in nothing.value.message
     folder = stopped(tmp_path / "later", port=9)
-    for state, start in ((None, "(twinkle hub)"), (str(folder), f"(twinkle hub --state {folder})")):
+    for state in (None, str(folder)):
+        start = f"(twinkle hub --state {folder})"
         with pytest.raises(failure.Failure) as away:
             finding.find(None, state, None)
         assert away.value.exit_code == failure.UNREACHABLE
         assert "localhost:9 does not answer: start it" in away.value.message and start in away.value.message
+    stopped(known_hubs.default_hub_state(), port=9)
+    with pytest.raises(failure.Failure, match=r"\(twinkle hub\)"):
+        finding.find(None, None, None)
 
 
 # --- of devices

@@ -16,6 +16,7 @@ from .fleet.configurations import Configurations
 from .fleet.jobs import Jobs
 from .messages.cloud_to_device import LIFETIME_S
 from .messages.events import Event
+from .messages.locks import LOCK_S
 from .messages.telemetry import Message
 from .ports import Certificate, Clock, EventLog, Hello, Link, MethodResult, Store
 from .queries.query import run_query
@@ -82,10 +83,10 @@ class Hub(Registry):
         for message in messages:
             self.events.telemetry(admission.device, message, admission.auth_method)
 
-    def receive(self, admission: Admission) -> tuple[dict[str, Any], str] | None:
+    def receive(self, admission: Admission, lock: float = LOCK_S) -> tuple[dict[str, Any], str] | None:
         """A message for a device that asks for it over HTTPS, and the token that settles it; see CloudToDevice."""
         self.throttles.spend(throttles.RECEIVES)
-        return self.messages.receive(admission.device)
+        return self.messages.receive(admission.device, lock)
 
     # --- twins, of a device or of a module of it
 

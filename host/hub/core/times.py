@@ -1,7 +1,7 @@
 """Moments as the hub writes them. Seconds since 1970 in, text out; no clock here."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 NEVER = "0001-01-01T00:00:00Z"  # the hub's "has not happened yet"
 
@@ -29,6 +29,13 @@ def us_time(utc: float) -> str:
     return (_EPOCH + timedelta(seconds=utc)).strftime("%m/%d/%Y %H:%M:%S")
 
 
+def us_clock(utc: float) -> str:
+    """M/D/YYYY h:mm:ss AM, as .NET writes a moment where nobody asked for a form."""
+    moment = _EPOCH + timedelta(seconds=utc)
+    hour = moment.hour % 12 or 12
+    return f"{moment.month}/{moment.day}/{moment.year} {hour}:{moment:%M:%S} {'AM' if moment.hour < 12 else 'PM'}"
+
+
 _MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d\d:?\d\d)?", re.IGNORECASE
 )
@@ -54,6 +61,18 @@ def moment(text: str) -> float | None:
         ahead = int(offset[1:3]) * 3600 + int(offset[-2:]) * 60
         seconds += ahead if offset[0] == "-" else -ahead
     return seconds
+
+
+_VERSION = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(-preview)?", re.IGNORECASE)
+
+
+def is_version(text: str) -> bool:
+    """Whether it is an api-version, which is the day of a release, or of a preview."""
+    match = _VERSION.fullmatch(text)
+    try:
+        return match is not None and bool(date.fromisoformat(match[1]))
+    except ValueError:
+        return False
 
 
 def ticks(utc: float) -> int:

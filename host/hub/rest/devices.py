@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import web
 
 from ..core import Certificate, Hub, HubError, Uploads
+from ..core.messages.locks import LOCK_S
 from ..core.messages.telemetry import MAX_MESSAGE, Message, TooLarge, message_of
 from ..core.messages.topics import TopicRefused
 from ..core.sessions.admission import Admission
@@ -22,10 +23,13 @@ from ..doors.tls_port import CERTIFICATE, known
 from ..ticker import Ticker
 from .message_headers import FROM_DEVICES, body_of, headers_of, read_headers
 from .service import Rest, check_version
-from .values import json_of, read_json
+from .values import digits, json_of, read_json
 
 # A body of this type is an array of messages (azure-iot-sdk-node, device/transport/http, sendEventBatch).
 BATCH = "application/vnd.microsoft.iothub.json"
+
+# How long a message is to be locked (azure-iot-sdk-java, HttpsIotHubConnection; azure-iot-cli-extension).
+LOCK = "IotHub-MessageLockTimeout"
 
 Handler = Callable[[web.Request, Admission], Awaitable[web.StreamResponse]]
 
@@ -99,7 +103,11 @@ class DeviceRest:
     # --- messages to the device
 
     async def _receive(self, request: web.Request, admission: Admission) -> web.Response:
-        received = self._hub.receive(admission)
+        asked = request.headers.get(LOCK)
+        seconds = LOCK_S if asked is None else digits(asked.strip())
+        if seconds is None:
+            raise HubError("ArgumentInvalid", f"The header {LOCK} must be a whole number of seconds.")
+        received = self._hub.receive(admission, seconds)
         if received is None:
             return web.Response(status=204)
         message, token = received

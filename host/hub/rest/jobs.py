@@ -24,10 +24,10 @@ class RestJobs:
     async def _query(self, request: web.Request) -> web.Response:
         asked, headers = fields(request), request.headers
         size = digits(headers.get("x-ms-max-item-count") or asked.get("pagesize") or "100")
-        if size is None or not 1 <= size <= MAX_PAGE:
-            raise HubError("ArgumentInvalid", f"The page size must be within [1; {MAX_PAGE}].")
+        if not size:
+            raise HubError("ArgumentInvalid", "The page size must be a whole number from 1.")
         jobs, token = self._jobs.query(
-            *(asked.get("jobtype"), asked.get("jobstatus"), size),
+            *(asked.get("jobtype"), asked.get("jobstatus"), min(size, MAX_PAGE)),
             headers.get("x-ms-continuation") or asked.get("continuationtoken"),
         )
         more = {} if token is None else {"x-ms-continuation": token}

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..core import HubError
-from ..core.times import iso
+from ..core.times import iso, us_clock
 
 APPLICATION = "iothub-app-"
 EXPIRY = "iothub-expiry"
@@ -31,6 +31,16 @@ FROM_DEVICES = {
     "iothub-interface-id": "$.ifid",
     "dt-subject": "$.sub",
 }
+# What stands in the answer to a device, by azure-iot-cli-extension: constants.py names the headers, the sample in its
+# test_iot_device_unit.py has those that are there empty, and test_iothub_c2d_messages_int.py holds the service to them.
+ALWAYS = (
+    ("iothub-ack", "iothub-ack", "none"),
+    ("iothub-correlationid", "$.cid", ""),
+    ("iothub-messageid", "$.mid", ""),
+    ("iothub-to", "$.to", ""),
+    ("iothub-userid", "$.uid", ""),
+)
+SOMETIMES = (("ContentType", "$.ct"), ("ContentEncoding", "$.ce"))
 # Characters of a header's name (RFC 9110, section 5.1) and of its value; what is no such is percent-encoded.
 _NAME, _VALUE = "!#$%&'*+-.^_`|~", "".join(map(chr, range(0x20, 0x7F)))
 
@@ -57,15 +67,20 @@ def read_headers(
 
 def headers_of(message: Mapping[str, Any], token: str) -> dict[str, str]:
     """The headers of a message for a device, which ``token`` settles; the other way round."""
-    names = {key: header for header, key in SYSTEM.items()} | {"$.exp": EXPIRY, "$.to": "iothub-to"}
+    properties = message["properties"]
     headers = {
         "ETag": f'"{token}"',
         "iothub-deliverycount": str(message["deliveries"] - 1),
-        "iothub-enqueuedtime": iso(message.get("enqueued", 0.0)),
+        "iothub-enqueuedtime": us_clock(message.get("enqueued", 0.0)),
+        "iothub-expiry": us_clock(message["expires"]) if "$.exp" in properties else "",
+        "iothub-sequencenumber": str(message.get("sequence", 0)),
+        **{name: quote(properties.get(key) or empty, safe=_VALUE) for name, key, empty in ALWAYS},
+        **{name: quote(properties[key] or "", safe=_VALUE) for name, key in SOMETIMES if key in properties},
     }
-    for key, value in message["properties"].items():
-        name = names.get(key) or APPLICATION + quote(key, safe=_NAME)
-        headers[name] = quote(value or "", safe=_VALUE)
+    own = {"$.exp", *(key for _, key, _ in ALWAYS), *(key for _, key in SOMETIMES)}
+    for key, value in properties.items():
+        if key not in own:
+            headers[APPLICATION + quote(key, safe=_NAME)] = quote(value or "", safe=_VALUE)
     return headers
 
 

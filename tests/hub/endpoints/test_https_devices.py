@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import pytest
 from https_device import Device
@@ -82,7 +83,11 @@ def test_a_message_that_cannot_be_is_refused(device, headers, body, refusal):
 
 
 def test_a_message_is_received_with_its_headers_and_completed(hub, device):
-    """The same, ``receive`` and ``_sendFeedback``, and azure-iot-http-base, ``toMessage``: the ETag is the lock."""
+    """The same, ``receive`` and ``_sendFeedback``, and azure-iot-http-base, ``toMessage``: the ETag is the lock.
+
+    azure-iot-cli-extension, test_iothub_c2d_messages_int.py, which runs against the service: ``ContentType``,
+    ``ContentEncoding``, and an ack of none where there is none to be.
+    """
     assert device.call("GET", TO).status_code == 204, "none waits"
     properties = {"$.mid": "m1", "$.ct": "text/plain", "level": "a b", "né w": "é\r\nx: y", "none": None}
     hub.call("send", device.name, b"on", properties | {"iothub-ack": "full"})
@@ -90,7 +95,9 @@ def test_a_message_is_received_with_its_headers_and_completed(hub, device):
     assert (got.status_code, got.content) == (200, b"on")
     assert got.headers["iothub-messageid"] == "m1" and got.headers["iothub-app-level"] == "a b"
     assert got.headers["iothub-to"] == f"/devices/{device.name}/messages/devicebound"
-    assert got.headers["iothub-contenttype"] == "text/plain" and got.headers["iothub-deliverycount"] == "0"
+    assert got.headers["ContentType"] == "text/plain" and got.headers["iothub-deliverycount"] == "0"
+    assert "iothub-contenttype" not in got.headers and "ContentEncoding" not in got.headers
+    assert (got.headers["iothub-ack"], got.headers["iothub-sequencenumber"]) == ("full", "1")
     assert got.headers["iothub-app-n%C3%A9%20w"] == "%C3%A9%0D%0Ax: y" and "x" not in got.headers
     assert device.call("GET", TO).status_code == 204, "it is locked"
     lock = got.headers["ETag"].strip('"')
@@ -98,6 +105,28 @@ def test_a_message_is_received_with_its_headers_and_completed(hub, device):
     assert name_of(device.call("DELETE", f"{TO}/{lock}")) == (412, "DeviceMessageLockLost")
     records = hub.call("feedback.lease", 10)
     assert [record["statusCode"] for record in records if record["deviceId"] == device.name] == ["Success"]
+
+
+def test_what_a_message_has_not_is_in_its_headers_empty(hub, device):
+    """azure-iot-cli-extension, test_iot_device_unit.py, sample_c2d_receive: what the service answered in 2017."""
+    hub.call("send", device.name, b"1", {})
+    hub.call("send", device.name, b"2", {"$.exp": "2030-01-31T12:00:00Z", "$.ce": "utf-8", "$.uid": "me"})
+    first, second = device.call("GET", TO).headers, device.call("GET", TO).headers
+    empty = ("iothub-correlationid", "iothub-expiry", "iothub-messageid", "iothub-userid")
+    assert [first[name] for name in empty] == [""] * 4 and first["iothub-ack"] == "none"
+    assert re.fullmatch(r"\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d\d:\d\d [AP]M", first["iothub-enqueuedtime"])
+    assert [answer["iothub-sequencenumber"] for answer in (first, second)] == ["1", "2"]
+    assert second["iothub-expiry"] and (second["ContentEncoding"], second["iothub-userid"]) == ("utf-8", "me")
+
+
+@pytest.mark.parametrize("seconds", ["0", "301", "-1", "soon", "1.5", ""])
+def test_a_lock_lasts_a_number_of_seconds(hub, device, seconds):
+    hub.call("send", device.name, b"1", {})
+    refused = device.call("GET", TO, **{"IotHub-MessageLockTimeout": seconds})
+    assert name_of(refused) == (400, "ArgumentInvalid")
+    assert device.call("GET", TO, **{"iothub-messagelocktimeout": "300"}).status_code == 200, (
+        "nothing was locked"
+    )
 
 
 def test_a_message_is_abandoned_and_rejected(hub, device):

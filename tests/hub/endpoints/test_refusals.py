@@ -10,6 +10,10 @@ DEVICE = "refused-1"
 # this hub does not have, and the word for it.
 ABSENT = [
     ("POST", f"/devices/{DEVICE}/applyConfigurationContent", "IoT Edge"),
+    # azext_iot/sdk/iothub of azure-iot-cli-extension 0.25: service (2024-03-31) and device (2019-10-01).
+    ("POST", "/devices/keys/regenerate", "keys"),
+    ("GET", f"/devices/{DEVICE}/modules/m/devicesAndModulesInDeviceScope", "IoT Edge"),
+    ("GET", f"/devices/{DEVICE}/modules/m/deviceAndModuleInDeviceScope", "IoT Edge"),
     ("GET", "/jobs", "import and export"),
     ("POST", "/jobs/create", "import and export"),
     ("GET", "/jobs/x", "import and export"),
@@ -91,7 +95,7 @@ def test_a_method_that_a_resource_does_not_take_is_405_with_those_it_takes(rest,
     assert any(method in line and "GenericMethodNotAllowed" in line for line in told())
 
 
-@pytest.mark.parametrize("version", [None, "today", "2021-4-12"])
+@pytest.mark.parametrize("version", [None, "today", "2021-4-12", "2021-13-45", "9999-99-99", "٢٠٢١-٠٤-١٢"])
 def test_a_version_that_is_none_is_named(rest, version):
     """Azure/Industrial-IoT pull request 708: the service answers "ErrorCode:InvalidProtocolVersion;BadRequest"."""
     answer = rest("GET", "/devices", version=version)

@@ -79,8 +79,8 @@ def changed_identity(
 ) -> dict[str, Any]:
     """``old`` with what the body changes, and a new etag. Nothing is changed in place.
 
-    A key or thumbprint that the body leaves out or gives as null stays; read-only
-    members (times, state, generationId, etag) are ignored. A module has no status and
+    A key or thumbprint that the body leaves out or gives as null stays, and a key that is empty is
+    made anew; read-only members (times, state, generationId, etag) are ignored. A module has no status and
     no capabilities of its own, and an owner, ``managedBy``.
     """
     if body is None:
@@ -128,7 +128,8 @@ def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int]
     given_prints = _object("authentication.x509Thumbprint", body.get("x509Thumbprint"))
     keys = {}
     for name in ("primaryKey", "secondaryKey"):
-        key = given_keys.get(name) or old["symmetricKey"][name]
+        key = given_keys.get(name, old["symmetricKey"][name])
+        key = old["symmetricKey"][name] if key is None else key
         if kind == "sas":
             keys[name] = check_key(name, key) if key else new_key(random_bytes)
         else:

@@ -101,6 +101,7 @@ class Device:
         "inbox",
         "last_activity",
         "parent",
+        "received",
         "remembered",
         "sequence",
         "session",
@@ -121,6 +122,7 @@ class Device:
         self.last_activity: float | None = None
         self.state_changed: float | None = None
         self.sequence = 0
+        self.received = 0  # messages that it was sent
 
     def __repr__(self) -> str:
         return f"<Device {self.id} {self.identity['status']} {self.connection_state}>"
@@ -178,7 +180,7 @@ class Device:
         """The full twin as services read it."""
         twin = self.twin
         view = self.root_view()
-        if twin.tags is not None:
+        if twin.tags:
             view["tags"] = jsontext.copy(twin.tags)
         view["properties"] = {"desired": twin.desired.view(), "reported": twin.reported.view()}
         return view
@@ -226,6 +228,7 @@ class Device:
             "lastActivity": self.last_activity,
             "stateChanged": self.state_changed,
             "sequence": self.sequence,
+            "received": self.received,
             "inbox": self.inbox,
             "configurations": self.configurations,
         }
@@ -238,6 +241,7 @@ class Device:
         device.last_activity = record["lastActivity"]
         device.state_changed = record["stateChanged"]
         device.sequence = record["sequence"]
+        device.received = record.get("received", 0)
         device.inbox = record.get("inbox", [])
         device.configurations = record.get("configurations", {})
         return device

@@ -19,6 +19,12 @@ UPDATE_TWIN, DEVICE_METHOD = TYPES = ("scheduleUpdateTwin", "scheduleDeviceMetho
 SCHEDULED, QUEUED, RUNNING, COMPLETED, FAILED, CANCELLED = STATES = (
     *("scheduled", "queued", "running", "completed", "failed", "cancelled"),
 )
+# What the model JobResponse knows beside, and no job of this hub is: services may ask for it, and find none.
+OTHER_TYPES = tuple(
+    "unknown export import backup readDeviceProperties writeDeviceProperties updateDeviceConfiguration rebootDevice "
+    "factoryResetDevice firmwareUpdate restoreFromBackup failoverDataCopy".split()
+)
+OTHER_STATES = ("unknown", "enqueued")
 ENDED = frozenset((COMPLETED, FAILED, CANCELLED))
 # Of its part on a device, beside RUNNING, COMPLETED and FAILED.
 PENDING, CANCELED = "pending", "canceled"

@@ -16,7 +16,7 @@ from ..ports import Store
 from ..queries.query import Collection
 from ..queries.tree import JOBS
 from ..sessions.parts import Parts
-from .job import ENDED, QUEUED, RUNNING, SCHEDULED, STATES, TYPES, Job
+from .job import ENDED, OTHER_STATES, OTHER_TYPES, QUEUED, RUNNING, SCHEDULED, STATES, TYPES, Job
 from .portions import PORTION, Portions
 from .result import Result, Results, looker
 from .runs import Runs
@@ -80,7 +80,10 @@ class Jobs:
     ) -> tuple[list[dict[str, Any]], str | None]:
         """The jobs of a type and in a state, a page of them, and the token of the next page if there is one."""
         self._parts.throttles.spend(throttles.JOBS)
-        for name, value, known in (("jobType", kind, TYPES), ("jobStatus", status, STATES)):
+        for name, value, known in (
+            ("jobType", kind, TYPES + OTHER_TYPES),
+            ("jobStatus", status, STATES + OTHER_STATES),
+        ):
             if value and value.lower() not in map(str.lower, known):
                 raise invalid(f"{name} must be one of {', '.join(known)}.")
         after = _read_token(continuation)

@@ -21,12 +21,13 @@ from ..errors import HubError
 from ..ports import Clock
 from ..timers import Timer, Timers
 from .feedback import ACKS, EXPIRED, OVER_DELIVERED, PURGED, REJECTED, SUCCESS, Feedback
-from .locks import Locks
+from .locks import LOCK_S, Locks
 
 MAX_PENDING = 50
 MAX_BYTES = 64 * 1024
 MAX_TOPIC = 65535  # MQTT 3.1.1, section 1.5.3
 LIFETIME_S = 3600
+LOCKS_S = (1, 300)
 LIFETIMES_S = (60, 2 * 24 * 3600)
 MAX_DELIVERIES = 10
 # How a device may settle what it has received, and what its sender is told.
@@ -92,16 +93,19 @@ class CloudToDevice:
             "properties": {**properties, "$.to": f"/devices/{device.id}/messages/devicebound"},
             "expires": now + lifetime if expires is None else expires,
             "enqueued": now,
+            "sequence": device.received + 1,
             "deliveries": 0,
         }
         # Percent-encoded, the properties may be several times as long.
         if len(_topic(device.id, message)) > MAX_TOPIC:
             raise HubError("MessageTooLarge", f"The properties need a topic longer than {MAX_TOPIC} bytes.")
         device.inbox.append(message)
+        device.received += 1
         try:
             self._devices.save(device)
         except HubError:
             device.inbox.remove(message)
+            device.received -= 1
             raise
         self._watch(device)
         self._expire(device)
@@ -124,11 +128,16 @@ class CloudToDevice:
             else:
                 self._end(device, message, SUCCESS)
 
-    def receive(self, device: Device) -> tuple[dict[str, Any], str] | None:
-        """The oldest message that nobody else has, and the token that settles it; None when there is none."""
+    def receive(self, device: Device, lock: float = LOCK_S) -> tuple[dict[str, Any], str] | None:
+        """The oldest message that nobody else has, and the token that settles it; None when there is none.
+
+        ``lock``: seconds for which it is the receiver's, within LOCKS_S; 400004 for others.
+        """
+        if not LOCKS_S[0] <= lock <= LOCKS_S[1]:
+            raise invalid(f"A message is locked for {LOCKS_S[0]} to {LOCKS_S[1]} seconds.")
         for message in self._waiting(device):
             if self._counted(device, message):
-                return message, self._locks.take(device, message)
+                return message, self._locks.take(device, message, lock)
         return None
 
     def settle(self, device: Device, token: str, how: str) -> None:

@@ -32,10 +32,10 @@ class Locks:
         self._unlocked = unlocked
         self._held: dict[str, dict[str, tuple[Message, Timer]]] = {}
 
-    def take(self, device: Device, message: Message) -> str:
-        """Lock a message; the token that settles it."""
+    def take(self, device: Device, message: Message, seconds: float) -> str:
+        """Lock a message for so long; the token that settles it."""
         token = self._random(16).hex()
-        ends = self._clock.monotonic() + LOCK_S
+        ends = self._clock.monotonic() + seconds
         timer = self._timers.at(ends, lambda: self._end(device, token))
         self._held.setdefault(device.id, {})[token] = (message, timer)
         return token

@@ -27,7 +27,7 @@ POLICIES = ("hashed", "geoLatency", "static")
 LISTS = {INDIVIDUAL: "enrollments", GROUP: "enrollmentGroups"}
 MODES = ("create", "update", "updateIfMatchETag", "delete")
 
-_QUERY = re.compile(r"\s*(?:\*|select\s+\*\s+from\s+(\w+))\s*", re.IGNORECASE)
+_QUERY = re.compile(r"\s*(?:\*|select\s+\*(?:\s+from\s+(\w+))?)\s*", re.IGNORECASE)
 
 
 class Enrolments:
@@ -78,8 +78,10 @@ class Enrolments:
                 "EnrollmentConflict",
                 f"The {kind.called} {name!r} exists; remove it first, or give its etag (If-Match) to change it.",
             )
-        now = iso(self._clock.utc())
-        table.put({**self._checked(kind, name, body, old), "lastUpdatedDateTimeUtc": now})
+        made = self._checked(kind, name, body, old)
+        table.put(
+            {**made, "lastUpdatedDateTimeUtc": iso(self._clock.utc()) if old else made["createdDateTimeUtc"]}
+        )
         return self.get(kind, name)
 
     def delete(self, kind: Kind, name: str, etag: str | None = None) -> None:

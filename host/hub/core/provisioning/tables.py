@@ -16,6 +16,7 @@ from ..errors import HubError
 from ..ports import Store
 
 MAX_PAGE = 1000
+DEFAULT_PAGE = 100  # azure-iot-sdk-node issue 813
 ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9\-._:]{0,126}[A-Za-z0-9])?")
 
 Record = dict[str, Any]
@@ -85,12 +86,15 @@ class Table:
     def page(
         self, size: int | None, continuation: str | None, wanted: Callable[[Record], bool] = lambda row: True
     ) -> tuple[list[Record], str | None]:
-        """Up to ``size`` resources by id, after those before ``continuation``, and the next one or None."""
-        if size is not None and not 1 <= size <= MAX_PAGE:
-            raise invalid(f"x-ms-max-item-count must be from 1 to {MAX_PAGE}.")
+        """Up to ``size`` resources by id, after those before ``continuation``, and the next one or None.
+
+        A page has MAX_PAGE of them at the most, and DEFAULT_PAGE where no ``size`` is given.
+        """
+        if size is not None and size < 1:
+            raise invalid("x-ms-max-item-count must be a whole number from 1.")
         after = "" if continuation is None else _read(continuation)
         left = [name for name in sorted(self._rows) if name > after and wanted(self._rows[name])]
-        page = left[: size or MAX_PAGE]
+        page = left[: min(size or DEFAULT_PAGE, MAX_PAGE)]
         more = base64.urlsafe_b64encode(page[-1].encode()).decode() if len(left) > len(page) else None
         return [self._rows[name] for name in page], more
 

@@ -35,7 +35,15 @@ from .values import (
     truth,
 )
 
-ROOTS = {"deviceid": "deviceId", "moduleid": "moduleId", "jobid": "jobId"}
+# What the service itself says of a twin or of a device's part in a job. It is written in any letter case: azure-docs,
+# iot-hub "Queries for IoT Hub device and module twins", asks for DeviceId and LastActivityTime and is answered
+# deviceId and lastActivityTime. (A job's own id is written so in .NET's end-to-end tests.)
+_OWN = (
+    "deviceId moduleId modelId etag deviceEtag version status statusReason statusUpdateTime connectionState "
+    "lastActivityTime cloudToDeviceMessageCount authenticationType x509Thumbprint capabilities jobId jobType "
+    "startTimeUtc endTimeUtc createdDateTimeUtc lastUpdatedDateTimeUtc outcome error"
+)
+ROOTS = {name.lower(): name for name in _OWN.split()}
 MAX_NESTING = 50  # parentheses, functions and signs; the parser recurses for them
 
 
@@ -62,6 +70,8 @@ class Expressions:
         self._tokens = tokens
         source, alias = tokens.source()
         self._roots = [source.split("."), [alias]]
+        if source == "devices.modules":
+            self._roots.append(["devices"])
         self._depth = 0
 
     def condition(self) -> Node:
@@ -254,7 +264,6 @@ class Expressions:
             if names[: len(root)] == root and len(names) > len(root):
                 del names[: len(root)]
                 break
-        # Azure's own samples and tests write DeviceId.
         names[0] = ROOTS.get(names[0].lower(), names[0])
         path = tuple(names)
         return Node(lambda look: look(path), first.position, "path", path)

@@ -76,10 +76,14 @@ def run_query(
     page_size: int | None,
     continuation: str | None,
 ) -> tuple[list[Row], str | None, str]:
-    """One page: its rows, the token of the next page if there is one, and the item type."""
+    """One page: its rows, the token of the next page if there is one, and the item type.
+
+    A page has MAX_PAGE rows at the most, however many are asked for.
+    """
     size = DEFAULT_PAGE if page_size is None else page_size
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_PAGE:
-        raise HubError("ArgumentInvalid", f"The page size must be within [1; {MAX_PAGE}].")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise HubError("ArgumentInvalid", "The page size must be a whole number from 1.")
+    size = min(size, MAX_PAGE)
     query = parse_query(text)
     collection = collections[query.source]
     kind = RAW if query.columns else collection.kind
@@ -187,7 +191,7 @@ def _looker(device: Device) -> Lookup:
         if first == "deviceId":
             return walk(device.device_id, rest)
         if first == "tags":
-            return UNDEFINED if device.twin.tags is None else walk(device.twin.tags, rest)
+            return walk(device.twin.tags, rest) if device.twin.tags else UNDEFINED
         if first == "properties":
             return _property(device, rest)
         if first == "configurations" and rest:

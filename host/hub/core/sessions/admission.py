@@ -19,12 +19,12 @@ from ..errors import ConnectRefused, HubError
 from ..messages.telemetry import read_message
 from ..messages.topics import Telemetry, TopicRefused, parse_publish
 from ..ports import Certificate, Hello, Will
+from ..times import is_version
 
 BAD_CLIENT_ID = 2
 BAD_CREDENTIALS = 4
 NOT_AUTHORISED = 5
 
-_VERSION = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?")
 _FIELD = r"(?=(?:api-version|DeviceClientType|model-id)=)"
 _FIELDS = re.compile(rf"/(?:\?|{_FIELD})")
 _BETWEEN_FIELDS = re.compile(rf"&|/{_FIELD}")  # an old .NET client has a slash there
@@ -86,7 +86,7 @@ def parse_username(text: str | None) -> Username:
         name, _, value = part.partition("=")
         fields[unquote(name)] = unquote(value)
     version, model = fields.get("api-version"), fields.get("model-id")
-    if version is not None and not _VERSION.fullmatch(version):
+    if version is not None and not is_version(version):
         raise ConnectRefused(
             BAD_CREDENTIALS,
             f"the user name's api-version {version[:32]!r} is no date; use api-version=2021-04-12",

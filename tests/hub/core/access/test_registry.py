@@ -145,6 +145,26 @@ def test_an_update_keeps_what_it_does_not_name(stage):
     assert after["statusUpdatedTime"] == "2026-11-18T11:06:40Z"
 
 
+@pytest.mark.parametrize("module_id", [None, "m"])
+def test_a_key_that_is_given_empty_is_made_anew(stage, module_id):
+    """azure-iot-cli-extension, test_iothub_devices_int.py and test_iothub_modules_int.py, "Reset device symmetric key",
+    which run against the service; "Bulk auto-regeneration of device authentication keys" of the bulk operations."""
+    stage.hub.create_device("dev1")
+    if module_id:
+        stage.hub.create_device("dev1", module_id=module_id)
+    before = stage.hub.get_device("dev1", module_id)["authentication"]["symmetricKey"]
+
+    def updated(**keys):
+        body = {"authentication": {"type": "sas", "symmetricKey": keys}}
+        return stage.hub.update_device("dev1", body, module_id=module_id)["authentication"]["symmetricKey"]
+
+    one = updated(primaryKey="", secondaryKey=before["secondaryKey"])
+    assert one["primaryKey"] != before["primaryKey"] and one["secondaryKey"] == before["secondaryKey"]
+    both = updated(primaryKey="", secondaryKey="")
+    assert not set(both.values()) & {*one.values(), ""}
+    assert updated(primaryKey=None) == updated() == both, "what is not given stays"
+
+
 def test_disabling_closes_the_connection_and_fails_what_waits(stage):
     device = stage.connected()
     outcomes = stage.invoke("dev1", "blink")

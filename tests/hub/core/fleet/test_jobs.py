@@ -325,7 +325,8 @@ def test_jobs_are_forgotten_30_days_after_their_end(fleet):
 
 
 def test_jobs_are_found_by_type_and_state_in_pages(fleet):
-    """REST reference, Jobs - Query Scheduled Jobs: jobType and jobStatus."""
+    """REST reference, Jobs - Query Scheduled Jobs: jobType and jobStatus, whose values are those of azure-iot-hub's
+    model JobResponse."""
     for number in range(5):
         create(fleet, f"t{number}")
     create(fleet, "m", **PING)
@@ -337,6 +338,8 @@ def test_jobs_are_found_by_type_and_state_in_pages(fleet):
     first, token = query("scheduleUpdateTwin", "completed", 3)
     second, last = query("scheduleUpdateTwin", "completed", 3, token)
     assert [job["jobId"] for job in first + second] == ["t0", "t1", "t2", "t3", "t4"] and last is None
+    for arguments in (("export", None), ("Import", ""), (None, "unknown"), ("", "Enqueued")):
+        assert query(*arguments) == ([], None)
     for arguments in (("banana", None), (None, "asleep"), (None, None, 3, "not a token")):
         assert refused(query, *arguments) == "ArgumentInvalid"
 

@@ -25,9 +25,9 @@ class Receiver:
     def device(self):
         return self.stage.hub.devices.find("dev1")
 
-    def receive(self):
+    def receive(self, *lock):
         """A message's deliveries and its token; None."""
-        got = self.stage.hub.messages.receive(self.device)
+        got = self.stage.hub.messages.receive(self.device, *lock)
         return got and (got[0]["deliveries"], got[1])
 
     def settle(self, token, how="complete"):
@@ -73,6 +73,28 @@ def test_an_abandoned_message_comes_again_and_so_does_one_whose_lock_has_ended(r
     assert deliveries == 3
     receiver.settle(token)
     assert receiver.told() == ["Success"]
+
+
+@pytest.mark.parametrize("lock", [1, 24, 300])
+def test_a_lock_lasts_as_long_as_its_receiver_asked(receiver, lock):
+    """azure-iot-sdk-java, HttpsIotHubConnection: the header iothub-messagelocktimeout, in seconds."""
+    receiver.send(b"1")
+    _, token = receiver.receive(lock)
+    receiver.stage.run(lock - 0.5)
+    assert receiver.receive() is None
+    receiver.stage.run(1)
+    assert receiver.lost(token) and receiver.receive() is not None
+
+
+def test_messages_are_numbered_for_each_device(receiver):
+    for number in range(1, 4):
+        receiver.send(b"1")
+        message, token = receiver.stage.hub.messages.receive(receiver.device)
+        assert message["sequence"] == number
+        receiver.settle(token)
+    receiver.stage.start()
+    receiver.send(b"1")
+    assert receiver.device.inbox[0]["sequence"] == 4
 
 
 def test_a_message_that_is_never_settled_is_delivered_ten_times(receiver):

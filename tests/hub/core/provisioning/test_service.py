@@ -1,5 +1,6 @@
 """The provisioning service as it is managed: enrolments, registrations, and what becomes of devices' data."""
 
+import itertools
 import json
 import re
 
@@ -93,6 +94,15 @@ def test_registrations_go_with_their_enrolment_and_no_others(service):
 # --- etags and ids
 
 
+def test_no_enrolment_was_changed_before_it_was_made(service, monkeypatch):
+    """Model IndividualEnrollment of the REST reference: the moments of its creation and of its last change."""
+    monkeypatch.setattr(service.stage.clock, "utc", itertools.count(1.8e9).__next__)  # time goes on meanwhile
+    made = put(service)
+    assert made["lastUpdatedDateTimeUtc"] == made["createdDateTimeUtc"]
+    changed = put(service, etag="*")
+    assert changed["lastUpdatedDateTimeUtc"] > changed["createdDateTimeUtc"] == made["createdDateTimeUtc"]
+
+
 def test_an_enrolment_is_changed_only_with_its_etag_or_a_star(service):
     """azure-docs, iot-dps/how-to-troubleshoot-dps.md: 409 for what exists, 412 for another etag, 404 for none."""
     first = put(service)
@@ -134,6 +144,21 @@ def test_keys_are_shown_only_where_they_are_asked_for_and_stay_when_they_are_lef
     )
 
 
+@pytest.mark.parametrize("gone", ["primary", "secondary"])
+def test_either_certificate_of_an_enrolment_may_go(service, gone):
+    """azure-iot-cli-extension, test_iot_dps_enrollment_int.py, against the service: one goes with an update."""
+    prints = {"primary": PRINT, "secondary": "CD" * 32}
+    certificates = {place: {"certificate": text} for place, text in prints.items()}
+    made = put(service, attestation=x509(clientCertificates=certificates))
+    made["attestation"]["x509"]["clientCertificates"][gone] = None
+    service.enrolments.put(INDIVIDUAL, "own", made, made["etag"])
+    kept = service.enrolments.get(INDIVIDUAL, "own")["attestation"]["x509"]["clientCertificates"]
+    assert kept.keys() == prints.keys() - {gone}
+    for place, text in prints.items():
+        answer = service.register("own", certificate=shown("own", text))
+        assert answer.get("errorCode") == (401000 if place == gone else None)
+
+
 # --- what an enrolment cannot be
 
 
@@ -153,7 +178,7 @@ def x509(**sources):
         ({"attestation": {"type": "symmetricKey", "symmetricKey": {"primaryKey": "short"}}}, 400004),
         ({"attestation": x509()}, 400004),
         ({"attestation": x509(clientCertificates={"primary": {"certificate": "none"}})}, 400004),
-        ({"attestation": x509(clientCertificates={"secondary": {"certificate": PRINT}})}, 400004),
+        ({"attestation": x509(clientCertificates={"primary": None})}, 400004),
         ({"attestation": x509(signingCertificates={"primary": {"certificate": PRINT}})}, 400004),
         ({"attestation": x509(caReferences={"primary": "nobody"})}, 404000),
         ({"deviceId": "with space"}, 400004),
@@ -242,7 +267,34 @@ def test_a_query_goes_through_all_page_by_page(service):
     ):
         assert refused(service.enrolments.query, INDIVIDUAL, text) == 400004
     assert refused(service.enrolments.query, INDIVIDUAL, "*", 0) == 400004
+    (rest, more) = service.enrolments.query(INDIVIDUAL, "SELECT *", 10**9)
+    assert [row["registrationId"] for row in rest] == ["d0", "d2", "d4"] and more is None, (
+        "so azure-iot-cli-extension asks"
+    )
     assert refused(service.enrolments.query, INDIVIDUAL, "*", 10, "é") == 400004
+
+
+def test_a_page_has_a_hundred_where_nobody_says_how_many(service):
+    """azure-iot-sdk-node issue 813: "max 100 results here", though there were more."""
+    for number in range(101):
+        put(service, f"d{number:03}")
+    rows, more = service.enrolments.query(INDIVIDUAL, "*")
+    assert (len(rows), rows[-1]["registrationId"]) == (100, "d099")
+    assert len(service.enrolments.query(INDIVIDUAL, "*", None, more)[0]) == 1
+
+
+def test_a_certificate_that_is_written_back_as_a_client_read_it_stays(service):
+    """azure-iot-cli-extension, enrollment update: it is read without the certificate, and msrest writes the moments
+    of its ``info`` with a fraction that they had not."""
+    made = put(service, attestation=x509(clientCertificates={"primary": {"certificate": PRINT}}))
+    info = made["attestation"]["x509"]["clientCertificates"]["primary"]["info"]
+    info |= {"notAfterUtc": "2030-01-31T12:00:00.000Z", "sha256Thumbprint": info["sha256Thumbprint"].lower()}
+    service.enrolments.put(INDIVIDUAL, "own", made, made["etag"])
+    assert service.register("own", certificate=shown("own", PRINT))["status"] == "assigned"
+    info["sha256Thumbprint"] = "CD" * 32
+    assert refused(service.enrolments.put, INDIVIDUAL, "own", made, "*") == 400004, "another's"
+    info.clear()
+    assert refused(service.enrolments.put, INDIVIDUAL, "own", made, "*") == 400004
 
 
 # --- what is kept

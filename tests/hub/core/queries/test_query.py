@@ -150,6 +150,32 @@ def test_the_collection_may_have_a_name_of_its_own(fleet, source):
     assert rows(fleet, text) == [{"s": "disabled", "n": 1}, {"s": "enabled", "n": 2}]
 
 
+def test_what_the_service_says_of_a_twin_is_asked_for_in_any_letter_case(fleet):
+    """azure-docs, iot-hub query-twins.md: ``SELECT DeviceId, LastActivityTime FROM devices WHERE status = 'enabled' AND
+    connectionState = 'Disconnected'``, answered ``{"deviceId": ..., "lastActivityTime": ...}``."""
+    where = "status = 'enabled' AND connectionState = 'Disconnected'"
+    text = f"SELECT DeviceId, LastActivityTime FROM devices WHERE {where}"
+    assert rows(fleet, text) == [{"deviceId": "a", "lastActivityTime": "0001-01-01T00:00:00Z"}]
+    assert ids(fleet, "ConnectionState = 'Connected' AND devices.MODELID > 'dtmi'") == "b"
+    (twin,) = fleet.hub.query("SELECT * FROM devices WHERE deviceId = 'b'")[0]
+    for name in twin.keys() - {"tags", "properties"}:
+        (row,) = rows(fleet, f"SELECT {name.upper()} FROM devices WHERE DEVICEID = 'b'")
+        assert row == {name: twin[name]}
+    assert ids(fleet, "is_defined(tags.Location) OR is_defined(tags.[[LOCATION]])") == "", (
+        "keys have their case"
+    )
+
+
+def test_modules_are_of_the_collection_of_devices_too(fleet):
+    """azure-iot-cli-extension, test_iothub_modules_int.py, against the service: ``select * from devices.modules where
+    devices.deviceId='...'``."""
+    for device_id in "ab":
+        fleet.hub.create_device(device_id, module_id="m")
+    for text in ("devices.deviceId", "devices.modules.deviceId", "deviceId", "m.deviceId"):
+        found, _, kind = fleet.hub.query(f"SELECT * FROM devices.modules m WHERE {text} = 'a'")
+        assert kind == "Twin" and [(row["deviceId"], row["moduleId"]) for row in found] == [("a", "m")], text
+
+
 def test_distinct_is_not_of_the_language(fleet):
     """azure-docs, iot-hub-devguide-query-language.md, grammar of SELECT: TOP, projections, aggregates."""
     for columns in ("tags.location.plant", "*", "[[deviceId]]"):
@@ -357,7 +383,19 @@ def test_the_token_of_another_query_is_refused(fleet):
         fleet.hub.query("SELECT * FROM devices WHERE version > 0", 1, token)
 
 
-@pytest.mark.parametrize("size", [0, -1, 1001, "5", True, 2.5])
+@pytest.mark.parametrize("size", [1000, 1001, 10**9])
+def test_a_page_has_a_thousand_rows_at_the_most_however_many_are_asked_for(stage, size):
+    """azure-iot-cli-extension, _execute_query: "In case requested count is > service max page size"; it goes on
+    with the continuation token."""
+    for number in range(1001):
+        stage.hub.create_device(f"d{number:04}")
+    found, token, _ = stage.hub.query("SELECT deviceId FROM devices", size)
+    assert len(found) == 1000
+    found, token, _ = stage.hub.query("SELECT deviceId FROM devices", size, token)
+    assert found == [{"deviceId": "d1000"}] and token is None
+
+
+@pytest.mark.parametrize("size", [0, -1, "5", True, 2.5])
 def test_a_page_size_out_of_range_is_refused(fleet, size):
     with pytest.raises(HubError):
         fleet.hub.query("SELECT * FROM devices", size)

@@ -59,6 +59,7 @@ def test_the_device_policy_opens_any_device_and_says_so_in_telemetry(stage):
         ({"username": None}, 4, "no usable user name"),
         ({"username": HOST}, 4, "no device id"),
         ({"username": f"{HOST}/dev1/?api-version=soon"}, 4, "api-version"),
+        ({"username": f"{HOST}/dev1/?api-version=2021-13-45"}, 4, "api-version"),
         ({"username": f"{HOST}/dev1/?api-version=2021-04-12&model-id=thermostat"}, 4, "model-id"),
         ({"username": "other.azure-devices.net/dev1/?api-version=2021-04-12"}, 5, "HostName"),
         ({"username": f"{HOST}/DEV1/?api-version=2021-04-12"}, 2, "case matters"),
