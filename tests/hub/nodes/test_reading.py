@@ -191,6 +191,8 @@ def test_what_management_does_not_know_is_said(desk, changes, status):
         ("sequence-number > '{0}'", [1, 2]),
         ("sequence-number >= '{0}'", [0, 1, 2]),
         ("enqueued-time > '9999999999999'", []),
+        ("enqueuedtimeutc > 9999999999999", []),
+        ("enqueuedtimeutc > 0", "all"),
     ],
 )
 def test_where_a_reader_begins(desk, start, expected):
@@ -199,6 +201,24 @@ def test_where_a_reader_begins(desk, start, expected):
     client.read(PART, start=start and start.format(first))
     got = [sequence for sequence, _ in client.got()]
     assert got == (list(range(first + 3)) if expected == "all" else [first + number for number in expected])
+
+
+@pytest.mark.parametrize("column, name", [("offset", "offset"), ("sequence-number", "sequence number")])
+def test_a_place_that_the_partition_has_not_reached_is_refused_as_on_azure(desk, column, name):
+    sent(desk, 3)
+    sequence, offset, _ = desk.log.last(PART)
+    last = offset if column == "offset" else sequence
+    client = desk.client().entered()
+    client.read(PART, start=f"{column} > '{last}'")
+    client.read(PART, start=f"{column} >= '{last}'")
+    client.read((PART + 1) % 4, start=f"{column} >= '0'")
+    assert client.detached() == []
+    client.read(PART, start=f"{column} > '{last + 1}'")
+    condition, text, _ = next(fields[2] for name, fields, _ in client.hear() if name == "detach")
+    assert condition == b"com.microsoft:argument-error"
+    assert f"supplied {name} '{last + 1}' is invalid. The last {name} in the system is '{last}'" in text.decode()
+    client.read((PART + 1) % 4, start=f"{column} > '336'")
+    assert client.detached() == ["com.microsoft:argument-error"]
 
 
 def test_a_filter_that_is_kept_to_is_in_the_answer_and_another_is_refused(desk):
