@@ -23,6 +23,7 @@ MESSAGE_SIZE_EXCEEDED = "amqp:link:message-size-exceeded"
 TRANSFER_LIMIT_EXCEEDED = "amqp:link:transfer-limit-exceeded"
 REDIRECT = "amqp:link:redirect"
 STOLEN = "amqp:link:stolen"
+ARGUMENT_ERROR = "com.microsoft:argument-error"  # Event Hubs' own
 
 
 class AmqpError(Exception):

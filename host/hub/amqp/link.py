@@ -63,6 +63,9 @@ class Container(Protocol):
     def detached(self, link: "Link") -> None:
         """A link that was attached is gone, for whatever reason; called once."""
 
+    def refused(self, address: str, error: AmqpError) -> None:
+        """The peer is told of an error: that of a message on the link to ``address``, of the link, or of a session."""
+
     def plain(self, name: str, password: str) -> bool:
         """Whether SASL PLAIN (RFC 4616) lets these in."""
 
@@ -199,6 +202,7 @@ class Link:
             self.end.take(payload)
         except Refused as refused:
             outcome = Outcome("rejected", refused)
+            self.session.refused(self.address, refused)
         if not self.settles:
             self.session.dispose(self.delivery, outcome)
 

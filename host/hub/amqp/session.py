@@ -193,6 +193,10 @@ class Session:
         """Bytes of unfinished deliveries, more or less of them."""
         self._connection.hold(size)
 
+    def refused(self, address: str, error: AmqpError) -> None:
+        """The peer is told of an error; see the container."""
+        self._connection.container.refused(address, error)
+
     def dispose(self, delivery: int, outcome: Outcome) -> None:
         """Settle what the peer sent."""
         self._say(DISPOSITION, role=True, first=delivery, last=delivery, settled=True, state=outcome.write())
@@ -221,6 +225,8 @@ class Session:
         self._forget(link)
         link.gone = True
         self._say(DETACH, handle=link.handle, closed=True, error=error_of(error))
+        if error is not None:
+            self.refused(link.address, error)
 
     def end(self, error: AmqpError | None) -> None:
         """End the session from the hub's side."""
@@ -228,6 +234,8 @@ class Session:
             self.lost()
             self.ending = True
             self._say(END, error=error_of(error))
+            if error is not None:
+                self.refused("", error)
 
     def lost(self) -> None:
         """It is over: its links are."""

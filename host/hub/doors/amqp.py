@@ -88,7 +88,7 @@ class Door(asyncio.Protocol):
     def __init__(self, endpoint: AmqpEndpoint):
         self._endpoint = endpoint
         self._loop = asyncio.get_running_loop()
-        self.container = HubContainer(endpoint.event_hub, self._wake)
+        self.container = HubContainer(endpoint.event_hub, self._wake, self._refused)
         self._engine = Connection(self.container, endpoint.container_id, self._loop.time())
         self._full = False
         self._timer: asyncio.TimerHandle | None = None
@@ -166,6 +166,10 @@ class Door(asyncio.Protocol):
         self._engine.close(
             ConnectionBroken(INTERNAL_ERROR, "The hub has made a mistake; its log says which.")
         )
+
+    def _refused(self, reason: str) -> None:
+        # Azure's readers try again in silence; this is the place where it is said.
+        log.info("%s refused: %s", self._who, reason)
 
     def _wake(self) -> None:
         if not self._woken:

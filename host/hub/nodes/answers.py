@@ -14,6 +14,7 @@ from ..amqp.link import Link, Outcome, Refused
 from ..amqp.messages import APPLICATION, VALUE, Message, properties, read_message, section
 from ..amqp.types import Int
 
+OK = 200
 MAX_ANSWERS = 64  # that wait for a client to read them
 
 Answer = tuple[int, str, Any]  # status, its text, body

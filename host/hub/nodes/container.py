@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..amqp.errors import NOT_ALLOWED, NOT_FOUND, REDIRECT, UNAUTHORIZED_ACCESS
+from ..amqp.errors import NOT_ALLOWED, NOT_FOUND, REDIRECT, UNAUTHORIZED_ACCESS, AmqpError
 from ..amqp.link import Link, Refused, Sink, Source
 from ..amqp.types import Symbol
 from ..core import SERVICE_CONNECT
 from ..core.messages.notices import Notices
 from . import management, notices
-from .answers import Answers, Requests
+from .answers import OK, Answer, Answers, Requests
 from .devicebound import DeviceBound
 from .event_hub import EventHub
 from .notices import NoticeReader
@@ -21,6 +21,7 @@ CBS, MANAGEMENT = "$cbs", "$management"
 DEVICE_BOUND = ("messages", "devicebound")
 FEEDBACK = ("messages", "servicebound", "feedback")
 FILES = ("messages", "servicebound", "filenotifications")
+SHOWN = 128  # characters of what a client named
 
 _HOST = re.compile(r"^(?:amqps?|sb|https)://[^/]*", re.IGNORECASE)
 _READERS = re.compile(r"([^/]+)/ConsumerGroups/([^/]+)/Partitions/([^/]+)", re.IGNORECASE)
@@ -28,11 +29,17 @@ _EVENTS = re.compile(r"messages/events(/.*)?", re.IGNORECASE)
 
 
 class HubContainer:
-    """One connection; its engine's Container. ``wake()``: see Reader."""
+    """One connection; its engine's Container. ``wake()``: see Reader. ``tell(text)`` hears what it was refused."""
 
-    def __init__(self, event_hub: EventHub, wake: Callable[[], None]):
+    def __init__(
+        self,
+        event_hub: EventHub,
+        wake: Callable[[], None],
+        tell: Callable[[str], None] = lambda _: None,
+    ):
         self._event_hub = event_hub
         self._wake = wake
+        self._tell = tell
         self._tokens = Tokens(event_hub.hub.access)
         self._ends: dict[Link, Any] = {}
         self._answers: list[Answers] = []
@@ -66,9 +73,16 @@ class HubContainer:
         elif isinstance(end, NoticeReader):
             end.left()
 
+    def refused(self, address: str, error: AmqpError) -> None:
+        """The client is told of an error."""
+        self._tell(f"{address[:SHOWN]!r}: {error}" if address else str(error))
+
     def plain(self, name: str, password: str) -> bool:
         """SASL PLAIN as IoT Hub takes it: ``policy@sas.root.hub`` and a SAS token."""
-        return self._tokens.put(password)
+        refused = self._tokens.put(password)
+        if refused is not None:
+            self._tell(f"SASL PLAIN for {name[:SHOWN]!r}: {refused}")
+        return refused is None
 
     # --- what an address leads to
 
@@ -92,10 +106,16 @@ class HubContainer:
 
     def _ask(self, link: Link, answer: Any) -> Source | Sink:
         if not link.sends:
-            return Requests(link, self._answers, answer)
+            return Requests(link, self._answers, lambda message: self._told(link, answer(message)))
         answers = Answers(link)
         self._answers.append(answers)
         return answers
+
+    def _told(self, link: Link, answer: Answer) -> Answer:
+        status, text, _ = answer
+        if status != OK:
+            self._tell(f"{link.address[:SHOWN]!r}: {status} {text}")
+        return answer
 
     def _read(self, link: Link, hub: str, group: str, partition: str) -> Reader:
         if hub.lower() != self._event_hub.name.lower():

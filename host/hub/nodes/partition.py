@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..amqp.errors import NOT_IMPLEMENTED
+from ..amqp.errors import ARGUMENT_ERROR, NOT_IMPLEMENTED
 from ..amqp.link import Link, Outcome, Refused
 from ..amqp.messages import DELIVERY_ANNOTATIONS, section
 from ..amqp.types import Described, Symbol, Timestamp
-from ..events.log import EventLog, Row
+from ..events.log import COLUMNS, EventLog, Row
 
 SELECTOR = "apache.org:selector-filter:string"
 EPOCH = "com.microsoft:epoch"
@@ -19,8 +19,13 @@ LATEST = "@latest"
 MAX_SELECTOR = 256  # characters
 
 _SELECTOR = re.compile(
-    r"\s*amqp\.annotation\.x-opt-(offset|sequence-number|enqueued-time)\s*(>=?)\s*'(@latest|-?\d{1,19})'\s*"
+    r"\s*amqp\.annotation\.x-opt-(offset|sequence-number|enqueued-time|enqueuedtimeutc)\s*(>=?)"
+    r"\s*('?)(@latest|-?\d{1,19})\3\s*"
 )
+# Names of columns of older readers: Azure's command line (monitor-events), Event Hubs' C client.
+_OLDER = {"enqueuedtimeutc": "enqueued-time"}
+# Columns that are places in the partition -> what Event Hubs calls them.
+_PLACES = {"offset": "offset", "sequence-number": "sequence number"}
 
 
 class Reader:
@@ -53,10 +58,24 @@ class Reader:
                 NOT_IMPLEMENTED,
                 f"The filter {text[:80]!r} is not understood; it begins at an offset, a sequence number or a time.",
             )
-        column, comparison, value = match.groups()
+        column, comparison, _, value = match.groups()
+        column = _OLDER.get(column, column)
         if value == LATEST:
             return self._log.partitions[number].next
+        if column in _PLACES:
+            self._check(column, int(value))
         return self._log.place_of(number, column, int(value), comparison == ">=")
+
+    def _check(self, column: str, value: int) -> None:
+        # As Event Hubs does: what a reader remembers of another log, or of one that began anew, is no place in this.
+        last = self._log.last(self.place[1])[COLUMNS[column]]
+        if value > max(0, last):
+            name = _PLACES[column]
+            raise Refused(
+                ARGUMENT_ERROR,
+                f"The supplied {name} '{value}' is invalid. The last {name} in the system is '{last}'. "
+                "If the hub began anew, forget the checkpoints of before.",
+            )
 
     # --- the link's source
 

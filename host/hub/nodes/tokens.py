@@ -36,14 +36,14 @@ class Tokens:
             return 401, f"{refused.reason[0].upper()}{refused.reason[1:]}.", None
         return 200, "OK", None
 
-    def put(self, token: str) -> bool:
-        """A token that came another way; whether it is one."""
+    def put(self, token: str) -> str | None:
+        """A token that came another way; why it opens nothing, or None."""
         try:
             self._grants[""] = self._access.grant(token)
             self.puts += 1
-        except TokenRefused:
-            return False
-        return True
+        except TokenRefused as refused:
+            return refused.reason
+        return None
 
     def why_not(self, permission: str, path: tuple[str, ...]) -> str | None:
         """Why ``path`` (in lower case) may not be opened; None when it may."""

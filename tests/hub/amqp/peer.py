@@ -55,6 +55,7 @@ class Nodes:
         self.well, self.drain = Well(), Drain()
         self.links = []
         self.left = []
+        self.refusals = []
 
     def attach(self, link):
         if link.address not in ("well", "drain"):
@@ -65,6 +66,9 @@ class Nodes:
     def detached(self, link):
         self.left.append(link)
         self.links.remove(link)
+
+    def refused(self, address, error):
+        self.refusals.append((address, error.condition))
 
     def plain(self, name, password):
         return (name, password) == ("ann", "secret")

@@ -235,6 +235,7 @@ def test_a_refused_message_is_rejected_by_name_and_the_link_goes_on(peer):
     peer.transfer(whole("m1", b""))
     state = peer.hear_one("disposition")[4]
     assert state["rejected"][0][0] == b"amqp:resource-limit-exceeded"
+    assert peer.nodes.refusals == [("drain", "amqp:resource-limit-exceeded")]
     peer.nodes.drain.refuse = None
     peer.transfer(whole("m2", b""), number=1)
     assert len(peer.nodes.drain.taken) == 1
@@ -288,6 +289,7 @@ def test_a_link_to_what_there_is_not_is_attached_and_ended_with_the_reason(peer)
     attach, detach = peer.hear()
     assert attach[1][5] and attach[1][6] and len(attach[1]) == 14
     assert condition(detach[1]) == "amqp:not-found"
+    assert peer.nodes.refusals == [("nowhere", "amqp:not-found")]
     assert peer.nodes.left == []
 
 
@@ -331,6 +333,7 @@ def test_a_sender_past_the_window_of_its_session_loses_it(peer):
     peer.connection.sessions[0]._left_in = 0
     peer.transfer(b"")
     assert condition(peer.hear_one("end")) == "amqp:session:window-violation"
+    assert peer.nodes.refusals == [("", "amqp:session:window-violation")]
 
 
 def test_the_window_is_opened_again_in_time(peer):

@@ -18,6 +18,7 @@ import threading
 import pytest
 from azure.eventhub import EventHubConsumerClient
 from azure.eventhub._pyamqp import performatives
+from azure.eventhub._pyamqp.endpoints import Source, Target
 from peer import AMQP, SASL, frame_of
 from support import TWINKLE
 from wire import PUBACK, Wire, hello, publish
@@ -218,6 +219,21 @@ def test_more_connections_than_there_is_room_for_are_refused_and_counted(hub, ho
             assert heard(third) == b""
         assert hub.server._amqp.refused == before + 1
         honest()
+
+
+def test_what_a_client_is_refused_is_in_the_hubs_log(hub, honest, caplog):
+    attach = frame_of(
+        *(0, performatives.AttachFrame),
+        **{"name": "x", "handle": 0, "role": True, "send_settle_mode": 2, "rcv_settle_mode": 0},
+        source=Source(address="nowhere"),
+        target=Target(address="mine"),
+    )
+    caplog.set_level("INFO", "twinkle.hub")
+    with dialled(hub, tls=False) as sock:
+        sock.sendall(OPENING + BEGIN + attach)
+        eventually(lambda: "refused: 'nowhere': amqp:unauthorized-access: No token" in caplog.text)
+        (line,) = [line for line in caplog.messages if "nowhere" in line]
+        assert line.startswith(f"127.0.0.1:{sock.getsockname()[1]} refused")
 
 
 def test_the_hub_says_good_bye_when_it_stops(tmp_path):

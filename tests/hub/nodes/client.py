@@ -28,7 +28,8 @@ class Client(Peer):
     def __init__(self, desk):
         super().__init__()
         self.desk = desk
-        self.container = HubContainer(desk.event_hub, lambda: None)
+        self.refusals = []
+        self.container = HubContainer(desk.event_hub, lambda: None, self.refusals.append)
         self.connection = Connection(self.container, "the hub", self.now)
         self._pairs = {}
         self._handle = 0

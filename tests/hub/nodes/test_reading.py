@@ -109,6 +109,34 @@ def test_sasl_plain_is_a_token_as_well(desk):
     assert client.detached() == []
 
 
+# --- what is in the hub's log
+
+
+def test_whatever_a_client_is_refused_is_told_to_the_hub_as_well(desk):
+    """Azure's readers try again in silence, for minutes; a person then looks at the hub."""
+    client = desk.client().begun()
+    assert not client.container.plain("service@sas.root.hub", "no token")
+    client.put(life=-1)
+    client.put()
+    client.ask("$management", {"operation": "READ", "type": "com.microsoft:eventhub", "name": "other"})
+    client.read(PART, group="nobody")
+    client.read(PART, level=1)
+    client.read(PART, level=2)
+    client.read(PART, address="new\nline")
+    place = f"'amqps://{HOST}/{HUB}/ConsumerGroups/$Default/Partitions/{PART}'"
+    expected = [
+        "SASL PLAIN for 'service@sas.root.hub': what was sent is not a SAS token",
+        "'$cbs': 401 The token expired",
+        "'$management': 404 There is no event hub 'other'",
+        f"{place.replace('$Default', 'nobody')}: amqp:not-found: There is no consumer group 'nobody'",
+        f"{place}: amqp:link:stolen: A reader with owner level 2 has taken",
+        "'new\\nline': amqp:unauthorized-access: No token",
+    ]
+    assert len(client.refusals) == len(expected)
+    for text, begins in zip(client.refusals, expected, strict=True):
+        assert text.startswith(begins)
+
+
 # --- answers
 
 
@@ -191,6 +219,8 @@ def test_what_management_does_not_know_is_said(desk, changes, status):
         ("sequence-number > '{0}'", [1, 2]),
         ("sequence-number >= '{0}'", [0, 1, 2]),
         ("enqueued-time > '9999999999999'", []),
+        ("enqueuedtimeutc > 9999999999999", []),
+        ("enqueuedtimeutc > 0", "all"),
     ],
 )
 def test_where_a_reader_begins(desk, start, expected):
@@ -199,6 +229,26 @@ def test_where_a_reader_begins(desk, start, expected):
     client.read(PART, start=start and start.format(first))
     got = [sequence for sequence, _ in client.got()]
     assert got == (list(range(first + 3)) if expected == "all" else [first + number for number in expected])
+
+
+@pytest.mark.parametrize("column, name", [("offset", "offset"), ("sequence-number", "sequence number")])
+def test_a_place_that_the_partition_has_not_reached_is_refused_as_on_azure(desk, column, name):
+    sent(desk, 3)
+    sequence, offset, _ = desk.log.last(PART)
+    last = offset if column == "offset" else sequence
+    client = desk.client().entered()
+    client.read(PART, start=f"{column} > '{last}'")
+    client.read(PART, start=f"{column} >= '{last}'")
+    client.read((PART + 1) % 4, start=f"{column} >= '0'")
+    assert client.detached() == []
+    client.read(PART, start=f"{column} > '{last + 1}'")
+    condition, text, _ = next(fields[2] for name, fields, _ in client.hear() if name == "detach")
+    assert condition == b"com.microsoft:argument-error"
+    assert (
+        f"supplied {name} '{last + 1}' is invalid. The last {name} in the system is '{last}'" in text.decode()
+    )
+    client.read((PART + 1) % 4, start=f"{column} > '336'")
+    assert client.detached() == ["com.microsoft:argument-error"]
 
 
 def test_a_filter_that_is_kept_to_is_in_the_answer_and_another_is_refused(desk):
