@@ -3,6 +3,7 @@
 import { plain } from "../model/words.js";
 import { ask } from "./api.js";
 import { h, put, svg } from "./dom.js";
+import { enable } from "./keyboard.js";
 
 const AGAIN_MS = 1000;
 const LINES = 500;
@@ -90,8 +91,8 @@ customElements.define("board-bench", class extends HTMLElement {
   // A switch that somebody has just moved stays where it is until that is done.
   #switches(seen) {
     if (this.#waiting) return;
-    this.power.set(Boolean(seen?.powered), !seen);
-    if (seen?.network) this.network.set(seen.network.connected, false);
+    this.power.set(Boolean(seen?.powered), Boolean(seen));
+    if (seen?.network) this.network.set(seen.network.connected, true);
   }
 
   #show(seen) {
@@ -133,7 +134,7 @@ customElements.define("board-bench", class extends HTMLElement {
         temperature.set(seen.temperature);
         humidity.set(seen.humidity);
         if (document.activeElement !== fault) fault.value = seen.fault ?? "";
-        day.disabled = !seen.told && !seen.fault;
+        enable(day, seen.told || seen.fault !== null);
       },
     };
   }
@@ -159,7 +160,7 @@ customElements.define("board-bench", class extends HTMLElement {
     const text = h("span", {}, name);
     return {
       element: h("label", { class: "switch" }, box, text),
-      set: (on, disabled) => { box.checked = on; box.disabled = disabled; },
+      set: (on, able) => { box.checked = on; enable(box, able); },
       name: (word) => put(text, word),
     };
   }
