@@ -7,6 +7,7 @@ misses the oldest, and is told how many; what it missed of telemetry is in the e
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -88,8 +89,12 @@ class Viewer:
 
 def _shown(event: dict[str, Any]) -> dict[str, Any]:
     system = event["systemProperties"]
+    enqueued = system.get("iothub-enqueuedtime")
+    if enqueued is None:  # of a diagnostic
+        enqueued = int(datetime.fromisoformat(event["enqueuedTime"]).timestamp() * 1000)
     return {
-        "time": moment(system, system.get("iothub-enqueuedtime") or 0) or event["enqueuedTime"],
+        "time": moment(system, enqueued),
+        "enqueued": enqueued,
         "source": event["source"],
         "properties": event["applicationProperties"],
         "bodyType": event["bodyType"],
