@@ -22,6 +22,12 @@ import binascii
 import math
 
 DAY_S = 86400
+# What each can measure: °C, % relative humidity (Aosong's data sheet of the DHT22; ASAIR's of the DHT11, which is sold
+# today).
+RANGES = {
+    "DHT11": {"temperature": (-20.0, 60.0), "humidity": (5.0, 95.0)},
+    "DHT22": {"temperature": (-40.0, 80.0), "humidity": (0.0, 100.0)},
+}
 CUT = 2  # bytes that still come of a cut frame
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from ..device_directory import PICO
-from ..mock_gpio.sensor import day
+from ..mock_gpio.sensor import RANGES, day
 from .pins import Pins
 
 OF_THE_POWER = ("scratch.json", "cause")  # what a Pico W's watchdog keeps for as long as there is power
 LOGGED = 500  # lines of the device's log that are kept for who looks later
 FAULTS = {"absent": "no answer", "bit": "wrong checksum", "stale": "the last sample again"}
-RANGES = {"temperature": (-40.0, 80.0), "humidity": (0.0, 100.0)}  # of a DHT22 (Aosong's data sheet)
+ALWAYS = (
+    "mock_gpio.port",
+    {"model": "DHT22"},
+)  # the port that has a sensor, also where its board file names none
 
 
 class Refused(Exception):
@@ -81,7 +84,7 @@ class Bench:
 
     def seen(self) -> dict[str, Any]:
         """All that there is to see now."""
-        process = self._process
+        process, sensors = self._process, self._models()
         running = process is not None and process.poll() is None
         if running:
             self.pins.look()
@@ -94,30 +97,35 @@ class Bench:
             "powered": not self.is_off,
             "running": running,
             "lines": self.pins.lines(self._read("inputs")),
-            "sensor": self._sensor(self._settings.get("sensor") or {}, self._read("sensor")),
+            "sensor": self._sensor(None, self._read("sensor")) if None in sensors else None,
             "sensors": {
-                name: self._sensor(about, self._rooms().get(name) or {})
-                for name, about in self._measuring().items()
+                name: self._sensor(name, self._rooms().get(name) or {})
+                for name in sensors
+                if name is not None
             },
             "network": {"kind": "Wi-Fi" if self._is_pico else "Cable", "connected": self.connected}
             if self._is_pico or self._has_cable
             else None,
         }
 
-    def _measuring(self) -> dict[str, Any]:
-        """The sensors with a name that are in a room: not the board's own temperature."""
+    def _models(self) -> dict[str | None, str]:
+        """Of the sensors that are in a room, by their names; None is that of the one without. Not "own"."""
+        port, usual = ALWAYS
+        about = self._settings.get("sensor") or (usual if self._settings["port"] == port else None)
+        found: dict[str | None, str] = {None: about["model"]} if about else {}
         named = self._settings.get("sensors") or {}
-        return {name: about for name, about in named.items() if about["model"] != "own"}
+        return found | {name: each["model"] for name, each in named.items() if each["model"] != "own"}
 
     def _rooms(self) -> dict[str, Any]:
         rooms = self._read("sensor").get("sensors")
         rooms = rooms if isinstance(rooms, dict) else {}
         return {name: room for name, room in rooms.items() if isinstance(room, dict)}
 
-    def _sensor(self, about: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
-        room = day(time.time())
+    def _sensor(self, name: str | None, told: dict[str, Any]) -> dict[str, Any]:
+        room, model = day(time.time()), self._models()[name]
         return {
-            "model": about.get("model", "DHT22"),
+            "model": model,
+            "ranges": RANGES[model],
             "temperature": told.get("temperature", room["temperature"]),
             "humidity": told.get("humidity", room["humidity"]),
             "fault": told.get("fault"),
@@ -160,16 +168,17 @@ class Bench:
 
         ``name``: the sensor's, if it has one.
         """
-        if name is not None and name not in self._measuring():
-            raise Refused(f"this board has no sensor {name!r} in a room")
+        model = self._models().get(name)
+        if model is None:
+            raise Refused("this board has no sensor" + (f" {name!r} in a room" if name else ""))
         told = self._read("sensor") if name is None else dict(self._rooms().get(name) or {})
         for member, value in room.items():
-            if member in RANGES:
-                low, high = RANGES[member]
+            if member in RANGES[model]:
+                low, high = RANGES[model][member]
                 if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                     raise Refused(f"{member} is a number from {low:g} to {high:g}")
             elif member != "fault" or (value is not None and value not in FAULTS):
-                raise Refused(f"a sensor has {', '.join(RANGES)} and a fault: {', '.join(FAULTS)}")
+                raise Refused(f"a sensor has {', '.join(RANGES[model])} and a fault: {', '.join(FAULTS)}")
         told.update(room)
         if "temperature" in told or "humidity" in told:
             told = {**day(time.time()), **told}

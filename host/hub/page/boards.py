@@ -14,17 +14,18 @@ from ...workbench.control import LONGEST, NAME
 from ...workbench.notes import Note, find
 from ..core import HubError
 from ..rest.values import read_json
-from .stream import HEARTBEAT_S, sse
+from . import stream
 
 ANSWER_S = 10.0
 
 
 class Boards:
-    """Those that left a note in ``state``, the hub's directory."""
+    """Those that left a note in ``state``, the hub's directory. ``refused`` counts whom there was no room for."""
 
     def __init__(self, state: Path):
         self._state = state
         self._watching: set[asyncio.Task] = set()
+        self.refused = 0
 
     def has(self, device_id: str) -> bool:
         """Whether the device's board is on this computer."""
@@ -55,6 +56,9 @@ class Boards:
         return web.json_response(answer)
 
     async def _watch(self, request: web.Request) -> web.StreamResponse:
+        if len(self._watching) >= stream.MOST_VIEWERS:
+            self.refused += 1
+            return stream.full()
         reader, writer = await self._reach(request)
         task = asyncio.current_task()
         self._watching.add(task)
@@ -66,7 +70,7 @@ class Boards:
             await response.prepare(request)
             while True:
                 try:
-                    async with asyncio.timeout(HEARTBEAT_S):
+                    async with asyncio.timeout(stream.HEARTBEAT_S):
                         line = await reader.readline()
                 except TimeoutError:
                     await response.write(b":\n\n")
@@ -74,7 +78,7 @@ class Boards:
                 if not line:
                     break
                 await response.write(b"data: " + line + b"\n")
-            await response.write(sse({"gone": True}))
+            await response.write(stream.sse({"gone": True}))
         except (ConnectionError, asyncio.CancelledError):
             return response
         finally:

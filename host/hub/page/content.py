@@ -101,6 +101,7 @@ class Content:
                 **self._running.turned_away(),
                 "viewers": self.stream.viewers,
                 "viewersDropped": self.stream.dropped,
+                "viewersRefused": self.stream.refused + self.boards.refused,
             }
         )
 

@@ -41,6 +41,7 @@ class Kept:
         kind, body = readable_body(self.body)
         return {
             "time": self.time,
+            "enqueued": self.enqueued,
             "source": self.source,
             "properties": self.application,
             "bodyType": kind,

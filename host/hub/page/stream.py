@@ -7,6 +7,7 @@ misses the oldest, and is told how many; what it missed of telemetry is in the e
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -88,8 +89,12 @@ class Viewer:
 
 def _shown(event: dict[str, Any]) -> dict[str, Any]:
     system = event["systemProperties"]
+    enqueued = system.get("iothub-enqueuedtime")
+    if enqueued is None:  # of a diagnostic
+        enqueued = int(datetime.fromisoformat(event["enqueuedTime"]).timestamp() * 1000)
     return {
-        "time": moment(system, system.get("iothub-enqueuedtime") or 0) or event["enqueuedTime"],
+        "time": moment(system, enqueued),
+        "enqueued": enqueued,
         "source": event["source"],
         "properties": event["applicationProperties"],
         "bodyType": event["bodyType"],
@@ -98,7 +103,10 @@ def _shown(event: dict[str, Any]) -> dict[str, Any]:
 
 
 class Stream:
-    """The browsers that look. ``hello()`` is what each is told first; ``dropped`` counts what they missed."""
+    """The browsers that look. ``hello()`` is what each is told first.
+
+    ``dropped`` counts what they missed, ``refused`` those that there was no room for.
+    """
 
     def __init__(self, hub: Hub, hello: Callable[[], dict[str, Any]]):
         self._hub = hub
@@ -106,6 +114,7 @@ class Stream:
         self._closing = asyncio.Event()
         self.viewers = 0
         self.dropped = 0
+        self.refused = 0
 
     def close(self) -> None:
         """End every stream."""
@@ -114,9 +123,8 @@ class Stream:
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """``GET /api/stream?device=…&device=…&whole=…``, until the browser or the hub goes."""
         if self.viewers >= MOST_VIEWERS:
-            return web.json_response(
-                {"error": {"message": f"{MOST_VIEWERS} pages are open already"}}, status=503
-            )
+            self.refused += 1
+            return full()
         seen = frozenset(request.query.getall("device", [])[:MOST_SEEN])
         viewer = Viewer(self._hub, seen, request.query.get("whole"))
         response = web.StreamResponse(
@@ -133,6 +141,7 @@ class Stream:
         finally:
             stop()
             self.viewers -= 1
+            self.dropped += viewer.dropped  # of what it has not been told any more
         return response
 
     async def _tell(self, viewer: Viewer, response: web.StreamResponse) -> None:
@@ -146,6 +155,11 @@ class Stream:
             if told:
                 await response.write(sse(told))
             await either(self._closing, self._closing, PACE_S)
+
+
+def full() -> web.Response:
+    """What a browser gets that there is no room for."""
+    return web.json_response({"error": {"message": f"{MOST_VIEWERS} pages are open already"}}, status=503)
 
 
 async def either(one: asyncio.Event, other: asyncio.Event, limit: float) -> bool:

@@ -25,17 +25,34 @@ def browser():
         yield playwright.chromium.launch(executable_path=program)
 
 
+# Says in the console what had the keyboard's focus when nothing has it any more, though nobody let go of it.
+WATCH = """
+    let had = null;
+    addEventListener("focusin", (event) => { had = event.target; });
+    addEventListener("pointerdown", () => { had = null; }, true);
+    (function look() {
+        if (had && document.activeElement === document.body) {
+            console.error(`The keyboard was lost at ${had.outerHTML.slice(0, 200)}`);
+            had = null;
+        }
+        requestAnimationFrame(look);
+    })();
+"""
+SAID = ("Content Security Policy", "The keyboard was lost")  # of what a console may say, what fails a test
+
+
 @pytest.fixture
 def window(browser):
-    """A new window, without cookies; what goes wrong in its scripts fails the test."""
+    """A new window, without cookies; what goes wrong in its scripts fails the test, and a focus that is lost."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(PATIENCE_S * 1000)
     page = context.new_page()
+    page.add_init_script(WATCH)
     troubles = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on(
         "console",
-        lambda message: troubles.append(message.text) if "Content Security Policy" in message.text else None,
+        lambda message: troubles.append(message.text) if any(map(message.text.__contains__, SAID)) else None,
     )
     yield page
     context.close()

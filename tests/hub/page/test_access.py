@@ -11,6 +11,7 @@ import pytest
 from support import TWINKLE
 
 from twinkle_host.hub.live import LiveHub
+from twinkle_host.hub.page import stream
 from twinkle_host.hub.page.access import MOST, Access
 from twinkle_host.hub.server import ServerError
 from twinkle_host.waiting import PATIENCE_S
@@ -141,6 +142,15 @@ def test_health_tells_anybody_here_that_it_is_ready_and_counts_and_no_more(ask):
     assert told["ready"] is True and told["version"]
     assert {"totalDeviceCount", "connectedDeviceCount"} <= set(told["devices"])
     assert ask("GET", "/health", Host="example.com").status == 403
+
+
+def test_a_browser_that_there_is_no_room_for_is_refused_and_counted(hub, ask, cookie, monkeypatch):
+    monkeypatch.setattr(stream, "MOST_VIEWERS", 0)
+    before = ask("GET", "/health").json()["viewersRefused"]
+    for path in ("/api/stream", "/api/boards/desk/stream"):
+        refused = ask("GET", path, Cookie=cookie)
+        assert refused.status == 503 and "0 pages are open already" in refused.json()["error"]["message"]
+    assert ask("GET", "/health").json()["viewersRefused"] == before + 2
 
 
 def test_no_more_than_a_few_tokens_are_good_at_a_time():

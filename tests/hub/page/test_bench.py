@@ -10,8 +10,12 @@ from types import SimpleNamespace
 import pytest
 from windows import started
 
+from twinkle.core.errors import HardwareError
+from twinkle.ports.dht_facts import sample
+from twinkle_host.device_directory import PICO
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.mock_gpio.sensor import DhtSensor, is_whole
+from twinkle_host.mock_gpio import sensor
+from twinkle_host.mock_gpio.sensor import DhtSensor, encode, is_whole
 from twinkle_host.waiting import PATIENCE_S, eventually
 from twinkle_host.workbench import notes
 from twinkle_host.workbench.bench import Bench, Refused
@@ -91,17 +95,17 @@ def test_each_fault_of_the_page_is_one_of_the_sensor(bench, tmp_path):
         file = tmp_path / "sensor.json"
         return json.loads(file.read_text()) if file.exists() else None
 
-    sensor = DhtSensor("DHT22", told)
+    felt = DhtSensor("DHT22", told)
     bench.sensor(temperature=20.5, humidity=50)
-    good = sensor.frame(0)
+    good = felt.frame(0)
     bench.sensor(fault="stale", temperature=30)
-    assert sensor.frame(10) == good
+    assert felt.frame(10) == good
     bench.sensor(fault="absent")
-    assert sensor.frame(20) is None
+    assert felt.frame(20) is None
     bench.sensor(fault="bit")
-    assert not is_whole(sensor.frame(30))
+    assert not is_whole(felt.frame(30))
     bench.sensor(fault=None)
-    assert is_whole(sensor.frame(40)) and sensor.frame(40) != good
+    assert is_whole(felt.frame(40)) and felt.frame(40) != good
     bench.day()
     assert told() is None
 
@@ -130,6 +134,41 @@ def test_each_sensor_with_a_name_has_a_room_of_its_own(tmp_path):
 def test_a_room_that_no_sensor_can_be_in_is_refused(bench, room):
     with pytest.raises(Refused):
         bench.sensor(**room)
+
+
+def test_the_limits_of_a_room_are_those_of_the_sensor_in_it(tmp_path):
+    dht11 = {"model": "DHT11", "pin": 4}
+    settings = {**SETTINGS, "sensor": dht11, "sensors": {"attic": dht11, "cellar": {"model": "DHT22"}}}
+    bench = Bench(tmp_path, settings, "cpython", has_cable=False)
+    for name in (None, "attic"):
+        bench.sensor(name, temperature=-20, humidity=95)
+        with pytest.raises(Refused, match="from -20 to 60"):
+            bench.sensor(name, temperature=61)
+        with pytest.raises(Refused, match="from 5 to 95"):
+            bench.sensor(name, humidity=96)
+    bench.sensor("cellar", temperature=61, humidity=100)
+    seen = bench.seen()
+    assert seen["sensor"]["ranges"] == {"temperature": (-20.0, 60.0), "humidity": (5.0, 95.0)}
+    assert seen["sensors"]["cellar"]["ranges"] == {"temperature": (-40.0, 80.0), "humidity": (0.0, 100.0)}
+
+
+@pytest.mark.parametrize("model", sorted(sensor.RANGES))
+def test_a_simulated_sensor_has_the_limits_by_which_a_device_judges_a_real_one(model):
+    (cold, hot), (dry, wet) = sensor.RANGES[model]["temperature"], sensor.RANGES[model]["humidity"]
+    for temperature, humidity in ((cold, dry), (hot, wet)):
+        assert sample(model, encode(model, temperature, humidity)) == (temperature, humidity)
+    for temperature, humidity in ((cold - 0.1, 50), (hot + 0.1, 50), (20, wet + 1)):
+        with pytest.raises(HardwareError):
+            sample(model, encode(model, temperature, humidity))
+
+
+def test_a_board_without_a_sensor_shows_none(tmp_path):
+    """A Pico W and a Raspberry Pi go without; the desktop's port always has one."""
+    bench = Bench(tmp_path, {**SETTINGS, "port": PICO}, "micropython", has_cable=False)
+    assert bench.seen()["sensor"] is None
+    with pytest.raises(Refused, match="no sensor"):
+        bench.sensor(temperature=20)
+    assert Bench(tmp_path, SETTINGS, "cpython", has_cable=False).seen()["sensor"]["model"] == "DHT22"
 
 
 def test_an_input_is_pressed_by_its_name(bench, ask, tmp_path):

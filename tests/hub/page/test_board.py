@@ -185,6 +185,11 @@ def test_an_input_is_pressed_and_the_output_that_follows_it_is_seen(hub, page, t
         door.click()
         expect(fan).to_contain_text("off")
         expect(page.get_by_role("heading", name="Sensor attic, DHT11")).to_be_visible()
+        for part, low, high in (("Temperature", "-20 °C", "60 °C"), ("Humidity", "5 %", "95 %")):
+            slider = page.get_by_label(f"{part} of attic")
+            for key, end in (("Home", low), ("End", high)):
+                slider.press(key)
+                expect(slider.locator("xpath=../output")).to_have_text(end)
         page.get_by_label("Temperature of attic").fill("33.5")
         page.locator("#temperature").fill("12.5")
         page.get_by_label("Fault of cellar").select_option(label="Absent: no answer")

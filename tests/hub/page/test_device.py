@@ -113,6 +113,26 @@ def test_what_happens_leaves_the_keyboard_where_it_is(hub, page):
     expect(call).to_be_focused()
 
 
+def test_what_the_log_does_not_keep_stays_between_what_it_keeps(hub, page):
+    """Read anew, as after a while without the hub, the list is what it was; diagnostics are in no log."""
+    hub.add("mixed")
+    page.goto(f"{hub.info['pageUrl']}#/device/mixed/events")
+    rows = page.get_by_role("list", name="Events").locator(".brief")
+    expect(rows).to_have_text(["createDeviceIdentity"])
+    for number in range(3):
+        hub.keep("mixed", b'{"n": %d}' % number)
+        hub.call("events.diagnostic", "mixed", "requestRefused", f"number {number}")
+    lived = [
+        *(text for n in (2, 1, 0) for text in (f"requestRefused: number {n}", f'{{"n":{n}}}')),
+        "createDeviceIdentity",
+    ]
+    expect(rows).to_have_text(lived)
+    page.evaluate("document.querySelector('event-list').load()")
+    expect(rows).to_have_text(lived)
+    hub.keep("mixed", b'{"n": 3}')
+    expect(rows).to_have_text(['{"n":3}', *lived])
+
+
 def test_messages_and_events_and_the_ways_to_end_a_connection(hub, desk, page):
     at(page, hub, "methods")
     page.get_by_label("Message to the device").fill("hello")

@@ -48,6 +48,21 @@ def test_points_are_joined_in_their_order_and_each_once(run):
     assert [time for time, _ in run("series", "joined", older, [[3, {"a": 3}]], 2)] == [2, 3]
 
 
+def test_what_the_log_holds_joins_what_was_heard_and_each_keeps_its_order(run):
+    def event(name, enqueued):
+        return {"time": 0, "source": "Telemetry", "body": name, "enqueued": enqueued}
+
+    heard = [event(*each) for each in (("a", 1), ("B", 1), ("C", 5), ("d", 5), ("E", 9))]
+    kept = [event(*each) for each in (("a", 1), ("missed", 3), ("d", 5), ("missed too", 7))]
+    whole = run("events", "merged", kept, heard)
+    assert [each["body"] for each in whole] == ["a", "B", "missed", "C", "d", "missed too", "E"]
+    assert run("events", "merged", kept, whole) == whole
+    assert run("events", "merged", kept, []) == kept
+    assert run("events", "merged", [], heard) == heard
+    twice = [event("same", 1), event("same", 1)]
+    assert run("events", "merged", twice, [*twice, event("last", 1)]) == [*twice, event("last", 1)]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "patch"),
     [

@@ -3,6 +3,7 @@
 import { plain } from "../model/words.js";
 import { ask } from "./api.js";
 import { h, put, svg } from "./dom.js";
+import { enable } from "./keyboard.js";
 
 const AGAIN_MS = 1000;
 const LINES = 500;
@@ -90,8 +91,8 @@ customElements.define("board-bench", class extends HTMLElement {
   // A switch that somebody has just moved stays where it is until that is done.
   #switches(seen) {
     if (this.#waiting) return;
-    this.power.set(Boolean(seen?.powered), !seen);
-    if (seen?.network) this.network.set(seen.network.connected, false);
+    this.power.set(Boolean(seen?.powered), Boolean(seen));
+    if (seen?.network) this.network.set(seen.network.connected, true);
   }
 
   #show(seen) {
@@ -105,7 +106,8 @@ customElements.define("board-bench", class extends HTMLElement {
     this.network.element.hidden = seen.network === null;
     if (seen.network) this.network.name(seen.network.kind);
     this.#pins(seen.lines);
-    this.sensor.set(seen.sensor);
+    this.sensor.element.hidden = seen.sensor === null;
+    if (seen.sensor) this.sensor.set(seen.sensor);
     for (const [name, sensor] of Object.entries(seen.sensors)) {
       if (!this.#named.has(name)) {
         this.#named.set(name, this.#sensor(name));
@@ -120,9 +122,9 @@ customElements.define("board-bench", class extends HTMLElement {
     const [whose, of] = name === null ? [{}, ""] : [{ name }, ` of ${name}`];
     const id = (part) => (name === null ? part : `${part}-${name}`);
     const model = h("h3", {}, "Sensor");
-    const slider = (member, title, unit, low, high) => this.#slider(id(member), title + of, unit, low, high, 0.1, (value) => this.#do({ do: "sensor", ...whose, [member]: value }));
-    const temperature = slider("temperature", "Temperature", "°C", -40, 80);
-    const humidity = slider("humidity", "Humidity", "%", 0, 100);
+    const slider = (member, title, unit) => this.#slider(id(member), title + of, unit, 0.1, (value) => this.#do({ do: "sensor", ...whose, [member]: value }));
+    const temperature = slider("temperature", "Temperature", "°C");
+    const humidity = slider("humidity", "Humidity", "%");
     const fault = h("select", { id: id("fault"), onchange: () => this.#do({ do: "sensor", ...whose, fault: fault.value || null }) }, Object.entries(FAULTS).map(([value, text]) => h("option", { value }, text)));
     const day = h("button", { type: "button", onclick: () => this.#do({ do: "day", ...whose }) }, "Its own day again");
     return {
@@ -130,10 +132,10 @@ customElements.define("board-bench", class extends HTMLElement {
         h("div", { class: "tools" }, h("label", { for: id("fault") }, `Fault${of}`, fault), day)),
       set: (seen) => {
         put(model, `Sensor${name === null ? "" : ` ${name}`}, ${seen.model}`);
-        temperature.set(seen.temperature);
-        humidity.set(seen.humidity);
+        temperature.set(seen.temperature, seen.ranges.temperature);
+        humidity.set(seen.humidity, seen.ranges.humidity);
         if (document.activeElement !== fault) fault.value = seen.fault ?? "";
-        day.disabled = !seen.told && !seen.fault;
+        enable(day, seen.told || seen.fault !== null);
       },
     };
   }
@@ -159,22 +161,25 @@ customElements.define("board-bench", class extends HTMLElement {
     const text = h("span", {}, name);
     return {
       element: h("label", { class: "switch" }, box, text),
-      set: (on, disabled) => { box.checked = on; box.disabled = disabled; },
+      set: (on, able) => { box.checked = on; enable(box, able); },
       name: (word) => put(text, word),
     };
   }
 
-  #slider(name, title, unit, min, max, step, act) {
+  #slider(name, title, unit, step, act) {
     const shown = h("output", { for: name });
     const tell = (value) => put(shown, `${plain(Number(value))} ${unit}`);
     const control = h("input", {
-      type: "range", id: name, min, max, step,
+      type: "range", id: name, step,
       oninput: () => { this.#held = name; tell(control.value); act(Number(control.value)); },
       onchange: () => { this.#held = null; },
     });
     return {
       element: h("label", { for: name, class: "slider" }, h("span", {}, title), control, shown),
-      set: (value) => { if (this.#held !== name) { control.value = value; tell(value); } },
+      set: (value, [min, max]) => {
+        Object.assign(control, { min, max });
+        if (this.#held !== name) { control.value = value; tell(value); }
+      },
     };
   }
 

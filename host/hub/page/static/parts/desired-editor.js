@@ -5,6 +5,7 @@ import { NotJson, named, pretty, readObject } from "../model/json.js";
 import { own, patch, same } from "../model/twin.js";
 import { ask, of } from "./api.js";
 import { h, put, say } from "./dom.js";
+import { enable } from "./keyboard.js";
 
 const CONFLICT = 412;
 
@@ -18,8 +19,8 @@ customElements.define("desired-editor", class extends HTMLElement {
     this.text = h("textarea", { id: "desired", rows: 12, spellcheck: false, "aria-describedby": "desired-refusal", oninput: () => this.#mark() });
     this.refusal = h("p", { class: "refusal", id: "desired-refusal", role: "alert", hidden: true });
     this.theirs = h("div", { class: "theirs", hidden: true });
-    this.save = h("button", { class: "main", disabled: true }, "Save");
-    this.undo = h("button", { type: "button", disabled: true, onclick: () => this.#take() }, "Undo");
+    this.save = h("button", { class: "main", "aria-disabled": "true" }, "Save");
+    this.undo = h("button", { type: "button", "aria-disabled": "true", onclick: () => this.#take() }, "Undo");
     this.append(h("form", { onsubmit: (event) => this.#save(event) },
       h("label", { for: "desired" }, "Desired properties", this.text), this.refusal, this.theirs,
       h("div", { class: "choices" }, this.undo, this.save)));
@@ -46,7 +47,7 @@ customElements.define("desired-editor", class extends HTMLElement {
   }
 
   #mark() {
-    this.save.disabled = this.undo.disabled = !this.#changed();
+    for (const button of [this.save, this.undo]) enable(button, this.#changed());
   }
 
   #refuse(text, place = null) {
@@ -67,7 +68,7 @@ customElements.define("desired-editor", class extends HTMLElement {
       if (!(error instanceof NotJson)) throw error;
       return this.#refuse(error.message, [error.start, error.end]);
     }
-    this.save.disabled = true;
+    enable(this.save, false);
     try {
       const twin = await ask("PATCH", of(this.deviceId, "/desired"), { patch: patch(this.#base.desired, wanted), etag: this.#base.etag });
       this.#now = { etag: twin.etag, desired: own(twin.properties.desired) };
@@ -91,7 +92,7 @@ customElements.define("desired-editor", class extends HTMLElement {
     this.theirs.replaceChildren(
       h("p", {}, text), h("pre", { tabIndex: 0, "aria-label": "What the hub has" }, pretty(this.#now.desired)),
       h("div", { class: "choices" },
-        h("button", { type: "button", onclick: () => this.#take() }, "Take theirs"),
+        h("button", { type: "button", onclick: () => { this.#take(); this.text.focus(); } }, "Take theirs"),
         h("button", { type: "button", onclick: () => this.#keep() }, "Keep mine, on top of theirs")));
   }
 

@@ -1,5 +1,6 @@
 // What happened to a device, the newest first: from the log, and as it happens.
 
+import { merged } from "../model/events.js";
 import { pretty, short } from "../model/json.js";
 import { own } from "../model/twin.js";
 import { ask, of } from "./api.js";
@@ -33,9 +34,7 @@ customElements.define("event-list", class extends HTMLElement {
 
   async load() {
     const kept = await ask("GET", of(this.deviceId, "/events")).catch(() => []);
-    const known = Map.groupBy(this.#events, key); // what is shown already stays what it is
-    const all = kept.map((event) => known.get(key(event))?.shift() ?? event);
-    this.#events = [...all, ...[...known.values()].flat()].slice(-MOST);
+    this.#events = merged(kept, this.#events).slice(-MOST);
     this.#draw();
   }
 
@@ -83,5 +82,3 @@ function brief({ source, body, properties }) {
   }
   return short(body);
 }
-
-const key = (event) => `${event.time} ${event.source} ${JSON.stringify(event.body)}`;

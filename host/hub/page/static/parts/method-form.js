@@ -27,12 +27,13 @@ customElements.define("method-form", class extends HTMLElement {
     this.show(this.model ?? null);
   }
 
-  // The model of the device, or null.
+  // The model of the device, or null. Whoever fills in the free form already goes on with that.
   show(model) {
     this.model = model;
     this.#commands = [...(model ? commands(model) : []), FREE];
     this.choice.replaceChildren(...this.#commands.map((command, at) => h("option", { value: at }, command.name ? `${command.name}: ${command.title}` : command.title)));
-    this.#ask();
+    if (this.#free && (this.#free.value || this.fields.contains(document.activeElement))) this.choice.value = this.#commands.length - 1;
+    else this.#ask();
   }
 
   #ask() {

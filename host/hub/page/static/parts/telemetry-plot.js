@@ -5,6 +5,7 @@ import { columns, joined, names, series } from "../model/series.js";
 import { plain, sign, withUnit } from "../model/words.js";
 import { ask, of } from "./api.js";
 import { h, put } from "./dom.js";
+import { enable } from "./keyboard.js";
 
 const { uPlot } = globalThis; // of vendor/, which is no module
 const RANGES = [["5 minutes", 300], ["1 hour", 3600], ["6 hours", 21600], ["24 hours", 86400], ["All that is kept", 0]];
@@ -25,7 +26,7 @@ customElements.define("telemetry-plot", class extends HTMLElement {
 
   connectedCallback() {
     this.range = h("select", { id: "range", onchange: () => this.load() }, RANGES.map(([text, seconds]) => h("option", { value: seconds }, text)));
-    this.all = h("button", { type: "button", disabled: true, onclick: () => this.#zoomTo(null) }, "Show all");
+    this.all = h("button", { type: "button", "aria-disabled": "true", onclick: () => this.#zoomTo(null) }, "Show all");
     this.note = h("p", { class: "soft" }, "\u00a0");
     this.plots = h("div", { class: "plots" });
     this.table = h("tbody");
@@ -135,7 +136,7 @@ customElements.define("telemetry-plot", class extends HTMLElement {
 
   #zoomTo(zoom) {
     this.#zoom = zoom;
-    this.all.disabled = zoom === null;
+    enable(this.all, zoom !== null);
     for (const { plot, whole } of this.#plots.values()) plot.setScale("x", zoom ?? whole);
   }
 

@@ -11,7 +11,8 @@ import "../parts/twin-table.js";
 import { ask, of } from "../parts/api.js";
 import { askFirst, tellInDialog } from "../parts/ask-first.js";
 import { configuration, connection } from "../parts/device-card.js";
-import { h, put, say } from "../parts/dom.js";
+import { arrange, h, put, say } from "../parts/dom.js";
+import { enable } from "../parts/keyboard.js";
 import { heard, live } from "../parts/live.js";
 
 const TABS = { telemetry: "Telemetry", twin: "Twin", methods: "Methods and messages", events: "Events", board: "Board" };
@@ -103,7 +104,7 @@ customElements.define("device-view", class extends HTMLElement {
     this.configuration.dataset.kind = state;
     put(this.configuration, text);
     put(this.about, [device.name ?? device.modelId, device.version && `version ${device.version}`, device.lastError && `last error: ${device.lastError}`, ["rejected", "failed"].includes(device.configuration?.state) && device.configuration.reason].filter(Boolean).join(" · ") || "\u00a0");
-    this.disconnect.disabled = !device.connected;
+    enable(this.disconnect, device.connected);
     put(this.disable, device.enabled ? "Disable" : "Enable");
     this.#refuse("");
     this.#tabs(device);
@@ -121,10 +122,8 @@ customElements.define("device-view", class extends HTMLElement {
   }
 
   #tabs(device) {
-    const shown = Object.entries(TABS).filter(([tab]) => tab !== "board" || device.board);
-    if (this.tabs.children.length !== shown.length) {
-      this.tabs.replaceChildren(...shown.map(([tab, text]) => h("a", { href: `#/device/${encodeURIComponent(this.deviceId)}/${tab}` }, text)));
-    }
+    this.links ??= Object.entries(TABS).map(([tab, text]) => h("a", { href: `#/device/${encodeURIComponent(this.deviceId)}/${tab}` }, text));
+    arrange(this.tabs, this.links.filter((link) => device.board || !link.hash.endsWith("/board")));
     for (const link of this.tabs.children) {
       const here = link.hash.endsWith(`/${this.tab}`);
       if (here) link.setAttribute("aria-current", "page");

@@ -3,6 +3,7 @@
 import "../parts/device-card.js";
 import { ask } from "../parts/api.js";
 import { arrange, h, put, say } from "../parts/dom.js";
+import { enable } from "../parts/keyboard.js";
 import { heard, live } from "../parts/live.js";
 
 const STATES = { all: "All", connected: "Connected", disconnected: "Not connected", troubled: "In trouble", disabled: "Disabled" };
@@ -87,8 +88,8 @@ customElements.define("overview-view", class extends HTMLElement {
     }
     put(this.place, `Page ${told.page + 1} of ${told.pages}`);
     this.pager.hidden = told.pages < 2;
-    this.before.disabled = told.page === 0;
-    this.after.disabled = told.page + 1 >= told.pages;
+    enable(this.before, told.page > 0);
+    enable(this.after, told.page + 1 < told.pages);
     this.none.hidden = told.found > 0;
     put(this.none, told.counts.totalDeviceCount ? "No device is like that." : "No devices yet. Add one here, or run one: twinkle run desk");
     live.look([...this.#cards.keys()]);

@@ -3,6 +3,7 @@
 import { NotJson, pretty, readObject } from "../model/json.js";
 import { ask } from "../parts/api.js";
 import { h, put, say } from "../parts/dom.js";
+import { enable } from "../parts/keyboard.js";
 import { heard, live } from "../parts/live.js";
 
 const LOOK_MS = 1000;
@@ -92,7 +93,7 @@ customElements.define("trouble-view", class extends HTMLElement {
       rule: () => box.checked && { fault, device: device.value || "*", share: Number(share.value) / 100, ...(own ? { [own.member]: Number(value.value) } : {}) },
       show: (rule, times, fixed) => {
         box.checked = rule !== null;
-        box.disabled = fixed;
+        enable(box, !fixed);
         if (rule && !element.contains(document.activeElement)) {
           device.value = rule.device ?? "*";
           share.value = (rule.share ?? 1) * 100;
