@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..failure import Failure
-from . import image
+from .compiling import MPY_VERSION
 from .plan import OURS, Plan, hashes, make_plan
 from .serial_link import SerialLink
 
@@ -74,9 +74,9 @@ class Pico:
             raise Failure(f"the board runs {name}; install MicroPython {least} or newer (--uf2)")
         if tuple(version) < tuple(map(int, least.split("."))):
             raise Failure(f"the board runs MicroPython {text}; install {least} or newer (--uf2)")
-        if mpy & 0xFF != image.MPY_VERSION:
+        if mpy & 0xFF != MPY_VERSION:
             raise Failure(
-                f"the board's MicroPython {text} reads .mpy of version {mpy & 0xFF}, and not {image.MPY_VERSION}; "
+                f"the board's MicroPython {text} reads .mpy of version {mpy & 0xFF}, and not {MPY_VERSION}; "
                 "install one that does (--uf2)"
             )
         return text
