@@ -24,12 +24,15 @@ from .shortening import FOR_CPYTHON, words_of
 FOR_DISKS = FIRMWARE / "twinkle" / "core" / "backlog.py"  # with "disk" in the board file's telemetry
 FOR_OBSERVERS = FIRMWARE / "twinkle" / "core" / "observers.py"  # with handlers that these register
 OBSERVED = {"desired", "message"}
+# With credentials by which a hub is assigned to the device: a sixteenth of all that a Pico W is given.
+FOR_ASSIGNMENT = FIRMWARE / "twinkle" / "core" / "provisioning.py"
 
 
 def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -> dict[str, bytes]:
-    """The files of a board by their paths there, compiled; see sources()."""
+    """The files of a board by their paths there, compiled; see sources(). Without for_assignment()."""
     found, settings = sources(board, app)
-    found.pop(str(FOR_CPYTHON.relative_to(FIRMWARE)), None)
+    for unwanted in (FOR_CPYTHON, FOR_ASSIGNMENT):
+        found.pop(str(unwanted.relative_to(FIRMWARE)), None)
     image = {str(Path(path).with_suffix(".mpy")): compile_to_mpy(source) for path, source in found.items()}
     image["lib/umqtt/simple.mpy"] = compile_to_mpy(existing(umqtt))
     # The interpreter looks for this one by its name.
@@ -37,6 +40,12 @@ def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -
     image[ENTRY] = (FIRMWARE / ENTRY).read_bytes()
     image["board.json"] = written(settings)
     return image
+
+
+def for_assignment() -> dict[str, bytes]:
+    """What a board needs besides when its hub is assigned to it, by its path there, compiled."""
+    path = FOR_ASSIGNMENT.relative_to(FIRMWARE).with_suffix(".mpy")
+    return {str(path): compile_to_mpy(FOR_ASSIGNMENT)}
 
 
 def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, Path], dict[str, Any]]:

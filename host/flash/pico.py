@@ -53,6 +53,14 @@ try:
 except (OSError, ValueError, KeyError, ImportError, AttributeError):
     print("null")
 """
+# The credentials themselves stay on the board.
+ASSIGNED = """
+try:
+    with open("/credentials.json") as file:
+        print("IdScope" in file.read())
+except OSError:
+    print(False)
+"""
 FACTS = """
 import json, sys
 print(json.dumps([sys.implementation.name, sys.implementation.version[:3], getattr(sys.implementation, "_mpy", 0)]))
@@ -92,6 +100,10 @@ class Pico:
     def model_id(self) -> str | None:
         """The model of the application on the board, or None."""
         return json.loads(self._link.run(MODEL))
+
+    def is_assigned_its_hub(self) -> bool:
+        """Whether its credentials have it ask the provisioning service for its hub."""
+        return self._link.run(ASSIGNED).strip() == "True"
 
     def look(self) -> dict[str, str]:
         """The hashes of what lies where our files lie."""
