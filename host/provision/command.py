@@ -3,13 +3,15 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ..boards import hardware_of, load
-from ..failure import EXIT_STATUSES, USAGE, Failure
+from ..failure import EXIT_STATUSES, REFUSED, USAGE, Failure
 from ..flash import image, pico, raspberry_pi
 from ..flash.command import listen_to, start_pi, target_of, target_options
+from ..flash.plan import hashes
 from ..flash.report import Report
 from ..flash.serial_link import SerialLink, find_port
 from ..flash.target import Entry, Target
@@ -75,7 +77,7 @@ def provision(
         "hub": credentials.host,
     }
     status = (
-        _give_to_pico(credentials, port, report, no_wait)
+        _give_to_pico(credentials, settings, port, report, no_wait)
         if serial
         else _give_to_pi(credentials, target, report, no_wait)
     )
@@ -85,7 +87,9 @@ def provision(
     sys.exit(status)
 
 
-def _give_to_pico(credentials: Credentials, port: str | None, report: Report, no_wait: bool) -> int:
+def _give_to_pico(
+    credentials: Credentials, settings: dict[str, Any], port: str | None, report: Report, no_wait: bool
+) -> int:
     if credentials.ssid is None:
         show("twinkle: note: no Wi-Fi network; wifi set on the console gives the device one", err=True)
     with SerialLink(find_port(port)) as link:
@@ -93,10 +97,32 @@ def _give_to_pico(credentials: Credentials, port: str | None, report: Report, no
         board = pico.Pico(link)
         # An application of one's own may be there, with a model of its own.
         report.facts["model"] = board.model_id() or report.facts["model"]
-        for name, (content, _) in credentials.files().items():
+        files = {name: content for name, (content, _) in credentials.files().items()}
+        if "IdScope" in credentials.parts:
+            files |= _for_assignment(settings, board.look())
+        for name, content in files.items():
             link.write("/" + name, content)
         said = board.start()
         return 0 if no_wait else listen_to(said, report)
+
+
+def _for_assignment(settings: dict[str, Any], there: dict[str, str]) -> dict[str, bytes]:
+    """What a flashed board lacks to be assigned its hub. Failure when that must be of another release.
+
+    ``there``: the hashes of what lies on the board, by path.
+    """
+    wanted = image.for_assignment()
+    own = {path for path in there if path.startswith("twinkle/") and path.endswith(".mpy")}
+    if own >= set(wanted) or not own:
+        return {}  # the release that is there has it, or twinkle flash brings it
+    files = hashes(image.build(settings) | wanted)
+    if any(path in files and files[path] != there[path] for path in own):
+        raise Failure(
+            "the board lacks what has it ask for its hub, and its files are not of this release; "
+            f"twinkle flash {settings['name']} first",
+            REFUSED,
+        )
+    return wanted
 
 
 def _give_to_pi(credentials: Credentials, target: Target, report: Report, no_wait: bool) -> int:

@@ -1,11 +1,13 @@
 """Provisioning: register, wait, poll, be assigned. What comes of it is told in test_assignment.py."""
 
 import json
+import sys
 
 from driver import EPOCH, KEY
 
 from twinkle.core import actions
 from twinkle.core.connection_string import parse
+from twinkle.core.errors import SetupError
 from twinkle.core.provisioning import Provisioner
 
 TEXT = "IdScope=0ne00000000;RegistrationId=MyDevice01;SharedAccessKey=" + KEY
@@ -53,6 +55,19 @@ def test_the_token_equals_the_published_vector():
     )
     assert who.username() == "0ne00000000/registrations/MyDevice01/api-version=2019-03-31"
     assert (who.dial, who.port) == ("global.azure-devices-provisioning.net", 8883)
+
+
+def test_a_board_without_what_asks_for_a_hub_says_so_and_knows_its_own_all_the_same():
+    module = sys.modules.pop("twinkle.core.provisioning")
+    sys.modules["twinkle.core.provisioning"] = None  # as good as not there
+    try:
+        assert parse("HostName=h.example;DeviceId=d;SharedAccessKey=" + KEY).assigned
+        parse(TEXT)
+        raise AssertionError("it was taken")
+    except SetupError as error:
+        assert error.remedy == "flash it again"
+    finally:
+        sys.modules["twinkle.core.provisioning"] = module
 
 
 def test_it_registers_with_its_model():

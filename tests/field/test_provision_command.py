@@ -86,6 +86,70 @@ def test_a_registration_is_put_together_from_its_parts(command, tmp_path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+ASSIGNMENT = "twinkle/core/provisioning.mpy"
+
+
+def registration(hub, name):
+    """How the local hub assigns itself to a device."""
+    key = hub.enrol(name)
+    scope, port = hub.info["idScope"], hub.info["mqttPort"]
+    return f"HostName=localhost;IdScope={scope};RegistrationId={name};SharedAccessKey={key};Port={port}"
+
+
+def is_on(board, path, command):
+    return command("connect", board.port, "fs", "sha256sum", path, program=MPREMOTE).status == 0
+
+
+def test_a_board_is_given_what_asks_for_a_hub_together_with_the_credentials_that_say_so(command, board, hub):
+    def provision(text):
+        done = command(
+            *("provision", "pico_w", "--port", board.port, "--wifi", "home", "--ca-file", hub.info["caFile"]),
+            "--json",
+            TWINKLE_DEVICE_CONNECTION_STRING=text,
+            TWINKLE_WIFI_PASSWORD=PASSWORD,
+        )
+        assert done.status == 0 and done.document["ready"], done
+
+    def flash():
+        done = command("flash", "pico_w", "--port", board.port, "--json")
+        assert done.status == 0, done
+        return done.document
+
+    assert ASSIGNMENT not in flash()["copied"]
+    provision(registration(hub, "asks"))
+    again = flash()
+    assert again["copied"] == again["removed"] == []
+    provision(f"{hub.add('knows')};Port={hub.info['mqttPort']}")
+    assert flash()["removed"] == [ASSIGNMENT]
+
+
+def test_a_board_whose_files_are_not_of_this_release_is_not_given_one_that_is(command, board, hub, tmp_path):
+    command("flash", "pico_w", "--port", board.port, "--no-wait")
+    (tmp_path / "link.mpy").write_bytes(b"M of another release")
+    command(
+        "connect", board.port, "fs", "cp", tmp_path / "link.mpy", ":twinkle/core/link.mpy", program=MPREMOTE
+    )
+    done = command(
+        *("provision", "pico_w", "--port", board.port, "--wifi", "home", "--ca-file", hub.info["caFile"]),
+        TWINKLE_DEVICE_CONNECTION_STRING=registration(hub, "early"),
+        TWINKLE_WIFI_PASSWORD=PASSWORD,
+    )
+    assert done.status == 4 and "twinkle flash pico_w first" in done.err, done
+    assert not is_on(board, "credentials.json", command)
+
+
+def test_credentials_that_came_before_the_files_bring_what_asks_for_a_hub(command, board, hub):
+    command(
+        *("provision", "pico_w", "--port", board.port, "--wifi", "home", "--ca-file", hub.info["caFile"]),
+        "--no-wait",
+        TWINKLE_DEVICE_CONNECTION_STRING=registration(hub, "first"),
+        TWINKLE_WIFI_PASSWORD=PASSWORD,
+    )
+    assert not is_on(board, ASSIGNMENT, command)
+    done = command("flash", "pico_w", "--port", board.port, "--json")
+    assert done.document["ready"] and ASSIGNMENT in done.document["copied"], done
+
+
 def test_a_network_set_on_the_console_is_kept_until_a_factory_reset(command, board, hub):
     command("flash", "pico_w", "--port", board.port)
     done = command(

@@ -80,11 +80,12 @@ def test_a_line_of_the_log_comes_back_once():
 
 
 def test_an_answer_that_there_is_no_memory_for_more_is_given_once():
-    def full(lines):
+    def full(lines, now):
         raise MemoryError
 
     with World() as world:
         world.until(world.ready)
         world.run(1000)
-        world.runner._session._take = full
+        Echo(world).type("version")
+        world.runner.terminal.session.step = full
         assert Echo(world).type("help") == ["err 507 there is not enough memory for that now"]

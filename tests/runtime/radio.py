@@ -227,7 +227,7 @@ def test_a_device_that_is_connected_does_not_say_that_its_network_is_being_joine
         room.network = lambda count: "joining home"
         room.live(5)
         assert room.device.link.state == "syncing", room.log.ring
-        assert room.runner.reachability.missing is None
+        assert room.runner.network.missing is None
     finally:
         room.restore()
 

@@ -247,7 +247,7 @@ def test_a_console_that_was_let_go_of_is_not_told_what_it_asked_for():
         world.mute = True
         port, asked = world.port, world.now + 3000
         port.keys = [(asked, "wifi scan"), (asked + 2000, "version")]
-        world.at(asked + 1000, world.runner._session._refuse)
+        world.at(asked + 1000, world.runner.terminal.refuse)
         world.at(asked + 5000, world.acknowledge)
         world.run(10000)
         shown = [text for _, text in port.answers]

@@ -32,7 +32,7 @@ class Bench:
         self.identity = SimpleNamespace(dial="hub", port=8883)
         port = SimpleNamespace(network=lambda attempts: None, random=chance, ticks=lambda: self.now)
         self.network = stream.Network(None, port.ticks, lambda: None, self.look_up)
-        self.reach = reachability.Reachability(port, self, SimpleNamespace(say=lambda *_: None), self.network)
+        self.parts = port, self, SimpleNamespace(say=lambda *_: None), self.network
         monkeypatch.setattr(compat, "answers", self.answers)
         self.connect()
 
@@ -53,7 +53,9 @@ class Bench:
     def connect(self):
         """A try that succeeds."""
         self.network.addresses("hub", 8883)
-        self.reach.on_try()
+        self.network.sure = True
+        # Made anew once the connection is lost; there is none while there is one.
+        self.reach = reachability.Reachability(*self.parts)
         for event in ("due", "connected", "synced"):
             self.link.fire(event, self.now)
 
@@ -69,7 +71,7 @@ class Bench:
                     return self.now - self.back
                 self.link.fire("due", self.now)
                 self.network.addresses("hub", 8883)
-                self.reach.on_try(Unreachable("nobody"))
+                self.reach.on_failed(Unreachable("nobody"))
                 self.link.fire("lost", self.now)
             self.now += STEP_MS
 
@@ -120,7 +122,7 @@ def test_a_hub_that_is_there_and_ends_every_connection_is_looked_for_once_and_it
 def test_a_hub_that_answers_and_has_no_good_word_is_not_looked_for(monkeypatch):
     bench = Bench(monkeypatch, lambda: 0.5)
     bench.link.fire("lost", bench.now)
-    bench.reach.on_try(WireError("the hub refused the credentials"))
+    bench.reach.on_failed(WireError("the hub refused the credentials"))
     for _ in range(1000):
         bench.now += STEP_MS
         bench.reach.step(bench.now)
@@ -137,7 +139,7 @@ def test_nothing_is_looked_up_for_a_look(monkeypatch):
     # A hub that was never found is not looked for at all.
     bench.identity.dial = "another"
     bench.looks.clear()
-    bench.reach.on_try(Unreachable("nobody"))
+    bench.reach.on_failed(Unreachable("nobody"))
     for _ in range(100):
         bench.now += STEP_MS
         bench.reach.step(bench.now)

@@ -30,7 +30,8 @@ bytecode runs in place, stands beside it: that takes a firmware with such a part
 for the Pico W is not. Each of the files carries the names that it uses, those of other files among them.
 mbedTLS has memory of its own here (on a Pico W it takes it from the same heap, which is
 why this one is smaller), and the stand-ins are told as others. KB are 1,000 bytes, and for files as they
-are, not as littlefs rounds them up."""
+are, not as littlefs rounds them up. The device knows its hub; one that is assigned it by the provisioning
+service is given that module besides, of 4 KB."""
 
 HEAP, ROOMY = "144k", "256k"
 BOARD = "pico_w"

@@ -22,6 +22,7 @@ leaves the old or the new configuration, and the report says which.
 from . import actions
 from .document import missing
 from .errors import BadRequest
+from .topics import number
 
 IDLE = "idle"
 PENDING = "pending"
@@ -35,11 +36,12 @@ LONGEST_ID = 256  # characters
 def seconds(frequency):
     """``"5m"`` to 300. BadRequest says what is wrong with anything else."""
     hint = 'sendFrequency must be a number and a unit, such as "30s", "5m" or "24h"'
-    if not isinstance(frequency, str) or len(frequency) < 2 or frequency[-1] not in UNITS:
+    if not isinstance(frequency, str) or frequency[-1:] not in UNITS:
         raise BadRequest(hint)
-    if not all([digit in "0123456789" for digit in frequency[:-1]]) or len(frequency) > 9:
+    count = number(frequency[:-1])
+    if count is None or len(frequency) > 9:
         raise BadRequest(hint)
-    value = int(frequency[:-1]) * UNITS[frequency[-1]]
+    value = count * UNITS[frequency[-1]]
     if not 1 <= value <= LONGEST_S:
         raise BadRequest("sendFrequency must be from 1s to 7 days")
     return value

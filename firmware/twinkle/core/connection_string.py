@@ -46,8 +46,10 @@ def parse(text):
     key, gateway = None if certified else parts["SharedAccessKey"], parts.get("GatewayHostName")
     if provisioned:
         # Most devices know their hub, and have no room for what they do not use.
-        from .provisioning import GLOBAL_DPS, Registration
-
+        try:
+            from .provisioning import GLOBAL_DPS, Registration
+        except ImportError:
+            raise SetupError("this board lacks what has it ask for its hub", "flash it again") from None
         host = parts.get("HostName", GLOBAL_DPS)
         return Registration(host, parts["IdScope"], parts["RegistrationId"], key, gateway, port)
     return Identity(parts["HostName"], parts["DeviceId"], key, gateway, port)

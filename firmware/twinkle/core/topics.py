@@ -102,10 +102,10 @@ def _request_id(query):
 
 def plain(text):
     """Whether a text is all printable ASCII without space, so that each character is one byte of a packet."""
-    return all(["!" <= sign <= "~" for sign in text])
+    return not text or (min(text) >= "!" and max(text) <= "~")
 
 
 def number(text):
     """The whole number that up to 18 digits stand for, or None."""
     # isdigit() alone takes superscripts, and int() refuses thousands of digits.
-    return int(text) if text and len(text) <= 18 and all([sign in "0123456789" for sign in text]) else None
+    return int(text) if text and len(text) <= 18 and not text.strip("0123456789") else None

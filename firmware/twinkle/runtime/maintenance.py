@@ -39,7 +39,7 @@ class Maintenance:
         runner, port = self._runner, self._port
         gc.collect()  # what is in use, and not what has not been swept yet
         return [
-            ("network", runner.reachability.missing or "ok"),
+            ("network", runner.network.missing or "ok"),
             ("signal", port.signal()),
             ("startedBy", port.started_by()),
             ("memory", port.memory()),
@@ -71,7 +71,7 @@ class Maintenance:
 
     def _wait(self):
         self._runner.leave("the Wi-Fi network is changed on the console")
-        self._runner.reachability.missing = ""  # whatever comes of it, the network is another one then
+        self._runner.network.missing = ""  # whatever comes of it, the network is another one then
         self._port.sleep(compat.SLICE_MS)
         self._runner.network.idle()
 
@@ -123,8 +123,9 @@ class Maintenance:
             raise HardwareError("what was written to flash came back different", "replace the board")
 
     def _network(self):
-        if self._runner.reachability.missing:
-            raise HardwareError(self._runner.reachability.missing, "wifi scan shows what is in reach")
+        missing = self._runner.network.missing
+        if missing:
+            raise HardwareError(missing, "wifi scan shows what is in reach")
 
     def _dns(self):
         host = self._runner.device.identity.dial

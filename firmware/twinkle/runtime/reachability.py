@@ -17,6 +17,8 @@ row nobody answered, and takes its radio down and up again after a few:
       credentials that are not good, cut
     begun while the port waited for the network or the clock     0: it says nothing of the
                                                                  network that comes then
+
+Loaded while there is no connection.
 """
 
 from ..core.errors import HardwareError, Unreachable
@@ -27,18 +29,17 @@ PATIENCE_MS = 500  # an answer that takes longer will be found by the next look
 
 
 class Reachability:
-    """Looks after it for ``device`` on ``port``. ``missing`` is what the network waits for, or None.
+    """Looks after it for ``device`` on ``port``, from the loss of a connection to the next.
 
-    ``network`` is the Network through which that is reached.
+    ``network`` is the Network through which the hub is reached; its ``missing`` is kept here.
     """
 
     def __init__(self, port, device, log, network):
-        self.missing = None
         self._port = port
         self._device = device
         self._log = log
         self._network = network
-        self._due = None  # when to look for the hub; LOST: soon
+        self._due = LOST if network.sure else None  # when to look for the hub; LOST: soon
         self._gone = False  # nobody answered the last time
         self._unanswered = 0
 
@@ -48,10 +49,10 @@ class Reachability:
             missing = self._port.network(self._unanswered)
         except HardwareError as error:
             missing = str(error)
-        if missing != self.missing:
+        if missing != self._network.missing:
             self._unanswered = 0
             self._log.say("info", "network: " + (missing or "can be used"))
-            self.missing = missing
+            self._network.missing = missing
             if missing is None:
                 self._device.on_network(now)
         elif missing is None and self._due is not None and now >= self._due:
@@ -60,18 +61,14 @@ class Reachability:
             else:
                 self._plan()
 
-    def on_try(self, error=None):
-        """A connection was tried: it is there, or failed with ``error``."""
+    def on_failed(self, error):
+        """A connection was tried, and failed with ``error``."""
         unreachable = isinstance(error, Unreachable)
-        silent = unreachable and not (error.answered or self.missing)
+        silent = unreachable and not (error.answered or self._network.missing)
         self._unanswered = self._unanswered + 1 if silent else 0
         self._gone, self._due = unreachable, None
         if unreachable:
             self._plan()
-        elif error is None:
-            self.missing = None  # the port is not asked again while there is a connection
-            self._network.sure = True
-            self._due = LOST  # which matters when the connection is
 
     def _plan(self):
         # By chance, so that many devices do not look at the same moment.

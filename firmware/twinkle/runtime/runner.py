@@ -19,8 +19,6 @@ from .. import compat
 from ..core import actions
 from ..core.errors import HardwareError, ProtocolError, TwinkleError
 from ..ports.contract import RESET_STATUS
-from .console_session import ConsoleSession
-from .reachability import Reachability
 from .stream import Network
 
 CLOCK_MS = 60000  # how often the core is told the time
@@ -44,9 +42,8 @@ class Runner:
         self.terminal = terminal
         self._umqtt = umqtt
         self.network = Network(context, port.ticks, self._meanwhile, port.look_up)
-        self.reachability = Reachability(port, device, log, self.network)
+        self._reachability = None  # there is one while there is no connection
         self._keep_alive = keep_alive
-        self._session = ConsoleSession(self)
         self._client = None
         self._inbox = []
         self._board = []  # actions for the board, to be performed
@@ -79,7 +76,7 @@ class Runner:
         now = self.port.ticks()
         try:
             if self._client is None:
-                self.reachability.step(now)
+                self._reach().step(now)
             if now >= self._time_due or self._client is None:
                 error = self._client and self.port.keep_time()
                 if error:
@@ -88,7 +85,7 @@ class Runner:
                 if utc is not None:
                     self.device.on_time(utc, now)
                     self._time_due = now + CLOCK_MS
-            self._session.step(now)
+            self.terminal.attend(self, now)
             self._perform(self.device.step(now))
             self._wait()
             if self._trouble:
@@ -114,7 +111,7 @@ class Runner:
         try:
             self.port.feed()
             now = self.port.ticks()
-            self._session.step(now)
+            self.terminal.attend(self, now)
             self._perform(self.device.go_on(now), False)
             self.terminal.flush()
         except Exception as error:
@@ -165,12 +162,22 @@ class Runner:
             # Not clean: the hub keeps what is queued for this device while it is away.
             client.connect(False)
         except Exception as error:
-            self.reachability.on_try(error)
+            self._reach().on_failed(error)
             raise
         self._client = client
-        self.reachability.on_try()
+        self.network.sure = True
+        self.network.missing = None  # the port is not asked again while there is a connection
+        self._reachability = None
+        compat.unload("twinkle.runtime.reachability")
         for topic in self.device.subscriptions:
             self._exchange(client.subscribe, topic, 1)
+
+    def _reach(self):
+        if not self._reachability:
+            from .reachability import Reachability
+
+            self._reachability = Reachability(self.port, self.device, self.log, self.network)
+        return self._reachability
 
     def _publish(self, topic, payload, qos):
         self._exchange(self._client.publish, topic, payload, False, qos)
@@ -234,7 +241,7 @@ class Runner:
         "ping": _ping,
         "disconnect": _leave,
         "reset": _reset,
-        "do": lambda self, *what: self._session.do(*what),  # the console's
+        "do": lambda self, session, *what: session.do(*what),  # the console's
     }
 
     # --- listening
@@ -242,9 +249,8 @@ class Runner:
     def _wait(self):
         now = self.port.ticks()
         ms = min(self.device.due(now) - now, self.port.longest_wait)
-        if (
-            self._session.due() or self._inbox or self._untold
-        ):  # messages may have come while a PUBACK was waited for
+        # Messages may have come while a PUBACK was waited for.
+        if self.terminal.due() or self._inbox or self._untold:
             ms = 0
         if self._client is None:
             if ms > 0:

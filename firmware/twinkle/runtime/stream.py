@@ -40,7 +40,11 @@ class Network:
     be had where it was found last, and not sooner than SPARED times as long after one in
     vain: an eighth of the time is lost, whatever the outage. Meanwhile, it is tried where it
     was found last.
+
+    ``missing`` is what the port's network waits for, as a text, or None when it can be used.
     """
+
+    missing = None
 
     def __init__(self, context, ticks, idle, look_up, largest=65536):
         self.context = context

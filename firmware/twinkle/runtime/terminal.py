@@ -3,8 +3,14 @@
 A terminal that nobody reads must not hold up the device, so what is to be shown
 waits in a queue and goes out in small pieces, as fast as the port takes them. A full
 queue drops lines and says later how many.
+
+The console is brought by the first line, and let go of when nobody types any more: with all that belongs to it,
+it is a tenth of what a Pico W has. What there is no memory for is refused, and does not cost the connection.
 """
 
+import gc
+
+from .. import compat
 from ..core.document import NO_UTF8
 
 LONGEST = 1024  # bytes of a line; what is longer is cut there, and refused by the console
@@ -12,20 +18,62 @@ MUCH = 512  # bytes typed at once: a paste, or a tool
 QUEUE = 8192  # bytes that wait to be shown
 LOG_QUEUE = 1024  # the same, of the log: a board that nobody is plugged into keeps no more of it
 SLICES = 16  # pieces that are shown in one turn of the loop
+LOOK_MS = 20  # however fast messages come, keys are looked at no oftener than that
+CONSOLE = (
+    "core.console",
+    "core.console_help",
+    "core.wired_verbs",
+    "runtime.console_session",
+    "runtime.maintenance",
+)
 DRAIN_MS = 500  # what the last lines before a restart may take
 
 
 class Terminal:
-    """The line of ``port``."""
+    """The line of ``port``. ``session`` is whoever types, if somebody does."""
 
     def __init__(self, port):
         self.lost = 0  # lines that nobody has seen
         self.more = False  # whether there may be more typed than was taken
+        self.session = None
         self._port = port
+        self._looked = 0  # when keys were looked at
         self._line = bytearray()
         self._queue = []
         self._size = 0
         self._unsaid = 0
+
+    def attend(self, runner, now):
+        """See to whoever types."""
+        lines = ()
+        if self.more or now - self._looked >= LOOK_MS:
+            self._looked = now
+            lines = self.lines()
+        try:
+            if lines and not self.session:
+                from .console_session import ConsoleSession
+
+                gc.collect()
+                self.session = ConsoleSession(runner)
+            if self.session:
+                self.session.step(lines, now)
+        except MemoryError:
+            self.refuse()
+
+    def refuse(self):
+        """There is no memory for what was typed."""
+        self.dismiss()
+        self.show("err 507 there is not enough memory for that now")
+
+    def dismiss(self):
+        """Let go of the console."""
+        self.session = None
+        for name in CONSOLE:
+            compat.unload("twinkle." + name)
+
+    def due(self):
+        """Whether there is something to do at once."""
+        return self.flush() or self.more or (self.session and self.session.due())
 
     def lines(self):
         """The lines that have been completed; one that is no text is U+FFFD, with its ``--json``."""
