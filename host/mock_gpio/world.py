@@ -61,12 +61,12 @@ class VirtualClock:
 
 class MicroPythonBridge:
     """The bridge, or another ``program`` that does more, in a MicroPython process. ``places``: where
-    applications are looked for too."""
+    applications are looked for too. ``heap``: MicroPython's."""
 
-    def __init__(self, places=(), program=HOST / "mock_gpio" / "bridge.py"):
+    def __init__(self, places=(), program=HOST / "mock_gpio" / "bridge.py", heap=HEAP):
         places = [*places, FIRMWARE, LIB]
         self._process = subprocess.Popen(
-            [MICROPYTHON, "-X", f"heapsize={HEAP}", program],
+            [MICROPYTHON, "-X", f"heapsize={heap}", program],
             env={**os.environ, "MICROPYPATH": ":".join(map(str, places))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

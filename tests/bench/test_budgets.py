@@ -46,6 +46,14 @@ def test_p4_the_heap_of_a_connected_device(files, tmp_path, measured):
     assert largest <= free
 
 
+def test_p4_the_heap_is_the_same_wherever_it_is_measured(files, tmp_path):
+    """A figure that grows with the length of a folder's name passes its limit on one machine alone."""
+    near, far = (
+        footprint.counted_of(footprint.heap(tmp_path / ("x" * length), files)[0]) for length in (1, 120)
+    )
+    assert abs(near - far) <= footprint.UNIT, (near, far)
+
+
 def test_p5_an_idle_day_leaves_the_heap_and_the_flash_as_they_are(measured):
     grown, allocated, writes = idle.live(1)
     measured(

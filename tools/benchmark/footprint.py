@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -106,16 +107,25 @@ def heap(folder: Path, files: dict[str, bytes], romfs: bool = False) -> tuple[di
         device = DeviceProcess(
             "micropython", folder / "device", text, Path(hub.ca_file).read_bytes(), base=BOARD, wifi=wifi
         )
-        # Each module keeps the name of its file: they are as short as on the board.
+        # Each module keeps the name of its file: on the board they are as short, and nothing hangs on where this runs.
+        host = folder / "host"
+        host.symlink_to(HOST)
+        stand_in_modules = host / PICO_MODULES.relative_to(HOST)
+        here = folder / "files"
         said = on_micropython.run(
-            *("heap_program.py", device.folder, image_file, ",".join(stand_ins), *modules),
+            *("heap_program.py", _from(here, device.folder), image_file, ",".join(stand_ins), *modules),
             heap=ROOMY if romfs else HEAP,  # the image lies in the heap, too, as there is no flash here
-            path=(PICO_MODULES, *(() if romfs else ("", "lib")), HOST),
-            place=folder / "files",
+            path=(_from(here, stand_in_modules), *(() if romfs else ("", "lib")), _from(here, host)),
+            place=here,
         )
     free = int(re.search(r"^free (\d+)$", said, re.MULTILINE)[1])
     largest = UNIT * int(re.search(r"max free sz: (\d+)", said)[1])
     return attributed(said), free, largest
+
+
+def _from(here: Path, there: Path) -> str:
+    """The way from one folder to another."""
+    return os.path.relpath(there, here)
 
 
 class Weight(NamedTuple):

@@ -15,6 +15,7 @@ what was asked for in the meantime, which is what collections are made of. Flash
 whole day."""
 
 PROGRAM = Path(__file__).parent / "idle_program.py"
+HEAP = "256k"  # it must not collect while a request is answered, nor while the next, of any size, is read
 HOUR_S, DAY_H = 3600, 24
 SOME_H = 6  # at either end, of whose figures the least counts
 WARM_UP_H = 8  # until what is only made once has been made
@@ -39,7 +40,7 @@ def live(days: int, say=lambda text: None) -> tuple[int, list[int], list[int]]:
     world = World(places=[HOST])
     try:
         board = world.add(config={"configId": 1, "sendFrequency": "168h"}, app="apps.environment", on=False)
-        board.bridge = MicroPythonBridge([HOST], PROGRAM)
+        board.bridge = MicroPythonBridge([HOST], PROGRAM, HEAP)
         board.power_on()
         stores, perform = [], board._store
         board._store = lambda *arguments: (stores.append(arguments), perform(*arguments))

@@ -12,7 +12,7 @@ from twinkle_host.mock_gpio.world import BoardInMemory, MicroPythonBridge, World
 from twinkle_host.paths import HOST
 
 from .goals import Measurement
-from .idle import PROGRAM
+from .idle import HEAP, PROGRAM
 from .samples import Summary, ratio, summarize
 
 ABOUT = """A desired patch of 1 KB, which replaces one member, for twins whose desired properties are 1, 10
@@ -101,7 +101,7 @@ def allocations(size: int, count: int) -> list[int]:
     """Bytes of heap that a device on MicroPython asks for at each of so many patches of a twin of this size."""
     world = World(places=[HOST])
     try:
-        board = board_with(size, world, MicroPythonBridge([HOST], PROGRAM))
+        board = board_with(size, world, MicroPythonBridge([HOST], PROGRAM, HEAP))
         found = []
         for number in range(count):
             patch(board, number)
