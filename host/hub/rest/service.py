@@ -16,7 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from ..core import Hub, HubError, MethodResult, run_bulk
 from ..core.twins.limits import ARRAYS_SINCE
-from ..doors.tls_port import known
+from ..doors.secure import known
 from ..faults.rules import Faults
 from ..ticker import Ticker
 from .absent import ABSENT
