@@ -240,7 +240,13 @@ async def _serve(settings, as_json: bool, opens: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    server = Server(settings)
+    failures: list[Exception] = []
+
+    def failed(error: Exception) -> None:
+        failures.append(error)
+        stop.set()
+
+    server = Server(settings, failed=failed)
     await server.start()
     try:
         # What a start makes stays, and devices that come and go make little that refers to itself.
@@ -257,6 +263,8 @@ async def _serve(settings, as_json: bool, opens: bool) -> None:
         if opens:
             asyncio.get_running_loop().run_in_executor(None, webbrowser.open, server.page.ticket())
         await stop.wait()
+        if failures:
+            raise failures[0]
     finally:
         await server.stop()
 

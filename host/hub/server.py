@@ -43,6 +43,7 @@ from .rest.service import Rest, http_log
 from .rest.side_door import SideDoor
 from .rest.websocket import add_websockets
 from .settings import AMQPS_PORT, Settings
+from .start_errors import BusyPort, ServerError
 from .store import SqliteStore
 from .ticker import Ticker
 from .x509 import read_certificate
@@ -52,19 +53,6 @@ log = logging.getLogger("twinkle.hub")
 CA = "ca"  # the folder of certificates
 UPLOADS = "uploads"  # the folder of files that devices uploaded
 AT_START = "at-start.sqlite"  # the records as they were then, for a reset
-
-
-class ServerError(Exception):
-    """The hub cannot start; the text names the cause and the remedy."""
-
-
-class BusyPort(ServerError):
-    """A port is taken. ``flag`` is the option that chooses another."""
-
-    def __init__(self, bind: str, port: int, flag: str):
-        super().__init__(f"port {port} on {bind} is taken by another program; choose one with {flag}")
-        self.port = port
-        self.flag = flag
 
 
 class RealClock:
@@ -81,11 +69,20 @@ def _log(event: dict[str, Any]) -> None:
 
 
 class Server:
-    """One local hub. ``listeners`` hear every event of its core, which is another one after a reset."""
+    """One local hub. ``listeners`` hear every event of its core, which is another one after a reset.
 
-    def __init__(self, settings: Settings, listeners: Sequence[Callable[[Event], None]] = ()):
+    ``failed(error)`` is told of a reset after which it could not come up again: it is to be stopped then.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        listeners: Sequence[Callable[[Event], None]] = (),
+        failed: Callable[[Exception], None] = lambda error: None,
+    ):
         self.settings = settings
         self._listeners = listeners
+        self._failed = failed
         self.info: dict[str, Any] = {}
         # What is to be closed: all of it, and all but the page.
         self._opened = self._parts = contextlib.AsyncExitStack()
@@ -247,15 +244,22 @@ class Server:
                 "plain_amqp_port": self._plain_port,
             }
             self.settings = replace(self.settings, **ports)
-            await self._close()
-            state = self.settings.state
-            for file in (*state.glob("hub.sqlite-*"), *state.glob("events.sqlite*")):
-                file.unlink()
-            write_private(state / "hub.sqlite", (state / AT_START).read_bytes())
-            shutil.rmtree(state / UPLOADS, ignore_errors=True)
-            await self._open()
-            self.page.show(self)
-            self._publish()
+            try:
+                await self._close()
+                self._forget()
+                await self._open()
+                self.page.show(self)
+                self._publish()
+            except Exception as error:
+                self._failed(error)
+                raise
+
+    def _forget(self) -> None:
+        state = self.settings.state
+        for file in (*state.glob("hub.sqlite-*"), *state.glob("events.sqlite*")):
+            file.unlink()
+        write_private(state / "hub.sqlite", (state / AT_START).read_bytes())
+        shutil.rmtree(state / UPLOADS, ignore_errors=True)
 
     def misbehave(self, rules: str | None) -> Faults | None:
         """Follow these rules from now on (see the module ``faults``); none, and it behaves. FaultError for bad ones."""

@@ -22,7 +22,7 @@ from support import own_address
 from test_cloud_to_device import send
 
 from twinkle_host.device_certificate import make_certificate
-from twinkle_host.hub.rest.websocket import DeviceStream
+from twinkle_host.hub.rest.websocket import Line
 from twinkle_host.waiting import PATIENCE_S, eventually
 
 
@@ -36,17 +36,17 @@ def door(hub):
 @pytest.fixture
 def over_websocket(hub, door):
     """The options that make a client come by WebSocket. At the end it is seen that there was such a connection."""
-    streams = set()
+    lines = set()
     begin = hub.server._endpoint.begin
 
     def told(connection):
-        streams.add(type(connection._stream))
+        lines.add(type(connection._transport))
         begin(connection)
 
     hub.server._endpoint.begin = told
     yield {"websockets": True, "proxy_options": ProxyOptions("HTTP", "127.0.0.1", door)}
     del hub.server._endpoint.begin
-    assert streams == {DeviceStream}
+    assert lines == {Line}
 
 
 def desired(**members):

@@ -16,7 +16,8 @@ from ..amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
 from ..core import HubError
 from ..events.gathering import Gathering
 from ..nodes import EventHub, HubContainer
-from .tls_port import TlsPort, known
+from .secure import known
+from .tls_port import TlsPort
 
 log = logging.getLogger("twinkle.hub")
 

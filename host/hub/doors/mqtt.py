@@ -28,12 +28,12 @@ from ..core import (
 from ..faults.rules import Faults
 from ..ticker import Ticker
 from .patience import Lobby, Patience
-from .secure import BadCertificate, SecureStream
-from .stream import Stream
+from .secure import CERTIFICATE, BadCertificate, known
+from .tls_port import TlsPort
 
 log = logging.getLogger("twinkle.hub")
 
-CONNECT_S = 10.0  # for the TLS handshake, again for the CONNECT, and for what is sent last to be read
+CONNECT_S = 10.0  # for the CONNECT, and for what is sent last to be read
 NOT_AUTHORIZED = 5  # CONNACK, MQTT 3.1.1 section 3.2.2.3
 MAX_KEEP_ALIVE_S = 1767.0  # IoT Hub's own ceiling, also for a client that asked for none
 MAX_UNREAD = 1 << 20  # bytes a device may leave unread before it is dropped
@@ -56,17 +56,21 @@ class Endpoint:
         self.kept = kept
         self._provisioning = provisioning
         self._ticker = ticker
-        self._context = context
-        self._server: asyncio.Server | None = None
+        self._tls = TlsPort(context, self.accept)
         self.connections: set[Connection] = set()
-        self.lobby = Lobby()  # those on its own port that have not yet said who they are
         self.faults: Faults | None = None  # what it does wrong on purpose
 
-    def certificate(self, stream: Stream, username: str | None) -> Certificate | None:
+    @property
+    def lobby(self) -> Lobby:
+        """Those on its own port that have not yet said who they are."""
+        return self._tls.lobby
+
+    def certificate(self, transport: asyncio.BaseTransport, username: str | None) -> Certificate | None:
         """The client certificate of a connection, judged by the authorities of the service it is for."""
+        shown = transport.get_extra_info(CERTIFICATE)
         if is_registration(username):
-            return stream.certificate(self._provisioning.enrolments.signers())
-        return stream.certificate(self._hub.authorities.certificates)
+            return shown(self._provisioning.enrolments.signers())
+        return shown(self._hub.authorities.certificates)
 
     def admit(self, hello: Hello, link: "Connection"):
         """Hand a CONNECT to the hub, or to the provisioning service that shares its port."""
@@ -80,27 +84,22 @@ class Endpoint:
 
     async def start(self, bind: str, port: int) -> int:
         """Listen; answers the port (``port`` 0 takes any free one). OSError when it cannot."""
-        self._server = await asyncio.get_running_loop().create_server(self._accept, bind, port, backlog=1024)
-        return self._server.sockets[0].getsockname()[1]
+        return await self._tls.start(bind, port)
 
     async def stop(self) -> None:
         """Close the port and every connection."""
-        if self._server:
-            self._server.close()
+        self._tls.stop()
         for connection in list(self.connections):
             connection.drop()
         await asyncio.sleep(0)
 
-    def speaker(self) -> "Connection":
-        """What speaks MQTT with one more device, over a stream that is yet to be made."""
+    def accept(self) -> "Connection":
+        """What speaks MQTT with one more device, over a transport that is yet to be made."""
         return Connection(self, self._ticker)
 
-    def _accept(self) -> SecureStream:
-        return SecureStream(self._context, self.speaker(), self.lobby)
 
-
-class Connection:
-    """One device's connection: the core's Link, and what is spoken over a stream.
+class Connection(asyncio.Protocol):
+    """One device's connection: the core's Link, and what is spoken over a transport.
 
     Until it has said who it is ``_timer`` limits that, afterwards ``_patience`` its silence, and in the end
     ``_timer`` again how long it may take to read the last word.
@@ -159,18 +158,15 @@ class Connection:
         self._session = None
         self._finish()
 
-    # --- the connection's life, as the stream tells it
+    # --- the connection's life, as the transport tells it
 
-    def made(self, stream: Stream) -> None:
-        self._stream = stream
-        self._who = stream.peer
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._who = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", 0))[:2])
         self._endpoint.begin(self)
         self._allow(CONNECT_S)
 
-    def secured(self) -> None:
-        self._allow(CONNECT_S)
-
-    def heard(self, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
         if self._patience is not None:
             self._patience.renew()
         try:
@@ -184,33 +180,31 @@ class Connection:
             self._finish(reason)
         self._ticker.touch()
 
-    def slow(self, is_slow: bool) -> None:
-        """Who does not read what it is sent is not listened to meanwhile."""
-        if is_slow:
-            self._stream.pause_reading()
-        else:
-            self._stream.resume_reading()
+    def pause_writing(self) -> None:
+        # Who does not read what it is sent is not listened to meanwhile.
+        self._transport.pause_reading()
 
-    def ended(self, reason: str | None) -> None:
-        if reason is not None:
-            log.info("%s: %s", self._who, reason)
-        self._finish(reason)
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
 
-    def lost(self) -> None:
+    def eof_received(self) -> None:
         self._finish()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._finish(None if error is None else str(error))
         self._timer.cancel()
         self._endpoint.connections.discard(self)
 
     def drop(self) -> None:
         """End it, without a word."""
         self._finish()
-        self._stream.abort()
+        self._transport.abort()
 
     def _allow(self, seconds: float) -> None:
         # To go on to its next state; then it is dropped.
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._stream.abort)
+        self._timer = self._loop.call_later(seconds, self._transport.abort)
 
     def _silent(self) -> None:
         reason = "the device was silent for longer than its keep-alive allows"
@@ -229,12 +223,12 @@ class Connection:
             session.end(clean, None if clean else reason or "the connection broke")
             self._ticker.touch()
         self._allow(CONNECT_S)
-        self._stream.close()
+        self._transport.close()
 
     def _greet(self, connect: mqtt.Connect) -> None:
         self._timer.cancel()
         code = self._admit(connect)
-        self._stream.write(mqtt.connack(code, code == 0 and self._session.present))
+        self._transport.write(mqtt.connack(code, code == 0 and self._session.present))
         if code:
             self._finish()
             return
@@ -248,7 +242,7 @@ class Connection:
     def _look_who(self) -> None:
         if self._session is not None and self._session.known:
             self._known = True
-            self._stream.known()
+            known(self._transport)
 
     def _admit(self, connect: mqtt.Connect) -> int:
         # The code for its CONNACK (3.2.2.3).
@@ -265,7 +259,7 @@ class Connection:
                 connect.clean_session,
                 connect.keep_alive,
                 Will(*connect.will) if connect.will else None,
-                self._endpoint.certificate(self._stream, connect.username),
+                self._endpoint.certificate(self._transport, connect.username),
             )
             self._session = self._endpoint.admit(hello, self)
         except BadCertificate as error:
@@ -320,7 +314,7 @@ class Connection:
         elif not self._over:
             # Without an acknowledgement the device has the message still, and sends it on its next connection.
             log.warning("%s dropped: what it sent could not be kept", self._who)
-            self._stream.abort()
+            self._transport.abort()
 
     def _write(self, data: bytes) -> None:
         if self._over:
@@ -331,11 +325,11 @@ class Connection:
         if self._until_killed is not None:
             self._until_killed -= len(data)
             if self._until_killed < 0:
-                self._stream.write(data[: self._until_killed])
-                self._stream.abort()
+                self._transport.write(data[: self._until_killed])
+                self._transport.abort()
                 return
-        if self._held is not None or self._stream.unsent > MAX_UNREAD:
+        if self._held is not None or self._transport.get_write_buffer_size() > MAX_UNREAD:
             log.warning("%s does not read what it is sent; dropped", self._who)
-            self._stream.abort()
+            self._transport.abort()
             return
-        self._stream.write(data)
+        self._transport.write(data)

@@ -23,7 +23,7 @@ from ..core import Uploads
 from ..core.times import iso
 from ..core.uploads.names import CONTAINER
 from ..core.uploads.signatures import READ, VERSION, WRITE, SignatureRefused
-from ..doors.tls_port import known
+from ..doors.secure import known
 from .service import Rest
 
 log = logging.getLogger("twinkle.hub")

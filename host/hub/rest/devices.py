@@ -18,8 +18,7 @@ from ..core.messages.telemetry import MAX_MESSAGE, Message, TooLarge, message_of
 from ..core.messages.topics import TopicRefused
 from ..core.sessions.admission import Admission
 from ..doors.mqtt import Kept
-from ..doors.secure import BadCertificate
-from ..doors.tls_port import CERTIFICATE, known
+from ..doors.secure import CERTIFICATE, BadCertificate, known
 from ..ticker import Ticker
 from .message_headers import FROM_DEVICES, body_of, headers_of, read_headers
 from .service import Rest, check_version

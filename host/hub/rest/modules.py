@@ -5,7 +5,7 @@ from aiohttp import web
 from ..core import Hub
 from ..ticker import Ticker
 from .service import Rest
-from .values import answer, etag_of, read_json
+from .values import answer, etag_of, makes, quoted_etag_of, read_json
 
 MODULE = "/devices/{id}/modules/{module}"
 
@@ -29,16 +29,16 @@ class RestModules:
 
     async def _put(self, request: web.Request) -> web.Response:
         (device_id, module_id), body = _names(request), await read_json(request)
-        if "If-Match" in request.headers:
-            identity = self._hub.update_device(device_id, body, etag_of(request), module_id=module_id)
-        else:
+        if makes(request):
             identity = self._hub.create_device(device_id, body, module_id=module_id)
+        else:
+            identity = self._hub.update_device(device_id, body, etag_of(request), module_id=module_id)
         self._ticker.touch()
         return answer(identity)
 
     async def _delete(self, request: web.Request) -> web.Response:
         device_id, module_id = _names(request)
-        self._hub.delete_device(device_id, etag_of(request), module_id)
+        self._hub.delete_device(device_id, quoted_etag_of(request), module_id)
         self._ticker.touch()
         return web.Response(status=204)
 

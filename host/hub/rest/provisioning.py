@@ -16,7 +16,7 @@ from ..core.provisioning.attestation import KEY
 from ..core.provisioning.enrolments import registration_view
 from ..core.provisioning.tables import GROUP, INDIVIDUAL, Kind
 from ..core.times import iso
-from ..doors.tls_port import known
+from ..doors.secure import known
 from ..ticker import Ticker
 from .service import Handler, Rest, check_version
 from .values import digits, etag_of, fields, read_json

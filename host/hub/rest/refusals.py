@@ -2,12 +2,14 @@
 
 import json
 import logging
+import time
 import uuid
 from http import HTTPStatus
 
 from aiohttp import web
 
 from ..core import HubError
+from ..core.times import us_time
 
 log = logging.getLogger("twinkle.hub")
 
@@ -15,7 +17,8 @@ log = logging.getLogger("twinkle.hub")
 def refusal(request: web.Request, error: HubError, nested: bool = False) -> web.Response:
     """The answer to a request that the hub refuses. ``nested``: with JSON inside the message, as methods have it."""
     log.info("%s %s: %s", request.method, request.path, error)
-    tracking = f"Tracking ID:{uuid.uuid4().hex}-G:0"
+    request_id = uuid.uuid4()
+    tracking = f"Tracking ID:{request_id.hex}-G:0-TimeStamp:{us_time(time.time())}"
     if nested:
         inner = {
             "errorCode": error.code,
@@ -31,7 +34,10 @@ def refusal(request: web.Request, error: HubError, nested: bool = False) -> web.
         # All that azure-iot-hub shows of it.
         reason += f": {error.message.partition('.')[0]}"
     return web.json_response(
-        body, status=error.status, reason=reason, headers={"iothub-errorcode": error.name}
+        body,
+        status=error.status,
+        reason=reason,
+        headers={"iothub-errorcode": error.name, "x-ms-request-id": str(request_id)},
     )
 
 
@@ -40,3 +46,8 @@ def fault(request: web.Request, status: int) -> web.Response:
     log.info("%s %s: %d, a fault that was asked for", request.method, request.path, status)
     body = {"Message": "ErrorCode:FaultAskedFor;A fault that was asked for.", "ExceptionMessage": ""}
     return web.json_response(body, status=status, headers={"iothub-errorcode": "FaultAskedFor"})
+
+
+async def identified(request: web.Request, response: web.StreamResponse) -> None:
+    """An answer of Azure's has an id of its request; that of a refusal is its tracking id, too."""
+    response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))

@@ -15,8 +15,7 @@ from ..core import Certificate, HubError, Provisioning
 from ..core.provisioning.proofs import Proof
 from ..core.provisioning.provisioning import Answer
 from ..core.provisioning.tables import check_id
-from ..doors.secure import BadCertificate
-from ..doors.tls_port import CERTIFICATE, known
+from ..doors.secure import CERTIFICATE, BadCertificate, known
 from ..ticker import Ticker
 from .service import Rest, check_version
 

@@ -17,14 +17,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from ..core import Hub, HubError, MethodResult, run_bulk
 from ..core.times import is_version
 from ..core.twins.limits import ARRAYS_SINCE
-from ..doors.tls_port import known
+from ..doors.secure import known
 from ..faults.rules import Faults
 from ..ticker import Ticker
 from .absent import ABSENT
 from .message_headers import read_headers
-from .refusals import fault, refusal
+from .refusals import fault, identified, refusal
 from .routes import OtherMethod, Routes, UnknownResource
-from .values import answer, digits, etag_of, fields, read_json
+from .values import answer, digits, etag_of, fields, makes, quoted_etag_of, read_json, tagged
 
 log = logging.getLogger("twinkle.hub")
 # What aiohttp is to log with.
@@ -70,6 +70,7 @@ class Rest:
         self._ticker = ticker
         self.faults: Faults | None = None  # what it does wrong on purpose
         self.application = web.Application(middlewares=[self._guard], client_max_size=MAX_BODY)
+        self.application.on_response_prepare.append(identified)
         self.application.router.add_route("*", "/{path:.*}", self._serve, expect_handler=_expect)
         self._below: dict[str, Handler] = {}
         self._routes: Routes[Route] = Routes()
@@ -151,19 +152,19 @@ class Rest:
         return answer(self._hub.list_devices(digits(fields(request).get("top", "")) or 1000))
 
     async def _get_device(self, request: web.Request) -> web.Response:
-        return answer(self._hub.get_device(request.match_info["id"]))
+        return tagged(self._hub.get_device(request.match_info["id"]))
 
     async def _put_device(self, request: web.Request) -> web.Response:
         device_id, body = request.match_info["id"], await read_json(request)
-        if "If-Match" in request.headers:
-            identity = self._hub.update_device(device_id, body, etag_of(request))
-        else:
+        if makes(request):
             identity = self._hub.create_device(device_id, body)
+        else:
+            identity = self._hub.update_device(device_id, body, etag_of(request))
         self._ticker.touch()
-        return answer(identity)
+        return tagged(identity)
 
     async def _delete_device(self, request: web.Request) -> web.Response:
-        self._hub.delete_device(request.match_info["id"], etag_of(request))
+        self._hub.delete_device(request.match_info["id"], quoted_etag_of(request))
         self._ticker.touch()
         return web.Response(status=204)
 
@@ -183,19 +184,19 @@ class Rest:
     # --- twins
 
     async def _get_twin(self, request: web.Request) -> web.Response:
-        return _twin(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
+        return tagged(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         twin = self._hub.patch_twin(*_written(request, body))
         self._ticker.touch()
-        return _twin(twin)
+        return tagged(twin)
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         twin = self._hub.replace_twin(*_written(request, body))
         self._ticker.touch()
-        return _twin(twin)
+        return tagged(twin)
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])
@@ -344,7 +345,3 @@ def _written(request: web.Request, body: Any) -> tuple[Any, ...]:
         _arrays(request),
         request.match_info.get("module"),
     )
-
-
-def _twin(twin: dict[str, Any]) -> web.Response:
-    return answer(twin, headers={"ETag": f'"{twin["etag"]}"'})

@@ -1,5 +1,6 @@
 """What a request to the REST endpoint says, and an answer in JSON."""
 
+import re
 from typing import Any
 
 from aiohttp import web
@@ -33,6 +34,14 @@ def digits(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
+def makes(request: web.Request) -> bool:
+    """Whether a PUT is to make what is not there yet: its If-Match is missing, or names no etag.
+
+    As recorded from Azure in azure-sdk-for-net, sdk/iot/Azure.Iot.Hub.Service/tests/SessionRecords.
+    """
+    return request.headers.get("If-Match", "").strip() in ("", '""')
+
+
 def etag_of(request: web.Request) -> str | None:
     """The etag that a request asks to be there still; None for any."""
     # azure-iot-hub quotes etags, the star included; some clients do not.
@@ -40,6 +49,24 @@ def etag_of(request: web.Request) -> str | None:
     return None if text == "*" else text
 
 
+def quoted_etag_of(request: web.Request) -> str | None:
+    """The same for the removal of identities, where IoT Hub refuses one without quotes.
+
+    azure-iot-sdk-java, issue 292: 412, "Precondition failed: Invalid ETag".
+    """
+    text = request.headers.get("If-Match", "*").strip()
+    if text != "*" and not re.fullmatch('".*"', text):
+        raise HubError(
+            "PreconditionFailed", "Precondition failed: Invalid ETag. The header If-Match has it in quotes."
+        )
+    return etag_of(request)
+
+
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """JSON."""
     return web.json_response(body, status=status, headers=headers)
+
+
+def tagged(body: dict[str, Any]) -> web.Response:
+    """JSON of something with an etag, which its header carries, too: devices and configurations, not modules."""
+    return answer(body, headers={"ETag": f'"{body["etag"]}"'})

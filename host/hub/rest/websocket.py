@@ -9,18 +9,19 @@ known in any letter case: Azure's SDK for C asks for ``MQTT``.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from ..amqp.frames import MAX_FRAME
-from ..core import Certificate, HubError
+from ..core import HubError
 from ..doors.amqp import AmqpEndpoint
 from ..doors.mqtt import Endpoint
-from ..doors.stream import Speaker
-from ..doors.tls_port import CERTIFICATE, known
 from .service import Rest
+
+log = logging.getLogger("twinkle.hub")
 
 AMQP, MQTT = "AMQPWSB10", "mqtt"
 VERSION = "13"  # RFC 6455, 4.4
@@ -35,7 +36,7 @@ Doors = Mapping[str, Callable[[], asyncio.Protocol]]  # by sub-protocol; HubErro
 def add_websockets(rest: Rest, amqp: AmqpEndpoint, mqtt: Endpoint) -> None:
     """Open the doors; who comes through them is counted among the endpoints' own connections."""
     services: Doors = {AMQP: amqp.accept}
-    devices: Doors = {MQTT: lambda: DeviceStream(mqtt.speaker())}
+    devices: Doors = {MQTT: mqtt.accept}
     rest.add_upgrade("/$servicebus/websocket", partial(_serve, services))
     rest.add_upgrade("/$iothub/websocket", partial(_serve, {**services, **devices}))
 
@@ -61,6 +62,8 @@ async def _serve(doors: Doors, request: web.Request) -> web.StreamResponse:
     broken = None
     try:
         broken = await line.receive()
+        if broken is not None:
+            log.info("%s: %s", request.remote, broken)
     finally:
         door.connection_lost(broken)
         line.close()
@@ -102,12 +105,16 @@ class Line(asyncio.Transport):
             await self._wanted.wait()
             message = await self._socket.receive()
             if message.type is WSMsgType.BINARY:
-                self._door.data_received(message.data)
+                if not self._closing:
+                    self._door.data_received(message.data)
                 continue
             if message.type is WSMsgType.TEXT:
                 await self._socket.close(code=WSCloseCode.UNSUPPORTED_DATA)
-                return BrokenWebSocket("a message of text; only binary ones are a stream of bytes")
-            return BrokenWebSocket(str(message.data)) if isinstance(message.data, WebSocketError) else None
+                return BrokenWebSocket(
+                    "WebSocket failed: a message of text; only binary ones are a stream of bytes"
+                )
+            broken = isinstance(message.data, WebSocketError)
+            return BrokenWebSocket(f"WebSocket failed: {message.data}") if broken else None
 
     async def send(self) -> None:
         """Send what the door writes, until either side closes."""
@@ -174,63 +181,3 @@ class Line(asyncio.Transport):
         self._below.abort()
         self.close()
         self.resume_reading()
-
-
-class DeviceStream(asyncio.Protocol):
-    """One device's connection (a Stream, see ``doors.stream``) over a transport with TLS below it."""
-
-    def __init__(self, speaker: Speaker):
-        self.peer = ""
-        self._speaker = speaker
-        self._closed = False
-
-    @property
-    def unsent(self) -> int:
-        return self._transport.get_write_buffer_size()
-
-    def write(self, data: bytes) -> None:
-        self._transport.write(data)
-
-    def pause_reading(self) -> None:
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        self._transport.resume_reading()
-
-    def close(self) -> None:
-        self._closed = True
-        self._transport.close()
-
-    def abort(self) -> None:
-        self._closed = True
-        self._transport.abort()
-
-    def known(self) -> None:
-        known(self._transport)
-
-    def certificate(self, authorities: Mapping[str, str]) -> Certificate | None:
-        return self._transport.get_extra_info(CERTIFICATE)(authorities)
-
-    # --- the transport's side
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self.peer = "{}:{}".format(*(transport.get_extra_info("peername") or ("?", 0))[:2])
-        self._speaker.made(self)
-        self._speaker.secured()
-
-    def data_received(self, data: bytes) -> None:
-        if not self._closed:
-            self._speaker.heard(data)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if error is not None and not self._closed:
-            self._speaker.ended(f"WebSocket failed: {error}")
-        self._closed = True
-        self._speaker.lost()
-
-    def pause_writing(self) -> None:
-        self._speaker.slow(True)
-
-    def resume_writing(self) -> None:
-        self._speaker.slow(False)

@@ -1,4 +1,4 @@
-"""The endpoint's own connections over a stream that is simulated, and time that is only a number."""
+"""The endpoint's own connections over a transport that is simulated, and time that is only a number."""
 
 import asyncio
 import contextlib
@@ -17,16 +17,14 @@ KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 EVENTS = f"devices/{DEVICE}/messages/events/"
 
 
-class Stream:
-    """What a SecureStream is to a Connection; the peer says ``pieces`` and leaves.
+class Line(asyncio.Transport):
+    """What a SecureTransport is to a Connection; the peer says ``pieces`` and leaves.
 
     Between them, and before the first, ``pause`` seconds pass: in a VirtualLoop none, but by its time.
     """
 
-    unsent = 0
-    peer = "peer"
-
     def __init__(self, pieces, pause=0.0):
+        super().__init__({"certificate": lambda authorities: None})
         self.pieces = list(pieces)
         self.sent = b""
         self.open = True
@@ -35,17 +33,13 @@ class Stream:
 
     async def serve(self, connection):
         """Live, until one of the two ends it."""
-        connection.made(self)
-        await self.handshake(connection)
+        connection.connection_made(self)
         while self.open and (piece := await self.say()):
-            connection.heard(piece)
+            connection.data_received(piece)
         if self.open:
-            connection.ended(None)
-        connection.lost()
-
-    async def handshake(self, connection):
-        await asyncio.sleep(0)
-        connection.secured()
+            connection.eof_received()
+            self.close()
+        connection.connection_lost(None)
 
     async def say(self):
         await self.wait(self._pause)
@@ -61,11 +55,8 @@ class Stream:
         if self.open:
             self.sent += data
 
-    def certificate(self, authorities):
-        return None
-
-    def known(self):
-        pass
+    def get_write_buffer_size(self):
+        return 0
 
     def close(self):
         self.open = False
@@ -97,7 +88,7 @@ class KeptAtOnce:
 
 
 class World:
-    """A hub with one device, whose endpoint is told to accept streams."""
+    """A hub with one device, whose endpoint is told to accept lines."""
 
     password = token(f"localhost/devices/{DEVICE}", KEY, 1_700_003_600)
 
@@ -114,15 +105,15 @@ class World:
         return connect(self.password, *arguments, **named)
 
     def serve(self, *peers):
-        """Serve a stream of pieces each, one after the other; what was sent. Fails on what nobody caught."""
-        uncaught, streams = [], []
+        """Serve a line of pieces each, one after the other; what was sent. Fails on what nobody caught."""
+        uncaught, lines = [], []
 
         async def run():
             loop = asyncio.get_running_loop()
             loop.set_exception_handler(lambda _, context: uncaught.append(context))
             for pieces in peers:
-                streams.append(Stream(pieces))
-                await streams[-1].serve(Connection(self.endpoint, self.ticker))
+                lines.append(Line(pieces))
+                await lines[-1].serve(Connection(self.endpoint, self.ticker))
                 assert self.hub.devices.find(DEVICE).session is None
             self.ticker.stop()
             await asyncio.sleep(0)
@@ -130,7 +121,7 @@ class World:
         asyncio.run(run())
         assert not uncaught, uncaught
         assert not self.endpoint.lobby and not self.endpoint.connections
-        return [stream.sent for stream in streams]
+        return [line.sent for line in lines]
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -238,7 +238,7 @@ def test_a_method_of_a_device_that_does_not_listen(hub, dial, honest):
 
 
 def test_a_connect_that_never_ends(hub, dial, honest, monkeypatch):
-    """The TLS handshake and the CONNECT have a limit each; see test_time_limits."""
+    """The TLS handshake and the CONNECT have a limit each; see test_tls_port and test_time_limits."""
     monkeypatch.setattr(mqtt, "CONNECT_S", 0.5)
     # On a busy computer the handshake may be what takes too long.
     with contextlib.suppress(OSError), Wire(hub, dial) as wire:

@@ -1,6 +1,6 @@
 """Nothing that comes from a device's side of the line does more than end its connection.
 
-The endpoint's own connections run, over a stream that is simulated and, last, over TLS.
+The endpoint's own connections run, over a transport that is simulated and, last, over TLS.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from simulated import DEVICE, EVENTS, World
 from wire import hello, open_tls
 
 from twinkle_host.hub import mqtt
-from twinkle_host.hub.doors.secure import BadCertificate, SecureStream
+from twinkle_host.hub.doors.secure import BadCertificate, SecureTransport
 from twinkle_host.hub.faults.rules import FAULTS, FaultError, load
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.waiting import eventually
@@ -216,11 +216,11 @@ def test_any_certificate_that_openssl_lets_pass(changes):
         shown = crypto.load_certificate(crypto.FILETYPE_ASN1, bytes(data))
     except crypto.Error:
         return  # it does not
-    stream = SecureStream.__new__(SecureStream)
-    stream._tls = Shown(shown)
+    transport = SecureTransport.__new__(SecureTransport)
+    transport._tls = Shown(shown)
     pem = CERTIFICATE.public_bytes(serialization.Encoding.PEM).decode()
     try:
-        found = stream.certificate({"factory": pem})
+        found = transport.certificate({"factory": pem})
     except BadCertificate:
         return
     assert len(found.thumbprints) == 2 and (found.common_name is None or isinstance(found.common_name, str))

@@ -1,20 +1,25 @@
 """A start that fails, at whichever step, leaves nothing behind: the same hub starts the next time."""
 
+import asyncio
 import contextlib
 import errno
+import json
 import os
 import socket
 import sqlite3
+from unittest.mock import Mock
 
 import pytest
+import requests
 
-from twinkle_host.hub import server
+from twinkle_host.hub import command, server
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.page.site import Site
 from twinkle_host.hub.server import ServerError
+from twinkle_host.hub.settings import Settings
 from twinkle_host.hub.store import SqliteStore
 from twinkle_host.hub.ticker import Ticker
-from twinkle_host.waiting import eventually
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 PORTS = {
     "port": "mqttPort",
@@ -85,6 +90,37 @@ def test_a_start_that_fails_leaves_nothing_open(tmp_path, ports, monkeypatch, wh
     eventually(lambda: open_files() == before)
     live.stop()  # as a fixture's end does, whatever became of its beginning
     starts(LiveHub(tmp_path, **ports))
+
+
+def test_a_reset_that_fails_ends_the_hub_and_says_why(tmp_path, ports, monkeypatch):
+    """A hub without ports would be of no use to anybody, and its page would say for ever that it is being reset."""
+
+    def fails(*_):
+        raise FULL
+
+    monkeypatch.setattr(command, "remember", lambda state: None)
+    monkeypatch.setattr(command, "gc", Mock())  # this process is not the hub's alone
+    settings = Settings(tmp_path, **{name: port for name, port in ports.items() if name != "plain_amqp_port"})
+
+    async def story():
+        serving = asyncio.create_task(command._serve(settings, True, False))
+        while not (tmp_path / "hub.json").exists():
+            await asyncio.sleep(0.01)
+        key = json.loads((tmp_path / "hub.json").read_text())["pageKey"]
+        monkeypatch.setattr(server.SqliteStore, "load_all", fails)
+        address, headers = f"http://127.0.0.1:{ports['page_port']}/reset", {"Authorization": f"Bearer {key}"}
+        await asyncio.to_thread(_post, address, headers)
+        await asyncio.wait_for(serving, PATIENCE_S)
+
+    with pytest.raises(OSError, match="No space left"):
+        asyncio.run(story())
+    monkeypatch.undo()
+    starts(LiveHub(tmp_path, **ports))
+
+
+def _post(address, headers):
+    with contextlib.suppress(requests.RequestException):
+        assert requests.post(address, headers=headers, timeout=PATIENCE_S).status_code == 500
 
 
 def test_a_start_that_fails_can_be_repeated_with_the_same_object(tmp_path, ports):

@@ -4,16 +4,16 @@ import asyncio
 
 import pytest
 from packets import packet
-from simulated import DEVICE, Stream, VirtualLoop, World
+from simulated import DEVICE, Line, VirtualLoop, World
 
 from twinkle_host.hub.doors.mqtt import CONNECT_S, Connection
 
 
-def serve(world, stream):
-    """Serve one stream to its end; ``(seconds until the hub closed it, what it was sent)``."""
+def serve(world, line):
+    """Serve one line to its end; ``(seconds until the hub closed it, what it was sent)``."""
 
     async def run():
-        made = stream()
+        made = line()
         await made.serve(Connection(world.endpoint, world.ticker))
         world.ticker.stop()
         return asyncio.get_running_loop().time(), made.sent
@@ -22,22 +22,11 @@ def serve(world, stream):
         return runner.run(run())
 
 
-class Silent(Stream):
-    """A peer that never ends the TLS handshake."""
-
-    async def handshake(self, connection):
-        await self._gone.wait()
-
-
-def test_a_handshake_has_a_limit():
-    assert serve(World(), lambda: Silent([])) == (CONNECT_S, b"")
-
-
 @pytest.mark.parametrize("pause", [0.1, 3.0])
 def test_a_connect_has_a_limit_however_its_bytes_come(pause):
     world = World()
     endless = [bytes((byte,)) for byte in world.connect(username="x" * 300)]
-    seconds, sent = serve(world, lambda: Stream(endless, pause))
+    seconds, sent = serve(world, lambda: Line(endless, pause))
     assert seconds == pytest.approx(CONNECT_S) and sent == b""
 
 
@@ -53,7 +42,7 @@ def test_a_device_may_be_silent_for_one_and_a_half_times_its_keep_alive(pause, a
     assert world.hub.devices.find(DEVICE).session is None
 
 
-class Talker(Stream):
+class Talker(Line):
     """A peer that says ``first`` at once, ``then`` after a pause, and nothing more without leaving."""
 
     def __init__(self, first, then, pause):

@@ -1,4 +1,4 @@
-"""The transport that the HTTPS port gives to aiohttp: time limits in virtual time, flow both ways over real TLS."""
+"""What a port of TLS gives to those who speak there: time limits in virtual time, flow both ways over real TLS."""
 
 import asyncio
 import contextlib
@@ -9,25 +9,23 @@ import pytest
 from simulated import VirtualLoop
 
 from twinkle_host.hub.certificates import Certificates
-from twinkle_host.hub.doors.secure import SecureStream
-from twinkle_host.hub.doors.tls_port import HANDSHAKE_S, STALL_S, TlsPort, Tunnel
+from twinkle_host.hub.doors.secure import HANDSHAKE_S, STALL_S, SecureTransport
+from twinkle_host.hub.doors.tls_port import TlsPort
 from twinkle_host.waiting import PATIENCE_S
 
 MANY = 20  # turns of the loop: whoever has something to read has read it
 
 
-class Stream:
-    """What a SecureStream is to a Tunnel whose peer reads ``pace`` bytes a second of ``unsent``."""
-
-    peer = "peer"
+class Below(asyncio.Transport):
+    """asyncio's transport, whose peer reads ``pace`` bytes a second of ``unsent``."""
 
     def __init__(self, unsent=0, pace=0):
+        super().__init__()
         self._unsent, self._pace = unsent, pace
         self._loop = asyncio.get_running_loop()
         self.over = asyncio.Event()
 
-    @property
-    def unsent(self):
+    def get_write_buffer_size(self):
         return max(0, self._unsent - self._pace * self._loop.time())
 
     def close(self):
@@ -39,62 +37,63 @@ class Stream:
         self.over.set()
 
 
-def seconds(begin, **stream):
-    """When it is over for a tunnel that has been made, after ``begin(tunnel)``."""
+def seconds(certificates, begin, **below):
+    """When it is over for a transport that has been made, after ``begin(transport)``."""
 
     async def run():
-        made = Stream(**stream)
-        tunnel = Tunnel(TlsPort(None, asyncio.Protocol))
-        tunnel.made(made)
-        begin(tunnel)
+        made = Below(**below)
+        transport = TlsPort(certificates.context(), asyncio.Protocol).accept()
+        transport.connection_made(made)
+        begin(transport)
         await made.over.wait()
-        tunnel.lost()
+        transport.connection_lost(None)
         return asyncio.get_running_loop().time()
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(run())
 
 
-def test_a_handshake_has_a_limit():
-    """As long as the MQTT port's; aiohttp's own limit is on Python's TLS, which is not used here."""
-    assert seconds(lambda tunnel: None) == HANDSHAKE_S
+def test_a_handshake_has_a_limit(certificates):
+    """aiohttp's own limit is on Python's TLS, which is not used here."""
+    assert seconds(certificates, lambda transport: None) == HANDSHAKE_S
 
 
 def secured_and(act):
-    def begin(tunnel):
-        tunnel.secured()
-        act(tunnel)
+    def begin(transport):
+        transport._protocol = asyncio.Protocol()  # as after the handshake
+        transport._timer.cancel()
+        act(transport)
 
     return begin
 
 
-def stop_at_last(tunnel):
+def stop_at_last(transport):
     """A good deal is still read, not the rest."""
-    tunnel.slow(True)
-    tunnel.close()
-    tunnel.slow(False)
+    transport.pause_writing()
+    transport.close()
+    transport.resume_writing()
 
 
 @pytest.mark.parametrize(
     ("act", "limit"),
-    [(lambda tunnel: tunnel.slow(True), 2 * STALL_S), (Tunnel.close, STALL_S), (stop_at_last, STALL_S)],
+    [(SecureTransport.pause_writing, 2 * STALL_S), (SecureTransport.close, STALL_S), (stop_at_last, STALL_S)],
 )
-def test_a_peer_that_reads_nothing_is_dropped(act, limit):
+def test_a_peer_that_reads_nothing_is_dropped(certificates, act, limit):
     """In the middle of an answer, and at its end."""
-    assert seconds(secured_and(act), unsent=100_000) == limit
+    assert seconds(certificates, secured_and(act), unsent=100_000) == limit
 
 
-def test_a_peer_that_reads_slowly_has_the_time_it_takes():
-    assert seconds(secured_and(Tunnel.close), unsent=100_000, pace=100) == 1000
+def test_a_peer_that_reads_slowly_has_the_time_it_takes(certificates):
+    assert seconds(certificates, secured_and(SecureTransport.close), unsent=100_000, pace=100) == 1000
 
 
-def test_a_peer_that_has_caught_up_is_left_alone():
-    def act(tunnel):
-        tunnel.slow(True)
-        asyncio.get_running_loop().call_later(2 * STALL_S - 1, tunnel.slow, False)
-        asyncio.get_running_loop().call_later(1000, tunnel.abort)
+def test_a_peer_that_has_caught_up_is_left_alone(certificates):
+    def act(transport):
+        transport.pause_writing()
+        asyncio.get_running_loop().call_later(2 * STALL_S - 1, transport.resume_writing)
+        asyncio.get_running_loop().call_later(1000, transport.abort)
 
-    assert seconds(secured_and(act), unsent=100_000) == 1000
+    assert seconds(certificates, secured_and(act), unsent=100_000) == 1000
 
 
 # --- over TLS
@@ -309,7 +308,7 @@ def test_who_is_gone_at_the_handshakes_end_is_given_to_nobody(certificates):
     async def story():
         made = []
         endpoint = TlsPort(certificates.context(), lambda: made.append(Hearer()) or made[-1])
-        stream = SecureStream(endpoint.context, Tunnel(endpoint), endpoint.lobby)
+        stream = endpoint.accept()
         there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
         client = ssl.create_default_context(cafile=certificates.ca_file).wrap_bio(
             back, there, server_hostname="localhost"

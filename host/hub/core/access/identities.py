@@ -70,7 +70,7 @@ def new_identity(
         "capabilities": {"iotEdge": False},
     }
     if module_id is not None:
-        fresh |= {"moduleId": module_id, "managedBy": ""}
+        fresh |= {"moduleId": module_id, "managedBy": None}
     return changed_identity(fresh, body, utc, random_bytes)
 
 
@@ -95,7 +95,7 @@ def changed_identity(
             )
     identity = jsontext.copy(old)
     if "moduleId" in old:
-        identity["managedBy"] = _text(body, "managedBy", old) or ""
+        identity["managedBy"] = _text(body, "managedBy", old)
     else:
         status = body.get("status") or old["status"]
         if status not in ("enabled", "disabled"):

@@ -4,6 +4,7 @@ IoT Hub, "Automatic IoT device and module management"; the models Configuration,
 ConfigurationMetrics of the REST reference.
 """
 
+import base64
 import re
 from typing import Any
 
@@ -17,7 +18,6 @@ from ..twins.twin import Twin
 MAX_METRICS = 5
 MAX_LABELS = 100
 MAX_PRIORITY = 2**31 - 1
-SCHEMA_VERSION = "1.0"  # what .NET's model Configuration has
 TARGETED, APPLIED = "Targeted", "Applied"  # .NET's ConfigurationInfo
 
 # "up to 128 characters ... lowercase letters and the following special characters: -+%_*!'", and digits.
@@ -74,6 +74,10 @@ class Configuration:
         queries = _texts("metrics.queries", (body.get("metrics") or {}).get("queries"), MAX_METRICS)
         metrics = {name: metric_of(text) for name, text in queries.items()}
         labels = _texts("labels", body.get("labels"), MAX_LABELS)
+        schema_version = body.get("schemaVersion")
+        if schema_version is not None and not isinstance(schema_version, str):
+            raise invalid("The member 'schemaVersion' must be text.")
+        self.schema_version = schema_version
         self.condition, self.target, self.priority = condition or "", target, priority or 0
         self.queries, self.metrics, self.labels = queries, metrics, labels
         self.updated = now
@@ -81,7 +85,7 @@ class Configuration:
 
     @property
     def etag(self) -> str:
-        return f"{self.revision:x}-{self.edits}"
+        return base64.b64encode(str(self.edits).encode()).decode()
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -99,7 +103,7 @@ class Configuration:
         }
         return {
             "id": self.id,
-            "schemaVersion": SCHEMA_VERSION,
+            "schemaVersion": self.schema_version,
             "labels": dict(self.labels),
             "content": jsontext.copy(self.content),
             "targetCondition": self.condition,
@@ -119,6 +123,7 @@ class Configuration:
             "targetCondition": self.condition,
             "metrics": {"queries": self.queries},
             "labels": self.labels,
+            "schemaVersion": self.schema_version,
         }
         about = {
             "revision": self.revision,

@@ -45,7 +45,7 @@ class Configurations:
         self._save(configuration)
         self._known[configuration_id] = configuration
         self._rollout.all()
-        return self._view(configuration)
+        return configuration.view(({}, {}))  # nothing has been counted yet
 
     def update(self, configuration_id: str, body: Any, etag: str | None = None) -> dict[str, Any]:
         """Change condition, priority, metrics and labels; what the body leaves out is empty then."""

@@ -33,7 +33,7 @@ class Registry(Parts):
         """A new identity and its twin. Missing keys are made.
 
         409001 when the device exists, 409301 when it has such a module, 413003 when it has too many.
-        ``twin``: what the twin begins with, as ``replace_twin`` takes it.
+        ``twin``: what the twin begins with, in the form that ``replace_twin`` takes.
         """
         device = self._new(device_id, module_id, body, twin, arrays)
         self._kept(device).add(device)
@@ -67,9 +67,9 @@ class Registry(Parts):
             )
         utc = self.clock.utc()
         identity = new_identity(device_id, module_id, body, utc, self.generation(utc), self.random)
-        device = Device(identity, Twin(), parent)
+        device = Device(identity, Twin(iso(utc)) if parent is None else Twin(), parent)
         if twin is not None:
-            device.twin.replace(twin, iso(utc), arrays)
+            device.twin.begin(twin, arrays)
         return device
 
     def _room_for(self, module_id: str, device: Device) -> Device:

@@ -72,22 +72,23 @@ class Change:
     replaced: bool = False
 
 
-def _fresh_section() -> Section:
-    return Section.of({}, {"$lastUpdated": NEVER}, 1)
+def _fresh_section(created: str) -> Section:
+    return Section.of({}, {"$lastUpdated": created}, 1)
 
 
 class Twin:
     """One twin. Every write is validated on its result first and commits all or nothing.
 
-    Its parts are replaced, never changed in place, so a shallow copy keeps a moment.
+    ``created``: when; a module's does not tell. Its parts are replaced, never changed in place, so a shallow copy
+    keeps a moment.
     """
 
     __slots__ = ("counter", "desired", "model_id", "reported", "tags")
 
-    def __init__(self) -> None:
+    def __init__(self, created: str = NEVER) -> None:
         self.tags: Document | None = None
-        self.desired = _fresh_section()
-        self.reported = _fresh_section()
+        self.desired = _fresh_section(created)
+        self.reported = _fresh_section(created)
         self.counter = 1
         self.model_id: str | None = None
 
@@ -101,6 +102,17 @@ class Twin:
         return self.counter + self.reported.version
 
     # --- writes
+
+    def begin(self, body: Any, arrays: bool = True) -> None:
+        """Begin with these sections, as ``replace`` takes them: no write of it is counted, and none has a time.
+
+        As recorded from Azure in azure-sdk-for-net, SessionRecords, DevicesClient_BulkCreation_DeviceWithTwin.
+        """
+        change, self.counter = self.replace(body, NEVER, arrays), 1
+        if change is not None and change.desired is not None:
+            values, version = self.desired.values, 1
+            metadata = stamp_all(values, {"$lastUpdated": NEVER, "$lastUpdatedVersion": version})
+            self.desired = Section(values, metadata, version, self.desired.sizes)
 
     def patch(self, body: Any, time: str, arrays: bool = True) -> Change | None:
         """Merge a service's ``{"tags", "properties": {"desired"}}``; None when it has no effect at all.

@@ -6,6 +6,7 @@ import pytest
 from harness import DESIRED, METHODS, TWIN
 
 from twinkle_host.hub.core import ConnectRefused, HubError
+from twinkle_host.hub.core.times import iso
 
 
 def counters(stage):
@@ -31,10 +32,11 @@ def data(section):
 
 
 def test_a_fresh_twin(stage):
+    """As recorded in azure-sdk-for-net, Azure.Iot.Hub.Service, SessionRecords, DevicesClient_DeviceTwinLifecycle."""
     stage.device()
     twin = stage.hub.get_twin("dev1")
     identity = stage.hub.get_device("dev1")
-    fresh = {"$metadata": {"$lastUpdated": "0001-01-01T00:00:00Z"}, "$version": 1}
+    fresh = {"$metadata": {"$lastUpdated": iso(stage.clock.utc())}, "$version": 1}
     assert twin == {
         "deviceId": "dev1",
         "etag": "AAAAAAAAAAE=",
@@ -50,6 +52,28 @@ def test_a_fresh_twin(stage):
         "properties": {"desired": fresh, "reported": fresh},
         "capabilities": {"iotEdge": False},
     }
+
+
+def test_a_modules_fresh_twin_has_no_time(stage):
+    """As recorded there, ModulesClient_UpdateModuleTwin_EtagDoesNotMatch."""
+    stage.device()
+    stage.hub.create_device("dev1", {}, module_id="m")
+    fresh = {"$metadata": {"$lastUpdated": "0001-01-01T00:00:00Z"}, "$version": 1}
+    assert stage.hub.get_twin("dev1", "m")["properties"] == {"desired": fresh, "reported": fresh}
+
+
+def test_what_a_twin_begins_with_is_no_write_of_it(stage):
+    """As recorded there, DevicesClient_BulkCreation_DeviceWithTwin."""
+    stage.hub.create_device("dev1", {}, {"tags": {"t": 1}, **desired({"user": "userA"})})
+    twin = stage.hub.get_twin("dev1")
+    never = {"$lastUpdated": "0001-01-01T00:00:00Z", "$lastUpdatedVersion": 1}
+    assert (twin["etag"], twin["version"], twin["tags"]) == ("AAAAAAAAAAE=", 2, {"t": 1})
+    assert twin["properties"] == {
+        "desired": {"user": "userA", "$metadata": {**never, "user": never}, "$version": 1},
+        "reported": {"$metadata": {"$lastUpdated": iso(stage.clock.utc())}, "$version": 1},
+    }
+    stage.hub.patch_twin("dev1", desired({"user": "userB"}))
+    assert counters(stage) == ("AAAAAAAAAAI=", 3, 2, 1)
 
 
 def test_each_kind_of_write_moves_its_own_counters(stage):
