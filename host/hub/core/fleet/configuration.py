@@ -73,7 +73,7 @@ class Configuration:
         target = target_of(condition, self.source)
         queries = _texts("metrics.queries", (body.get("metrics") or {}).get("queries"), MAX_METRICS)
         metrics = {name: metric_of(text) for name, text in queries.items()}
-        labels = _texts("labels", body.get("labels"), MAX_LABELS)
+        labels = _texts("labels", body.get("labels"), MAX_LABELS) if body.get("labels") is not None else None
         self.condition, self.target, self.priority = condition or "", target, priority or 0
         self.queries, self.metrics, self.labels = queries, metrics, labels
         self.updated = now
@@ -100,7 +100,7 @@ class Configuration:
         return {
             "id": self.id,
             "schemaVersion": SCHEMA_VERSION,
-            "labels": dict(self.labels),
+            "labels": self.labels and dict(self.labels),
             "content": jsontext.copy(self.content),
             "targetCondition": self.condition,
             "createdTimeUtc": iso(self.created),
