@@ -5,7 +5,7 @@ from aiohttp import web
 from ..core import Hub, HubError
 from ..ticker import Ticker
 from .service import Rest
-from .values import answer, digits, etag_of, fields, read_json
+from .values import answer, changes, digits, etag_of, fields, read_json, tagged
 
 
 class RestConfigurations:
@@ -34,16 +34,16 @@ class RestConfigurations:
         return answer(self._configurations.test(body.get("targetCondition"), metrics))
 
     async def _get(self, request: web.Request) -> web.Response:
-        return answer(self._configurations.get(request.match_info["id"]))
+        return tagged(self._configurations.get(request.match_info["id"]))
 
     async def _put(self, request: web.Request) -> web.Response:
         name, body = request.match_info["id"], await read_json(request)
-        if "If-Match" in request.headers:
+        if changes(request):
             configuration = self._configurations.update(name, body, etag_of(request))
         else:
             configuration = self._configurations.create(name, body)
         self._ticker.touch()
-        return answer(configuration)
+        return tagged(configuration)
 
     async def _delete(self, request: web.Request) -> web.Response:
         self._configurations.delete(request.match_info["id"], etag_of(request))

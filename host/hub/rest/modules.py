@@ -5,7 +5,7 @@ from aiohttp import web
 from ..core import Hub
 from ..ticker import Ticker
 from .service import Rest
-from .values import answer, etag_of, read_json
+from .values import answer, changes, etag_of, read_json
 
 MODULE = "/devices/{id}/modules/{module}"
 
@@ -29,7 +29,7 @@ class RestModules:
 
     async def _put(self, request: web.Request) -> web.Response:
         (device_id, module_id), body = _names(request), await read_json(request)
-        if "If-Match" in request.headers:
+        if changes(request):
             identity = self._hub.update_device(device_id, body, etag_of(request), module_id=module_id)
         else:
             identity = self._hub.create_device(device_id, body, module_id=module_id)

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import time
 import uuid
 from http import HTTPStatus
 
 from aiohttp import web
 
 from ..core import HubError
+from ..core.times import us_time
 
 log = logging.getLogger("twinkle.hub")
 
@@ -15,7 +17,7 @@ log = logging.getLogger("twinkle.hub")
 def refusal(request: web.Request, error: HubError, nested: bool = False) -> web.Response:
     """The answer to a request that the hub refuses. ``nested``: with JSON inside the message, as methods have it."""
     log.info("%s %s: %s", request.method, request.path, error)
-    tracking = f"Tracking ID:{uuid.uuid4().hex}-G:0"
+    tracking = f"Tracking ID:{uuid.uuid4().hex}-G:0-TimeStamp:{us_time(time.time())}"
     if nested:
         inner = {
             "errorCode": error.code,

@@ -23,7 +23,7 @@ from .absent import ABSENT
 from .message_headers import read_headers
 from .refusals import fault, refusal
 from .routes import OtherMethod, Routes, UnknownResource
-from .values import answer, digits, etag_of, fields, read_json
+from .values import answer, changes, digits, etag_of, fields, read_json, tagged
 
 log = logging.getLogger("twinkle.hub")
 # What aiohttp is to log with.
@@ -149,16 +149,16 @@ class Rest:
         return answer(self._hub.list_devices(digits(fields(request).get("top", "")) or 1000))
 
     async def _get_device(self, request: web.Request) -> web.Response:
-        return answer(self._hub.get_device(request.match_info["id"]))
+        return tagged(self._hub.get_device(request.match_info["id"]))
 
     async def _put_device(self, request: web.Request) -> web.Response:
         device_id, body = request.match_info["id"], await read_json(request)
-        if "If-Match" in request.headers:
+        if changes(request):
             identity = self._hub.update_device(device_id, body, etag_of(request))
         else:
             identity = self._hub.create_device(device_id, body)
         self._ticker.touch()
-        return answer(identity)
+        return tagged(identity)
 
     async def _delete_device(self, request: web.Request) -> web.Response:
         self._hub.delete_device(request.match_info["id"], etag_of(request))
@@ -181,19 +181,19 @@ class Rest:
     # --- twins
 
     async def _get_twin(self, request: web.Request) -> web.Response:
-        return _twin(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
+        return answer(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         twin = self._hub.patch_twin(*_written(request, body))
         self._ticker.touch()
-        return _twin(twin)
+        return answer(twin)
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         twin = self._hub.replace_twin(*_written(request, body))
         self._ticker.touch()
-        return _twin(twin)
+        return answer(twin)
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])
@@ -342,7 +342,3 @@ def _written(request: web.Request, body: Any) -> tuple[Any, ...]:
         _arrays(request),
         request.match_info.get("module"),
     )
-
-
-def _twin(twin: dict[str, Any]) -> web.Response:
-    return answer(twin, headers={"ETag": f'"{twin["etag"]}"'})

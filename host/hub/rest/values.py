@@ -40,6 +40,19 @@ def etag_of(request: web.Request) -> str | None:
     return None if text == "*" else text
 
 
+def changes(request: web.Request) -> bool:
+    """Whether a PUT is to change what there is; without an If-Match, or with an empty one, it is to create.
+
+    azure-sdk-for-net, SessionRecords of Azure.Iot.Hub.Service: ``If-Match: ""`` with everything that is created.
+    """
+    return etag_of(request) != "" if "If-Match" in request.headers else False
+
+
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     """JSON."""
     return web.json_response(body, status=status, headers=headers)
+
+
+def tagged(body: dict[str, Any]) -> web.Response:
+    """JSON, with its etag in a header too, as devices and configurations have it (twins and modules have not)."""
+    return answer(body, headers={"ETag": f'"{body["etag"]}"'})

@@ -70,7 +70,7 @@ def new_identity(
         "capabilities": {"iotEdge": False},
     }
     if module_id is not None:
-        fresh |= {"moduleId": module_id, "managedBy": ""}
+        fresh |= {"moduleId": module_id, "managedBy": None}
     return changed_identity(fresh, body, utc, random_bytes)
 
 
@@ -95,7 +95,7 @@ def changed_identity(
             )
     identity = jsontext.copy(old)
     if "moduleId" in old:
-        identity["managedBy"] = _text(body, "managedBy", old) or ""
+        identity["managedBy"] = _text(body, "managedBy", old)
     else:
         status = body.get("status") or old["status"]
         if status not in ("enabled", "disabled"):
@@ -106,7 +106,7 @@ def changed_identity(
         identity["statusReason"] = _text(body, "statusReason", old)
         _capabilities(identity, body)
     identity["authentication"] = _authentication(
-        old["authentication"], body.get("authentication"), random_bytes
+        old["authentication"], body.get("authentication"), random_bytes, "moduleId" in old
     )
     identity["etag"] = _new_etag(old["etag"], random_bytes)
     return identity
@@ -119,7 +119,9 @@ def _text(body: dict[str, Any], name: str, old: dict[str, Any]) -> str | None:
     return text
 
 
-def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int], bytes]) -> dict[str, Any]:
+def _authentication(
+    old: dict[str, Any], body: Any, random_bytes: Callable[[int], bytes], of_module: bool
+) -> dict[str, Any]:
     body = _object("authentication", body)
     kind = body.get("type") or _guess_type(body) or old["type"]
     if kind not in AUTHENTICATION:
@@ -140,7 +142,8 @@ def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int]
         if value and not (isinstance(value, str) and THUMBPRINT.fullmatch(value)):
             raise invalid(f"The member '{name}' must be 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.")
         prints[name] = value if value and kind == "selfSigned" else None
-    if kind == "selfSigned" and not any(prints.values()):
+    # A module may do without: azure-sdk-for-net, SessionRecords, ModulesClient_BulkUpdate.
+    if kind == "selfSigned" and not any(prints.values()) and not of_module:
         raise invalid("Authentication of type 'selfSigned' needs x509Thumbprint.primaryThumbprint.")
     return {"symmetricKey": keys, "x509Thumbprint": prints, "type": kind}
 

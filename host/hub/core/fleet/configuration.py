@@ -17,7 +17,6 @@ from ..twins.twin import Twin
 MAX_METRICS = 5
 MAX_LABELS = 100
 MAX_PRIORITY = 2**31 - 1
-SCHEMA_VERSION = "1.0"  # what .NET's model Configuration has
 TARGETED, APPLIED = "Targeted", "Applied"  # .NET's ConfigurationInfo
 
 # "up to 128 characters ... lowercase letters and the following special characters: -+%_*!'", and digits.
@@ -43,7 +42,8 @@ class Configuration:
         self.id = configuration_id
         self.revision = revision
         self.created = now
-        self.content = _content(_body(body).get("content"))
+        self.schema = _body(body).get("schemaVersion")
+        self.content = _content(body.get("content"))
         self.source, self.places = _places(self.content)
         self.edits = 0
         self._read(body, now)
@@ -99,7 +99,7 @@ class Configuration:
         }
         return {
             "id": self.id,
-            "schemaVersion": SCHEMA_VERSION,
+            "schemaVersion": self.schema,
             "labels": self.labels and dict(self.labels),
             "content": jsontext.copy(self.content),
             "targetCondition": self.condition,
@@ -114,6 +114,7 @@ class Configuration:
     def record(self) -> dict[str, Any]:
         """What the store keeps."""
         body = {
+            "schemaVersion": self.schema,
             "content": self.content,
             "priority": self.priority,
             "targetCondition": self.condition,

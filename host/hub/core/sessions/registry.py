@@ -47,7 +47,7 @@ class Registry(Parts):
         identity = new_identity(device_id, module_id, body, utc, self.generation(utc), self.random)
         device = Device(identity, Twin(), parent)
         if twin is not None:
-            device.twin.replace(twin, iso(utc), arrays)
+            device.twin.begin(twin, iso(utc), arrays)
         self._kept(device).add(device)
         self.events.lifecycle(device, "createDeviceIdentity")
         return device.identity_view()

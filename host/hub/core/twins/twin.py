@@ -125,6 +125,17 @@ class Twin:
             True,
         )
 
+    def begin(self, body: Any, time: str, arrays: bool = True) -> None:
+        """Write what a new twin has from the start. Its versions are 1 with that, as they are without.
+
+        azure-sdk-for-net, SessionRecords, ModulesClient_BulkCreation_ModuleWithTwin.
+        """
+        self.counter, self.desired = 0, Section.of({}, self.desired.metadata, 0)
+        self.replace(body, time, arrays)
+        self.counter = 1
+        if not self.desired.version:
+            self.desired = Section.of({}, self.desired.metadata, 1)
+
     def report(self, patch: Any, time: str, arrays: bool = True, expected: int | None = None) -> Change:
         """Merge a device's reported PATCH. It always counts, even when nothing changes.
 
