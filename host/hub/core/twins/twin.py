@@ -72,8 +72,8 @@ class Change:
     replaced: bool = False
 
 
-def _fresh_section() -> Section:
-    return Section.of({}, {"$lastUpdated": NEVER}, 1)
+def _fresh_section(time: str) -> Section:
+    return Section.of({}, {"$lastUpdated": time}, 1)
 
 
 class Twin:
@@ -84,10 +84,11 @@ class Twin:
 
     __slots__ = ("counter", "desired", "model_id", "reported", "tags")
 
-    def __init__(self) -> None:
+    def __init__(self, time: str = NEVER) -> None:
+        """``time``: of its making, where that is to be seen in it."""
         self.tags: Document | None = None
-        self.desired = _fresh_section()
-        self.reported = _fresh_section()
+        self.desired = _fresh_section(time)
+        self.reported = _fresh_section(time)
         self.counter = 1
         self.model_id: str | None = None
 

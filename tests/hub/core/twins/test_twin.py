@@ -31,10 +31,16 @@ def data(section):
 
 
 def test_a_fresh_twin(stage):
+    """azure-sdk-for-net, SessionRecords of Azure.Iot.Hub.Service, DevicesClient_ and ModulesClient_DeviceTwinLifecycle:
+    a device's twin says when it was made, a module's does not."""
     stage.device()
+    stage.hub.create_device("dev1", module_id="m")
+    of_module = stage.hub.get_twin("dev1", "m")["properties"]
+    unknown = {"$metadata": {"$lastUpdated": "0001-01-01T00:00:00Z"}, "$version": 1}
+    assert of_module == {"desired": unknown, "reported": unknown}
     twin = stage.hub.get_twin("dev1")
     identity = stage.hub.get_device("dev1")
-    fresh = {"$metadata": {"$lastUpdated": "0001-01-01T00:00:00Z"}, "$version": 1}
+    fresh = {"$metadata": {"$lastUpdated": "2026-11-18T11:06:40Z"}, "$version": 1}
     assert twin == {
         "deviceId": "dev1",
         "etag": "AAAAAAAAAAE=",
