@@ -23,7 +23,7 @@ _SPELLING = {name.lower(): name for name in _MEMBERS}
 class _Mode(NamedTuple):
     """What is done with a device that exists and with one that does not; None is refused.
 
-    ``matching``: only if the etag of the entry is the one that the hub has.
+    ``matching``: only if the etag of the entry, where it has one, is the one that the hub has.
     """
 
     existing: str | None
@@ -109,7 +109,7 @@ def _do(hub: Hub, device_id: str | None, entry: dict[str, Any], arrays: bool) ->
         hub.create_device(device_id, body, twin, arrays, module_id)  # which refuses an id that is taken
     elif action == "update":
         etag = _etag(entry, "eTag") if mode.matching else None
-        twin_etag = _etag(entry, "twinETag") if "twinETag" in entry else None
+        twin_etag = _etag(entry, "twinETag")
         hub.update_device(device_id, body, etag, twin, twin_etag, arrays, module_id)
     elif action == "twin":
         etag = _etag(entry, "twinETag") if mode.matching else None
@@ -119,8 +119,9 @@ def _do(hub: Hub, device_id: str | None, entry: dict[str, Any], arrays: bool) ->
         hub.delete_device(device_id, etag, module_id)  # or there is none
 
 
-def _etag(entry: dict[str, Any], name: str) -> str:
+def _etag(entry: dict[str, Any], name: str) -> str | None:
     etag = entry.get(name)
     if etag is not None and not isinstance(etag, str):
         raise HubError("ArgumentInvalid", f"The member {name!r} must be text.")
-    return etag or '""'  # where there is none, none matches
+    # azure-sdk-for-net, SessionRecords, Jobs_Export_Import_Lifecycle: deleteIfMatchETag deletes where none is given.
+    return etag or None

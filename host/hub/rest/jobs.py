@@ -16,6 +16,7 @@ class RestJobs:
     def __init__(self, hub: Hub, rest: Rest, ticker: Ticker):
         self._jobs = hub.jobs
         self._ticker = ticker
+        rest.add("GET", "/jobs", "RegistryRead", self._others)
         rest.add("GET", "/jobs/v2/query", "RegistryRead", self._query)
         rest.add("GET", "/jobs/v2/{id}", "RegistryRead", self._get)
         rest.add("PUT", "/jobs/v2/{id}", "RegistryWrite", self._put)
@@ -32,6 +33,10 @@ class RestJobs:
         )
         more = {} if token is None else {"x-ms-continuation": token}
         return answer(jobs, headers={"x-ms-item-type": "JobResponse", **more})
+
+    async def _others(self, request: web.Request) -> web.Response:
+        # Those of import and export. Azure's command line asks for them as well when it lists jobs.
+        return answer([])
 
     async def _get(self, request: web.Request) -> web.Response:
         return answer(self._jobs.get(request.match_info["id"]))

@@ -184,19 +184,19 @@ class Rest:
     # --- twins
 
     async def _get_twin(self, request: web.Request) -> web.Response:
-        return tagged(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
+        return answer(self._hub.get_twin(request.match_info["id"], request.match_info.get("module")))
 
     async def _patch_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         twin = self._hub.patch_twin(*_written(request, body))
         self._ticker.touch()
-        return tagged(twin)
+        return answer(twin)
 
     async def _put_twin(self, request: web.Request) -> web.Response:
         body = await read_json(request)
         twin = self._hub.replace_twin(*_written(request, body))
         self._ticker.touch()
-        return tagged(twin)
+        return answer(twin)
 
     async def _get_digital_twin(self, request: web.Request) -> web.Response:
         view, etag = self._hub.get_digital_twin(request.match_info["id"])

@@ -68,5 +68,5 @@ def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
 
 
 def tagged(body: dict[str, Any]) -> web.Response:
-    """JSON of something with an etag, which its header carries, too: devices and configurations, not modules."""
+    """JSON, with its etag in a header too, as devices and configurations have it (twins and modules have not)."""
     return answer(body, headers={"ETag": f'"{body["etag"]}"'})

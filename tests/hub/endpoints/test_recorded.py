@@ -106,3 +106,10 @@ def test_an_identity_is_not_removed_by_an_etag_without_quotes(hub, rest, path):
     answer = rest("DELETE", path, headers={"If-Match": etag})
     assert answer.status_code == 412 and "Invalid ETag" in answer.json()["Message"]
     assert rest("DELETE", path, headers={"If-Match": f'"{etag}"'}).status_code == 204
+
+
+def test_twins_have_their_etag_in_the_body_alone(hub, rest):
+    """DevicesClient_DeviceTwinLifecycle: no ``ETag`` with a twin that is read or written."""
+    hub.add("twinned")
+    for answer in (rest("GET", "/twins/twinned"), rest("PATCH", "/twins/twinned", {"tags": {"a": 1}})):
+        assert answer.json()["etag"] and "ETag" not in answer.headers

@@ -14,7 +14,6 @@ ABSENT = [
     ("POST", "/devices/keys/regenerate", "keys"),
     ("GET", f"/devices/{DEVICE}/modules/m/devicesAndModulesInDeviceScope", "IoT Edge"),
     ("GET", f"/devices/{DEVICE}/modules/m/deviceAndModuleInDeviceScope", "IoT Edge"),
-    ("GET", "/jobs", "import and export"),
     ("POST", "/jobs/create", "import and export"),
     ("GET", "/jobs/x", "import and export"),
     ("DELETE", "/jobs/x", "import and export"),
@@ -47,6 +46,12 @@ def test_what_the_hub_does_not_have_says_so_in_the_reason_phrase_and_in_the_log(
     assert answer.json()["Message"].startswith("ErrorCode:FeatureNotSupported;")
     (line,) = told()
     assert method in line and path in line and word in line
+
+
+def test_there_are_no_jobs_of_import_and_export(rest):
+    """azure-iot-cli-extension, ``az iot hub job list``: it asks for them beside those of ``/jobs/v2``."""
+    answer = rest("GET", "/jobs")
+    assert (answer.status_code, answer.json()) == (200, [])
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def changed_identity(
         identity["statusReason"] = _text(body, "statusReason", old)
         _capabilities(identity, body)
     identity["authentication"] = _authentication(
-        old["authentication"], body.get("authentication"), random_bytes
+        old["authentication"], body.get("authentication"), random_bytes, "moduleId" in old
     )
     identity["etag"] = _new_etag(old["etag"], random_bytes)
     return identity
@@ -119,7 +119,9 @@ def _text(body: dict[str, Any], name: str, old: dict[str, Any]) -> str | None:
     return text
 
 
-def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int], bytes]) -> dict[str, Any]:
+def _authentication(
+    old: dict[str, Any], body: Any, random_bytes: Callable[[int], bytes], of_module: bool
+) -> dict[str, Any]:
     body = _object("authentication", body)
     kind = body.get("type") or _guess_type(body) or old["type"]
     if kind not in AUTHENTICATION:
@@ -140,7 +142,8 @@ def _authentication(old: dict[str, Any], body: Any, random_bytes: Callable[[int]
         if value and not (isinstance(value, str) and THUMBPRINT.fullmatch(value)):
             raise invalid(f"The member '{name}' must be 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.")
         prints[name] = value if value and kind == "selfSigned" else None
-    if kind == "selfSigned" and not any(prints.values()):
+    # A module may do without: azure-sdk-for-net, SessionRecords, ModulesClient_BulkUpdate.
+    if kind == "selfSigned" and not any(prints.values()) and not of_module:
         raise invalid("Authentication of type 'selfSigned' needs x509Thumbprint.primaryThumbprint.")
     return {"symmetricKey": keys, "x509Thumbprint": prints, "type": kind}
 

@@ -73,7 +73,8 @@ class Configuration:
         target = target_of(condition, self.source)
         queries = _texts("metrics.queries", (body.get("metrics") or {}).get("queries"), MAX_METRICS)
         metrics = {name: metric_of(text) for name, text in queries.items()}
-        labels = _texts("labels", body.get("labels"), MAX_LABELS)
+        given = body.get("labels")
+        labels = None if given is None else _texts("labels", given, MAX_LABELS)
         schema_version = body.get("schemaVersion")
         if schema_version is not None and not isinstance(schema_version, str):
             raise invalid("The member 'schemaVersion' must be text.")
@@ -104,7 +105,7 @@ class Configuration:
         return {
             "id": self.id,
             "schemaVersion": self.schema_version,
-            "labels": dict(self.labels),
+            "labels": self.labels and dict(self.labels),
             "content": jsontext.copy(self.content),
             "targetCondition": self.condition,
             "createdTimeUtc": iso(self.created),

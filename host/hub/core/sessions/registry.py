@@ -11,7 +11,7 @@ from ..access.identities import changed_identity, check_device_id, check_etag, i
 from ..devices.device import Device
 from ..devices.devices import Devices
 from ..errors import HubError, device_disabled, device_not_found, module_not_found
-from ..times import iso
+from ..times import NEVER, iso
 from ..twins.twin import Twin
 from .parts import Parts
 
@@ -67,7 +67,8 @@ class Registry(Parts):
             )
         utc = self.clock.utc()
         identity = new_identity(device_id, module_id, body, utc, self.generation(utc), self.random)
-        device = Device(identity, Twin(iso(utc)) if parent is None else Twin(), parent)
+        # So the service does: azure-sdk-for-net, SessionRecords, DeviceTwinLifecycle of devices and of modules.
+        device = Device(identity, Twin(iso(utc) if parent is None else NEVER), parent)
         if twin is not None:
             device.twin.begin(twin, arrays)
         return device

@@ -145,6 +145,18 @@ def test_an_update_keeps_what_it_does_not_name(stage):
     assert after["statusUpdatedTime"] == "2026-11-18T11:06:40Z"
 
 
+def test_a_module_may_be_self_signed_without_a_thumbprint(stage):
+    """azure-sdk-for-net, SessionRecords of Azure.Iot.Hub.Service, ModulesClient_BulkUpdate: so it is read then."""
+    stage.hub.create_device("dev1")
+    stage.hub.create_device("dev1", module_id="m")
+    changed = stage.hub.update_device("dev1", {"authentication": {"type": "selfSigned"}}, module_id="m")
+    assert changed["authentication"] == {
+        "symmetricKey": {"primaryKey": None, "secondaryKey": None},
+        "x509Thumbprint": {"primaryThumbprint": None, "secondaryThumbprint": None},
+        "type": "selfSigned",
+    }
+
+
 @pytest.mark.parametrize("module_id", [None, "m"])
 def test_a_key_that_is_given_empty_is_made_anew(stage, module_id):
     """azure-iot-cli-extension, test_iothub_devices_int.py and test_iothub_modules_int.py, "Reset device symmetric key",

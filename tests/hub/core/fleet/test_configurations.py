@@ -73,6 +73,9 @@ def test_a_configuration_is_answered_with_the_members_of_the_model(fleet):
     }
     assert made["content"] == WINTER and made["labels"] == {"season": "winter"} and made["priority"] == 10
     assert made["metrics"] == {"results": {}, "queries": queries}
+    # As azure-iot-cli-extension has it, test_iot_config_int.py, of one that is created without any.
+    assert create(fleet, "bare")["labels"] is None
+    fleet.hub.configurations.delete("bare")
     assert set(made["systemMetrics"]["queries"]) == {"targetedCount", "appliedCount"}
     fleet.run(1)
     for name, query in made["systemMetrics"]["queries"].items():

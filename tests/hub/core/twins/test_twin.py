@@ -32,8 +32,13 @@ def data(section):
 
 
 def test_a_fresh_twin(stage):
-    """As recorded in azure-sdk-for-net, Azure.Iot.Hub.Service, SessionRecords, DevicesClient_DeviceTwinLifecycle."""
+    """azure-sdk-for-net, SessionRecords of Azure.Iot.Hub.Service, DevicesClient_ and ModulesClient_DeviceTwinLifecycle:
+    a device's twin says when it was made, a module's does not."""
     stage.device()
+    stage.hub.create_device("dev1", module_id="m")
+    of_module = stage.hub.get_twin("dev1", "m")["properties"]
+    unknown = {"$metadata": {"$lastUpdated": "0001-01-01T00:00:00Z"}, "$version": 1}
+    assert of_module == {"desired": unknown, "reported": unknown}
     twin = stage.hub.get_twin("dev1")
     identity = stage.hub.get_device("dev1")
     fresh = {"$metadata": {"$lastUpdated": iso(stage.clock.utc())}, "$version": 1}
