@@ -40,7 +40,7 @@ class HubContainer:
         self._event_hub = event_hub
         self._wake = wake
         self._tell = tell
-        self._tokens = Tokens(event_hub.hub.access)
+        self._tokens = Tokens(event_hub.hub.access, event_hub.name)
         self._ends: dict[Link, Any] = {}
         self._answers: list[Answers] = []
         self._paths: dict[Link, tuple[str, ...]] = {}
@@ -78,8 +78,8 @@ class HubContainer:
         self._tell(f"{address[:SHOWN]!r}: {error}" if address else str(error))
 
     def plain(self, name: str, password: str) -> bool:
-        """SASL PLAIN as IoT Hub takes it: ``policy@sas.root.hub`` and a SAS token."""
-        refused = self._tokens.put(password)
+        """SASL PLAIN: ``policy@sas.root.hub`` and a SAS token (IoT Hub), or a policy and its key (Event Hubs)."""
+        refused = self._tokens.plain(name, password)
         if refused is not None:
             self._tell(f"SASL PLAIN for {name[:SHOWN]!r}: {refused}")
         return refused is None

@@ -1,5 +1,6 @@
 """Readers: tokens, where they begin, owner levels, and what the hub says of its partitions."""
 
+import math
 import uuid
 
 import pytest
@@ -45,6 +46,11 @@ def test_a_token_opens_what_it_is_for(desk):
         ({"life": -1}, 401, "expired"),
         ({"resource": "sb://elsewhere/hub"}, 401, "The token is for"),
         ({"kind": "jwt"}, 400, "SAS tokens are"),
+        (
+            {"name": f"sb://{HOST}/other"},
+            404,
+            f"The messaging entity 'sb://{HOST}/other' could not be found; EntityPath is {HUB!r} here",
+        ),
     ],
 )
 def test_a_token_that_is_none_is_answered_by_its_status(desk, changes, status, words):
@@ -85,6 +91,21 @@ def test_a_token_for_the_whole_hub_opens_all_of_it(desk, resource):
     assert client.detached() == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        HOST,
+        f"https://{HOST}",
+        f"amqps://{HOST}:5671/",
+        f"sb://{HOST}:1234/{HUB.upper()}/$management",
+        f"{HOST}/messages/events",
+        f"sb://{HOST}/{HUB}/ConsumerGroups/$Default/Partitions/0",
+    ],
+)
+def test_a_token_is_taken_for_every_place_that_there_is(desk, name):
+    assert desk.client().begun().put(name=name) == (200, "OK")
+
+
 def test_a_token_that_ends_closes_what_it_opened_and_a_renewed_one_does_not(desk):
     one, two = desk.client().entered(life=100), desk.client().entered(life=100)
     for client in (one, two):
@@ -109,6 +130,35 @@ def test_sasl_plain_is_a_token_as_well(desk):
     assert client.detached() == []
 
 
+def test_sasl_plain_is_a_policy_and_its_key_as_event_hubs_has_it(desk):
+    """amqpnetlite, rhea and proton connect so: amqps://POLICY:KEY@HOST."""
+    policy = desk.hub.access.policies["service"]
+    client = desk.client()
+    assert client.container.plain("service", policy.keys[1])
+    client.begun()
+    client.read(PART)
+    assert client.detached() == []
+    desk.run(10 * 365 * 86400)
+    assert client.detached() == [] and client.container.expire() == math.inf
+    for name, key in [
+        ("service", ""),
+        ("nobody", policy.keys[0]),
+        ("service", policy.keys[0][:-1]),
+        ("", ""),
+    ]:
+        other = desk.client()
+        assert not other.container.plain(name, key)
+        other.begun()
+        other.read(PART)
+        assert other.detached() == ["amqp:unauthorized-access"]
+        assert "neither a policy of this hub" in other.refusals[0] and not (key and key in other.refusals[0])
+    weak = desk.client()
+    assert weak.container.plain("registryRead", desk.hub.access.policies["registryRead"].keys[0])
+    weak.begun()
+    weak.read(PART)
+    assert weak.detached() == ["amqp:unauthorized-access"]
+
+
 # --- what is in the hub's log
 
 
@@ -125,7 +175,7 @@ def test_whatever_a_client_is_refused_is_told_to_the_hub_as_well(desk):
     client.read(PART, address="new\nline")
     place = f"'amqps://{HOST}/{HUB}/ConsumerGroups/$Default/Partitions/{PART}'"
     expected = [
-        "SASL PLAIN for 'service@sas.root.hub': what was sent is not a SAS token",
+        "SASL PLAIN for 'service@sas.root.hub': name and password are neither",
         "'$cbs': 401 The token expired",
         "'$management': 404 There is no event hub 'other'",
         f"{place.replace('$Default', 'nobody')}: amqp:not-found: There is no consumer group 'nobody'",
