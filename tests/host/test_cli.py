@@ -239,6 +239,14 @@ def test_a_message_is_queued_for_a_device(hub, twinkle):
     one_line(twinkle("send", "nobody", "hello"), 3, "nobody")
     assert twinkle("send", "mailbox", "hello", "--lifetime", "5").returncode == 2
     assert twinkle("send", "mailbox", "hello", "--wait", "5").returncode == 2
+    for pair in ("novalue", "=x", "messageId=m", "iothub-ack=full", "expiryTimeUtc=1"):
+        assert twinkle("send", "mailbox", "hello", "--property", pair).returncode == 2, pair
+    assert hub.call("get_device", "mailbox")["cloudToDeviceMessageCount"] == 1
+
+
+def test_a_message_that_the_hub_refuses_is_refused_in_the_hubs_words(hub, twinkle):
+    hub.add("small")
+    one_line(twinkle("send", "small", "x" * 70_000), 4, "MessageTooLarge", "more than 65536")
 
 
 def test_a_queue_that_is_full_is_said_and_so_is_feedback_that_does_not_come(hub, twinkle):
