@@ -131,11 +131,16 @@ class HubContainer:
     def _redirect(self, rest: str) -> Refused:
         # The IoT Hub developer guide's way from a hub's own name to its built-in endpoint.
         host = self._event_hub.hub.host_name
-        address = f"amqps://{host}:{self._event_hub.port}/{self._event_hub.name}{rest}"
-        info = {"hostname": host, "network-host": host, "port": self._event_hub.port, "address": address}
+        endpoint = f"amqps://{host}:{self._event_hub.port}/{self._event_hub.name}"
+        info = {
+            "hostname": host,
+            "network-host": host,
+            "port": self._event_hub.port,
+            "address": endpoint + rest,
+        }
         return Refused(
             REDIRECT,
-            f"Events are read from {address}/ConsumerGroups/$Default/Partitions/0 and so on.",
+            f"Events are read from {endpoint}/ConsumerGroups/$Default/Partitions/0 and so on.",
             {Symbol(name): value for name, value in info.items()},
         )
 

@@ -333,6 +333,18 @@ def test_what_is_not_there_is_refused_by_name(desk, address, condition):
     assert client.detached() == [condition]
 
 
+@pytest.mark.parametrize("rest", ["", "/$management", "/ConsumerGroups/second/Partitions/1"])
+def test_who_asks_the_hub_itself_for_events_is_told_where_they_are(desk, rest):
+    """Azure's command line finds the endpoint so (azure-iot-cli-extension, hub_target_builder.py)."""
+    client = desk.client().entered(resource=HOST)
+    client.read(0, address=f"amqps://{HOST}/messages/events{rest}")
+    _, text, info = next(fields[2] for name, fields, _ in client.hear() if name == "detach")
+    endpoint = f"amqps://{HOST}:5671/{HUB}"
+    assert info[b"address"].decode() == endpoint + rest
+    assert (info[b"hostname"].decode(), info[b"port"]) == (HOST, 5671)
+    assert text.decode() == f"Events are read from {endpoint}/ConsumerGroups/$Default/Partitions/0 and so on."
+
+
 def test_events_cannot_be_sent_here(desk):
     client = desk.client().entered()
     client.attach(50, f"{HUB}/ConsumerGroups/$Default/Partitions/0", False)
