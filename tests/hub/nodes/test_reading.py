@@ -238,6 +238,26 @@ def test_facts_of_the_hub_and_of_a_partition(desk):
     asked["partition"] = str((PART + 1) % 4)
     _, _, message = client.ask("$management", asked)
     assert message.value["is_partition_empty"] is True and message.value["last_enqueued_offset"] == "-1"
+    facts = (message.value["begin_sequence_number"], message.value["last_enqueued_sequence_number"])
+    assert facts == (0, -1)
+
+
+def test_a_partition_whose_events_have_all_left_begins_with_the_last_one_as_on_azure(desk):
+    """spotflow-io/in-memory-azure-test-sdk, PartitionReceiverTests, which are run against Azure, too."""
+    sent(desk, 3)
+    desk.run(2 * 86400)
+    last = desk.log.partitions[PART].next - 1
+    while desk.log.retain(desk.clock.utc() + 2 * 86400):
+        pass
+    client = desk.client().entered()
+    asked = {"operation": "READ", "type": "com.microsoft:partition", "name": HUB, "partition": str(PART)}
+    _, _, message = client.ask("$management", asked)
+    assert message.value["is_partition_empty"] is True
+    facts = (message.value["begin_sequence_number"], message.value["last_enqueued_sequence_number"])
+    assert facts == (last, last)
+    client.read(PART, start=f"sequence-number > '{last}'")
+    client.read(PART, start=f"offset > '{message.value['last_enqueued_offset']}'")
+    assert client.detached() == []
 
 
 @pytest.mark.parametrize(
@@ -372,6 +392,7 @@ def test_a_higher_owner_level_takes_the_partition_and_a_lower_one_does_not(desk)
     assert low.detached() == ["amqp:link:stolen"] and high.detached() == []
     late.read(PART, level=1)
     assert late.detached() == ["amqp:link:stolen"]
+    assert f"partition {PART} of $Default" in late.refusals[-1]
     late.read(PART)
     assert late.detached() == ["amqp:link:stolen"]
     late.read(PART, group="second")
