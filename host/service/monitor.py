@@ -86,6 +86,8 @@ def monitor(
     Azure's events are read with the connection string of its built-in endpoint. On the
     local hub there are diagnostics, too. Ctrl-C ends it, with 0.
     """
+    if not group:
+        raise click.UsageError("--group is empty; leave it out for $Default")
     if events_string:
         hub = replace(hub, events_string=events_string)
     stream = events(

@@ -336,6 +336,31 @@ def test_monitor_names_a_group_that_is_not_there(twinkle):
     one_line(twinkle("monitor", "--group", "nobody"), 3, "no consumer group 'nobody'", "--consumer-group")
 
 
+@pytest.mark.parametrize(
+    "change, status, words",
+    [
+        (
+            ("SharedAccessKey=", "SharedAccessKey=AA"),
+            4,
+            ["does not let this in: The token is signed with a key"],
+        ),
+        (("EntityPath=", "EntityPath=other"), 3, ["/otherlocalhost' could not be found"]),
+        (("sb://localhost", "sb://127.0.0.9"), 5, ["127.0.0.9:"]),
+        (("EntityPath=localhost", ""), 2, ["no connection string of a built-in endpoint", "Endpoint=sb://"]),
+        (("Endpoint=sb://", "HostName="), 2, ["no connection string of a built-in endpoint"]),
+    ],
+    ids=["key", "entity", "elsewhere", "no-entity", "the-hubs-own"],
+)
+def test_what_is_wrong_with_the_endpoints_connection_string_is_said_once(hub, twinkle, change, status, words):
+    done = twinkle("monitor", "--events", hub.info["eventHubConnectionString"].replace(*change))
+    one_line(done, status, *words)
+    assert "CBS Token" not in done.stderr
+
+
+def test_a_group_without_a_name_is_wrong_usage(twinkle):
+    assert twinkle("monitor", "--group", "").returncode == 2
+
+
 def test_azure_needs_the_connection_string_of_its_built_in_endpoint(twinkle):
     text = "HostName=contoso.azure-devices.net;SharedAccessKeyName=service;SharedAccessKey=AAAA"
     done = twinkle("monitor", "--service", text, on_hub=False)
