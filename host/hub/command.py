@@ -5,6 +5,7 @@ import contextlib
 import gc
 import ipaddress
 import logging
+import math
 import re
 import signal
 import sqlite3
@@ -24,6 +25,8 @@ ROUTES = (
 )  # the core's, which is imported late
 PORT = click.IntRange(0, 65535)
 # RFC 1123, section 2.1; some use _ in names of their own networks.
+# Azure Resource Manager's naming rules, Microsoft.EventHub/namespaces/eventhubs/consumergroups.
+GROUP = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,48}[A-Za-z0-9])?")
 LABEL, LONGEST_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)"), 253
 PAGE_PORT = 8444
 COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where there are a thousand devices
@@ -85,7 +88,11 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     help="Notifications for readers beside telemetry; repeatable. Without it none, as on Azure.",
 )
 @click.option(
-    "--consumer-group", multiple=True, metavar="NAME", help="A group of readers beside $Default; repeatable."
+    "--consumer-group",
+    multiple=True,
+    callback=lambda context, option, names: tuple(map(_group_name, names)),
+    metavar="NAME",
+    help="A group of readers beside $Default; repeatable.",
 )
 @click.option(
     "--name",
@@ -117,6 +124,7 @@ COLLECT_AFTER = 50_000  # new objects; CPython's own 700 are soon made where the
     type=click.FloatRange(0, min_open=True),
     default=24.0,
     show_default=True,
+    callback=lambda context, option, hours: _finite(hours),
     help="How long events are kept for readers; IoT Hub has 24 to 168.",
 )
 @click.option(
@@ -223,6 +231,22 @@ def _host_name(name: str) -> str:
     if len(name) > LONGEST_HOST or not all(LABEL.fullmatch(label) for label in name.split(".")):
         raise click.BadParameter(f"{name!r} is neither a host's name nor an address")
     return name
+
+
+def _group_name(name: str) -> str:
+    """A name that a consumer group may have on Azure; refused if it is none."""
+    if not GROUP.fullmatch(name):
+        raise click.BadParameter(
+            f"{name!r} is no consumer group's name: 1 to 50 letters, digits, '.', '-' and '_', with a letter or a "
+            "digit at both ends; $Default is always there"
+        )
+    return name
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise click.BadParameter(f"{number} is no number of hours")
+    return number
 
 
 def _differ(ports: dict[str, int | None]) -> None:

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import click
@@ -86,6 +86,8 @@ def monitor(
     Azure's events are read with the connection string of its built-in endpoint. On the
     local hub there are diagnostics, too. Ctrl-C ends it, with 0.
     """
+    if not group:
+        raise click.UsageError("--group is empty; leave it out for $Default")
     if events_string:
         hub = replace(hub, events_string=events_string)
     stream = events(
@@ -151,12 +153,14 @@ def news(event: Event) -> tuple[str, str]:
     return word, "" if word in WITHOUT_BODY else body
 
 
-def local_time(text: Any) -> str:
-    """A moment as this computer's clock shows it, with its zone; empty for what is none."""
+def local_time(text: Any, today: date | None = None) -> str:
+    """A moment as this computer's clock shows it, with its zone, and its date unless it is today's; empty for none."""
     try:
-        return datetime.fromisoformat(str(text)).astimezone().strftime("%H:%M:%S %Z")
+        moment = datetime.fromisoformat(str(text)).astimezone()
     except ValueError:
         return ""
+    is_today = moment.date() == (today or datetime.now().date())
+    return moment.strftime("%H:%M:%S %Z" if is_today else "%Y-%m-%d %H:%M:%S %Z")
 
 
 def colour_of(device: str) -> str:
@@ -185,27 +189,40 @@ class Row:
     began: float | None = None
     seconds: collections.deque = field(default_factory=collections.deque)  # [second, messages in it]
 
-    def take(self, event: Event, now: float) -> None:
-        """Count and remember an event."""
+    def take(self, event: Event, now: float, age: float = 0.0) -> None:
+        """Count and remember an event that is ``age`` seconds old."""
         word, more = news(event)
         if event["source"] != SOURCES["telemetry"]:
             self.news = f"{word} {more}".rstrip()
             return
         self.telemetry += 1
         self.last = more
-        self.began = now if self.began is None else self.began
-        if not self.seconds or self.seconds[-1][0] != int(now):
-            self.seconds.append([int(now), 0])
+        moment = now - age
+        self.began = moment if self.began is None else self.began
+        if not self.seconds or self.seconds[-1][0] != int(moment):
+            self.seconds.append([int(moment), 0])
         self.seconds[-1][1] += 1
+        self._forget(now)
 
     def rate(self, now: float) -> float:
         """Messages a minute, over the last minute or the time since the first message."""
-        while self.seconds and self.seconds[0][0] <= now - RATE_S:
-            self.seconds.popleft()
+        self._forget(now)
         if self.began is None:
             return 0.0
         count = sum(number for _, number in self.seconds)
         return count * 60 / min(RATE_S, max(1.0, now - self.began))
+
+    def _forget(self, now: float) -> None:
+        while self.seconds and self.seconds[0][0] <= now - RATE_S:
+            self.seconds.popleft()
+
+
+def age_of(event: Event, utc: datetime) -> float:
+    """How many seconds ago it was enqueued; 0 where that is not said, or is yet to come."""
+    try:
+        return max(0.0, (utc - datetime.fromisoformat(str(event.get("enqueuedTime")))).total_seconds())
+    except (TypeError, ValueError):
+        return 0.0
 
 
 def show_table(
@@ -219,7 +236,8 @@ def show_table(
     with Live(render(rows, clock(), name), console=Console(), refresh_per_second=4) as live:
         for event in stream:
             if event is not None:
-                rows.setdefault(str(event.get("deviceId") or "-"), Row()).take(event, clock())
+                row = rows.setdefault(str(event.get("deviceId") or "-"), Row())
+                row.take(event, clock(), age_of(event, datetime.now(UTC)))
             live.update(render(rows, clock(), name))
 
 

@@ -7,14 +7,16 @@ slow slows the line down and loses nothing.
 import asyncio
 import logging
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ..failure import FAILED, NOT_FOUND, REFUSED, USAGE, Failure
-from .hub import EVENTS_VARIABLE, Hub
+from .hub import EVENTS_VARIABLE, PORT, Hub
 from .sidedoor import diagnostics
 
 Event = dict[str, Any]
@@ -22,6 +24,8 @@ Event = dict[str, Any]
 WAITING = 1000  # events that wait to be shown
 LOOK_S = 0.25  # between two looks at whether it is over
 DIAGNOSTICS = "hubDiagnostics"
+# How azure-eventhub tells what $cbs answered to a token; it does so twice.
+CBS_ANSWER = re.compile(r"Status code: (\d+) Description: (.*?)(?: Error: | CBS Token |$)")
 
 
 def events(
@@ -107,7 +111,11 @@ async def _receive(hub: Hub, group: str, start: Any, line: queue.Queue, stop: th
     try:
         client = EventHubConsumerClient.from_connection_string(text, group, **options)
     except ValueError as error:
-        raise Failure(f"the events' connection string is malformed ({error}); copy it whole", USAGE) from None
+        raise Failure(
+            f"what --events or {EVENTS_VARIABLE} names is no connection string of a built-in endpoint, "
+            f"Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…;EntityPath=… ({error})",
+            USAGE,
+        ) from None
     async with client:
         receiving = asyncio.ensure_future(client.receive_batch(take, on_error=fail, starting_position=start))
         try:
@@ -133,7 +141,12 @@ def _put(line: queue.Queue, item: Any, stop: threading.Event) -> None:
 def _failure(hub: Hub, error: Exception) -> Failure:
     from azure.eventhub import exceptions as azure
 
+    hub = _named(hub)
     text = " ".join(str(error).split()).partition(" Error condition:")[0]
+    if answer := CBS_ANSWER.search(text):
+        status, text = answer.groups()
+        if status == "404":
+            return Failure(text, NOT_FOUND)
     if isinstance(error, azure.AuthenticationError):
         return Failure(f"{hub.address} does not let this in: {text}", REFUSED)
     if "CERTIFICATE" in text.upper():
@@ -147,6 +160,14 @@ def _failure(hub: Hub, error: Exception) -> Failure:
     ):
         return hub.unheard()
     return Failure(f"the events of {hub.address} cannot be read: {text}", FAILED)
+
+
+def _named(hub: Hub) -> Hub:
+    """The hub, by its endpoint's address where that is on another host: it is the endpoint that did not answer."""
+    endpoint = (hub.events_string or "").partition("Endpoint=sb://")[2].partition("/")[0].partition(";")[0]
+    if not endpoint or PORT.sub("", endpoint).lower() == hub.host.lower():
+        return hub
+    return replace(hub, connection_string=f"HostName={endpoint}")
 
 
 def shown(event: Any) -> Event:

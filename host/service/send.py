@@ -2,9 +2,10 @@
 
 import contextlib
 import json
+import logging
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -17,6 +18,8 @@ FULL_QUEUE = 50  # messages that a device's queue takes
 AUTHENTICATION_S = 20
 TOKEN = b"servicebus.windows.net:sastoken"
 ACKS = ("none", "positive", "negative", "full")
+# What this verb itself says of a message, and where.
+OWN = {"messageId": "", "iothub-ack": "; see --ack", "expiryTimeUtc": "; see --lifetime"}
 
 
 @click.command(epilog=example('twinkle send kitchen "turn it down" --property level=3 --ack full --wait 60'))
@@ -45,16 +48,15 @@ def send(hub: Hub, say, device_id: str, text: str, properties, lifetime: int, ac
     if wait and ack == "none":
         raise click.UsageError("--wait needs --ack positive, negative or full")
     message_id = str(uuid.uuid4())
-    pairs = dict(pair.partition("=")[::2] for pair in properties)
-    said: dict[str, Any] = {**pairs, "messageId": message_id, "iothub-ack": ack}
+    said: dict[str, Any] = {**_named(properties), "messageId": message_id, "iothub-ack": ack}
     said["expiryTimeUtc"] = int((time.time() + lifetime) * 1000)
     with hub.registry() as registry:
         registry.get_device(
             device_id
         )  # so that an unknown one is refused by name: AMQP's error is not passed on
         with _unreachable(hub):
-            over_amqp(hub, registry)
-            _send(registry, device_id, text, said)
+            refusals = over_amqp(hub, registry)
+            _send(registry, device_id, text, said, refusals)
     result = {"deviceId": device_id, "queued": True, "messageId": message_id}
     if not wait:
         say(result, f"queued for {device_id}")
@@ -68,7 +70,19 @@ def send(hub: Hub, say, device_id: str, text: str, properties, lifetime: int, ac
         raise Failure(f"the message to {device_id} ended as {record['statusCode']}", FAILED)
 
 
-def _send(registry: Any, device_id: str, text: str, said: dict[str, Any]) -> None:
+def _named(properties: Iterable[str]) -> dict[str, str]:
+    named = {}
+    for pair in properties:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise click.UsageError(f"--property wants NAME=VALUE, and not {pair!r}")
+        if name in OWN:
+            raise click.UsageError(f"{name} is no property of your own{OWN[name]}")
+        named[name] = value
+    return named
+
+
+def _send(registry: Any, device_id: str, text: str, said: dict[str, Any], refusals: list[str]) -> None:
     try:
         registry.send_c2d_message(device_id, text, said)
     except Exception as error:
@@ -76,19 +90,35 @@ def _send(registry: Any, device_id: str, text: str, said: dict[str, Any]) -> Non
         if type(error) is not Exception:
             raise
         waiting = registry.get_device(device_id).cloud_to_device_message_count
-        reason = f"{waiting} messages wait for it already" if waiting >= FULL_QUEUE else str(error)
+        full = f"{waiting} messages wait for it already"
+        reason = full if waiting >= FULL_QUEUE else "; ".join(refusals) or str(error)
         raise Failure(f"the hub refused the message for {device_id}: {reason}", REFUSED) from None
 
 
-def over_amqp(hub: Hub, registry: Any) -> None:
-    """Make azure-iot-hub's sender dial a hub that has a port, or an authority, of its own."""
+def over_amqp(hub: Hub, registry: Any) -> list[str]:
+    """Make azure-iot-hub's sender dial a hub that has a port, or an authority, of its own.
+
+    Answers the list to which that hub's reasons will be added: azure-iot-hub passes none on.
+    """
     import uamqp
 
+    class Remembering(uamqp.errors.ErrorPolicy):
+        def on_message_error(self, error: Any) -> Any:
+            refusals.append(_text(error.description or error.condition))
+            return super().on_message_error(error)
+
+    logging.getLogger("uamqp").setLevel(logging.CRITICAL)  # what it notes of errors, it raises as well
+    refusals: list[str] = []
     if hub.is_local:
         sender = registry.amqp_svc_client
         sender.amqp_client.close()
         target = f"amqps://{hub.host}/messages/devicebound"
-        sender.amqp_client = uamqp.SendClient(target, auth=_auth(hub))
+        sender.amqp_client = uamqp.SendClient(target, auth=_auth(hub), error_policy=Remembering())
+    return refusals
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _auth(hub: Hub) -> Any:

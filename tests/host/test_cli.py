@@ -239,6 +239,14 @@ def test_a_message_is_queued_for_a_device(hub, twinkle):
     one_line(twinkle("send", "nobody", "hello"), 3, "nobody")
     assert twinkle("send", "mailbox", "hello", "--lifetime", "5").returncode == 2
     assert twinkle("send", "mailbox", "hello", "--wait", "5").returncode == 2
+    for pair in ("novalue", "=x", "messageId=m", "iothub-ack=full", "expiryTimeUtc=1"):
+        assert twinkle("send", "mailbox", "hello", "--property", pair).returncode == 2, pair
+    assert hub.call("get_device", "mailbox")["cloudToDeviceMessageCount"] == 1
+
+
+def test_a_message_that_the_hub_refuses_is_refused_in_the_hubs_words(hub, twinkle):
+    hub.add("small")
+    one_line(twinkle("send", "small", "x" * 70_000), 4, "MessageTooLarge", "more than 65536")
 
 
 def test_a_queue_that_is_full_is_said_and_so_is_feedback_that_does_not_come(hub, twinkle):
@@ -326,6 +334,31 @@ def test_monitor_says_that_the_hub_stopped(home, tmp_path):
 
 def test_monitor_names_a_group_that_is_not_there(twinkle):
     one_line(twinkle("monitor", "--group", "nobody"), 3, "no consumer group 'nobody'", "--consumer-group")
+
+
+@pytest.mark.parametrize(
+    "change, status, words",
+    [
+        (
+            ("SharedAccessKey=", "SharedAccessKey=AA"),
+            4,
+            ["does not let this in: The token is signed with a key"],
+        ),
+        (("EntityPath=", "EntityPath=other"), 3, ["/otherlocalhost' could not be found"]),
+        (("sb://localhost", "sb://127.0.0.9"), 5, ["127.0.0.9:"]),
+        (("EntityPath=localhost", ""), 2, ["no connection string of a built-in endpoint", "Endpoint=sb://"]),
+        (("Endpoint=sb://", "HostName="), 2, ["no connection string of a built-in endpoint"]),
+    ],
+    ids=["key", "entity", "elsewhere", "no-entity", "the-hubs-own"],
+)
+def test_what_is_wrong_with_the_endpoints_connection_string_is_said_once(hub, twinkle, change, status, words):
+    done = twinkle("monitor", "--events", hub.info["eventHubConnectionString"].replace(*change))
+    one_line(done, status, *words)
+    assert "CBS Token" not in done.stderr
+
+
+def test_a_group_without_a_name_is_wrong_usage(twinkle):
+    assert twinkle("monitor", "--group", "").returncode == 2
 
 
 def test_azure_needs_the_connection_string_of_its_built_in_endpoint(twinkle):

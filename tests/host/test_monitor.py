@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import json
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 import pytest
@@ -17,6 +17,7 @@ from twinkle_host.service.monitor import (
     COLOURS,
     Row,
     Since,
+    age_of,
     chosen,
     colour_of,
     first,
@@ -89,10 +90,12 @@ def test_a_change_has_its_body_and_a_diagnosis_its_reason():
     assert news({"source": "hubDiagnostics", "body": None}) == ("diagnosis", "null")
 
 
-def test_a_line_has_the_local_time_its_zone_the_device_and_the_body(monkeypatch):
-    words = line(TELEMETRY).split()
-    here = datetime.fromisoformat(TELEMETRY["enqueuedTime"]).astimezone()
-    assert words == [*here.strftime("%H:%M:%S %Z").split(), "a", "telemetry", '{"temp":', "21}"]
+def test_a_line_has_the_local_time_its_zone_the_device_and_the_body():
+    text = TELEMETRY["enqueuedTime"]
+    assert line(TELEMETRY).split() == [*local_time(text).split(), "a", "telemetry", '{"temp":', "21}"]
+    here = datetime.fromisoformat(text).astimezone()
+    assert local_time(text, here.date()) == here.strftime("%H:%M:%S %Z")
+    assert local_time(text, here.date() + timedelta(1)) == here.strftime("%Y-%m-%d %H:%M:%S %Z")
     assert local_time("nonsense") == local_time(None) == ""
 
 
@@ -151,6 +154,25 @@ def test_a_rate_is_messages_a_minute_from_the_first_second_on():
     assert row.rate(300) == pytest.approx(60, abs=2)
     assert row.rate(330) == pytest.approx(30, abs=2)
     assert row.rate(400) == 0
+
+
+def test_what_is_read_late_counts_at_its_own_moment():
+    """With --since the events of an hour come within a second."""
+    row = Row()
+    for number in range(3600):
+        row.take(TELEMETRY, 5000, age=3600 - number)
+        assert len(row.seconds) <= 60
+    assert row.telemetry == 3600 and row.rate(5000) == pytest.approx(60, abs=2)
+    silent = Row()
+    silent.take(TELEMETRY, 5000, age=700)
+    assert silent.rate(5000) == 0
+
+
+def test_the_age_of_an_event():
+    utc = datetime(2026, 11, 21, 8, 31, tzinfo=UTC)
+    assert age_of(TELEMETRY, utc) == 60 and age_of(TELEMETRY, utc - timedelta(hours=1)) == 0
+    for text in (None, "", "nonsense", "2026-11-21T08:30:00"):
+        assert age_of({"enqueuedTime": text}, utc) == 0
 
 
 def test_a_device_that_speaks_fast_has_its_rate_as_well():

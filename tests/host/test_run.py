@@ -216,6 +216,13 @@ def test_a_hub_that_is_starting_is_waited_for(home, tmp_path):
         (["--host-name", "bad name!"], "'bad name!' is neither a host's name nor an address"),
         (["--host-name", "a..b"], "neither"),
         (["--host-name", ""], "neither"),
+        (["--consumer-group", ""], "no consumer group's name"),
+        (["--consumer-group", "a/b"], "no consumer group's name"),
+        (["--consumer-group", "-a"], "no consumer group's name"),
+        (["--consumer-group", "x" * 51], "no consumer group's name"),
+        (["--consumer-group", "$default"], "$Default is always there"),
+        (["--keep-hours", "nan"], "nan is no number of hours"),
+        (["--keep-hours", "inf"], "inf is no number of hours"),
     ],
 )
 def test_what_a_hub_cannot_be_started_with_is_wrong_usage(home, arguments, words):

@@ -114,7 +114,7 @@ class Link:
         self.credit = CREDIT if not self.sends else 0
         self.count = 0 if self.sends else int(attach.initial_delivery_count or 0)
         self.sent = 0  # deliveries begun by the hub
-        self.drain = False
+        self.drain = self.drains = False  # what the peer said, and whether it waits for the answer to that
         self.unsettled: dict[int, int] = {}  # delivery id -> number of the delivery
         self.rest = b""  # of a delivery that is sent in pieces
         self.piece: bytearray | None = None  # of a delivery that comes in pieces; None between two
@@ -132,7 +132,7 @@ class Link:
         credit = (seen + int(flow.link_credit or 0) - self.count) % SERIAL
         # Less than nothing: the peer took credit back that was used meanwhile.
         self.credit = credit if credit < SERIAL // 2 else 0
-        self.drain = bool(flow.drain)
+        self.drain = self.drains = bool(flow.drain)
 
     def wants_more(self) -> bool:
         """Whether it may be sent something."""
@@ -158,8 +158,8 @@ class Link:
     def drained(self) -> None:
         """Nothing is left to send, and the peer wanted its credit used up (2.6.7)."""
         self.count = (self.count + self.credit) % SERIAL
-        self.credit, self.drain = 0, False
-        self.say_flow()
+        self.credit, self.drains = 0, False
+        self.say_flow()  # with drain as the peer said it (2.6.7): rhea takes no other for the answer
 
     # --- the hub receives
 

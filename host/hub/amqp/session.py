@@ -102,7 +102,7 @@ class Session:
             link = self._link(flow.handle)
             if link.sends and not link.gone:
                 link.flow(flow)
-            if flow.echo and not link.gone:
+            if flow.echo and not link.gone and not link.drains:
                 link.say_flow()
         elif flow.echo:
             self.say_flow()
@@ -185,7 +185,7 @@ class Session:
                 continue
             if link.wants_more() and link.pump(room):
                 busy = True
-            elif link.drain and not link.rest:
+            elif link.drains and not link.rest:
                 link.drained()
         return busy
 

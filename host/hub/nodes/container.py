@@ -40,7 +40,7 @@ class HubContainer:
         self._event_hub = event_hub
         self._wake = wake
         self._tell = tell
-        self._tokens = Tokens(event_hub.hub.access)
+        self._tokens = Tokens(event_hub.hub.access, event_hub.name)
         self._ends: dict[Link, Any] = {}
         self._answers: list[Answers] = []
         self._paths: dict[Link, tuple[str, ...]] = {}
@@ -78,8 +78,8 @@ class HubContainer:
         self._tell(f"{address[:SHOWN]!r}: {error}" if address else str(error))
 
     def plain(self, name: str, password: str) -> bool:
-        """SASL PLAIN as IoT Hub takes it: ``policy@sas.root.hub`` and a SAS token."""
-        refused = self._tokens.put(password)
+        """SASL PLAIN: ``policy@sas.root.hub`` and a SAS token (IoT Hub), or a policy and its key (Event Hubs)."""
+        refused = self._tokens.plain(name, password)
         if refused is not None:
             self._tell(f"SASL PLAIN for {name[:SHOWN]!r}: {refused}")
         return refused is None
@@ -131,11 +131,16 @@ class HubContainer:
     def _redirect(self, rest: str) -> Refused:
         # The IoT Hub developer guide's way from a hub's own name to its built-in endpoint.
         host = self._event_hub.hub.host_name
-        address = f"amqps://{host}:{self._event_hub.port}/{self._event_hub.name}{rest}"
-        info = {"hostname": host, "network-host": host, "port": self._event_hub.port, "address": address}
+        endpoint = f"amqps://{host}:{self._event_hub.port}/{self._event_hub.name}"
+        info = {
+            "hostname": host,
+            "network-host": host,
+            "port": self._event_hub.port,
+            "address": endpoint + rest,
+        }
         return Refused(
             REDIRECT,
-            f"Events are read from {address}/ConsumerGroups/$Default/Partitions/0 and so on.",
+            f"Events are read from {endpoint}/ConsumerGroups/$Default/Partitions/0 and so on.",
             {Symbol(name): value for name, value in info.items()},
         )
 

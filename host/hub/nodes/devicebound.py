@@ -7,6 +7,7 @@ disposition says why it was not queued.
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 from ..amqp import errors
 from ..amqp.link import Refused
@@ -54,10 +55,14 @@ class DeviceBound:
         # uamqp and Node send 0 for a moment that was not said.
         expires = expiry / 1000 if isinstance(expiry, Timestamp) and expiry > 0 else None
         try:
-            self._hub.send(to[1], _bytes(body), _bag(message, expires), expires=expires)
+            self._hub.send(self._device(to[1]), _bytes(body), _bag(message, expires), expires=expires)
         except HubError as error:
             raise Refused(CONDITIONS.get(error.name, errors.INTERNAL_ERROR), str(error)) from None
         self._sent()
+
+    def _device(self, name: str) -> str:
+        # Node's and .NET's service clients encode the id (encodeURIComponent), azure-iot-hub writes it as it is.
+        return name if name in self._hub.devices else unquote(name)
 
 
 def _bag(message: Message, expires: float | None) -> dict[str, str | None]:

@@ -32,12 +32,12 @@ class EventHub:
         self.port = port
         self.name = hub.events.hub_name
         self.groups = (DEFAULT_GROUP, *groups)
-        self._known = {name.lower() for name in self.groups}
+        self._named = {name.lower(): name for name in self.groups}
         self._readers: dict[tuple[str, int], list[Reader]] = {}
 
     def partition(self, group: str, text: str) -> tuple[str, int]:
         """A consumer group and a partition by their names; amqp:not-found for others."""
-        if group.lower() not in self._known:
+        if group.lower() not in self._named:
             raise Refused(
                 NOT_FOUND,
                 f"There is no consumer group {group[:64]!r}; there are {', '.join(self.groups)}. "
@@ -56,7 +56,7 @@ class EventHub:
         """Let a reader in, and end those that it takes the partition from; Refused when it may not."""
         others = list(self._readers.get(reader.place, ()))
         held = [other.level for other in others if other.level is not None]
-        where = f"partition {reader.place[1]} of {reader.place[0]}"
+        where = f"partition {reader.place[1]} of {self._named[reader.place[0]]}"
         if reader.level is None and held:
             raise Refused(
                 STOLEN,

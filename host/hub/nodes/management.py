@@ -43,7 +43,8 @@ def _partition(event_hub: EventHub, name: str, number: int) -> dict[str, Any]:
         "name": name,
         "type": PARTITION,
         "partition": str(number),
-        "begin_sequence_number": part.begin,
+        # Of a partition whose events have all left, Event Hubs says that it begins with the last one.
+        "begin_sequence_number": max(0, sequence) if part.is_empty else part.begin,
         "last_enqueued_sequence_number": sequence,
         "last_enqueued_offset": str(offset),
         "last_enqueued_time_utc": Timestamp(enqueued),

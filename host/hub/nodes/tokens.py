@@ -1,18 +1,31 @@
 """``$cbs``: tokens that a client puts, what they open and for how long (AMQP claims-based security, draft 3)."""
 
+import re
+
 from ..amqp.messages import Message
 from ..core import Access, Grant, TokenRefused
+from ..core.access.tokens import PREFIX
 from .answers import Answer
 
 KINDS = ("servicebus.windows.net:sastoken", "azure-devices.net:sastoken")
 MAX_TOKENS = 64  # of one connection
+# What else than the event hub a token may be said to be for: IoT Hub's own places.
+ENTITIES = ("messages", "devices", "$management", "$cbs")
+
+_HOST = re.compile(r"(?:[a-z]+://)?[^/]*", re.IGNORECASE)
+
+
+def path_of(audience: str) -> tuple[str, ...]:
+    """The parts of an audience behind the host, in lower case: those of ``sb://HOST/ENTITY`` or ``HOST/ENTITY``."""
+    return tuple(part for part in _HOST.sub("", audience, count=1).lower().split("/") if part)
 
 
 class Tokens:
-    """The tokens of one connection, by what each is said to be for."""
+    """The tokens of one connection, by what each is said to be for. ``hub_name``: of the event hub."""
 
-    def __init__(self, access: Access):
+    def __init__(self, access: Access, hub_name: str):
         self._access = access
+        self._hub_name = hub_name
         self._grants: dict[str, Grant] = {}
         self.puts = 0
 
@@ -30,16 +43,24 @@ class Tokens:
         if name not in self._grants and len(self._grants) >= MAX_TOKENS:
             return 403, f"There are {MAX_TOKENS} tokens on this connection already.", None
         try:
-            self._grants[name] = self._access.grant(message.value)
-            self.puts += 1
+            grant = self._access.grant(message.value)
         except TokenRefused as refused:
             return 401, f"{refused.reason[0].upper()}{refused.reason[1:]}.", None
+        entity = path_of(name)[:1]
+        if entity and entity[0] not in (self._hub_name.lower(), *ENTITIES):
+            # Event Hubs' words. A reader opens $management next, which does not say whose.
+            text = f"The messaging entity {name[:128]!r} could not be found; EntityPath is {self._hub_name!r} here."
+            return 404, text, None
+        self._grants[name] = grant
+        self.puts += 1
         return 200, "OK", None
 
-    def put(self, token: str) -> str | None:
-        """A token that came another way; why it opens nothing, or None."""
+    def plain(self, name: str, password: str) -> str | None:
+        """Name and password of SASL PLAIN: a policy and its key, or a token; why they open nothing, or None."""
+        access = self._access
         try:
-            self._grants[""] = self._access.grant(token)
+            is_token = password.startswith(PREFIX)
+            self._grants[""] = access.grant(password) if is_token else access.grant_by_key(name, password)
             self.puts += 1
         except TokenRefused as refused:
             return refused.reason

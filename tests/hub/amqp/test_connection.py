@@ -161,12 +161,23 @@ def test_readers_of_one_connection_take_turns(peer):
     assert [fields[0] for _, fields, _ in frames] == [0, 1, 0, 1, 0, 1]
 
 
-def test_credit_that_is_to_be_used_up_is(peer):
+def test_credit_that_is_to_be_used_up_is_and_that_is_said_once(peer):
+    """2.6.7: "the sender's value is always the last known value indicated by the receiver"; rhea waits for it."""
     peer.nodes.well.messages = [text(0)]
     peer.reading()
-    peer.flow(0, 5, drain=True)
+    peer.flow(0, 5, drain=True, echo=True)
     transfer, flow = peer.hear()
-    assert transfer[0] == "transfer" and flow[1][4:9] == [0, 5, 0, 0, False]
+    assert transfer[0] == "transfer" and flow[1][4:9] == [0, 5, 0, 0, True]
+    peer.connection.pump()
+    assert peer.hear() == []
+    peer.flow(0, 0, seen=5, drain=True)
+    assert [fields[4:9] for _, fields, _ in peer.hear()] == [[0, 5, 0, 0, True]], (
+        "there was none to be used up"
+    )
+    peer.nodes.well.messages = [text(1)]
+    peer.flow(0, 2, seen=5, echo=True)
+    flow, transfer = peer.hear()
+    assert flow[1][4:9] == [0, 5, 2, 0, False] and transfer[0] == "transfer"
 
 
 def test_a_reader_that_wants_to_settle_is_waited_for_and_its_word_is_told(peer):

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from urllib.parse import quote
 
 import pytest
 from azure.eventhub._pyamqp import _encode, performatives
@@ -51,6 +52,15 @@ def send(client, *arguments, **named):
 
 def topics(device):
     return [topic for topic, _, _ in device.wire.sent if "devicebound" in topic]
+
+
+@pytest.mark.parametrize("device_id", ["dev+1", "dev#1", "a?b", "p:1@h", "100%41", "it's(ok)!"])
+def test_a_device_is_named_as_it_is_and_encoded(desk, service, device_id):
+    """npm azure-iothub, amqp.js: encodeURIComponent(deviceId); azure-iot-hub, iothub_amqp_client.py: as it is."""
+    desk.device(device_id)
+    for name in (device_id, quote(device_id, safe="!'()*")):
+        assert send(service, f"/devices/{name}/messages/devicebound") is None
+    assert len(desk.hub.devices.find(device_id).inbox) == 2
 
 
 def test_a_message_reaches_its_device_with_all_that_was_said_of_it(desk, service):

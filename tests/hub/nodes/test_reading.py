@@ -1,5 +1,6 @@
 """Readers: tokens, where they begin, owner levels, and what the hub says of its partitions."""
 
+import math
 import uuid
 
 import pytest
@@ -45,6 +46,11 @@ def test_a_token_opens_what_it_is_for(desk):
         ({"life": -1}, 401, "expired"),
         ({"resource": "sb://elsewhere/hub"}, 401, "The token is for"),
         ({"kind": "jwt"}, 400, "SAS tokens are"),
+        (
+            {"name": f"sb://{HOST}/other"},
+            404,
+            f"The messaging entity 'sb://{HOST}/other' could not be found; EntityPath is {HUB!r} here",
+        ),
     ],
 )
 def test_a_token_that_is_none_is_answered_by_its_status(desk, changes, status, words):
@@ -85,6 +91,21 @@ def test_a_token_for_the_whole_hub_opens_all_of_it(desk, resource):
     assert client.detached() == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        HOST,
+        f"https://{HOST}",
+        f"amqps://{HOST}:5671/",
+        f"sb://{HOST}:1234/{HUB.upper()}/$management",
+        f"{HOST}/messages/events",
+        f"sb://{HOST}/{HUB}/ConsumerGroups/$Default/Partitions/0",
+    ],
+)
+def test_a_token_is_taken_for_every_place_that_there_is(desk, name):
+    assert desk.client().begun().put(name=name) == (200, "OK")
+
+
 def test_a_token_that_ends_closes_what_it_opened_and_a_renewed_one_does_not(desk):
     one, two = desk.client().entered(life=100), desk.client().entered(life=100)
     for client in (one, two):
@@ -109,6 +130,35 @@ def test_sasl_plain_is_a_token_as_well(desk):
     assert client.detached() == []
 
 
+def test_sasl_plain_is_a_policy_and_its_key_as_event_hubs_has_it(desk):
+    """amqpnetlite, rhea and proton connect so: amqps://POLICY:KEY@HOST."""
+    policy = desk.hub.access.policies["service"]
+    client = desk.client()
+    assert client.container.plain("service", policy.keys[1])
+    client.begun()
+    client.read(PART)
+    assert client.detached() == []
+    desk.run(10 * 365 * 86400)
+    assert client.detached() == [] and client.container.expire() == math.inf
+    for name, key in [
+        ("service", ""),
+        ("nobody", policy.keys[0]),
+        ("service", policy.keys[0][:-1]),
+        ("", ""),
+    ]:
+        other = desk.client()
+        assert not other.container.plain(name, key)
+        other.begun()
+        other.read(PART)
+        assert other.detached() == ["amqp:unauthorized-access"]
+        assert "neither a policy of this hub" in other.refusals[0] and not (key and key in other.refusals[0])
+    weak = desk.client()
+    assert weak.container.plain("registryRead", desk.hub.access.policies["registryRead"].keys[0])
+    weak.begun()
+    weak.read(PART)
+    assert weak.detached() == ["amqp:unauthorized-access"]
+
+
 # --- what is in the hub's log
 
 
@@ -125,7 +175,7 @@ def test_whatever_a_client_is_refused_is_told_to_the_hub_as_well(desk):
     client.read(PART, address="new\nline")
     place = f"'amqps://{HOST}/{HUB}/ConsumerGroups/$Default/Partitions/{PART}'"
     expected = [
-        "SASL PLAIN for 'service@sas.root.hub': what was sent is not a SAS token",
+        "SASL PLAIN for 'service@sas.root.hub': name and password are neither",
         "'$cbs': 401 The token expired",
         "'$management': 404 There is no event hub 'other'",
         f"{place.replace('$Default', 'nobody')}: amqp:not-found: There is no consumer group 'nobody'",
@@ -188,6 +238,26 @@ def test_facts_of_the_hub_and_of_a_partition(desk):
     asked["partition"] = str((PART + 1) % 4)
     _, _, message = client.ask("$management", asked)
     assert message.value["is_partition_empty"] is True and message.value["last_enqueued_offset"] == "-1"
+    facts = (message.value["begin_sequence_number"], message.value["last_enqueued_sequence_number"])
+    assert facts == (0, -1)
+
+
+def test_a_partition_whose_events_have_all_left_begins_with_the_last_one_as_on_azure(desk):
+    """spotflow-io/in-memory-azure-test-sdk, PartitionReceiverTests, which are run against Azure, too."""
+    sent(desk, 3)
+    desk.run(2 * 86400)
+    last = desk.log.partitions[PART].next - 1
+    while desk.log.retain(desk.clock.utc() + 2 * 86400):
+        pass
+    client = desk.client().entered()
+    asked = {"operation": "READ", "type": "com.microsoft:partition", "name": HUB, "partition": str(PART)}
+    _, _, message = client.ask("$management", asked)
+    assert message.value["is_partition_empty"] is True
+    facts = (message.value["begin_sequence_number"], message.value["last_enqueued_sequence_number"])
+    assert facts == (last, last)
+    client.read(PART, start=f"sequence-number > '{last}'")
+    client.read(PART, start=f"offset > '{message.value['last_enqueued_offset']}'")
+    assert client.detached() == []
 
 
 @pytest.mark.parametrize(
@@ -283,6 +353,18 @@ def test_what_is_not_there_is_refused_by_name(desk, address, condition):
     assert client.detached() == [condition]
 
 
+@pytest.mark.parametrize("rest", ["", "/$management", "/ConsumerGroups/second/Partitions/1"])
+def test_who_asks_the_hub_itself_for_events_is_told_where_they_are(desk, rest):
+    """Azure's command line finds the endpoint so (azure-iot-cli-extension, hub_target_builder.py)."""
+    client = desk.client().entered(resource=HOST)
+    client.read(0, address=f"amqps://{HOST}/messages/events{rest}")
+    _, text, info = next(fields[2] for name, fields, _ in client.hear() if name == "detach")
+    endpoint = f"amqps://{HOST}:5671/{HUB}"
+    assert info[b"address"].decode() == endpoint + rest
+    assert (info[b"hostname"].decode(), info[b"port"]) == (HOST, 5671)
+    assert text.decode() == f"Events are read from {endpoint}/ConsumerGroups/$Default/Partitions/0 and so on."
+
+
 def test_events_cannot_be_sent_here(desk):
     client = desk.client().entered()
     client.attach(50, f"{HUB}/ConsumerGroups/$Default/Partitions/0", False)
@@ -310,6 +392,7 @@ def test_a_higher_owner_level_takes_the_partition_and_a_lower_one_does_not(desk)
     assert low.detached() == ["amqp:link:stolen"] and high.detached() == []
     late.read(PART, level=1)
     assert late.detached() == ["amqp:link:stolen"]
+    assert f"partition {PART} of $Default" in late.refusals[-1]
     late.read(PART)
     assert late.detached() == ["amqp:link:stolen"]
     late.read(PART, group="second")
