@@ -4,6 +4,8 @@ import json
 
 from playwright.sync_api import expect
 
+from twinkle_host.hub.core.messages.telemetry import Message
+
 
 def at(page, hub, part):
     page.goto(f"{hub.info['pageUrl']}#/device/desk/{part}")
@@ -131,6 +133,34 @@ def test_what_the_log_does_not_keep_stays_between_what_it_keeps(hub, page):
     expect(rows).to_have_text(lived)
     hub.keep("mixed", b'{"n": 3}')
     expect(rows).to_have_text(['{"n":3}', *lived])
+
+
+def test_what_a_module_says_is_told_from_what_its_device_says(hub, page):
+    hub.add("gateway")
+    hub.call("create_device", "gateway", {}, module_id="camera")
+    camera, gateway = (hub.call("find", "gateway", name) for name in ("camera", None))
+
+    def say(number):
+        for device, temp in ((gateway, 20), (camera, 60)):
+            message = Message({}, {}, json.dumps({"temp": temp + number}).encode())
+            hub.call("events.telemetry", device, message, "{}")
+        hub.keep("gateway")
+
+    say(0)
+    page.goto(f"{hub.info['pageUrl']}#/device/gateway")
+    names = page.locator("figcaption .name")
+    for number in range(2):
+        expect(names).to_have_text(["camera/temp", "temp"])
+        expect(page.locator("figcaption .now")).to_have_text([str(60 + number), str(20 + number)])
+        say(1)
+    page.get_by_role("link", name="Events").click()
+    told = ['camera: {"temp":61}', '{"temp":21}', 'camera: {"temp":60}', '{"temp":20}']
+    rows = page.get_by_role("list", name="Events").locator(".brief")
+    expect(rows).to_contain_text([*told, "camera: createDeviceIdentity"])
+    hub.call("events.connection_state", camera)
+    expect(rows.first).to_have_text("camera: deviceDisconnected")
+    page.reload()
+    expect(rows.first).to_have_text("camera: deviceDisconnected")
 
 
 def test_messages_and_events_and_the_ways_to_end_a_connection(hub, desk, page):
