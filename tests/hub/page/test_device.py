@@ -11,10 +11,15 @@ def at(page, hub, part):
     page.goto(f"{hub.info['pageUrl']}#/device/desk/{part}")
 
 
-def desired(page, change):
-    """Edit the desired properties as a person does: the JSON that is there, changed, and saved."""
+def desired_box(page):
     box = page.get_by_label("Desired properties")
     expect(box).not_to_have_value("")
+    return box
+
+
+def desired(page, change):
+    """Edit the desired properties as a person does: the JSON that is there, changed, and saved."""
+    box = desired_box(page)
     document = json.loads(box.input_value())
     box.fill(json.dumps({**document, **change}, indent=2))
     page.get_by_role("button", name="Save").click()
@@ -67,6 +72,28 @@ def test_an_edit_that_loses_to_another_writer_overwrites_nothing(hub, desk, page
     expect(page.get_by_role("row", name="name")).to_contain_text("mine")
     wanted = hub.call("get_twin", "desk")["properties"]["desired"]
     assert (wanted["name"], wanted["room"]) == ("mine", "theirs")
+
+
+def test_what_is_typed_while_it_is_saved_stays(hub, page):
+    hub.add("slowly")
+    page.goto(f"{hub.info['pageUrl']}#/device/slowly/twin")
+    box = desired_box(page)
+
+    def answer_late(route):
+        answer = route.fetch()
+        box.fill('{"level": 1, "more": 2}')
+        route.fulfill(response=answer)
+
+    page.route("**/desired", answer_late, times=1)
+    box.fill('{"level": 1}')
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_have_text("Saved")
+    expect(box).to_have_value('{"level": 1, "more": 2}')
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("row", name="more")).to_contain_text("2")
+    expect(page.locator("#desired-refusal")).to_be_hidden()
+    wanted = hub.call("get_twin", "slowly")["properties"]["desired"]
+    assert (wanted["level"], wanted["more"]) == (1, 2)
 
 
 def test_a_method_has_the_form_of_its_model_or_free_json(hub, desk, page):
