@@ -228,12 +228,15 @@ def test_nothing_runs_out_of_its_place_however_long_it_is(hub, worst, page, wide
 
 
 # Texts whose end is beyond the card or the panel that they are in, and that nothing there scrolls or cuts.
-OUTSIDE = """[...document.querySelectorAll("device-card article *, .panel *")]
-    .filter((one) => !one.children.length && one.checkVisibility())
-    .filter((one) => !one.closest(".scroll, pre, .u-wrap, svg, select"))
-    .filter((one) => right(one) > right(one.closest("article, .panel")) + 1)
-    .map((one) => one.outerHTML.slice(0, 200));
-    function right(one) { return one.getBoundingClientRect().right; }"""
+OUTSIDE = """() => {
+    const words = (one) => { const range = new Range(); range.selectNodeContents(one); return range; };
+    const right = (one) => one.getBoundingClientRect().right;
+    return [...document.querySelectorAll("device-card article *, .panel *")]
+        .filter((one) => !one.children.length && one.checkVisibility() && !one.closest(".scroll, pre, .u-wrap, svg"))
+        .filter((one) => getComputedStyle(one).overflow === "visible")
+        .filter((one) => right(words(one)) > right(one.closest("article, .panel")) + 1)
+        .map((one) => one.outerHTML.slice(0, 200));
+}"""
 
 
 def test_it_is_used_with_the_keyboard_alone(new_hub, new_page):
