@@ -67,6 +67,7 @@ def try_out(
             f"{app.name} was not tried: MicroPython is not on this computer; twinkle doctor says how to get it"
         )
         return
+    inputs = settings.get("inputs") or {}
     with tempfile.TemporaryDirectory() as folder:
         name = lay_out(app, Path(folder))
         places = [*([HOST / "mock_gpio" / "pico"] if stand_ins else []), Path(folder), FIRMWARE, LIB, HOST]
@@ -74,7 +75,7 @@ def try_out(
         variable = "MICROPYPATH" if interpreter == "micropython" else "PYTHONPATH"
         try:
             done = subprocess.run(
-                [*command, HOST / "try_application.py", name, ",".join(elsewhere)],
+                [*command, HOST / "try_application.py", name, ",".join(elsewhere), ",".join(sorted(inputs))],
                 cwd=folder,
                 env={**os.environ, variable: ":".join(map(str, places))},
                 stdin=subprocess.DEVNULL,

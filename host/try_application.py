@@ -1,9 +1,9 @@
 """Imports an application as a device does, on either interpreter, and says what is wrong with it.
 
-    python try_application.py MODULE ELSEWHERE
+    python try_application.py MODULE ELSEWHERE INPUTS
 
-ELSEWHERE are modules, parted by commas, that a board has and this computer may not have. The last line printed is
-WRONG and why, or MISSING and such a module.
+ELSEWHERE are modules that a board has and this computer may not have, INPUTS those that the board file names, both
+parted by commas. The last line printed is WRONG and why, or MISSING and such a module.
 """
 
 import sys
@@ -16,7 +16,7 @@ from twinkle.runtime.mistakes import explained
 WRONG, MISSING = "wrong: ", "missing: "
 
 
-def main(name, elsewhere):
+def main(name, elsewhere, inputs):
     """The exit status: 0 when nothing was found."""
     try:
         module = __import__(name)
@@ -25,6 +25,11 @@ def main(name, elsewhere):
         if not isinstance(getattr(module, "app", None), App):
             raise ValueError("it has no app: write app = App()")
         configuration.read(module.app.config["configId"], module.app.config["sendFrequency"])
+        for wanted in module.app.inputs:
+            if wanted not in inputs.split(","):
+                there = inputs.replace(",", ", ") or "none"
+                print(WRONG + "it wants the input " + repr(wanted) + "; the board file has " + there)
+                return 1
     except SystemExit:
         print(WRONG + "it ends the program when it is imported")
         return 1
@@ -40,4 +45,4 @@ def main(name, elsewhere):
     return 0
 
 
-sys.exit(main(*sys.argv[1:3]))
+sys.exit(main(*sys.argv[1:4]))

@@ -77,10 +77,10 @@ class Bridge:
         who = parse(what["connectionString"])
         chance = Chance(what["chance"]).draw if what.get("chance") else lambda: 0.5
         build = Device
-        if what.get("parts") or app.inputs:  # which it then says it has not
+        if what.get("parts"):
             from twinkle.core.wiring import WiredDevice
 
-            build = lambda *arguments: WiredDevice(what.get("parts") or {}, *arguments)  # noqa: E731
+            build = lambda *arguments: WiredDevice(what["parts"], *arguments)  # noqa: E731
         self.device = build(
             app, who, what["records"], chance, 60, now, what["information"], what.get("waiting")
         )

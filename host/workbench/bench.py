@@ -14,6 +14,7 @@ from .pins import Pins
 
 OF_THE_POWER = ("scratch.json", "cause")  # what a Pico W's watchdog keeps for as long as there is power
 LOGGED = 500  # lines of the device's log that are kept for who looks later
+LONGEST_LINE = 1000  # characters of each
 FAULTS = {"absent": "no answer", "bit": "wrong checksum", "stale": "the last sample again"}
 ALWAYS = (
     "mock_gpio.port",
@@ -63,8 +64,10 @@ class Bench:
                 (self._state / name).unlink(missing_ok=True)
 
     def said(self, line: str) -> None:
-        """A line of its log."""
+        """A line of its log; a very long one loses its end."""
         self._numbers += 1
+        if len(line) > LONGEST_LINE:
+            line = line[:LONGEST_LINE] + " …"
         self.log.append((self._numbers, line))
 
     def wait_for_power(self) -> None:

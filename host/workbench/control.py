@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import threading
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from .cable import Cable
 
 NAME = "bench"  # the socket's, in the device's directory
 LOOK_S = 0.05
-LONGEST = 64 * 1024  # bytes of a line
+LONGEST = 64 * 1024  # bytes of a line that is asked
+AT_ONCE = 40  # lines of the log that are told at once; of the console, pieces that wait for one who watches
 MEMBERS = {
     "power": {"on": bool},
     "network": {"on": bool},
@@ -39,7 +41,7 @@ class Control:
         self._hub_port = hub_port
         self._cable: Cable | None = None
         self._console: asyncio.StreamWriter | None = None
-        self._spoken: set[asyncio.Queue[str]] = set()
+        self._spoken: list[Spoken] = []
         self._ready = threading.Event()
         self._failure: OSError | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
@@ -114,8 +116,8 @@ class Control:
     # --- watching
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
-        spoken: asyncio.Queue[str] = asyncio.Queue()
-        self._spoken.add(spoken)
+        spoken = Spoken()
+        self._spoken.append(spoken)
         before, number = None, 0
         try:
             while not self._end.is_set() and not writer.is_closing():
@@ -124,14 +126,15 @@ class Control:
                     before = seen
                     await _tell(writer, {"seen": seen})
                 news = [line for line in tuple(self._bench.log) if line[0] > number]
-                if news:
-                    number = news[-1][0]
-                    await _tell(writer, {"log": [text for _, text in news]})
-                while not spoken.empty():
-                    await _tell(writer, {"console": spoken.get_nowait()})
+                for at in range(0, len(news), AT_ONCE):
+                    some = news[at : at + AT_ONCE]
+                    number = some[-1][0]
+                    await _tell(writer, {"log": [text for _, text in some]})
+                for text in spoken.taken():
+                    await _tell(writer, {"console": text})
                 await asyncio.sleep(LOOK_S)
         finally:
-            self._spoken.discard(spoken)
+            self._spoken.remove(spoken)
             if not self._spoken:
                 self._hang_up()
 
@@ -153,13 +156,34 @@ class Control:
         with contextlib.suppress(OSError):
             while data := await reader.read(4096):
                 for spoken in self._spoken:
-                    spoken.put_nowait(data.decode(errors="replace"))
+                    spoken.add(data.decode(errors="replace"))
         self._hang_up()
 
     def _hang_up(self) -> None:
         console, self._console = self._console, None
         if console is not None:
             console.close()
+
+
+class Spoken:
+    """What the console has said, until one who watches has it: the newest pieces, and how many are gone."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[str] = deque(maxlen=AT_ONCE)
+        self._gone = 0
+
+    def add(self, text: str) -> None:
+        """Keep a piece; the oldest goes where there is no room."""
+        self._gone += len(self._pieces) == AT_ONCE
+        self._pieces.append(text)
+
+    def taken(self) -> list[str]:
+        """What there is, which is not kept then."""
+        gone, self._gone = self._gone, 0
+        found = [f"\n[{gone} pieces came too fast to be shown]\n"] if gone else []
+        found += self._pieces
+        self._pieces.clear()
+        return found
 
 
 async def _tell(writer: asyncio.StreamWriter, value: Any) -> None:

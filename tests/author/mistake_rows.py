@@ -314,7 +314,7 @@ ROWS = [
     Row(
         "an input by a name that is worked out, and not in the board file",
         'SIDE = "back"\n\n\n' + INPUT.replace('"door"', 'SIDE + "door"') + "    pass\n",
-        "the application wants an input backdoor; the board file has: door",
+        "kitchen.py: it wants the input 'backdoor'; the board file has door",
         parts=DOOR,
     ),
     Row(

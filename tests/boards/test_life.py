@@ -369,6 +369,30 @@ def test_a_program_that_hangs_again_and_again_ends_in_safe_mode(bench, hub):
     assert not {"safeMode", "reason"} & set(hub.reported(device.id))
 
 
+WANTS_A_DOOR = """from twinkle import App
+
+app = App()
+door = "door"
+
+
+@app.input(door)
+def moved(board, active):
+    pass
+"""
+
+
+@pytest.mark.parametrize("kind", BOARDS)
+def test_an_application_that_wants_an_input_of_a_board_that_names_none_says_so_at_each_start(
+    bench, hub, kind
+):
+    device = bench(kind, app="apps.broken")
+    folder = lay_out_apps(device.process.folder / "program", WANTS_A_DOOR)
+    device.process._program = folder / "main.py"
+    device.process.start().wait_for("error the board file has no input door")
+    hub.until_reported(device.id, lastError="the board file has no input door")
+    device.configure(2)  # all else is as ever
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "words"),
     [
@@ -480,8 +504,8 @@ def test_safe_mode_comes_up_on_a_flash_that_takes_nothing_back_and_with_a_networ
     (folder / "state" / "config.json").write_text("{}\n")
     (folder / "state" / "wifi.json").write_text('{"ssid": "no", "password": "%s"}\n' % ("p" * 65))
     process = device.process.start()
-    process.wait_for("safe mode: the program ended 3 times in a row")
     process.wait_for("error flash: ")
+    process.wait_for("safe mode: the program ended 3 times in a row")
     process.wait_for(" ready")
     assert process.ask("methods") == ["- rebootDevice", "ok"]
 

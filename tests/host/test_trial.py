@@ -25,10 +25,10 @@ def kitchen(tmp_path):
     return write
 
 
-def said(file, interpreter="cpython", **options):
+def said(file, interpreter="cpython", settings=None, **options):
     """Why it cannot start."""
     with pytest.raises(Failure) as refused:
-        trial.try_out(file, {}, interpreter, **options)
+        trial.try_out(file, settings or {}, interpreter, **options)
     assert refused.value.exit_code == 1
     return refused.value.message
 
@@ -52,6 +52,20 @@ def test_a_pico_has_its_pins_and_what_it_lacks_is_refused(kitchen):
     trial.try_out(file, {}, "cpython")
     words = said(file, "micropython", elsewhere=trial.OF_A_PICO, stand_ins=True)
     assert words == "kitchen.py:6: ImportError: no module named 'dataclasses'"
+
+
+@pytest.mark.parametrize("interpreter", INTERPRETERS)
+def test_an_input_that_the_board_file_does_not_name_is_refused_also_where_its_name_is_worked_out(
+    kitchen, interpreter
+):
+    board = {"inputs": {"bell": {"pin": 3}, "gate": {"pin": 4}}}
+    file = kitchen("for name in ('gate', 'door'):\n    app.input(name)(lambda board, active: None)\n")
+    assert said(file, interpreter) == "kitchen.py: it wants the input 'gate'; the board file has none"
+    assert (
+        said(file, interpreter, board)
+        == "kitchen.py: it wants the input 'door'; the board file has bell, gate"
+    )
+    trial.try_out(file, {"inputs": {**board["inputs"], "door": {"pin": 5}}}, interpreter)
 
 
 @pytest.mark.parametrize("interpreter", INTERPRETERS)

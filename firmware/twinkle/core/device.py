@@ -39,6 +39,7 @@ class Device:
 
     # Most devices have no room for what they do not use.
     backlog = observers = reboot = None
+    inputs = ()  # those of the board file
 
     def __init__(
         self, app, identity, records, random, keep_alive=60, now=0, information=None, waiting=None, safe=False
@@ -55,7 +56,7 @@ class Device:
         self.configuration = Configuration(records.get("config") or app.config, context)
         self.board = Board(context, information)
         self._rebooted = records.get("reboot"), now
-        if records.get("reboot"):
+        if self._rebooted[0]:
             self._load_reboot()
         self.tasks = Tasks(context)
         self.methods = Methods(app.methods, self.board, self.tasks, context)
@@ -76,6 +77,9 @@ class Device:
             self.backlog = Backlog(
                 self.telemetry, self.clock, records.get("telemetry"), waiting["disk"], context
             )
+        for name in app.inputs:
+            if name not in self.inputs:
+                context.complain("the board file has no input " + name)
         self.problem = None  # of the last connection, to be reported on the next
 
     def move(self, identity):
@@ -120,17 +124,15 @@ class Device:
         """A message from the hub; ``payload`` is None when it was too large to take."""
         self.context.utc = self.clock.utc(now)
         try:
-            about = topics.classify(topic)
+            kind, *about = topics.classify(topic) or ()
         except ValueError:
-            about = None
-        if about is None:
             self.context.complain("ignored a message on a topic of somebody else")
-        else:
-            try:
-                self.MESSAGES[about[0]](self, payload, now, *about[1:])
-            except MemoryError:
-                self.twin.forget()
-                raise
+            return
+        try:
+            self.MESSAGES[kind](self, payload, now, *about)
+        except MemoryError:
+            self.twin.forget()
+            raise
 
     def on_done(self, action, result, now):
         """An action has been performed."""
@@ -233,7 +235,7 @@ class Device:
         if rid:
             self.methods.call(name, rid, payload, now)
         else:
-            self.context.complain("a method call without a request id that can be answered: ignored")
+            self.context.complain("ignored a method call without a request id")
 
     def _on_desired(self, payload, now, version):
         patch = self.twin.on_desired(version, payload)
@@ -272,16 +274,15 @@ class Device:
         # The twin was read: report what the hub does not know yet; with an empty ``reported`` that is all of it.
         if self.link.fire("synced", now, "ready"):
             self.context.say("info", "ready: %s on %s" % (self.identity.device_id, self.identity.host))
+        own = {}
         if not self.safe:
+            own["safeMode"] = None
             self.configuration.reconcile(reported)
         self.sensor.reconcile(reported)
         if self.reboot:
             self.reboot.report(now)
-        own = {}
         if self.telemetry.dropped:
             own["droppedMessages"] = self.telemetry.dropped
-        if not self.safe:
-            own["safeMode"] = None
         self.context.report("device", missing(own, reported))
         if self.problem:
             self.context.admit(self.problem)

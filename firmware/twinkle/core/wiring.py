@@ -46,22 +46,23 @@ class WiredDevice(Device):
     """A Device with the ``parts`` of a board file: {"outputs", "inputs", "sensors"}, each by names."""
 
     def __init__(self, parts, app, *arguments):
+        outputs, inputs, sensors = [parts.get(name) or {} for name in ("outputs", "inputs", "sensors")]
+        self._look_at = None  # while there is nothing to look at, or it is looked
+        if inputs:
+            from .inputs import Input
+
+            inputs = {name: Input(inputs[name]) for name in inputs}
+            self._look_at = 0
+        self.inputs = inputs
         super().__init__(app, *arguments)
         context, board = self.context, self.board
-        outputs, inputs, sensors = [parts.get(name) or {} for name in ("outputs", "inputs", "sensors")]
         self.lost = 0  # edges of inputs that were not kept
-        self._look_at = None  # while there is nothing to look at, or it is looked
         self._dark = False  # the last look failed
         self._callers = []  # (sensor's name, who wants to know)
         if outputs:
             from .outputs import Output
 
             outputs = {name: Output(context, name, outputs[name]) for name in outputs}
-        if inputs:
-            from .inputs import Input
-
-            inputs = {name: Input(inputs[name]) for name in inputs}
-            self._look_at = 0
         if sensors:
             from .sensors import NamedSensor, WiredSampler
 
@@ -72,13 +73,7 @@ class WiredDevice(Device):
         board.outputs, board.inputs = Named("output", outputs), Named("input", inputs)
         board.sensors = Named("sensor", sensors)
         self._outputs = list(outputs.values())
-        self._inputs = inputs
         self._sensors = list(sensors.values())
-        for name in app.inputs:
-            if name not in inputs:
-                context.complain(
-                    "the application wants an input %s; the board file has: %s" % (name, board.inputs)
-                )
 
     def verbs(self, *arguments):
         """The console's verbs; see Verbs."""
@@ -129,15 +124,15 @@ class WiredDevice(Device):
         """As of a Device."""
         times = [super().due(now), self._look_at]
         times += [part.due() for part in self._outputs]
-        times += [part.due() for part in self._inputs.values()]
+        times += [part.due() for part in self.inputs.values()]
         return max(now, min([at for at in times if at is not None]))
 
     def _go_on(self, now):
         super()._go_on(now)
         for output in self._outputs:
             output.step(now)
-        for name in self._inputs:
-            self._tell(name, self._inputs[name].step(now), now)
+        for name in self.inputs:
+            self._tell(name, self.inputs[name].step(now), now)
         if self._look_at is not None and now >= self._look_at:
             self._look_at = None
             self.context.act(("wire", "look"))
@@ -150,7 +145,7 @@ class WiredDevice(Device):
         while edges:
             # One by one: what there is no memory for is told again, and these are not.
             name, level, at = edges.pop(0)
-            self._tell(name, self._inputs[name].on_edge(level, at), now)
+            self._tell(name, self.inputs[name].on_edge(level, at), now)
 
     def _tell(self, name, changes, now):
         handler = self.app.inputs.get(name)

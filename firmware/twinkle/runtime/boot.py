@@ -51,7 +51,12 @@ def boot(directory, state=None):
     SetupError says what is wrong with it; Held, that somebody wants the interpreter's prompt.
     This module is let go of then, unless the caller keeps hold of it.
     """
-    if _take(directory + "/hold"):
+    try:
+        os.remove(directory + "/hold")
+        hold = True
+    except OSError:
+        hold = False
+    if hold:
         raise Held("no program until the next restart")
     # First, while there is the most memory: where it is no .mpy file it is compiled here.
     umqtt = compat.load_umqtt()
@@ -67,7 +72,8 @@ def boot(directory, state=None):
     credentials = _read(directory, "credentials.json", CREDENTIALS)
     wifi = credentials.get("wifi") or {}
     try:
-        wifi = {name: wifi[name] + "" for name in ("ssid", "password")} if wifi else {}
+        if wifi:
+            wifi = {name: wifi[name] + "" for name in ("ssid", "password")}
     except (KeyError, TypeError):
         raise SetupError("wifi in credentials.json is unusable", "prepare the device again") from None
     try:
@@ -108,7 +114,7 @@ def boot(directory, state=None):
     keep_alive = settings.get("keepAlive") or 60
     if not 0 < keep_alive < 65536:  # MQTT 3.1.1, section 3.1.2.10
         raise SetupError("keepAlive in board.json is not from 1 to 65535", "use 60")
-    information = dict(settings.get("information") or {})
+    information = settings.get("information") or {}
     if port.unique_id():
         information.setdefault("serialNumber", port.unique_id())
     safe = None  # why it is safe mode
@@ -119,6 +125,10 @@ def boot(directory, state=None):
         safe = safe_mode.REASON % (starts - 1)
         if stuck:
             safe += "; " + stuck
+        try:
+            store.put_aside("config")
+        except HardwareError as error:
+            log.say("error", str(error))  # it helps nobody to start in no mode at all
     else:
         try:
             app = port.limited(_import, settings.get("app"), "app")
@@ -129,11 +139,6 @@ def boot(directory, state=None):
     if safe:
         log.say("error", "safe mode: " + safe)
         app = safe_mode.application(starts, safe)
-    if starts > safe_mode.AFTER:
-        try:
-            store.put_aside("config")
-        except HardwareError as error:
-            log.say("error", str(error))  # it helps nobody to start in no mode at all
 
     def make(identity, now):
         records = {"config": store.load("config", _configuration)}
@@ -168,14 +173,6 @@ def boot(directory, state=None):
         device = make(who, port.ticks())
     compat.unload(*FOR_THE_START)
     return Runner(device, port, store, log, terminal, umqtt, context, keep_alive)
-
-
-def _take(path):
-    try:
-        os.remove(path)
-    except OSError:
-        return False
-    return True
 
 
 def _configuration(record):

@@ -29,12 +29,19 @@ class Kept:
     application: dict[str, Any]
     body: bytes
 
+    @property
+    def module(self) -> str | None:
+        """The module that it is of, if it is not the device's own."""
+        told = self.system.get("iothub-connection-module-id")
+        # A connection's state says it among its properties alone; telemetry's are anybody's.
+        return told if told or self.source == TELEMETRY else self.application.get("moduleId")
+
     def points(self) -> dict[str, float]:
         """The numbers of a telemetry message."""
         if self.source != TELEMETRY:
             return {}
         kind, body = readable_body(self.body)
-        return numbers(body, self.system.get("dt-subject")) if kind == "json" else {}
+        return numbers(body, self.system.get("dt-subject"), self.module) if kind == "json" else {}
 
     def shown(self) -> dict[str, Any]:
         """As the stream of events tells it."""
@@ -43,6 +50,7 @@ class Kept:
             "time": self.time,
             "enqueued": self.enqueued,
             "source": self.source,
+            "module": self.module,
             "properties": self.application,
             "bodyType": kind,
             "body": body,

@@ -7,11 +7,14 @@ MOST = 32  # members of a message that become curves
 DEEPEST = 4  # objects within objects
 
 
-def numbers(body: Any, subject: str | None = None) -> dict[str, float]:
-    """The numbers of a JSON body by their path, such as ``temp`` or ``motor.speed``; ``subject``: its component."""
+def numbers(body: Any, subject: str | None = None, module: str | None = None) -> dict[str, float]:
+    """The numbers of a JSON body by their path, such as ``temp`` or ``motor.speed``; ``subject``: its component.
+
+    Those of a module stand behind its name, as in ``camera/temp``: the device's own may be called the same.
+    """
     found: dict[str, float] = {}
     _gather(body, [subject] if subject else [], found)
-    return found
+    return {f"{module}/{name}": value for name, value in found.items()} if module else found
 
 
 def _gather(value: Any, path: list[str], found: dict[str, float]) -> None:

@@ -50,7 +50,7 @@ class Viewer:
         if source == TELEMETRY:
             if event["bodyType"] == "json":
                 system = event["systemProperties"]
-                found = numbers(event["body"], system.get("dt-subject"))
+                found = numbers(event["body"], system.get("dt-subject"), event.get("moduleId"))
                 if found:
                     when = moment(system, system["iothub-enqueuedtime"])
                     self._keep(self._points, [device_id, when, found])
@@ -96,6 +96,7 @@ def _shown(event: dict[str, Any]) -> dict[str, Any]:
         "time": moment(system, enqueued),
         "enqueued": enqueued,
         "source": event["source"],
+        "module": event.get("moduleId"),
         "properties": event["applicationProperties"],
         "bodyType": event["bodyType"],
         "body": event["body"],

@@ -19,7 +19,7 @@ from twinkle_host.mock_gpio.sensor import DhtSensor, encode, is_whole
 from twinkle_host.waiting import PATIENCE_S, eventually
 from twinkle_host.workbench import notes
 from twinkle_host.workbench.bench import Bench, Refused
-from twinkle_host.workbench.control import LONGEST, NAME, Control
+from twinkle_host.workbench.control import AT_ONCE, LONGEST, NAME, Control, Spoken
 from twinkle_host.workbench.pins import Pins
 
 A_WHILE_S = 0.3  # in which nothing is to come
@@ -169,6 +169,15 @@ def test_a_board_without_a_sensor_shows_none(tmp_path):
     with pytest.raises(Refused, match="no sensor"):
         bench.sensor(temperature=20)
     assert Bench(tmp_path, SETTINGS, "cpython", has_cable=False).seen()["sensor"]["model"] == "DHT22"
+
+
+def test_what_a_console_says_faster_than_it_is_read_loses_its_oldest_and_that_is_said():
+    spoken = Spoken()
+    for number in range(AT_ONCE + 3):
+        spoken.add(f"{number} ")
+    gone, *pieces = spoken.taken()
+    assert "3 pieces" in gone and pieces == [f"{number} " for number in range(3, AT_ONCE + 3)]
+    assert spoken.taken() == []
 
 
 def test_an_input_is_pressed_by_its_name(bench, ask, tmp_path):

@@ -111,6 +111,26 @@ POST = """async (asked) => {
 }"""
 
 
+def test_a_device_that_logs_much_in_long_lines_is_seen_all_the_same(hub, page, tmp_path):
+    """The newest lines come, each cut where nobody reads on; the board is not lost over them."""
+    (tmp_path / "chatty.py").write_text(CHATTY)
+    with started(hub, "chatty", "--app", tmp_path / "chatty.py"):
+        page.goto(f"{hub.info['pageUrl']}#/device/chatty/board")
+        expect(page.get_by_text("Running", exact=True)).to_be_visible()
+        log = page.get_by_role("log", name="Log")
+        expect(log).to_contain_text("ready")
+        expect(log).to_contain_text("299 xxx")
+        expect(log).to_contain_text("…")
+
+
+CHATTY = """from twinkle import App
+
+app = App()
+for number in range(300):
+    print(number, "x" * 4000)
+"""
+
+
 def test_what_the_bench_refuses_is_said(hub, desk, board):
     _, answer = board.evaluate(POST, {"do": "sensor", "temperature": 200})
     assert "from -40 to 80" in answer["error"]["message"]

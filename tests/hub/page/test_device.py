@@ -4,15 +4,22 @@ import json
 
 from playwright.sync_api import expect
 
+from twinkle_host.hub.core.messages.telemetry import Message
+
 
 def at(page, hub, part):
     page.goto(f"{hub.info['pageUrl']}#/device/desk/{part}")
 
 
-def desired(page, change):
-    """Edit the desired properties as a person does: the JSON that is there, changed, and saved."""
+def desired_box(page):
     box = page.get_by_label("Desired properties")
     expect(box).not_to_have_value("")
+    return box
+
+
+def desired(page, change):
+    """Edit the desired properties as a person does: the JSON that is there, changed, and saved."""
+    box = desired_box(page)
     document = json.loads(box.input_value())
     box.fill(json.dumps({**document, **change}, indent=2))
     page.get_by_role("button", name="Save").click()
@@ -65,6 +72,28 @@ def test_an_edit_that_loses_to_another_writer_overwrites_nothing(hub, desk, page
     expect(page.get_by_role("row", name="name")).to_contain_text("mine")
     wanted = hub.call("get_twin", "desk")["properties"]["desired"]
     assert (wanted["name"], wanted["room"]) == ("mine", "theirs")
+
+
+def test_what_is_typed_while_it_is_saved_stays(hub, page):
+    hub.add("slowly")
+    page.goto(f"{hub.info['pageUrl']}#/device/slowly/twin")
+    box = desired_box(page)
+
+    def answer_late(route):
+        answer = route.fetch()
+        box.fill('{"level": 1, "more": 2}')
+        route.fulfill(response=answer)
+
+    page.route("**/desired", answer_late, times=1)
+    box.fill('{"level": 1}')
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_have_text("Saved")
+    expect(box).to_have_value('{"level": 1, "more": 2}')
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("row", name="more")).to_contain_text("2")
+    expect(page.locator("#desired-refusal")).to_be_hidden()
+    wanted = hub.call("get_twin", "slowly")["properties"]["desired"]
+    assert (wanted["level"], wanted["more"]) == (1, 2)
 
 
 def test_a_method_has_the_form_of_its_model_or_free_json(hub, desk, page):
@@ -131,6 +160,34 @@ def test_what_the_log_does_not_keep_stays_between_what_it_keeps(hub, page):
     expect(rows).to_have_text(lived)
     hub.keep("mixed", b'{"n": 3}')
     expect(rows).to_have_text(['{"n":3}', *lived])
+
+
+def test_what_a_module_says_is_told_from_what_its_device_says(hub, page):
+    hub.add("gateway")
+    hub.call("create_device", "gateway", {}, module_id="camera")
+    camera, gateway = (hub.call("find", "gateway", name) for name in ("camera", None))
+
+    def say(number):
+        for device, temp in ((gateway, 20), (camera, 60)):
+            message = Message({}, {}, json.dumps({"temp": temp + number}).encode())
+            hub.call("events.telemetry", device, message, "{}")
+        hub.keep("gateway")
+
+    say(0)
+    page.goto(f"{hub.info['pageUrl']}#/device/gateway")
+    names = page.locator("figcaption .name")
+    for number in range(2):
+        expect(names).to_have_text(["camera/temp", "temp"])
+        expect(page.locator("figcaption .now")).to_have_text([str(60 + number), str(20 + number)])
+        say(1)
+    page.get_by_role("link", name="Events").click()
+    told = ['camera: {"temp":61}', '{"temp":21}', 'camera: {"temp":60}', '{"temp":20}']
+    rows = page.get_by_role("list", name="Events").locator(".brief")
+    expect(rows).to_contain_text([*told, "camera: createDeviceIdentity"])
+    hub.call("events.connection_state", camera)
+    expect(rows.first).to_have_text("camera: deviceDisconnected")
+    page.reload()
+    expect(rows.first).to_have_text("camera: deviceDisconnected")
 
 
 def test_messages_and_events_and_the_ways_to_end_a_connection(hub, desk, page):

@@ -48,6 +48,24 @@ def test_points_are_joined_in_their_order_and_each_once(run):
     assert [time for time, _ in run("series", "joined", older, [[3, {"a": 3}]], 2)] == [2, 3]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (20, "20"),
+        (20.123456, "20.123"),
+        (0.000123456, "0.00012346"),
+        (-99999.06, "-99999"),
+        (123456.7, "123457"),
+        (4142857142857.14, "4142857142857"),
+        (1717171717171, "1717171717171"),
+        (4.142857142857e18, "4.1429e+18"),
+        (1e300, "1e+300"),
+    ],
+)
+def test_no_whole_digit_of_a_number_is_rounded_away_while_there_is_room(run, value, text):
+    assert run("words", "plain", value) == text
+
+
 def test_what_the_log_holds_joins_what_was_heard_and_each_keeps_its_order(run):
     def event(name, enqueued):
         return {"time": 0, "source": "Telemetry", "body": name, "enqueued": enqueued}

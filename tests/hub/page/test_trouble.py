@@ -24,7 +24,7 @@ def test_a_fault_is_switched_on_seen_at_work_and_switched_off(hub, page):
     at(page, hub, "trouble")
     fault = page.get_by_role("listitem").filter(has_text="A service's request fails")
     fault.get_by_role("switch").check()
-    expect(page.locator("#said")).to_have_text("1 faults are on")
+    expect(page.locator("#said")).to_have_text("1 fault is on")
     fault.get_by_label("Status").fill("502")
     eventually(lambda: hub.server.faults.rules[0]["status"] == 502)
     asked = page.request.get(hub.info["pageUrl"] + "health")
@@ -190,6 +190,53 @@ def test_everybody_can_use_it(hub, many, page, scheme):
         at(page, hub, place)
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert width(page) <= 360, place
+
+
+@pytest.fixture(scope="module")
+def worst(hub):
+    """A device of which everything is long: its name, its numbers' names and digits, its twin of 30 KB."""
+    name = "a-name-as-factories-give-them-" + "0123456789" * 7
+    hub.add(name)
+    long = "a.number." + "whose-name-has-no-end-" * 6
+    for number in range(3):
+        hub.keep(name, json.dumps({long: 123456789012345 + number, "level": 1e300, "temp": 20}).encode())
+    members = {f"member{number:03}": {"text": "x" * 80, "list": [number] * 30} for number in range(85)}
+    wanted = {"W" * 100: "v" * 900, "configId": "c" * 300, **members}
+    hub.call("patch_twin", name, {"properties": {"desired": wanted}})
+    hub.call("events.diagnostic", name, "requestRefused", "reason" * 90)
+    return name
+
+
+@pytest.mark.parametrize("wide", [1280, 375])
+def test_nothing_runs_out_of_its_place_however_long_it_is(hub, worst, page, wide):
+    page.set_viewport_size({"width": wide, "height": 800})
+    at(page, hub)
+    page.get_by_label("Find").fill("factories")
+    expect(page.locator("small-curve")).to_have_count(3)
+    for place in (None, "telemetry", "twin", "methods", "events"):
+        if place:
+            at(page, hub, f"device/{worst}/{place}")
+            expect(page.locator(f"a[href$='/{place}']")).to_have_attribute("aria-current", "page")
+        if place == "telemetry":
+            expect(page.locator("figure")).to_have_count(3)
+        assert width(page) <= wide, place
+        assert page.evaluate(OUTSIDE) == [], place
+    editor = page.get_by_label("Desired properties")
+    at(page, hub, f"device/{worst}/twin")
+    expect(editor).to_be_attached()
+    assert editor.bounding_box()["y"] < 3 * 800, "the table scrolls in its own place"
+
+
+# Texts whose end is beyond the card or the panel that they are in, and that nothing there scrolls or cuts.
+OUTSIDE = """() => {
+    const words = (one) => { const range = new Range(); range.selectNodeContents(one); return range; };
+    const right = (one) => one.getBoundingClientRect().right;
+    return [...document.querySelectorAll("device-card article *, .panel *")]
+        .filter((one) => !one.children.length && one.checkVisibility() && !one.closest(".scroll, pre, .u-wrap, svg"))
+        .filter((one) => getComputedStyle(one).overflow === "visible")
+        .filter((one) => right(words(one)) > right(one.closest("article, .panel")) + 1)
+        .map((one) => one.outerHTML.slice(0, 200));
+}"""
 
 
 def test_it_is_used_with_the_keyboard_alone(new_hub, new_page):

@@ -1,6 +1,6 @@
 // What happened to a device, from two sources: what the log holds, and what this page has heard. Pure.
 
-const key = ({ time, source, body }) => `${time} ${source} ${JSON.stringify(body)}`;
+const key = ({ time, source, module, body }) => `${time} ${source} ${module} ${JSON.stringify(body)}`;
 
 // Both in one, each event once and as the object that it is in `heard`. Each source keeps its own order, which is that in
 // which the hub had them; where that does not tell which of two came first, `enqueued`, the hub's clock, does.

@@ -2,7 +2,7 @@
 
 import { plain } from "../model/words.js";
 import { ask } from "./api.js";
-import { h, put, svg } from "./dom.js";
+import { arrange, h, put, svg } from "./dom.js";
 import { enable } from "./keyboard.js";
 
 const AGAIN_MS = 1000;
@@ -55,7 +55,10 @@ customElements.define("board-bench", class extends HTMLElement {
     let first = true;
     source.onmessage = (message) => {
       const told = JSON.parse(message.data);
-      if (first) this.log.replaceChildren();
+      if (first) { // another run may have another board file
+        this.log.replaceChildren();
+        this.#lines.clear();
+      }
       first = false;
       if (told.seen) this.#show(told.seen);
       if (told.log) this.#grow(this.log, told.log.join("\n") + "\n");
@@ -109,12 +112,10 @@ customElements.define("board-bench", class extends HTMLElement {
     this.sensor.element.hidden = seen.sensor === null;
     if (seen.sensor) this.sensor.set(seen.sensor);
     for (const [name, sensor] of Object.entries(seen.sensors)) {
-      if (!this.#named.has(name)) {
-        this.#named.set(name, this.#sensor(name));
-        this.sensors.append(this.#named.get(name).element);
-      }
+      if (!this.#named.has(name)) this.#named.set(name, this.#sensor(name));
       this.#named.get(name).set(sensor);
     }
+    arrange(this.sensors, Object.keys(seen.sensors).map((name) => this.#named.get(name).element));
   }
 
   // What the room of a sensor is like; the one without a name is null.
@@ -142,13 +143,10 @@ customElements.define("board-bench", class extends HTMLElement {
 
   #pins(lines) {
     for (const line of lines) {
-      if (!this.#lines.has(line.name)) {
-        const made = line.kind === "input" ? this.#input(line) : output(line);
-        this.#lines.set(line.name, made);
-        this.lines.append(made);
-      }
+      if (!this.#lines.has(line.name)) this.#lines.set(line.name, line.kind === "input" ? this.#input(line) : output(line));
       light(this.#lines.get(line.name), line.level);
     }
+    arrange(this.lines, lines.map((line) => this.#lines.get(line.name)));
   }
 
   #input(line) {

@@ -13,6 +13,7 @@ customElements.define("desired-editor", class extends HTMLElement {
   deviceId = "";
   #base = null; // {etag, desired} that the text began as
   #now = null; // what the hub has
+  #busy = false; // it is being saved
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -47,7 +48,7 @@ customElements.define("desired-editor", class extends HTMLElement {
   }
 
   #mark() {
-    for (const button of [this.save, this.undo]) enable(button, this.#changed());
+    for (const button of [this.save, this.undo]) enable(button, this.#changed() && !this.#busy);
   }
 
   #refuse(text, place = null) {
@@ -68,13 +69,18 @@ customElements.define("desired-editor", class extends HTMLElement {
       if (!(error instanceof NotJson)) throw error;
       return this.#refuse(error.message, [error.start, error.end]);
     }
-    enable(this.save, false);
+    const text = this.text.value;
+    this.#busy = true;
+    this.#mark();
     try {
       const twin = await ask("PATCH", of(this.deviceId, "/desired"), { patch: patch(this.#base.desired, wanted), etag: this.#base.etag });
       this.#now = { etag: twin.etag, desired: own(twin.properties.desired) };
-      this.#take();
+      this.#busy = false;
+      if (this.text.value === text) this.#take();
+      else this.#keep(this.#now.desired); // somebody went on typing
       say("Saved");
     } catch (refusal) {
+      this.#busy = false;
       this.#mark();
       this.#refuse(refusal.message, named(this.text.value, refusal.message));
       if (refusal.status === CONFLICT) await this.#conflict();
@@ -93,15 +99,14 @@ customElements.define("desired-editor", class extends HTMLElement {
       h("p", {}, text), h("pre", { tabIndex: 0, "aria-label": "What the hub has" }, pretty(this.#now.desired)),
       h("div", { class: "choices" },
         h("button", { type: "button", onclick: () => { this.#take(); this.text.focus(); } }, "Take theirs"),
-        h("button", { type: "button", onclick: () => this.#keep() }, "Keep mine, on top of theirs")));
+        h("button", { type: "button", onclick: () => { this.#keep(this.#base.desired); this.save.focus(); } }, "Keep mine, on top of theirs")));
   }
 
-  // Only what was changed here is written then, over what they have.
-  #keep() {
-    this.#base = { etag: this.#now.etag, desired: this.#base.desired };
+  // The text stays, as a change of `desired`; only what was changed is written then, over what the hub has.
+  #keep(desired) {
+    this.#base = { etag: this.#now.etag, desired };
     this.theirs.hidden = true;
     this.#refuse("");
     this.#mark();
-    this.save.focus();
   }
 });

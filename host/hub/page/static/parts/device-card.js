@@ -66,6 +66,7 @@ customElements.define("device-card", class extends HTMLElement {
     const [kind, text] = configuration(card.configuration);
     p.configuration.dataset.kind = kind;
     put(p.configuration, text);
+    p.configuration.title = text;
     const reason = ["rejected", "failed"].includes(card.configuration?.state) ? card.configuration.reason : null;
     put(p.reason, reason ?? (card.lastError ? `Last error: ${card.lastError}` : ""));
     p.reason.title = p.reason.textContent;

@@ -60,12 +60,12 @@ customElements.define("event-list", class extends HTMLElement {
   }
 
   #item(event) {
-    const { source, body, properties } = event;
+    const { source, module, body, properties } = event;
     const item = h("li", {}, h("details", {},
       h("summary", {},
         h("time", { title: new Date(event.time).toLocaleString() }, new Date(event.time).toLocaleTimeString()),
         h("span", { class: "badge", "data-kind": source === "hubDiagnostics" ? "bad" : "none" }, SOURCES[source] ?? source),
-        h("span", { class: "brief" }, brief(event))),
+        h("span", { class: "brief" }, module ? `${module}: ` : "", brief(event))),
       h("pre", {}, pretty({ body, properties }))));
     item.event = event;
     return item;

@@ -1,5 +1,6 @@
 // Whether the hub is heard, in the head of the page.
 
+import { counted } from "../model/words.js";
 import { h, put } from "./dom.js";
 import { live } from "./live.js";
 
@@ -12,15 +13,16 @@ const WORDS = {
 
 customElements.define("hub-state", class extends HTMLElement {
   connectedCallback() {
-    this.setAttribute("role", "status");
-    this.append(h("span", { class: "lamp", "aria-hidden": "true" }), h("span", { class: "words" }));
+    this.words = h("span", { role: "status" });
+    this.missed = h("span", {}); // which grows: nobody wants to be told each time
+    this.append(h("span", { class: "lamp", "aria-hidden": "true" }), this.words, this.missed);
     live.addEventListener("state", () => this.#show());
     this.#show();
   }
 
   #show() {
     this.dataset.state = live.state;
-    const missed = live.dropped ? `; ${live.dropped} events came too fast to be shown` : "";
-    put(this.lastChild, WORDS[live.state] + missed);
+    put(this.words, WORDS[live.state]);
+    put(this.missed, live.dropped ? `${counted(live.dropped, "event")} came too fast to be shown` : "");
   }
 });

@@ -1,5 +1,6 @@
 // Cloud-to-device messages.
 
+import { counted } from "../model/words.js";
 import { ask, of } from "./api.js";
 import { h, put, say } from "./dom.js";
 
@@ -38,7 +39,7 @@ customElements.define("message-form", class extends HTMLElement {
     await this.#try(async () => {
       const { purged } = await ask("DELETE", of(this.deviceId, "/messages"));
       this.show(0);
-      say(`${purged} messages thrown away`);
+      say(`${counted(purged, "message")} thrown away`);
     });
   }
 

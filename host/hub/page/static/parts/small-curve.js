@@ -23,6 +23,7 @@ customElements.define("small-curve", class extends HTMLElement {
     put(this.#name, name);
     this.#name.title = name;
     put(this.#value, pairs.length ? withUnit(pairs.at(-1)[1], unit) : "");
+    this.#value.title = this.#value.textContent;
     const times = pairs.map(([time]) => time);
     const values = pairs.map(([, value]) => value);
     const [from, to] = [times[0], times.at(-1)];

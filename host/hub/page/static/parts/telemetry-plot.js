@@ -2,7 +2,7 @@
 // double click shows all again; hovering tells the values of one moment in all plots.
 
 import { columns, joined, names, series } from "../model/series.js";
-import { plain, sign, withUnit } from "../model/words.js";
+import { counted, plain, sign, withUnit } from "../model/words.js";
 import { ask, of } from "./api.js";
 import { h, put } from "./dom.js";
 import { enable } from "./keyboard.js";
@@ -11,6 +11,8 @@ const { uPlot } = globalThis; // of vendor/, which is no module
 const RANGES = [["5 minutes", 300], ["1 hour", 3600], ["6 hours", 21600], ["24 hours", 86400], ["All that is kept", 0]];
 const MOST = 20_000;
 const HEIGHT = 190;
+const X_SPACE = 90; // pixels between two ticks, whose labels may hold a date
+const [NARROWEST, EDGE, DIGIT] = [58, 22, 8]; // pixels of the values beside a plot
 const TABLE = 20;
 
 customElements.define("telemetry-plot", class extends HTMLElement {
@@ -78,7 +80,7 @@ customElements.define("telemetry-plot", class extends HTMLElement {
       element.remove();
       this.#plots.delete(name);
     }
-    const messages = `${this.#points.length} messages`;
+    const messages = counted(this.#points.length, "message");
     put(this.note, shown.length ? (this.whole === false ? `The newest ${messages} of this time` : messages) : "No numbers in this time.");
     for (const name of shown) this.#show(name);
     this.#list();
@@ -116,7 +118,7 @@ customElements.define("telemetry-plot", class extends HTMLElement {
       legend: { show: false },
       cursor: { sync: { key: `telemetry ${this.deviceId}` }, drag: { x: true, y: false, setScale: false } },
       scales: { y: { range: (_, low, high) => room(low, high) } },
-      axes: [{ ...axis }, { ...axis, size: 58, values: (_, ticks) => ticks.map(plain) }],
+      axes: [{ ...axis, space: X_SPACE }, { ...axis, size: wide, values: (_, ticks) => ticks.map(plain) }],
       series: [{}, { stroke: accent, width: 1.8, points: { size: 4, fill: accent } }],
       hooks: {
         setCursor: [(u) => put(at, hovered(u, unit))],
@@ -161,6 +163,9 @@ customElements.define("telemetry-plot", class extends HTMLElement {
       h("tr", {}, h("td", {}, new Date(time).toLocaleTimeString()), ...shown.map((name) => h("td", {}, name in values ? withUnit(values[name], this.units[name]) : "")))));
   }
 });
+
+// Room for the longest of the values beside a plot.
+const wide = (_, texts) => Math.max(NARROWEST, EDGE + DIGIT * Math.max(0, ...(texts ?? []).map((text) => text.length)));
 
 // Some room above and below, also for what never changes.
 function room(low, high) {

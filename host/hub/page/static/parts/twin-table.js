@@ -22,8 +22,9 @@ customElements.define("twin-table", class extends HTMLElement {
   }
 
   show(twin) {
+    const known = this.twin;
     this.twin = twin;
-    if (!this.firstChild) return;
+    if (!this.firstChild || (this.#body.firstChild && known.version === twin.version && known.etag === twin.etag)) return;
     const { desired, reported } = twin.properties;
     put(this.#heads.desired, `Desired, version ${desired.$version}`);
     put(this.#heads.reported, `Reported, version ${reported.$version}`);

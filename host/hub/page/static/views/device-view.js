@@ -103,6 +103,7 @@ customElements.define("device-view", class extends HTMLElement {
     const [state, text] = configuration(device.configuration);
     this.configuration.dataset.kind = state;
     put(this.configuration, text);
+    this.configuration.title = text;
     put(this.about, [device.name ?? device.modelId, device.version && `version ${device.version}`, device.lastError && `last error: ${device.lastError}`, ["rejected", "failed"].includes(device.configuration?.state) && device.configuration.reason].filter(Boolean).join(" · ") || "\u00a0");
     enable(this.disconnect, device.connected);
     put(this.disable, device.enabled ? "Disable" : "Enable");

@@ -1,6 +1,7 @@
 // All devices, a page of cards at a time.
 
 import "../parts/device-card.js";
+import { counted } from "../model/words.js";
 import { ask } from "../parts/api.js";
 import { arrange, h, put, say } from "../parts/dom.js";
 import { enable } from "../parts/keyboard.js";
@@ -118,7 +119,7 @@ customElements.define("overview-view", class extends HTMLElement {
   #count(counts) {
     if (this.counted !== undefined && this.counted !== counts.totalDeviceCount) this.#soon();
     this.counted = counts.totalDeviceCount;
-    put(this.counts, `${counts.totalDeviceCount} devices, ${counts.connectedDeviceCount} connected${counts.disabledDeviceCount ? `, ${counts.disabledDeviceCount} disabled` : ""}`);
+    put(this.counts, `${counted(counts.totalDeviceCount, "device")}, ${counts.connectedDeviceCount} connected${counts.disabledDeviceCount ? `, ${counts.disabledDeviceCount} disabled` : ""}`);
   }
 
   #refuse(text) {

@@ -1,6 +1,7 @@
 // Trouble on purpose: the hub's faults, switched one by one, and how often each has been at work.
 
 import { NotJson, pretty, readObject } from "../model/json.js";
+import { counted } from "../model/words.js";
 import { ask } from "../parts/api.js";
 import { h, put, say } from "../parts/dom.js";
 import { enable } from "../parts/keyboard.js";
@@ -111,7 +112,7 @@ customElements.define("trouble-view", class extends HTMLElement {
       this.refusal.hidden = true;
       this.dirty = false;
       this.#show(told);
-      say(`${rules.length} faults are on`);
+      say(`${counted(rules.length, "fault is", "faults are")} on`);
     } catch (refusal) {
       this.#refuse(refusal.message);
     }
