@@ -16,9 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 from ..paths import FIRMWARE
-from . import constants
+from . import inlining
 from .cache import from_cache
-from .constants import inlined, with_constants
+from .inlining import in_place, inlined
 
 FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
@@ -38,7 +38,7 @@ def small(source: Path) -> bytes:
     key = hashlib.sha256(_all_sources() + str(source.relative_to(FIRMWARE)).encode())
 
     def made() -> bytes:
-        text = inlined(with_constants(source), _kept_names())
+        text = inlined(in_place(source), _kept_names())
         return shortened(text, short_names()[source], keywords()).encode()
 
     return from_cache(f"{key.hexdigest()}.py", made)
@@ -47,7 +47,7 @@ def small(source: Path) -> bytes:
 @functools.cache
 def _all_sources() -> bytes:
     """What every small file hangs on: the device's files and applications, and the two modules that make it."""
-    key = hashlib.sha256(Path(__file__).read_bytes() + Path(constants.__file__).read_bytes())
+    key = hashlib.sha256(Path(__file__).read_bytes() + Path(inlining.__file__).read_bytes())
     for source in sorted(FIRMWARE.rglob("*.py")):
         key.update(f"\0{source.relative_to(FIRMWARE)}\0".encode() + source.read_bytes())
     return key.digest()

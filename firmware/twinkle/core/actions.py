@@ -20,7 +20,7 @@ from .document import combine, refused
 
 LINE = ("connect", "publish", "ping", "disconnect")
 # Modules of the core that are loaded when they are needed, for a moment; the runtime lets go of them.
-SELDOM = ("twinkle.core.applying", "twinkle.core.signature")
+SELDOM = "twinkle.core.applying twinkle.core.signature"
 LONGEST_ERROR = 256  # characters of a text that is reported as lastError
 
 

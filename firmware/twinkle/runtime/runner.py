@@ -157,7 +157,7 @@ class Runner:
             identity.device_id, identity.dial, identity.port, username, password, self._keep_alive
         )
         client.set_callback(self._on_message)
-        compat.unload(*actions.SELDOM)  # TLS needs large blocks
+        compat.unload(*actions.SELDOM.split())  # TLS needs large blocks
         try:
             # Not clean: the hub keeps what is queued for this device while it is away.
             client.connect(False)
@@ -218,7 +218,7 @@ class Runner:
 
     def _store(self, name, record):
         self.store.save(name, record)
-        compat.unload(*actions.SELDOM)
+        compat.unload(*actions.SELDOM.split())
 
     def _reset(self, reason, wanted=True):
         self.log.say("info", "reset: " + reason)

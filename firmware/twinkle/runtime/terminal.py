@@ -19,13 +19,8 @@ QUEUE = 8192  # bytes that wait to be shown
 LOG_QUEUE = 1024  # the same, of the log: a board that nobody is plugged into keeps no more of it
 SLICES = 16  # pieces that are shown in one turn of the loop
 LOOK_MS = 20  # however fast messages come, keys are looked at no oftener than that
-CONSOLE = (
-    "core.console",
-    "core.console_help",
-    "core.wired_verbs",
-    "runtime.console_session",
-    "runtime.maintenance",
-)
+# One text: on a board each of its own would take two objects more.
+CONSOLE = "core.console core.console_help core.wired_verbs runtime.console_session runtime.maintenance"
 DRAIN_MS = 500  # what the last lines before a restart may take
 
 
@@ -68,7 +63,7 @@ class Terminal:
     def dismiss(self):
         """Let go of the console."""
         self.dialogue = None
-        for name in CONSOLE:
+        for name in CONSOLE.split():
             compat.unload("twinkle." + name)
 
     def due(self):

@@ -1,26 +1,32 @@
-"""Numbers and texts with a name: on a board their values stand where the names do, and no name takes place."""
+"""What stands on a board where it is used, and has no name there: constants, and functions that only make a tuple."""
 
 import ast
+import copy
 import functools
 import io
 import tokenize
 from pathlib import Path
 
 
-def with_constants(source: Path) -> str:
-    """The text of one of the device's files in which each constant that it has from another is one of its own.
+def in_place(source: Path) -> str:
+    """The text of one of the device's files with what it has from others in its place.
 
-    So neither of the two has to know its name: inlined() leaves none of it.
+    Each constant is one of its own, so neither of the two has to know its name: inlined() leaves none of it. A call of
+    a function that only makes a tuple is that tuple.
     """
     own: dict[str, str] = {}
     modules: dict[str, Path] = {}  # those that are imported as such
 
-    class Brought(ast.NodeTransformer):
+    class Places(ast.NodeTransformer):
         def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
             if not node.level:
                 return node
             place = source.parents[node.level - 1].joinpath(*(node.module or "").split("."))
             there = _constants(place.with_suffix(".py")) if node.module else {}
+            makers = _makers(place.with_suffix(".py")) if node.module else {}
+            assert not any(name.name in makers for name in node.names), (
+                f"{source.name}: import {place.name} itself"
+            )
             modules.update({name.name: place / f"{name.name}.py" for name in node.names})
             own.update({name.name: there[name.name] for name in node.names if name.name in there})
             node.names = [name for name in node.names if name.name not in there]
@@ -29,15 +35,68 @@ def with_constants(source: Path) -> str:
         def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
             self.generic_visit(node)
             module = modules.get(node.value.id) if isinstance(node.value, ast.Name) else None
-            value = _constants(module).get(node.attr) if module else None
-            if module is None or value is None:
+            if module is None:
+                return node
+            assert node.attr not in _makers(module), (
+                f"{node.attr} is not on a board: {source.name} may only call it"
+            )
+            value = _constants(module).get(node.attr)
+            if value is None:
                 return node
             name = f"{node.attr}_of_{module.stem}"
             own[name] = value
             return ast.Name(name, node.ctx)
 
-    tree = Brought().visit(ast.parse(source.read_text()))
+        def visit_Call(self, node: ast.Call) -> ast.expr:
+            maker = None
+            if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+                module = modules.get(node.func.value.id)
+                maker = _makers(module).get(node.func.attr) if module else None
+            elif isinstance(node.func, ast.Name):
+                maker = _makers(source).get(node.func.id)
+            if not maker:
+                self.generic_visit(node)
+                return node
+            node.args = [self.visit(each) for each in node.args]
+            return _made(maker, node)
+
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef | None:
+            self.generic_visit(node)
+            maker = _makers(source).get(node.name)
+            return None if maker and maker.lineno == node.lineno else node
+
+    tree = Places().visit(ast.parse(source.read_text()))
     return "".join(f"{name} = {value}\n" for name, value in own.items()) + ast.unparse(tree) + "\n"
+
+
+def _made(maker: ast.FunctionDef, call: ast.Call) -> ast.expr:
+    """The tuple that a call of it makes."""
+    names = [each.arg for each in maker.args.args]
+    values = dict(zip(names[len(names) - len(maker.args.defaults) :], maker.args.defaults, strict=True))
+    values.update(zip(names, call.args, strict=False))
+    (*_, result) = maker.body
+
+    class Given(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return values[node.id]
+
+    return Given().visit(copy.deepcopy(result.value))
+
+
+@functools.cache
+def _makers(source: Path) -> dict[str, ast.FunctionDef]:
+    """The functions of a file that do nothing but make a tuple of texts and their arguments, in their order."""
+    found = {}
+    for node in ast.parse(source.read_text()).body if source.is_file() else ():
+        if isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Return) and len(node.body) < 3:
+            made = node.body[-1].value
+            if isinstance(made, ast.Tuple) and all(
+                isinstance(each, ast.Constant | ast.Name) for each in made.elts
+            ):
+                used = [each.id for each in made.elts if isinstance(each, ast.Name)]
+                if used == [each.arg for each in node.args.args]:
+                    found[node.name] = node
+    return found
 
 
 @functools.cache
