@@ -10,7 +10,7 @@ import sys
 
 import twinkle.compat  # noqa: F401 (gives CPython what MicroPython has)
 from twinkle import App
-from twinkle.core import configuration
+from twinkle.core import applying
 from twinkle.runtime.mistakes import explained
 
 WRONG, MISSING = "wrong: ", "missing: "
@@ -24,7 +24,7 @@ def main(name, elsewhere, inputs):
             module = getattr(module, part)
         if not isinstance(getattr(module, "app", None), App):
             raise ValueError("it has no app: write app = App()")
-        configuration.read(module.app.config["configId"], module.app.config["sendFrequency"])
+        applying.read(module.app.config["configId"], module.app.config["sendFrequency"])
         for wanted in module.app.inputs:
             if wanted not in inputs.split(","):
                 there = inputs.replace(",", ", ") or "none"

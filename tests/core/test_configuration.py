@@ -2,7 +2,7 @@
 
 from driver import Driver
 
-from twinkle.core.configuration import seconds
+from twinkle.core.applying import seconds
 from twinkle.core.errors import BadRequest
 from twinkle.runtime import safe_mode
 

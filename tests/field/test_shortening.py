@@ -7,25 +7,11 @@ import tokenize
 from support import ROOT
 
 from twinkle_host.flash import image
-from twinkle_host.flash.shortening import inlined, short_names
+from twinkle_host.flash.shortening import short_names
 from twinkle_host.paths import FIRMWARE, UMQTT
 
 LINK = FIRMWARE / "twinkle" / "core" / "link.py"
 PICO = json.loads((ROOT / "boards" / "pico_w.json").read_text())
-
-
-def test_a_constant_that_only_its_own_module_names_takes_no_name_on_the_board():
-    files = image.build(PICO)
-    assert b"PATIENCE_MS" not in files["twinkle/runtime/stream.mpy"]
-    text = "{}MINE = {}  # why\nYOURS = 6\n{}DAY = {}\n{}WORD = {}\ndef f(a):\n  return {}MINE * a + YOURS\n"
-    plain = text.format("", "5", "", "24 * 3600", "", "'MINE'", "")
-    short = text.format("_", "const(5)", "_", "const(24 * 3600)", "_", "const('MINE')", "_")
-    assert inlined(plain, frozenset({"YOURS"})) == short
-
-
-def test_a_constant_that_is_named_before_it_is_defined_keeps_its_name():
-    text = "def f():\n  return LATE\nLATE = 5\n"
-    assert inlined(text, frozenset()) == text
 
 
 def test_a_name_that_the_devices_files_have_from_each_other_is_short_on_the_board_and_an_applications_is_not():

@@ -87,5 +87,5 @@ def test_an_answer_that_there_is_no_memory_for_more_is_given_once():
         world.until(world.ready)
         world.run(1000)
         Echo(world).type("version")
-        world.runner.terminal.session.step = full
+        world.runner.terminal.dialogue.step = full
         assert Echo(world).type("help") == ["err 507 there is not enough memory for that now"]

@@ -158,6 +158,6 @@ def test_no_more_names_are_remembered_than_are_used_and_the_one_that_is_tried_is
         assert network.addresses(f"hub-{number}", 8883) == [ADDRESS]
         gone = True
         assert network.addresses(f"hub-{number}", 8883) == [ADDRESS]
-        assert len(network._found) <= stream.MOST_NAMES
+        assert len(network.found) <= stream.MOST_NAMES
     with pytest.raises(OSError, match="-2"):
         network.addresses("another", 8883)

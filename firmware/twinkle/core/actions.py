@@ -19,6 +19,8 @@ reported as applied, and a method is answered before the device restarts.
 from .document import combine, refused
 
 LINE = ("connect", "publish", "ping", "disconnect")
+# Modules of the core that are loaded when they are needed, for a moment; the runtime lets go of them.
+SELDOM = "twinkle.core.applying twinkle.core.signature"
 LONGEST_ERROR = 256  # characters of a text that is reported as lastError
 
 

@@ -46,7 +46,8 @@ class Backlog:
         except (KeyError, TypeError, ValueError):
             self._context.say("error", "the telemetry that was kept cannot be read; it is dropped")
             return
-        self._telemetry.put_before(entries)
+        self._telemetry.queue[:0] = entries
+        self._telemetry.trim()
 
     def step(self, now, sending):
         """Take the next step; ``sending``: messages get through."""

@@ -1,178 +1,68 @@
-"""The configuration that is applied exactly once per ``configId``.
+"""The configuration in force. What comes to take its place is seen to by ``applying``."""
 
-Desired properties carry ``configId`` (a number or a text) and ``sendFrequency``
-(``"30s"``, ``"5m"``, ``"24h"``). The id is the trigger: an id equal to the
-applied one does nothing, whatever stands beside it. A new id goes through
-
-    IDLE ──offer──▶ PENDING ──acknowledged──▶ STORING ──stored──▶ IDLE (applied)
-
-and the service sees each stage in the reported properties:
-
-    pending    {"status": "Pending", "pendingConfig": {…}}
-    applied    {"configId": …, "sendFrequency": …, "status": "Success", "pendingConfig": null}
-    rejected   {"status": "Rejected", "reason": …, "pendingConfig": null}; the old value stays
-    failed     {"status": "Failed", "reason": …, "pendingConfig": null}; flash would not take it
-
-PENDING lasts until the hub has acknowledged the report of it; a later offer
-takes its place, so the last one wins and the first never claims success.
-Nothing is reported as applied that is not on flash: a power cut at any moment
-leaves the old or the new configuration, and the report says which.
-"""
-
-from . import actions
 from .document import missing
-from .errors import BadRequest
-from .topics import number
-
-IDLE = "idle"
-PENDING = "pending"
-STORING = "storing"
-
-UNITS = {"s": 1, "m": 60, "h": 3600}
-LONGEST_S = 7 * 24 * 3600
-LONGEST_ID = 256  # characters
-
-
-def seconds(frequency):
-    """``"5m"`` to 300. BadRequest says what is wrong with anything else."""
-    hint = 'sendFrequency must be a number and a unit, such as "30s", "5m" or "24h"'
-    if not isinstance(frequency, str) or frequency[-1:] not in UNITS:
-        raise BadRequest(hint)
-    count = number(frequency[:-1])
-    if count is None or len(frequency) > 9:
-        raise BadRequest(hint)
-    value = count * UNITS[frequency[-1]]
-    if not 1 <= value <= LONGEST_S:
-        raise BadRequest("sendFrequency must be from 1s to 7 days")
-    return value
-
-
-def read(config_id, frequency):
-    """The configuration of these two; BadRequest says what is wrong with them."""
-    if isinstance(config_id, bool) or not isinstance(config_id, (int, str)):
-        raise BadRequest("configId must be a whole number or a text")
-    if isinstance(config_id, str) and len(config_id) > LONGEST_ID:
-        raise BadRequest("configId is longer than %d characters" % LONGEST_ID)
-    seconds(frequency)
-    return {"configId": config_id, "sendFrequency": frequency}
 
 
 class Configuration:
-    """The applied configuration and the one on its way; ``applied`` is what is in force at the start."""
+    """``applied`` is in force, for ``period_s`` between two samples; ``status`` is what came of the last offer.
+
+    ``applying`` is the one on its way, an Applying, or None when there is none.
+    """
+
+    status = None  # before the first offer
+    applying = None
 
     def __init__(self, applied, context):
-        self.state = IDLE
-        self.applied = applied
-        self.period_s = seconds(applied["sendFrequency"])
-        self._candidate = None  # what is to be applied
-        self._rejected = None
-        self._status = None  # of the last offer; None before the first
-        self._reason = self._told_reason = None
+        from .applying import seconds
+
+        self.take(applied, seconds(applied["sendFrequency"]))
         self._context = context
+
+    def take(self, applied, period_s):
+        """This is in force from now on."""
+        self.applied = applied
+        self.period_s = period_s
+
+    def has(self, config_id):
+        """Whether it is this one that is in force."""
+        # True equals 1 in Python, but is no id.
+        return config_id == self.applied["configId"] and config_id is not True
 
     def on_desired(self, desired):
         """Look at the whole desired document and begin what it asks for."""
         config_id = desired.get("configId")
-        # True equals 1 in Python, but is no id.
-        if config_id is None or (config_id == self.applied["configId"] and config_id is not True):
-            # While storing it is too late to withdraw; on_stored looks again.
-            if self.state == PENDING or (config_id is not None and self._reason):
-                self._settle("Success", None)
-                self._fire("withdraw")
-            return
-        offer = (config_id, desired.get("sendFrequency", self.applied["sendFrequency"]))
-        if offer == self._rejected:
-            return
-        try:
-            candidate = read(*offer)
-        except BadRequest as error:
-            self._settle("Rejected", error.text)
-            self._rejected = offer
-            self._context.say("error", "configuration %s is rejected: %s" % (config_id, error.text))
-            self._fire("reject")
-            return
-        if self.state == IDLE or candidate != self._candidate:
-            if self.state != STORING:
-                self._candidate = candidate
-            self._fire("offer")
+        if not self.applying:
+            if config_id is None or self.has(config_id):
+                return
+            from .applying import Applying
+
+            self.applying = Applying(self, self._context)
+        self.applying.on_desired(desired)
+        self._end()
 
     def on_reported(self):
-        """The hub has answered all that this reported."""
-        self._fire("acknowledged")
+        """The hub has answered all that was reported of it."""
+        if self.applying:
+            self.applying.fire("acknowledged")
 
     def on_stored(self, error, desired):
         """Flash has taken the record (``error`` None) or not; then look at ``desired`` again."""
-        tried = self._candidate
-        if error:
-            self._settle("Failed", error)
-        self._fire("failed" if error else "stored")
-        # What flash refused is tried again with the next change or connection, not at once.
-        if not error or desired.get("configId") != tried["configId"]:
-            self.on_desired(desired)
+        self.applying.on_stored(error, desired)
+        self._end()
 
     def reconcile(self, reported):
         """Report what the hub's copy of the reported properties lacks or has wrong."""
-        wanted = self._outcome() if self.state == IDLE else self._pending()
+        wanted = (self.applying or self).report()
         # A restart in the middle leaves a stage at the hub that is over here.
         if wanted.get("status") is None and "status" in reported:
             wanted["status"] = "Success"
         wanted.setdefault("reason", None)
         self._context.report("config", missing(wanted, reported))
 
-    def _fire(self, event):
-        step = self.TABLE.get((self.state, event))
-        if step:
-            self.state, effect = step
-            effect(self)
+    def report(self):
+        """What is to be reported when none is on its way."""
+        return dict(self.applied, status=self.status, pendingConfig=None)
 
-    def _settle(self, status, reason):
-        self._status = status
-        self._reason = reason
-        self._rejected = None
-
-    def _pending(self):
-        return {"status": "Pending", "pendingConfig": self._candidate}
-
-    def _outcome(self):
-        outcome = dict(self.applied)
-        outcome["status"] = self._status
-        outcome["pendingConfig"] = None
-        if self._reason:
-            outcome["reason"] = self._reason
-        return outcome
-
-    def _tell_pending(self):
-        self._context.say("info", "configuration %s is pending" % self._candidate["configId"])
-        self._context.report("config", self._pending())
-
-    def _tell_outcome(self):
-        self._candidate = None
-        outcome = self._outcome()
-        # A reason told before must not stand beside a later success.
-        if self._reason or self._told_reason:
-            outcome["reason"] = self._reason
-        self._told_reason = self._reason
-        self._context.report("config", outcome)
-
-    def _store(self):
-        self._context.act(actions.store("config", self._candidate))
-
-    def _apply(self):
-        self.applied = self._candidate
-        self.period_s = seconds(self.applied["sendFrequency"])
-        self._settle("Success", None)
-        self._context.say("info", "applied configuration %s" % self.applied["configId"])
-        self._tell_outcome()
-
-    # (state, event) -> (state, effect)
-    TABLE = {
-        (IDLE, "offer"): (PENDING, _tell_pending),
-        (PENDING, "offer"): (PENDING, _tell_pending),
-        (PENDING, "withdraw"): (IDLE, _tell_outcome),
-        (PENDING, "reject"): (IDLE, _tell_outcome),
-        (IDLE, "reject"): (IDLE, _tell_outcome),
-        (IDLE, "withdraw"): (IDLE, _tell_outcome),
-        (PENDING, "acknowledged"): (STORING, _store),
-        (STORING, "stored"): (IDLE, _apply),
-        (STORING, "failed"): (IDLE, _tell_outcome),
-    }
+    def _end(self):
+        if self.applying.is_over():
+            self.applying = None

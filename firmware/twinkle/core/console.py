@@ -208,7 +208,7 @@ class Verbs:
 
     def config(self, now):
         config = self._whole().configuration
-        return [("applied", config.applied), ("state", config.state)]
+        return [("applied", config.applied), ("state", config.applying.state if config.applying else "idle")]
 
     def wifi(self, rest, now):
         words = _words(rest)

@@ -73,18 +73,19 @@ class Tasks:
 
     def stop(self, key):
         """End every task that was started under ``key``; unanswered, unless it will not end."""
-        for task in [t for t in self._running if t[3] == key]:
-            self._running.remove(task)
-            try:
-                task[1].close()
-            except (Exception, SystemExit) as error:
-                task[2].on_answer(key, None, error, True)
+        for task in list(self._running):
+            if task[3] == key:
+                self._running.remove(task)
+                try:
+                    task[1].close()
+                except (Exception, SystemExit) as error:
+                    task[2].on_answer(key, None, error, True)
 
     def step(self, now):
         """Run what is due."""
-        for task in [t for t in self._running if t[0] <= now]:
+        for task in list(self._running):
             # An earlier task of this round may have stopped this one.
-            if task in self._running and not self._advance(task, now):
+            if task[0] <= now and task in self._running and not self._advance(task, now):
                 self._running.remove(task)
 
     def due(self):
@@ -122,8 +123,9 @@ class Methods:
 
     def forget(self):
         """The connection is gone, and with it everybody at the hub who waited for an answer."""
-        for rid in [rid for rid in self._open if self._open[rid][2] is None]:
-            del self._open[rid]
+        for rid in list(self._open):
+            if self._open[rid][2] is None:
+                del self._open[rid]
         self._answered = []
 
     def call(self, name, rid, body, now, caller=None):

@@ -1,17 +1,14 @@
 """Who this device is to the hub, and how it proves that.
 
 The key is kept in one private attribute and shown by nothing: not ``repr``,
-not an error. Sources: "Communicate with an IoT hub using the MQTT protocol"
-(user name, client id) and "Control access with shared access signatures".
+not an error. Source: "Communicate with an IoT hub using the MQTT protocol"
+(user name, client id).
 """
 
 import binascii
-import hashlib
 
 from .errors import SetupError
 from .topics import API_VERSION, quote
-
-_BLOCK = 64  # bytes, the block size of SHA-256 (RFC 2104)
 
 
 class Identity:
@@ -51,22 +48,8 @@ class Identity:
         return self._sign(self.host + "/devices/" + self.device_id, expiry)
 
     def _sign(self, resource, expiry, policy=None):
-        return "" if self.certified else sign(resource, self._key, expiry, policy)
+        if self.certified:
+            return ""
+        from .signature import sign
 
-
-def sign(resource, key, expiry, policy=None):
-    """SAS text: HMAC-SHA256 over the encoded resource, a line feed and the expiry."""
-    encoded = quote(resource)
-    digest = _hmac(key, (encoded + "\n" + str(expiry)).encode())
-    signature = quote(binascii.b2a_base64(digest).decode().strip())
-    token = "SharedAccessSignature sr=%s&sig=%s&se=%d" % (encoded, signature, expiry)
-    return token + "&skn=" + policy if policy else token
-
-
-def _hmac(key, message):
-    # MicroPython has hashlib but no hmac.
-    if len(key) > _BLOCK:
-        key = hashlib.sha256(key).digest()
-    key += bytes(_BLOCK - len(key))
-    inner = hashlib.sha256(bytes([b ^ 0x36 for b in key]) + message).digest()
-    return hashlib.sha256(bytes([b ^ 0x5C for b in key]) + inner).digest()
+        return sign(resource, self._key, expiry, policy)

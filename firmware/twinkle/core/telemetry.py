@@ -70,12 +70,7 @@ class Telemetry:
             self.dropped += 1
             raise ValueError("its %d bytes are over %d" % (len(body), LARGEST))
         self.queue.append((component, now, body))
-        self._trim()
-
-    def put_before(self, entries):
-        """Let older messages wait before those that do."""
-        self.queue[:0] = entries
-        self._trim()
+        self.trim()
 
     def waiting(self):
         """Every message that the hub has not acknowledged, oldest first."""
@@ -105,9 +100,10 @@ class Telemetry:
         if self.under_way:
             self.queue.insert(0, self.under_way)
             self.under_way = None
-            self._trim()
+            self.trim()
 
-    def _trim(self):
+    def trim(self):
+        """Drop what there is no room for, the oldest first."""
         size = sum([len(message[2]) for message in self.queue])
         while len(self.queue) > self._capacity or size > self._most:
             size -= len(self.queue.pop(0)[2])

@@ -15,7 +15,7 @@ A device's directory holds
 import os
 
 from .. import compat
-from ..core import configuration
+from ..core import applying
 from ..core.connection_string import check_host, check_id, parse
 from ..core.device import Device
 from ..core.document import decode
@@ -27,7 +27,13 @@ from .store import LARGEST, Store
 from .terminal import Terminal
 
 # Nobody needs them once the device is built; a Pico W has better use for what they take.
-FOR_THE_START = (__name__, certificates.__name__, safe_mode.__name__, "twinkle.core.connection_string")
+FOR_THE_START = (
+    __name__,
+    certificates.__name__,
+    safe_mode.__name__,
+    applying.__name__,
+    "twinkle.core.connection_string",
+)
 # What is read here; the rest is the port's.
 BOARD = (
     ("port", str),
@@ -176,7 +182,7 @@ def boot(directory, state=None):
 
 
 def _configuration(record):
-    return configuration.read(record["configId"], record["sendFrequency"])
+    return applying.read(record["configId"], record["sendFrequency"])
 
 
 def _read(directory, name, kinds):

@@ -37,7 +37,7 @@ class ConsoleSession:
 
     def do(self, what, *arguments):
         """Do what only the runtime can, and tell the console."""
-        if self._runner.terminal.session is not self:
+        if self._runner.terminal.dialogue is not self:
             return  # who waited for the line has gone
         try:
             from .maintenance import Maintenance

@@ -21,6 +21,7 @@ row nobody answered, and takes its radio down and up again after a few:
 Loaded while there is no connection.
 """
 
+from .. import compat
 from ..core.errors import HardwareError, Unreachable
 
 PERIOD_MS = 750  # at most, and half of it at least
@@ -75,7 +76,10 @@ class Reachability:
         self._due = self._port.ticks() + int((0.5 + self._port.random() / 2) * PERIOD_MS)
 
     def _look(self):
-        if not self._network.answers(self._device.identity.dial, PATIENCE_MS):
+        network = self._network
+        found = network.found.get(self._device.identity.dial)
+        network.sure = bool(found) and compat.answers(found[0], PATIENCE_MS, network.idle)
+        if not network.sure:
             self._gone = True
             self._plan()
             return

@@ -157,7 +157,7 @@ class Runner:
             identity.device_id, identity.dial, identity.port, username, password, self._keep_alive
         )
         client.set_callback(self._on_message)
-        gc.collect()  # TLS needs large blocks
+        compat.unload(*actions.SELDOM.split())  # TLS needs large blocks
         try:
             # Not clean: the hub keeps what is queued for this device while it is away.
             client.connect(False)
@@ -216,6 +216,10 @@ class Runner:
             reading["failed"] = str(error)
         return reading
 
+    def _store(self, name, record):
+        self.store.save(name, record)
+        compat.unload(*actions.SELDOM.split())
+
     def _reset(self, reason, wanted=True):
         self.log.say("info", "reset: " + reason)
         self._perform(self.device.keep(), False)
@@ -232,7 +236,7 @@ class Runner:
         "read": _read,
         "led": lambda self, level: self.port.led(level),
         "wire": lambda self, *what: self.port.wiring.do(*what),
-        "store": lambda self, name, record: self.store.save(name, record),
+        "store": _store,
         "say": lambda self, level, text: self.log.say(level, text),
     }
     LINE = {

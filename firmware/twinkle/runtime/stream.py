@@ -52,7 +52,7 @@ class Network:
         self.idle = idle
         self.largest = largest
         self._look_up = look_up
-        self._found = {}  # by host
+        self.found = {}  # by host: addresses, that which answered last the first
         self._look_due = 0
         self._failure = ()  # what the last look-up in vain raised
         self.sure = False  # the last try ended in a connection, or somebody answers there
@@ -69,15 +69,15 @@ class Network:
 
     def addresses(self, host, port):
         """Where to try to find a host, as getaddrinfo has it; OSError when that is not known."""
-        found = self._found.get(host)
+        found = self.found.get(host)
         sure, self.sure = self.sure, False
         begun = self.ticks()
         if not (sure and found) and begun >= self._look_due:
             try:
                 found = self._look_up(host, port)
-                if len(self._found) >= MOST_NAMES:
-                    self._found = {}
-                self._found[host] = found
+                if len(self.found) >= MOST_NAMES:
+                    self.found = {}
+                self.found[host] = found
             except compat.SOCKET_ERRORS as error:
                 now = self.ticks()
                 self._look_due = now + SPARED * (now - begun)
@@ -85,12 +85,6 @@ class Network:
         if not found:
             raise OSError(*self._failure)
         return found
-
-    def answers(self, host, ms):
-        """Whether somebody accepts TCP connections where a host was found last, known within ``ms``."""
-        found = self._found.get(host)
-        self.sure = bool(found) and compat.answers(found[0], ms, self.idle)
-        return self.sure
 
 
 class Stream:

@@ -19,23 +19,18 @@ QUEUE = 8192  # bytes that wait to be shown
 LOG_QUEUE = 1024  # the same, of the log: a board that nobody is plugged into keeps no more of it
 SLICES = 16  # pieces that are shown in one turn of the loop
 LOOK_MS = 20  # however fast messages come, keys are looked at no oftener than that
-CONSOLE = (
-    "core.console",
-    "core.console_help",
-    "core.wired_verbs",
-    "runtime.console_session",
-    "runtime.maintenance",
-)
+# One text: on a board each of its own would take two objects more.
+CONSOLE = "core.console core.console_help core.wired_verbs runtime.console_session runtime.maintenance"
 DRAIN_MS = 500  # what the last lines before a restart may take
 
 
 class Terminal:
-    """The line of ``port``. ``session`` is whoever types, if somebody does."""
+    """The line of ``port``. ``dialogue`` is the ConsoleSession with whoever types, if somebody does."""
 
     def __init__(self, port):
         self.lost = 0  # lines that nobody has seen
         self.more = False  # whether there may be more typed than was taken
-        self.session = None
+        self.dialogue = None
         self._port = port
         self._looked = 0  # when keys were looked at
         self._line = bytearray()
@@ -50,13 +45,13 @@ class Terminal:
             self._looked = now
             lines = self.lines()
         try:
-            if lines and not self.session:
+            if lines and not self.dialogue:
                 from .console_session import ConsoleSession
 
                 gc.collect()
-                self.session = ConsoleSession(runner)
-            if self.session:
-                self.session.step(lines, now)
+                self.dialogue = ConsoleSession(runner)
+            if self.dialogue:
+                self.dialogue.step(lines, now)
         except MemoryError:
             self.refuse()
 
@@ -67,13 +62,13 @@ class Terminal:
 
     def dismiss(self):
         """Let go of the console."""
-        self.session = None
-        for name in CONSOLE:
+        self.dialogue = None
+        for name in CONSOLE.split():
             compat.unload("twinkle." + name)
 
     def due(self):
         """Whether there is something to do at once."""
-        return self.flush() or self.more or (self.session and self.session.due())
+        return self.flush() or self.more or (self.dialogue and self.dialogue.due())
 
     def lines(self):
         """The lines that have been completed; one that is no text is U+FFFD, with its ``--json``."""
