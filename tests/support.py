@@ -77,14 +77,23 @@ def run_micropython(*arguments, heap=HEAP, path=(), first=(), timeout=PATIENCE_S
 
     ``path`` and ``first``: more folders, at the end and at the beginning.
     ``before``: a command to run it under.
+
+    It runs in ROOT, and knows what is there by its place there. Each module keeps the name of its file: a heap in
+    which a device has room must have it in a clone of any name.
     """
     places = [*first, ROOT / "firmware", PRIVATE / "lib", ROOT / "host", *path]
-    environment = {**os.environ, "MICROPYPATH": ":".join(map(str, places))}
+    environment = {**os.environ, "MICROPYPATH": ":".join(map(_in_root, places))}
     return subprocess.run(
-        [*before, need(MICROPYTHON), "-X", f"heapsize={heap}", *map(str, arguments)],
+        [*before, need(MICROPYTHON), "-X", f"heapsize={heap}", *map(_in_root, arguments)],
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
     )
+
+
+def _in_root(word):
+    """An argument; of what is in ROOT, its place there."""
+    return str(word).removeprefix(f"{ROOT}/")

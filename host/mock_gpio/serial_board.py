@@ -25,7 +25,10 @@ from ..waiting import PATIENCE_S
 from . import witness
 from .process import LOST_WITH_POWER
 
-REPL = HOST / "mock_gpio" / "board_repl.py"
+# Where the process of a board finds what it is given, in its own folder, by names that are the same in any folder: what
+# is in its heap, and where, is to hang on nothing that is not on a board. VfsPosix wants whole paths.
+HERE = Path("/proc/self/cwd")
+REPL = Path("host", "mock_gpio", "board_repl.py")
 HEAP = "192k"
 # How the process says in which mode it is to be started again; anything else is a reset.
 MODES = {4: "friendly", 5: "raw"}
@@ -51,7 +54,9 @@ class SerialBoard:
         self.stalled = False
         self.unplug_after: int | None = None
         self.speed: int | None = None
-        self._image = folder / "flash.img"
+        self._folder = folder
+        (folder / "host").unlink(missing_ok=True)
+        (folder / "host").symlink_to(HOST)
         self._heap = heap
         self._said = bytearray()
         self._process: subprocess.Popen | None = None
@@ -116,8 +121,9 @@ class SerialBoard:
                 # A session whose terminal is the line, so that Ctrl-C there reaches this program alone.
                 [
                     *("setsid", "--ctty", MICROPYTHON, "-X", f"heapsize={self._heap}"),
-                    *(REPL, self.bench, self._image, HOST, mode),
+                    *(REPL, HERE / "bench", HERE / "flash.img", HERE / "host", mode),
                 ],
+                cwd=self._folder,
                 stdin=self._board,
                 stdout=self._board,
                 stderr=self._board,

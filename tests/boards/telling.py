@@ -8,8 +8,12 @@ Prints ``ok NAME`` or ``FAIL NAME`` and why, a line for each story; at the end `
 pins show then: JSON, by their numbers where they are known by them.
 """
 
+import gc
 import json
 import sys
+
+if hasattr(gc, "threshold"):
+    gc.threshold(8192)  # as main.py has it
 
 DIRECTORY, MODULE = sys.argv[1:3]
 PATIENCE_MS, TYPING_MS = map(int, sys.argv[3:])

@@ -65,7 +65,7 @@ def told(request, tmp_path_factory):
     return functools.cache(lambda file: tell(file, request.param, tmp_path_factory))
 
 
-def tell(file, port, tmp_path_factory):
+def tell(file, port, tmp_path_factory, heap=HEAP):
     interpreter, module, board, before = PORTS[port]
     settings = json.loads((ROOT / "boards" / f"{board}.json").read_text())
     settings.update(DIFFERENT.get(port, {}))
@@ -77,8 +77,6 @@ def tell(file, port, tmp_path_factory):
     (folder / "board.json").write_text(json.dumps(settings))
     paths = ":".join(map(str, [*before, *PLACES]))
     if interpreter == "micropython":
-        # Here modules are compiled, beside the stand-ins, and those of what is named as well.
-        heap = "160k" if file == "wired_stories.py" else HEAP
         command = [need(MICROPYTHON), "-X", f"heapsize={heap}"]
         environment = {**os.environ, "MICROPYPATH": paths}
     else:
@@ -104,6 +102,13 @@ def test_every_port_keeps_the_contract(told, file, story):
         assert f"FAIL {story}" in text, "it keeps this now: take it out of LEFT_OUT"
     else:
         assert f"ok {story}\n" in text, text
+
+
+@pytest.mark.parametrize("share", [0.95, 0.9, 0.85])
+def test_the_heap_that_the_stories_of_a_pico_have_is_no_close_fit(tmp_path_factory, share):
+    heap = f"{int(int(HEAP.removesuffix('k')) * share)}k"
+    _, text, _ = tell("wired_stories.py", "Pico W on simulated modules", tmp_path_factory, heap)
+    assert "closed\n" in text and "MemoryError" not in text, text
 
 
 @pytest.mark.parametrize("file", ["stories.py", "wired_stories.py"])

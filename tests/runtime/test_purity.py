@@ -113,7 +113,7 @@ def test_every_device_file_is_imported_by_the_interpreters_it_is_for(tmp_path, i
     file.write_text("\n".join([*lines, f"print('imported', {len(names)})\n"]))
     if interpreter == "micropython":
         # Every file at once, compiled here: no device has that to do.
-        done = run_micropython(file, first=[PICO_MODULES], heap="192k")
+        done = run_micropython(file, first=[PICO_MODULES], heap="256k")
     else:
         done = subprocess.run(
             [sys.executable, file],
