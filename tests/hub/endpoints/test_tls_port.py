@@ -160,6 +160,11 @@ class Peer:
             await asyncio.sleep(0)
         return sent
 
+    async def say_all(self, data):
+        """The same, however long it is held up: a busy computer carries nothing for many turns."""
+        while data:
+            data = data[await self.say(data) :]
+
     async def read(self, size):
         got = bytearray()
         while len(got) < size:
@@ -200,10 +205,10 @@ def test_who_does_not_want_to_hear_is_not_talked_to(certificates):
         sent = await peer.say(BODY)
         assert not hearer.heard and sent < len(BODY)
         hearer.transport.resume_reading()
-        rest = asyncio.ensure_future(peer.say(BODY[sent:]))
+        await peer.say_all(BODY[sent:])
         while len(hearer.heard) < len(BODY):
             await asyncio.sleep(0)
-        assert await rest == len(BODY) - sent and hearer.heard == BODY
+        assert hearer.heard == BODY
 
     tunnelled(certificates, story)
 
@@ -217,11 +222,11 @@ def test_who_pauses_while_it_hears_hears_no_more_of_it(certificates):
             hearer.transport.pause_reading()
 
         hearer.data_received = once
-        await peer.say(BODY[:200_000])
-        for _ in range(MANY):
+        await peer.say_all(BODY[:200_000])
+        while not hearer.heard:
             await asyncio.sleep(0)
         first = len(hearer.heard)
-        assert 0 < first <= 16384
+        assert first <= 16384
         while len(hearer.heard) < 200_000:
             before = len(hearer.heard)
             hearer.transport.resume_reading()
