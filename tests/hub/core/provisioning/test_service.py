@@ -1,5 +1,6 @@
 """The provisioning service as it is managed: enrolments, registrations, and what becomes of devices' data."""
 
+import itertools
 import json
 import re
 
@@ -246,6 +247,14 @@ def test_a_query_goes_through_all_page_by_page(service):
 
 
 # --- what is kept
+
+
+def test_what_is_new_was_not_changed_before_it_was_made(service, monkeypatch):
+    """Time passes while it is made."""
+    moments = itertools.count(1_800_000_000)
+    monkeypatch.setattr(service.stage.clock, "utc", lambda: next(moments))
+    made = put(service, "new")
+    assert made["lastUpdatedDateTimeUtc"] == made["createdDateTimeUtc"]
 
 
 def test_what_cannot_be_stored_is_not_done(service):
