@@ -16,6 +16,7 @@ from ..amqp.errors import CONNECTION_FORCED, INTERNAL_ERROR, ConnectionBroken
 from ..core import HubError
 from ..events.gathering import Gathering
 from ..nodes import EventHub, HubContainer
+from .patience import Lobby
 from .secure import known
 from .tls_port import TlsPort
 
@@ -38,6 +39,7 @@ class AmqpEndpoint:
         self.connections: set[Door] = set()
         self._tls = TlsPort(context, lambda: Door(self))
         self._plain: asyncio.Server | None = None
+        self.lobby = Lobby()  # those without TLS that have not yet said who they are
         self._unwatch = events.watch(self._grown)
 
     async def start(self, bind: str, port: int) -> int:
@@ -47,13 +49,13 @@ class AmqpEndpoint:
     async def start_plain(self, bind: str, port: int) -> int:
         """Listen without TLS; answers the port. OSError when it cannot."""
         loop = asyncio.get_running_loop()
-        self._plain = await loop.create_server(lambda: Door(self), bind, port, backlog=128)
+        self._plain = await loop.create_server(lambda: Door(self, self.lobby), bind, port, backlog=128)
         return self._plain.sockets[0].getsockname()[1]
 
     @property
     def refused(self) -> int:
         """How many connections there was no room for, those that had not yet said who they are among them."""
-        return self.too_many + self._tls.lobby.refused
+        return self.too_many + self._tls.lobby.refused + self.lobby.refused
 
     @property
     def full(self) -> bool:
@@ -84,10 +86,11 @@ class AmqpEndpoint:
 
 
 class Door(asyncio.Protocol):
-    """One connection."""
+    """One connection. ``lobby``: where it waits, if not in that of a TLS below it, until a token was taken."""
 
-    def __init__(self, endpoint: AmqpEndpoint):
+    def __init__(self, endpoint: AmqpEndpoint, lobby: Lobby | None = None):
         self._endpoint = endpoint
+        self._lobby = lobby
         self._loop = asyncio.get_running_loop()
         self.container = HubContainer(endpoint.event_hub, self._wake, self._refused)
         self._engine = Connection(self.container, endpoint.container_id, self._loop.time())
@@ -105,15 +108,22 @@ class Door(asyncio.Protocol):
             transport.abort()
             return
         self._endpoint.connections.add(self)
+        if self._lobby is not None:
+            self._lobby.enter(self)
         self._timer = self._loop.call_later(GREET_S, self._greeted)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._endpoint.connections.discard(self)
+        self._known()
         self._engine.lost()
         if self._timer is not None:
             self._timer.cancel()
 
     def data_received(self, data: bytes) -> None:
+        if self._lobby is not None:
+            self._lobby.heard(self, len(data))
+        if self._transport.is_closing():
+            return
         try:
             self._engine.receive(data, self._loop.time())
         except Exception:
@@ -121,6 +131,7 @@ class Door(asyncio.Protocol):
         if self.container.puts != self._puts and self._engine.state == OPENED:
             self._puts = self.container.puts
             known(self._transport)
+            self._known()
             self._timer.cancel()
             self._tick()  # which looks when the new token ends
         else:
@@ -180,6 +191,15 @@ class Door(asyncio.Protocol):
     def _awake(self) -> None:
         self._woken = False
         self.flush()
+
+    def drop(self) -> None:
+        """End it, without a word: others need its room."""
+        self._transport.abort()
+
+    def _known(self) -> None:
+        if self._lobby is not None:
+            self._lobby.leave(self)
+            self._lobby = None
 
     def _drop(self) -> None:
         log.warning("%s does not read what it is sent; dropped", self._who)

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sqlite3
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -21,13 +22,8 @@ from twinkle_host.hub.store import SqliteStore
 from twinkle_host.hub.ticker import Ticker
 from twinkle_host.waiting import PATIENCE_S, eventually
 
-PORTS = {
-    "port": "mqttPort",
-    "rest_port": "restPort",
-    "amqp_port": "amqpPort",
-    "plain_amqp_port": "plainAmqpPort",
-    "page_port": "pagePort",
-}
+# A free one for each door.
+PORTS = dict.fromkeys(("port", "rest_port", "amqp_port", "plain_amqp_port", "page_port"), 0)
 FULL = OSError(errno.ENOSPC, "No space left on device")
 FULL_DATABASE = sqlite3.OperationalError("database or disk is full")
 LINE = '{"seed": 1, "rules": [{"fault": "dribble"}]}'
@@ -56,16 +52,6 @@ STEPS = [
 ]
 
 
-@pytest.fixture
-def ports():
-    """A free port for each of the hub's doors."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in PORTS]
-        for sock in sockets:
-            sock.bind(("127.0.0.1", 0))
-        return dict(zip(PORTS, (sock.getsockname()[1] for sock in sockets), strict=True))
-
-
 def open_files():
     return len(os.listdir("/dev/fd"))
 
@@ -77,22 +63,22 @@ def starts(live):
 
 
 @pytest.mark.parametrize(("where", "name", "error"), STEPS, ids=[f"{name}" for _, name, _ in STEPS])
-def test_a_start_that_fails_leaves_nothing_open(tmp_path, ports, monkeypatch, where, name, error):
+def test_a_start_that_fails_leaves_nothing_open(tmp_path, monkeypatch, where, name, error):
     def fails(*_, **__):
         raise error
 
     before = open_files()
-    live = LiveHub(tmp_path, **ports, faults=LINE)
+    live = LiveHub(tmp_path, **PORTS, faults=LINE)
     with monkeypatch.context() as patch:
         patch.setattr(where, name, fails)
         with pytest.raises((ServerError, OSError, sqlite3.Error)):
             live.start()
     eventually(lambda: open_files() == before)
     live.stop()  # as a fixture's end does, whatever became of its beginning
-    starts(LiveHub(tmp_path, **ports))
+    starts(LiveHub(tmp_path, **PORTS))
 
 
-def test_a_reset_that_fails_ends_the_hub_and_says_why(tmp_path, ports, monkeypatch):
+def test_a_reset_that_fails_ends_the_hub_and_says_why(tmp_path, monkeypatch):
     """A hub without ports would be of no use to anybody, and its page would say for ever that it is being reset."""
 
     def fails(*_):
@@ -100,22 +86,21 @@ def test_a_reset_that_fails_ends_the_hub_and_says_why(tmp_path, ports, monkeypat
 
     monkeypatch.setattr(command, "remember", lambda state: None)
     monkeypatch.setattr(command, "gc", Mock())  # this process is not the hub's alone
-    settings = Settings(tmp_path, **{name: port for name, port in ports.items() if name != "plain_amqp_port"})
+    settings = Settings(tmp_path, **PORTS)
 
     async def story():
         serving = asyncio.create_task(command._serve(settings, True, False))
-        while not (tmp_path / "hub.json").exists():
-            await asyncio.sleep(0.01)
-        key = json.loads((tmp_path / "hub.json").read_text())["pageKey"]
+        await asyncio.to_thread(eventually, (tmp_path / "hub.json").exists)
+        info = json.loads((tmp_path / "hub.json").read_text())
         monkeypatch.setattr(server.SqliteStore, "load_all", fails)
-        address, headers = f"http://127.0.0.1:{ports['page_port']}/reset", {"Authorization": f"Bearer {key}"}
-        await asyncio.to_thread(_post, address, headers)
+        headers = {"Authorization": f"Bearer {info['pageKey']}"}
+        await asyncio.to_thread(_post, f"{info['pageUrl']}reset", headers)
         await asyncio.wait_for(serving, PATIENCE_S)
 
     with pytest.raises(OSError, match="No space left"):
         asyncio.run(story())
     monkeypatch.undo()
-    starts(LiveHub(tmp_path, **ports))
+    starts(LiveHub(tmp_path, **PORTS))
 
 
 def _post(address, headers):
@@ -123,13 +108,14 @@ def _post(address, headers):
         assert requests.post(address, headers=headers, timeout=PATIENCE_S).status_code == 500
 
 
-def test_a_start_that_fails_can_be_repeated_with_the_same_object(tmp_path, ports):
-    live = LiveHub(tmp_path, **ports)
+def test_a_start_that_fails_can_be_repeated_with_the_same_object(tmp_path):
     with socket.socket() as other:
-        other.bind(("127.0.0.1", ports["page_port"]))
+        other.bind(("127.0.0.1", 0))
         other.listen()
+        live = LiveHub(tmp_path, page_port=other.getsockname()[1])
         with pytest.raises(ServerError, match="--page-port"):
             live.start()
+    live.settings = replace(live.settings, page_port=0)
     starts(live)
 
 

@@ -28,7 +28,7 @@ TIMES = 3  # as much is said in all
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    with LiveHub(tmp_path_factory.mktemp("hub")) as live:
+    with LiveHub(tmp_path_factory.mktemp("hub"), plain_amqp_port=0) as live:
         live.add("honest")
         yield live
 
@@ -116,11 +116,19 @@ def half_a_body(*header):
     return say
 
 
-def half_a_frame(hub):
+def half_a_frame(dial):
     """Of who has opened the connection, and put no token."""
-    sock = tls(hub, "amqpPort")
-    sock.sendall(OPENING + BEGIN + struct.pack("!I", 65_536) + b"\x02\x00\x00\x00" + bytes(60_000))
-    return sock
+
+    def say(hub):
+        sock = dial(hub)
+        sock.sendall(OPENING + BEGIN + struct.pack("!I", 65_536) + b"\x02\x00\x00\x00" + bytes(60_000))
+        return sock
+
+    return say
+
+
+def without_tls(hub):
+    return socket.create_connection(("127.0.0.1", hub.server._plain_port), PATIENCE_S)
 
 
 ATTEMPTS = {
@@ -144,17 +152,18 @@ ATTEMPTS = {
         half_a_body(f"GET {SERVICES} HTTP/1.1", *(f"{name}: x" for name in HANDSHAKE)),
         100_000,
     ),
-    "a frame of AMQP": (half_a_frame, 60_000),
+    "a frame of AMQP": (half_a_frame(lambda hub: tls(hub, "amqpPort")), 60_000),
+    "a frame of AMQP without TLS": (half_a_frame(without_tls), 60_000),
 }
 
 
 def is_open(sock):
     """Whether the hub has not closed it; what it says is of no interest."""
-    sock.settimeout(0.01)
+    sock.setblocking(False)
     try:
         while sock.recv(65536):
             pass
-    except TimeoutError:
+    except BlockingIOError:
         return True
     except OSError:
         return False
@@ -171,7 +180,8 @@ def served(hub, rest, honest):
 
 @pytest.mark.parametrize(("say", "size"), ATTEMPTS.values(), ids=ATTEMPTS)
 def test_what_the_unidentified_say_is_bounded_in_total(hub, rest, honest, alarm, say, size):
-    lobbies = [hub.server._endpoint.lobby, hub.server._https.lobby, hub.server._amqp._tls.lobby]
+    amqp = hub.server._amqp
+    lobbies = [hub.server._endpoint.lobby, hub.server._https.lobby, amqp._tls.lobby, amqp.lobby]
     with contextlib.ExitStack() as stack:
         held = []
         for _ in range(TIMES * ROOM // size + 1):

@@ -304,7 +304,8 @@ def test_where_a_reader_begins(desk, start, expected):
 @pytest.mark.parametrize("column, name", [("offset", "offset"), ("sequence-number", "sequence number")])
 def test_a_place_that_the_partition_has_not_reached_is_refused_as_on_azure(desk, column, name):
     sent(desk, 3)
-    sequence, offset, _ = desk.log.last(PART)
+    log = desk.log
+    sequence, offset, _ = log.last(PART)
     last = offset if column == "offset" else sequence
     client = desk.client().entered()
     client.read(PART, start=f"{column} > '{last}'")

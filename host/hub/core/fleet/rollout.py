@@ -16,6 +16,7 @@ from ..messages.events import REQUEST_REFUSED
 from ..queries.query import fulfils
 from ..queries.tree import DEVICES, MODULES
 from ..sessions.parts import Parts
+from ..twins.twin import Change, Twin
 from .configuration import APPLIED, TARGETED, Configuration, Path
 from .placing import difference, placed, wanted
 from .portions import LOOKS, PORTION, Portions
@@ -91,7 +92,7 @@ class Rollout:
         if after == before:
             return False
         gone = [path for path in had if path not in now]
-        given = {path: owner.places[path] for path, owner in owners.items() if had.get(path) != now[path]}
+        given = {path: owner for path, owner in owners.items() if had.get(path) != now[path]}
         try:
             self._write(device, after, gone, given)
         except HubError as error:
@@ -102,15 +103,25 @@ class Rollout:
             device.configurations = {**after, "places": before.get("places", [])}
         return True
 
-    def _write(self, device: Device, after: dict[str, Any], gone: list[Path], given: dict[Path, Any]) -> None:
+    def _write(
+        self, device: Device, after: dict[str, Any], gone: list[Path], given: dict[Path, Configuration]
+    ) -> None:
         before, old = device.configurations, device.twin.desired.values
-        patch = difference(old, placed(old, gone, given))
+        values = {path: owner.places[path] for path, owner in given.items()}
+        patch = difference(old, placed(old, gone, values))
         device.configurations = after
         self._own = True
         try:
             if patch:
                 body = {"properties": {"desired": jsontext.copy(patch)}}
-                change = self._parts.write_twin(device, lambda twin, time: twin.patch(body, time))
+
+                def write(twin: Twin, time: str) -> Change | None:
+                    change = twin.patch(body, time)
+                    for path, owner in given.items() if change is not None else ():
+                        twin.sign(path, owner.id, str(owner.revision))
+                    return change
+
+                change = self._parts.write_twin(device, write)
             else:
                 self._parts.devices.save(device)
                 change = None

@@ -81,10 +81,8 @@ class Enrolments:
                 "EnrollmentConflict",
                 f"The {kind.called} {name!r} exists; remove it first, or give its etag (If-Match) to change it.",
             )
-        made = self._checked(kind, name, body, old)
-        table.put(
-            {**made, "lastUpdatedDateTimeUtc": iso(self._clock.utc()) if old else made["createdDateTimeUtc"]}
-        )
+        now = iso(self._clock.utc())
+        table.put({**self._checked(kind, name, body, old, now), "lastUpdatedDateTimeUtc": now})
         return self.get(kind, name)
 
     def delete(self, kind: Kind, name: str, etag: str | None = None) -> None:
@@ -93,7 +91,7 @@ class Enrolments:
         states = self._states(kind, table.find(name, etag))
         table.remove(name, *((self.registrations, state["registrationId"]) for state in states))
 
-    def _checked(self, kind: Kind, name: str, body: Any, old: Record | None) -> Record:
+    def _checked(self, kind: Kind, name: str, body: Any, old: Record | None, now: str) -> Record:
         if not isinstance(body, dict):
             raise invalid(f"The body of an {kind.called} must be a JSON object.")
         if check_id(member(body, kind.member, str)).lower() != name.lower():
@@ -104,7 +102,7 @@ class Enrolments:
             "provisioningStatus": _one_of(body, "provisioningStatus", STATUSES, "enabled"),
             "capabilities": {"iotEdge": False},
             "reprovisionPolicy": _reprovision_policy(body),
-            "createdDateTimeUtc": old["createdDateTimeUtc"] if old else iso(self._clock.utc()),
+            "createdDateTimeUtc": old["createdDateTimeUtc"] if old else now,
             "etag": new_etag(self._random),
         }
         if member(member(body, "capabilities", dict, {}), "iotEdge", bool):

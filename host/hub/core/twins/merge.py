@@ -89,6 +89,20 @@ def stamp_all(members: Document, mark: Document) -> Document:
     return result
 
 
+def signed(nodes: Document, path: tuple[str, ...], mark: Document) -> Document:
+    """The ``$metadata`` with the members of ``mark`` at the node of a path, if there is one, and at all within it."""
+    name, *rest = path
+    node = nodes.get(name)
+    if node is None:
+        return nodes
+    return {**nodes, name: signed(node, tuple(rest), mark) if rest else _signed(node, mark)}
+
+
+def _signed(node: Document, mark: Document) -> Document:
+    inner = {name: value if name.startswith("$") else _signed(value, mark) for name, value in node.items()}
+    return {**inner, **mark}
+
+
 def replacing(old: Document, new: Document) -> Document:
     """The notification of a replacement: the new content, and null for every member that disappears."""
     result: Document = {key: None for key in old if new.get(key) is None}

@@ -7,7 +7,7 @@ counter plus ``reported.$version``, so it moves with every write of either side.
 """
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import jsontext
@@ -15,7 +15,7 @@ from ..access.identities import invalid
 from ..errors import HubError
 from ..times import NEVER
 from .limits import MAX_SECTION, MAX_TAGS, check_members, check_size, sizes_of
-from .merge import Document, changes_something, merge, replacing, select, stamp, stamp_all
+from .merge import Document, changes_something, merge, replacing, select, signed, stamp, stamp_all
 
 # Members of a section that are the hub's own: echoed back by clients, never data.
 _OWN = ("$metadata", "$version")
@@ -126,6 +126,14 @@ class Twin:
             None if desired is _ABSENT else _or_cleared(desired, self.desired.values),
             time,
         )
+
+    def sign(self, path: tuple[str, ...], name: str, digest: str) -> None:
+        """Say in the metadata who gave the desired properties at a path their values: a configuration.
+
+        As recorded from Azure in azure-sdk-for-net, SessionRecords, DevicesClient_Query_GetTwins.
+        """
+        mark = {"$lastUpdatedBy": name, "$lastUpdatedByDigest": digest}
+        self.desired = replace(self.desired, metadata=signed(self.desired.metadata, path, mark))
 
     def replace(self, body: Any, time: str, arrays: bool = True) -> Change | None:
         """Replace the sections the body mentions; members it leaves out disappear."""

@@ -4,6 +4,8 @@ The right answers: azure-docs, iot-hub-automatic-device-management-portal.md and
 iot-hub-devguide-quotas-throttling.md; troubleshoot-error-codes.md for numbers; the models of azure-iot-hub 2.7.
 """
 
+import re
+
 import pytest
 from harness import Device, Stage, refused
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from twinkle_host.hub.core.fleet.placing import difference
 from twinkle_host.hub.core.jsontext import encode
+from twinkle_host.hub.core.times import iso
 from twinkle_host.hub.core.twins.merge import merge, strip
 
 WINTER = {"deviceContent": {"properties.desired.chiller": {"temperature": 38, "pressure": 78}}}
@@ -81,6 +84,30 @@ def test_a_configuration_is_answered_with_the_members_of_the_model(fleet):
     for name, query in made["systemMetrics"]["queries"].items():
         assert len(fleet.hub.query(query)[0]) == counts(fleet)[name] == 2, query
     assert fleet.hub.configurations.list() == [fleet.hub.configurations.get("winter")]
+
+
+def test_the_metadata_tells_which_configuration_gave_a_value(fleet):
+    """As recorded in azure-sdk-for-net, Azure.Iot.Hub.Service, SessionRecords, DevicesClient_Query_GetTwins."""
+    fleet.hub.patch_twin("d0", {"properties": {"desired": {"own": 1}}})
+    create(fleet, content=content(level=3, heating={"on": True}))
+    fleet.run(1)
+    revision = str(fleet.hub.configurations._known["winter"].revision)
+    assert re.fullmatch(r"\d{18}", revision), "the moment, in .NET's ticks"
+    signature = {"$lastUpdatedBy": "winter", "$lastUpdatedByDigest": revision}
+
+    def signatures():
+        metadata = fleet.hub.get_twin("d0")["properties"]["desired"]["$metadata"]
+        nodes = [metadata, metadata["own"], metadata["level"], metadata["heating"], metadata["heating"]["on"]]
+        return [{name: node[name] for name in signature if name in node} for node in nodes]
+
+    assert signatures() == [{}, {}, signature, signature, signature]
+    assert fleet.hub.get_twin("d1")["properties"]["desired"]["$metadata"]["level"] == {
+        "$lastUpdated": iso(fleet.clock.utc() - 1),
+        "$lastUpdatedVersion": 2,
+        **signature,
+    }
+    fleet.hub.patch_twin("d0", {"properties": {"desired": {"level": 4}}})
+    assert signatures() == [{}, {}, {}, signature, signature], "it is a service's now"
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "a b", "a.b", "a/b", "x" * 129, "a&b", "a[b"])

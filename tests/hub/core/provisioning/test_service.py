@@ -300,6 +300,14 @@ def test_a_certificate_that_is_written_back_as_a_client_read_it_stays(service):
 # --- what is kept
 
 
+def test_what_is_new_was_not_changed_before_it_was_made(service, monkeypatch):
+    """Time passes while it is made."""
+    moments = itertools.count(1_800_000_000)
+    monkeypatch.setattr(service.stage.clock, "utc", lambda: next(moments))
+    made = put(service, "new")
+    assert made["lastUpdatedDateTimeUtc"] == made["createdDateTimeUtc"]
+
+
 def test_what_cannot_be_stored_is_not_done(service):
     put(service)
 
