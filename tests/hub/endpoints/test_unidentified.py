@@ -163,7 +163,7 @@ def is_open(sock):
     try:
         while sock.recv(65536):
             pass
-    except BlockingIOError:
+    except (BlockingIOError, ssl.SSLWantReadError):
         return True
     except OSError:
         return False
