@@ -13,7 +13,7 @@ from .world import World
 HERE = Path(__file__).resolve().parent / "node"
 PACKAGES = HERE.parents[2] / ".twinkle" / "node"  # tools/sdks brings them
 LIMIT_S = 240
-ENROLMENTS = 12  # as many as its calls use
+ENROLMENTS = 18  # as many as its calls use
 
 
 def are_here() -> bool:

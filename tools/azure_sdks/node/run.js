@@ -8,7 +8,7 @@ const service = require('./service');
 const device = require('./device');
 
 const NAMES = ['azure-iothub', 'azure-iot-common', 'azure-iot-device', 'azure-iot-device-mqtt', 'azure-iot-provisioning-device',
-  'azure-iot-provisioning-device-mqtt', 'azure-iot-provisioning-service', 'azure-iot-security-symmetric-key'];
+  'azure-iot-provisioning-device-http', 'azure-iot-provisioning-device-mqtt', 'azure-iot-provisioning-service', 'azure-iot-security-symmetric-key'];
 
 async function main() {
   const [folder, text] = process.argv.slice(2);
@@ -26,6 +26,10 @@ async function main() {
   const overWebSocket = Object.create(world, {
     devices: { value: { ...world.devices, Mqtt: libraries['azure-iot-device-mqtt'].MqttWs } },
     libraries: { value: { ...libraries, 'azure-iot-provisioning-device-mqtt': { Mqtt: libraries['azure-iot-provisioning-device-mqtt'].MqttWs } } },
+  });
+  // A device that is provisioned over HTTPS.
+  const overHttps = Object.create(world, {
+    libraries: { value: { ...libraries, 'azure-iot-provisioning-device-mqtt': { Mqtt: libraries['azure-iot-provisioning-device-http'].Http } } },
   });
   const { X509Registration } = require(path.join(folder, 'node_modules/azure-iot-provisioning-device/dist/x509_registration.js'));
   const provisioning = libraries['azure-iot-provisioning-service'].ProvisioningServiceClient;
@@ -52,6 +56,7 @@ async function main() {
     'azure-iot-device (WebSocket)': await ofDevices(overWebSocket),
     'azure-iot-provisioning-device': await ofRegistration(world),
     'azure-iot-provisioning-device (WebSocket)': await ofRegistration(overWebSocket),
+    'azure-iot-provisioning-device (HTTPS)': await ofRegistration(overHttps),
     'azure-iot-provisioning-service': { ProvisioningServiceClient: await rows(provisioning, device.provisioningService(world)) },
   };
   await new Promise((written) => process.stdout.write(JSON.stringify(Object.fromEntries(
