@@ -171,7 +171,9 @@ def raspberry_pi_port():
         own = {"gpio": "rpigpio", "led": led or {"pin": 17, "pwm": True}, "sensor": sensor, **more}
         if settings is not None:
             # This computer has no pulseio, so the driver times the edges itself.
-            own = {**settings, "sensor": {**settings["sensor"], "pulseio": False}}
+            own = {**settings}
+            if "sensor" in settings:
+                own["sensor"] = {**settings["sensor"], "pulseio": False}
             sensors = settings.get("sensors", {})
             own["sensors"] = {name: {**about, "pulseio": False} for name, about in sensors.items()}
             own.pop("console", None)  # the service's own, in a folder that only systemd makes

@@ -31,10 +31,12 @@ class RaspberryPi:
             def pin_factory(self, name):
                 return factory
 
-        sensor = settings["sensor"]
-        wire = Wire(DhtSensor(sensor["model"], lambda: self.room()), lambda: self._seconds)
-        # A pin that there is none of is for the port to refuse.
-        wires = {sensor["pin"] if sensor["pin"] in HEADER else 4: wire}
+        wires = {}
+        if "sensor" in settings:
+            sensor = settings["sensor"]
+            wire = Wire(DhtSensor(sensor["model"], lambda: self.room()), lambda: self._seconds)
+            # A pin that there is none of is for the port to refuse.
+            wires[sensor["pin"] if sensor["pin"] in HEADER else 4] = wire
         self.room_of = lambda name: None  # of a sensor with a name
         for name, about in settings.get("sensors", {}).items():
             if about["model"] != "own":
@@ -44,7 +46,7 @@ class RaspberryPi:
         self.pass_time(0)
         self.port = Simulated(settings, ".")
         self.port.ticks = lambda: int(self._seconds * 1000)
-        self.pin = factory.pin(settings["led"]["pin"])
+        self.pin = factory.pin(settings["led"]["pin"]) if "led" in settings else None
         self._settings = settings
         self.wire()
         self.pins = {}  # of outputs and inputs, by their names

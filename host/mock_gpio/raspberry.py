@@ -28,15 +28,18 @@ class Port(RaspberryPi):
     longest_wait = 100
 
     def __init__(self, settings, directory, wifi=None):
-        sensor = settings["sensor"]
-        wires = {sensor["pin"]: Wire(DhtSensor(sensor["model"], lambda: told(directory)))}
+        wires = {}
+        if "sensor" in settings:
+            # This computer has no pulseio, so the driver times the edges itself.
+            sensor = {**settings["sensor"], "pulseio": False}
+            settings = {**settings, "sensor": sensor}
+            wires[sensor["pin"]] = Wire(DhtSensor(sensor["model"], lambda: told(directory)))
         for name, about in settings.get("sensors", {}).items():
             if about["model"] != "own":
                 room = functools.partial(room_of, directory, name)
                 wires[about["pin"]] = Wire(DhtSensor(about["model"], room))
         self._bench = Bench(wires)
-        # This computer has no pulseio, so the driver times the edges itself.
-        super().__init__({**settings, "sensor": {**sensor, "pulseio": False}}, directory, wifi)
+        super().__init__(settings, directory, wifi)
 
     def pin_factory(self, name):
         """gpiozero's mock factory in the place of the back-end."""

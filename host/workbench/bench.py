@@ -10,16 +10,13 @@ from typing import Any
 
 from ..device_directory import PICO
 from ..mock_gpio.sensor import RANGES, day
-from .pins import Pins
+from .pins import DESKTOP, Pins
 
 OF_THE_POWER = ("scratch.json", "cause")  # what a Pico W's watchdog keeps for as long as there is power
 LOGGED = 500  # lines of the device's log that are kept for who looks later
 LONGEST_LINE = 1000  # characters of each
 FAULTS = {"absent": "no answer", "bit": "wrong checksum", "stale": "the last sample again"}
-ALWAYS = (
-    "mock_gpio.port",
-    {"model": "DHT22"},
-)  # the port that has a sensor, also where its board file names none
+USUAL = {"model": "DHT22"}  # of the desktop's port, also where its board file names no sensor
 
 
 class Refused(Exception):
@@ -113,8 +110,7 @@ class Bench:
 
     def _models(self) -> dict[str | None, str]:
         """Of the sensors that are in a room, by their names; None is that of the one without. Not "own"."""
-        port, usual = ALWAYS
-        about = self._settings.get("sensor") or (usual if self._settings["port"] == port else None)
+        about = self._settings.get("sensor") or (USUAL if self._settings["port"] == DESKTOP else None)
         found: dict[str | None, str] = {None: about["model"]} if about else {}
         named = self._settings.get("sensors") or {}
         return found | {name: each["model"] for name, each in named.items() if each["model"] != "own"}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 LED = "LED"
+DESKTOP = "mock_gpio.port"
 
 
 class Pins:
@@ -13,6 +14,8 @@ class Pins:
     def __init__(self, file: Path, settings: dict[str, Any]):
         self._file = file
         self._led = settings.get("led") or {}
+        # The desktop's port has one, also where its board file names none.
+        self._has_led = "led" in settings or settings.get("port") == DESKTOP
         self._outputs: dict[str, Any] = settings.get("outputs") or {}
         self._inputs: dict[str, Any] = settings.get("inputs") or {}
         parts = {**self._outputs, LED: self._led}
@@ -51,10 +54,10 @@ class Pins:
             self._levels[name] = 1.0 - level if about.get("active") == "low" else level
 
     def lines(self, pressed: dict[str, Any]) -> list[dict[str, Any]]:
-        """Every line with a name: the LED, outputs, and inputs, of which ``pressed`` says what is active."""
-        found = [
-            {"name": LED, "kind": "led", "pin": self._led.get("pin"), "level": self._levels.get(LED, 0.0)}
-        ]
+        """Every line with a name: LED, outputs, and inputs, of which ``pressed`` says what is active."""
+        level = self._levels.get(LED, 0.0)
+        led = {"name": LED, "kind": "led", "pin": self._led.get("pin"), "level": level}
+        found = [led] if self._has_led else []
         for name, about in self._outputs.items():
             level = self._levels.get(name, 0.0)
             found.append({"name": name, "kind": "output", "pin": about.get("pin"), "level": level})

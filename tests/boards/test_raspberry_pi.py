@@ -19,6 +19,7 @@ from twinkle.core.errors import HardwareError, SetupError
 from twinkle.ports import adafruit
 from twinkle.ports.adafruit import Dht
 from twinkle.ports.rpi import Port
+from twinkle_host.mock_gpio.raspberry import Port as Process
 from twinkle_host.waiting import PATIENCE_S
 
 AS_A_PI = {"BLINKA_FORCEBOARD": "RASPBERRY_PI_4B", "BLINKA_FORCECHIP": "BCM2XXX"}
@@ -124,6 +125,18 @@ def test_closing_releases_led_and_line_and_may_be_done_twice(raspberry_pi_port):
     board.port.close()
     board.port.close()
     assert board.pin.function == "input"
+
+
+def test_a_board_file_may_name_neither_sensor_nor_led(raspberry_pi_port, tmp_path):
+    """In virtual time, and as the process that ``twinkle run --mock`` starts."""
+    for port in (
+        raspberry_pi_port(settings={"gpio": "lgpio"}).port,
+        Process({"gpio": "lgpio"}, str(tmp_path)),
+    ):
+        assert port.read_sensor() == (None, None)
+        with pytest.raises(HardwareError, match="this board has no LED"):
+            port.led(1.0)
+        port.close()
 
 
 # --- what is missing or not allowed

@@ -162,13 +162,17 @@ def test_a_simulated_sensor_has_the_limits_by_which_a_device_judges_a_real_one(m
             sample(model, encode(model, temperature, humidity))
 
 
-def test_a_board_without_a_sensor_shows_none(tmp_path):
-    """A Pico W and a Raspberry Pi go without; the desktop's port always has one."""
-    bench = Bench(tmp_path, {**SETTINGS, "port": PICO}, "micropython", has_cable=False)
-    assert bench.seen()["sensor"] is None
+def test_a_board_without_sensor_and_led_shows_none(tmp_path):
+    """A Pico W and a Raspberry Pi go without; the desktop's port always has both."""
+    bench = Bench(tmp_path, {"port": PICO, "outputs": {"fan": {"pin": 5}}}, "micropython", has_cable=False)
+    seen = bench.seen()
+    assert seen["sensor"] is None
+    assert [line["name"] for line in seen["lines"]] == ["fan"]
     with pytest.raises(Refused, match="no sensor"):
         bench.sensor(temperature=20)
-    assert Bench(tmp_path, SETTINGS, "cpython", has_cable=False).seen()["sensor"]["model"] == "DHT22"
+    desktop = Bench(tmp_path, {"port": "mock_gpio.port"}, "cpython", has_cable=False).seen()
+    assert desktop["sensor"]["model"] == "DHT22"
+    assert [line["name"] for line in desktop["lines"]] == ["LED"]
 
 
 def test_what_a_console_says_faster_than_it_is_read_loses_its_oldest_and_that_is_said():

@@ -2,9 +2,12 @@
 
 import json
 import re
+import subprocess
+import threading
 
 import pytest
 from playwright.sync_api import expect
+from support import TWINKLE
 from windows import serious, started, width
 
 from twinkle_host.boards import load
@@ -169,6 +172,38 @@ def test_a_pico_w_on_micropython_is_seen_and_worked_the_same_way(hub, pico, page
     expect(page.get_by_role("log", name="Log")).to_contain_text("is not there")
     page.get_by_role("switch", name="Wi-Fi").check()
     expect(page.locator("device-view > .headline .badge").first).to_have_text("Connected")
+
+
+@pytest.fixture
+def written(window, tmp_path):
+    """An application that ``twinkle dev`` runs on a simulated Pico W: the page of its board, and the board file."""
+    app, board = tmp_path / "shed.py", tmp_path / "shed.json"
+    app.write_text("from twinkle import App\n\napp = App()\n")
+    board.write_text(json.dumps({**load("pico_w"), "outputs": {"fan": {"pin": 14}, "pump": {"pin": 11}}}))
+    command = [TWINKLE, "dev", app, "--board", board, "--mock", "--device", "shed-dev"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        address = next(line for line in process.stdout if "in a browser" in line).split()[-1]
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        window.goto(address)
+        window.wait_for_url(re.compile("/$"))
+        window.goto(f"{address.partition('?')[0]}#/device/shed-dev/board")
+        yield window, board
+        process.terminate()
+
+
+def test_a_pin_that_the_board_file_does_not_name_any_more_goes_from_the_bench(written):
+    page, board = written
+    pins = page.get_by_role("list", name="Pins").get_by_role("listitem")
+    expect(pins).to_have_text([re.compile("LED"), re.compile("fan"), re.compile("pump")])
+    new = {
+        "outputs": {"pump": {"pin": 11}, "heater": {"pin": 12}},
+        "sensors": {"attic": {"model": "DHT11", "pin": 13}},
+    }
+    board.write_text(json.dumps({**json.loads(board.read_text()), **new}))
+    expect(pins).to_have_text([re.compile("LED"), re.compile("pump"), re.compile("heater")])
+    expect(page.get_by_role("heading", name="Sensor attic, DHT11")).to_be_visible()
+    board.write_text(json.dumps({**json.loads(board.read_text()), "sensors": {}}))
+    expect(page.get_by_role("heading", name="Sensor attic, DHT11")).to_have_count(0)
 
 
 DOOR = """from twinkle import App
