@@ -137,7 +137,7 @@ def boot(directory, state=None):
         app = safe_mode.application(starts, safe)
     if starts > safe_mode.AFTER:
         try:
-            store.put_aside("config")
+            safe_mode.put_aside(store, "config")
         except HardwareError as error:
             log.say("error", str(error))  # it helps nobody to start in no mode at all
 
