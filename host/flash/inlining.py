@@ -7,6 +7,10 @@ import io
 import tokenize
 from pathlib import Path
 
+from ..paths import FIRMWARE
+
+LONGEST = 100  # characters of a constant: a longer text stays in its module, which may be loaded for it alone
+
 
 def in_place(source: Path) -> str:
     """The text of one of the device's files with what it has from others in its place.
@@ -19,16 +23,17 @@ def in_place(source: Path) -> str:
 
     class Places(ast.NodeTransformer):
         def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
-            if not node.level:
-                return node
-            place = source.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            there = _constants(place.with_suffix(".py")) if node.module else {}
-            makers = _makers(place.with_suffix(".py")) if node.module else {}
-            assert not any(name.name in makers for name in node.names), (
+            folder = source.parents[node.level - 1] if node.level else FIRMWARE
+            place = folder.joinpath(*(node.module or "").split("."))
+            file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+            assert not _makers(file).keys() & {name.name for name in node.names}, (
                 f"{source.name}: import {place.name} itself"
             )
-            modules.update({name.name: place / f"{name.name}.py" for name in node.names})
-            own.update({name.name: there[name.name] for name in node.names if name.name in there})
+            there = _constants(file)
+            modules.update({name.asname or name.name: place / f"{name.name}.py" for name in node.names})
+            own.update(
+                {name.asname or name.name: there[name.name] for name in node.names if name.name in there}
+            )
             node.names = [name for name in node.names if name.name not in there]
             return node if node.names else None
 
@@ -110,7 +115,12 @@ def _constants(source: Path) -> dict[str, str]:
             and _is_constant(node.value)
         ):
             found[node.targets[0].id] = ast.unparse(node.value)
-    return found
+    return {name: value for name, value in found.items() if not is_public(name)}
+
+
+def is_public(name: str) -> bool:
+    """Whether it is a name for everybody, such as ``__version__``."""
+    return name.startswith("__")
 
 
 def inlined(text: str, shared: frozenset[str]) -> str:
@@ -128,9 +138,13 @@ def inlined(text: str, shared: frozenset[str]) -> str:
     for node in tree.body:
         if not isinstance(node, ast.Assign) or not _is_constant(node.value):
             continue
+        if node.value.end_lineno != node.value.lineno:
+            continue
         (target,) = node.targets
         # mpy-cross knows a value from where it stands on: before that there would be a name that nobody defines.
-        if isinstance(target, ast.Name) and target.id not in shared and first[target.id] == target.lineno:
+        if not isinstance(target, ast.Name) or target.id in shared or is_public(target.id):
+            continue
+        if first[target.id] == target.lineno:
             names.add(target.id)
             row, begin, end = node.value.lineno - 1, node.value.col_offset, node.value.end_col_offset
             line = lines[row]
@@ -143,8 +157,8 @@ def inlined(text: str, shared: frozenset[str]) -> str:
 
 
 def _is_constant(value: ast.expr) -> bool:
-    """Whether it is a number, also as a product or the like, or a text, on one line."""
-    if value.end_lineno != value.lineno:
+    """Whether it is a number, also as a product or the like, or a text that is not long."""
+    if len(ast.unparse(value)) > LONGEST:
         return False
     if isinstance(value, ast.BinOp):
         return all(_is_constant(side) for side in (value.left, value.right))

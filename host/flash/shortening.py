@@ -31,6 +31,15 @@ FOREIGN = frozenset(
     lines load note number parse poll random setblocking sleep start stop stream sync tasks ticks ticks_diff unique_id
     username wait write Context Device IDLE Runner Service Store leave sent turn""".split()
 )
+# Names that each MicroPython has in its firmware, and a compiled file by their number: they take nothing of the heap,
+# and two bytes of a file (py/makeqstrdata.py, static_qstr_list: as long as the version of .mpy is the same). Not those
+# that mean something to the compiler (const, range, super) or tell objects from each other, as a generator's send does.
+FIRMWARE_HAS = """abs all any append bool builtins bytearray bytecode bytes callable chr classmethod clear copy count
+dict dir divmod endswith eval exec extend format from_bytes getattr globals hasattr hash id index insert int isalpha
+isdigit isinstance islower isspace issubclass isupper items join keys len list little locals lower lstrip map object ord
+pop popitem pow print readline remove replace repr reverse rfind rindex round rsplit rstrip sep set setattr
+setdefault sort sorted split startswith staticmethod str strip sum to_bytes tuple type update upper values
+zip""".split()
 
 
 def small(source: Path) -> bytes:
@@ -38,7 +47,7 @@ def small(source: Path) -> bytes:
     key = hashlib.sha256(_all_sources() + str(source.relative_to(FIRMWARE)).encode())
 
     def made() -> bytes:
-        text = inlined(in_place(source), _kept_names())
+        text = inlined(in_place(source), kept_names())
         return shortened(text, short_names()[source], keywords()).encode()
 
     return from_cache(f"{key.hexdigest()}.py", made)
@@ -90,7 +99,7 @@ def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str
 
 
 @functools.cache
-def _kept_names() -> frozenset[str]:
+def kept_names() -> frozenset[str]:
     """What applications and main.py name, and FOREIGN."""
     others = [file for file in FIRMWARE.rglob("*.py") if not file.is_relative_to(FIRMWARE / "twinkle")]
     return FOREIGN.union(*(words_of(file) for file in others))
@@ -139,7 +148,7 @@ def short_names() -> dict[Path, dict[str, str]]:
             used[name, group] += 1
             places[name, group] = {group}
     letters = string.ascii_uppercase + string.ascii_lowercase
-    palette = [*letters, *(head + tail for head in string.ascii_uppercase for tail in letters)]
+    palette = [*FIRMWARE_HAS, *letters, *(head + tail for head in string.ascii_uppercase for tail in letters)]
     found: dict[Path, dict[str, str]] = {file: {} for file in files}
     # By name among those that are used alike: the same source gives the same file in every process.
     for name, group in sorted(used, key=lambda each: (-used[each], each[0], sorted(each[1] or ()))):

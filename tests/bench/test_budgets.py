@@ -13,8 +13,8 @@ from benchmark import footprint, idle, twin_cost
 from benchmark.goals import GOALS
 from twinkle_host.flash import image
 
-MOST_FILES = 64_270  # bytes; the goal is 64,000
-MOST_HEAP = 70_300  # bytes; the goal is 66,000
+MOST_FILES = 64_200  # bytes; the goal is 64,000
+MOST_HEAP = 69_400  # bytes; the goal is 66,000
 MOST_HUB = 38  # times the memory for a twin of 1 KB; the goal is 2
 
 

@@ -23,14 +23,19 @@ names = text.filter(bool)
 bags = st.dictionaries(names, text, max_size=5)
 
 
+def bag_of(properties):
+    """A bag as the device writes one."""
+    return "&".join(topics.quote(name) + "=" + topics.quote(value) for name, value in properties.items())
+
+
 @given(bags)
 def test_a_property_bag_survives_building_and_parsing(properties):
-    assert topics.parse_bag(topics.build_bag(properties)) == properties
+    assert topics.parse_bag(bag_of(properties)) == properties
 
 
 @given(bags)
 def test_the_hub_reads_the_bag_that_the_device_builds(properties):
-    request = hub_topics.parse_publish(topics.TELEMETRY % ("dev1", topics.build_bag(properties)), "dev1")
+    request = hub_topics.parse_publish(topics.TELEMETRY % ("dev1", bag_of(properties)), "dev1")
     assert hub_topics.parse_bag(request.bag) == properties
 
 

@@ -1,11 +1,14 @@
 """What stands on a board where it is used: constants, and tuples in the place of functions that make them."""
 
+import ast
 import json
+from pathlib import Path
 
 from support import ROOT
 
-from twinkle_host.flash import image
+from twinkle_host.flash import image, shortening
 from twinkle_host.flash.inlining import in_place, inlined
+from twinkle_host.paths import FIRMWARE
 
 PICO = json.loads((ROOT / "boards" / "pico_w.json").read_text())
 
@@ -26,6 +29,61 @@ def test_a_file_that_has_only_constants_from_another_does_not_load_it(tmp_path):
     (tmp_path / "link.py").write_text("WAIT_MS = 5\n")
     (tmp_path / "device.py").write_text("from .link import WAIT_MS\n\nprint(WAIT_MS)\n")
     assert in_place(tmp_path / "device.py") == "WAIT_MS = 5\nprint(WAIT_MS)\n"
+
+
+NAMELESS = {"__name__", "__file__"}  # each module has them
+
+
+def test_whatever_a_file_on_the_board_takes_from_another_is_there():
+    def tree_of(file):
+        return ast.parse(inlined(in_place(file), shortening.kept_names()))
+
+    files = [file for file in (FIRMWARE / "twinkle").rglob("*.py") if file != shortening.FOR_CPYTHON]
+    defined = {}
+    for file in files:
+        named = {node.name for node in tree_of(file).body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+        for node in ast.walk(tree_of(file)):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                named |= {alias.asname or alias.name for alias in node.names}
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                named.add(node.id)
+        defined[file] = named
+    for file in files:
+        taken = []  # a module's file, or what it is called in this one; and a name
+        modules, objects = {}, set()  # by what they are called here
+        for node in ast.walk(tree_of(file)):
+            if isinstance(node, ast.ImportFrom):
+                folder = file.parents[node.level - 1] if node.level else FIRMWARE
+                place = folder.joinpath(*(node.module or "").split("."))
+                own = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+                for alias in node.names:
+                    module = (place / alias.name).with_suffix(".py")
+                    if module.is_file():
+                        modules[alias.asname or alias.name] = module
+                    else:
+                        taken.append((own, alias.name))
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                taken.append((node.value.id, node.attr))
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                objects.add(node.id)
+        for place, name in taken:
+            module = (
+                place if isinstance(place, Path) else modules.get(place if place not in objects else None)
+            )
+            assert module not in defined or name in defined[module] | NAMELESS, (file, module, name)
+
+
+def test_a_name_for_everybody_stays_and_is_not_brought(tmp_path):
+    text = '__version__ = "0.1.0"\n'
+    assert inlined(text, frozenset()) == text
+    (tmp_path / "link.py").write_text(text)
+    (tmp_path / "device.py").write_text("from .link import __version__\n")
+    assert in_place(tmp_path / "device.py") == "from .link import __version__\n"
+    (tmp_path / "wait.py").write_text("WAIT_MS = 5\n")
+    (tmp_path / "other.py").write_text(
+        "from .wait import WAIT_MS as LONG\nfrom . import wait as line\n\nx = line.WAIT_MS\n"
+    )
+    assert in_place(tmp_path / "other.py").startswith("LONG = 5\nWAIT_MS_of_wait = 5\n")
 
 
 def test_what_only_makes_a_tuple_is_that_tuple_where_it_is_called(tmp_path):

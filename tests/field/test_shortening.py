@@ -7,7 +7,8 @@ import tokenize
 from support import ROOT
 
 from twinkle_host.flash import image
-from twinkle_host.flash.shortening import short_names
+from twinkle_host.flash.compiling import compile_to_mpy
+from twinkle_host.flash.shortening import FIRMWARE_HAS, short_names
 from twinkle_host.paths import FIRMWARE, UMQTT
 
 LINK = FIRMWARE / "twinkle" / "core" / "link.py"
@@ -19,9 +20,7 @@ def test_a_name_that_the_devices_files_have_from_each_other_is_short_on_the_boar
     link, device = files["twinkle/core/link.mpy"], files["twinkle/core/device.mpy"]
     for name in (b"TOKEN_S", b"Liveness"):
         assert name not in link + device, "the device has it from there"
-    short = short_names()[LINK]["Liveness"]
-    assert short == short_names()[LINK.with_name("device.py")]["Liveness"]
-    assert short.encode() in link and short.encode() in device
+    assert short_names()[LINK]["Liveness"] == short_names()[LINK.with_name("device.py")]["Liveness"]
     for name, file in (
         ("own_temperature", "core/board"),
         ("BadRequest", "core/errors"),
@@ -29,6 +28,17 @@ def test_a_name_that_the_devices_files_have_from_each_other_is_short_on_the_boar
     ):
         assert not any(name in names for names in short_names().values())
         assert name.encode() in files[f"twinkle/{file}.mpy"]
+
+
+def test_a_name_that_the_firmware_has_is_in_a_file_by_its_number(tmp_path):
+    file = tmp_path / "kitchen.py"
+    file.write_text("def f(o):\n" + "".join(f"    o.{name}\n" for name in FIRMWARE_HAS))
+    content = compile_to_mpy(file)
+    assert not [name for name in FIRMWARE_HAS if name.encode() in content]
+    short = {short for names in short_names().values() for short in names.values()}
+    assert len(short & set(FIRMWARE_HAS)) > 50
+    # `for … in range(…)` and `super()` are code of their own (py/compile.c), whatever is behind the name.
+    assert not short & {"const", "range", "super", "send", "throw", "close", "args", "value"}
 
 
 def test_no_name_of_somebody_elses_objects_is_shortened():

@@ -32,9 +32,11 @@ CAPACITY = 32  # messages that wait at most, unless the board file says otherwis
 EACH = 256  # bytes of their bodies for each of them, likewise
 LARGEST = 4096  # bytes of one message's body
 
-# With these two the hub can route by the body ("Create and read IoT Hub messages").
-JSON_UTF8 = topics.build_bag({"$.ct": "application/json", "$.ce": "utf-8"})
-CREATED = "&" + topics.quote("$.ctime") + "="
+# System properties of a message, percent-encoded as in a property bag; by the first two the hub can route by the body
+# ("Create and read IoT Hub messages").
+JSON_UTF8 = "%24.ct=application%2Fjson&%24.ce=utf-8"
+COMPONENT = "&%24.sub="
+CREATED = "&%24.ctime="
 TRIES = 3  # readings for one sample
 REST_MS = 2000  # what a DHT22 needs between two readings (its data sheet)
 
@@ -83,7 +85,7 @@ class Telemetry:
         component, moment, body = self.queue[0]
         bag = JSON_UTF8
         if component:
-            bag += "&" + topics.build_bag({"$.sub": component})
+            bag += COMPONENT + topics.quote(component)
         utc = None if moment is None else self._clock.utc(moment)
         if utc is not None:
             bag += CREATED + iso(utc).replace(":", "%3A")

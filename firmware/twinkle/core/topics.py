@@ -51,13 +51,8 @@ def unquote(text):
     return str(raw, "utf-8")
 
 
-def build_bag(properties):
-    """``{"$.ct": "application/json"}`` to ``%24.ct=application%2Fjson``, in the order given."""
-    return "&".join([quote(key) + "=" + quote(value) for key, value in properties.items()])
-
-
 def parse_bag(text):
-    """The other way round. A key without ``=`` (the hub's null) becomes None."""
+    """``%24.ct=application%2Fjson`` to ``{"$.ct": "application/json"}``; without ``=`` (the hub's null): None."""
     bag = {}
     for pair in text.split("&"):
         if pair:

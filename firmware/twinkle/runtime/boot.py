@@ -132,7 +132,7 @@ def boot(directory, state=None):
         if stuck:
             safe += "; " + stuck
         try:
-            store.put_aside("config")
+            safe_mode.put_aside(store, "config")
         except HardwareError as error:
             log.say("error", str(error))  # it helps nobody to start in no mode at all
     else:

@@ -12,11 +12,26 @@ The link, the console and an LED that blinks quickly are left, and the hub is to
 until then: it never counts as a start that went well (Link.ran_well).
 """
 
+import os
+
 from ..app import App
+from ..core.errors import HardwareError
 
 AFTER = 3  # starts in a row that did not end well
 BLINK_S = 0.2
 REASON = "the program ended %d times in a row without having run well"
+
+
+def put_aside(store, name):
+    """Keep a record as ``NAME.aside``, where nobody reads it but a person, before it is loaded."""
+    path = store.path(name)
+    try:
+        os.rename(path, path + ".aside")
+    except OSError as error:
+        if error.args[0] != 2:
+            raise HardwareError("flash: %s" % error) from None
+        return
+    store.writes += 1
 
 
 def application(starts, reason):

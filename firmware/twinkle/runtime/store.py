@@ -42,7 +42,7 @@ class Store:
 
         ``use(record)`` may refuse it, by an error, as a damaged one.
         """
-        path = self._path(name)
+        path = self.path(name)
         try:
             with open(path, "rb") as file:
                 # MicroPython sets apart what is asked for, be the file ever so small.
@@ -81,18 +81,6 @@ class Store:
         except OSError as error:
             raise HardwareError("flash: %s" % error, "is it full?") from None
 
-    def put_aside(self, name):
-        """Keep a record as ``NAME.aside``, where nobody reads it but a person."""
-        path = self._path(name)
-        self._known.pop(name, None)
-        try:
-            os.rename(path, path + ".aside")
-        except OSError as error:
-            if error.args[0] != 2:
-                raise HardwareError("flash: %s" % error) from None
-            return
-        self.writes += 1
-
     def clear(self):
         """Remove every record, and what is left of damaged ones."""
         try:
@@ -108,7 +96,7 @@ class Store:
             return
         if len(body) > self._largest:
             raise HardwareError("record %s of %d bytes is over %d" % (name, len(body), self._largest))
-        path = self._path(name)
+        path = self.path(name)
         try:
             with open(path + ".new", "wb") as file:
                 file.write(body + b"\n%08x" % compat.crc32(body))
@@ -123,7 +111,7 @@ class Store:
 
     def _remove(self, name):
         self._known.pop(name, None)
-        if self._discard(self._path(name)):
+        if self._discard(self.path(name)):
             compat.sync_directory(self._directory)
             self.writes += 1
 
@@ -136,5 +124,6 @@ class Store:
                 raise
             return False
 
-    def _path(self, name):
+    def path(self, name):
+        """Where a record is."""
         return self._directory + "/" + name + ".json"
