@@ -117,9 +117,8 @@ class Connection(asyncio.Protocol):
         self._held: bytearray | None = None  # what is not sent while it is stalled
         self._behind: list[bytes] = []  # what lets the next message pass first
         self._over = False
-        self._known = (
-            False  # whether it has proved who it is, which is later than the CONNECT where it is provisioned
-        )
+        # Whether it has proved who it is, which is later than the CONNECT where it is provisioned.
+        self._known = False
         self._patience: Patience | None = None
         self._timer: asyncio.TimerHandle | None = None
 
