@@ -382,6 +382,16 @@ def test_the_last_event_is_told_to_who_wants_it(desk):
     assert read_message(payloads[0]).data == b"0"
 
 
+def test_readers_of_a_connection_that_the_hub_ends_are_ended_first_and_nothing_is_logged_of_it(desk):
+    client = desk.client().entered()
+    client.read(PART)
+    client.read((PART + 1) % 4)
+    client.hear()
+    client.container.release("The hub stops.")
+    assert client.detached() == ["amqp:link:detach-forced"] * 2
+    assert client.refusals == [] and desk.event_hub._readers == {}
+
+
 # --- who may read
 
 
