@@ -180,7 +180,7 @@ def test_whatever_a_client_is_refused_is_told_to_the_hub_as_well(desk):
         "'$management': 404 There is no event hub 'other'",
         f"{place.replace('$Default', 'nobody')}: amqp:not-found: There is no consumer group 'nobody'",
         f"{place}: amqp:link:stolen: A reader with owner level 2 has taken",
-        "'new\\nline': amqp:unauthorized-access: No token",
+        f"'new\\nline': amqp:unauthorized-access: The tokens put to $cbs are for '{HUB}' (sr), which this is no part",
     ]
     assert len(client.refusals) == len(expected)
     for text, begins in zip(client.refusals, expected, strict=True):
