@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..failure import FAILED, NOT_FOUND, REFUSED, USAGE, Failure
@@ -22,6 +22,7 @@ from .sidedoor import diagnostics
 Event = dict[str, Any]
 
 WAITING = 1000  # events that wait to be shown
+AHEAD = timedelta(seconds=5)  # by which the clock of a hub may differ from this one's
 LOOK_S = 0.25  # between two looks at whether it is over
 DIAGNOSTICS = "hubDiagnostics"
 # How azure-eventhub tells what $cbs answered to a token; it does so twice.
@@ -45,10 +46,14 @@ def events(
     """
     line: queue.Queue[Event | Failure] = queue.Queue(WAITING)
     stop = threading.Event()
-    start: Any = "-1" if beginning else since or (datetime.now(UTC) if hub.is_local else "@latest")
+    # A local hub's news are those from this moment on, while its reader is yet to connect.
+    news = datetime.now(UTC) if hub.is_local and not (beginning or since) else None
+    start = "-1" if beginning else since or news or "@latest"
     threads = []
     if theirs:
-        threads.append(threading.Thread(target=_read, args=(hub, group, start, line, stop), daemon=True))
+        threads.append(
+            threading.Thread(target=_read, args=(hub, group, start, news, line, stop), daemon=True)
+        )
     if ours and hub.is_local:
         threads.append(threading.Thread(target=_listen, args=(hub, line, stop), daemon=True))
     end = None if seconds is None else time.monotonic() + seconds
@@ -72,17 +77,21 @@ def events(
 # --- Azure's reader
 
 
-def _read(hub: Hub, group: str, start: Any, line: queue.Queue, stop: threading.Event) -> None:
+def _read(
+    hub: Hub, group: str, start: Any, news: datetime | None, line: queue.Queue, stop: threading.Event
+) -> None:
     logging.getLogger("azure").setLevel(logging.CRITICAL)  # what it retries is told as an error in the end
     try:
-        asyncio.run(_receive(hub, group, start, line, stop))
+        asyncio.run(_receive(hub, group, start, news, line, stop))
     except Failure as failure:
         _put(line, failure, stop)
     except Exception as error:
         _put(line, _failure(hub, error), stop)
 
 
-async def _receive(hub: Hub, group: str, start: Any, line: queue.Queue, stop: threading.Event) -> None:
+async def _receive(
+    hub: Hub, group: str, start: Any, news: datetime | None, line: queue.Queue, stop: threading.Event
+) -> None:
     from azure.eventhub.aio import EventHubConsumerClient
 
     text = hub.events_string
@@ -117,7 +126,8 @@ async def _receive(hub: Hub, group: str, start: Any, line: queue.Queue, stop: th
             USAGE,
         ) from None
     async with client:
-        receiving = asyncio.ensure_future(client.receive_batch(take, on_error=fail, starting_position=start))
+        places = start if news is None else await _places(client, news)
+        receiving = asyncio.ensure_future(client.receive_batch(take, on_error=fail, starting_position=places))
         try:
             while not stop.is_set() and not failed.done() and not receiving.done():
                 await asyncio.wait([failed, receiving], timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
@@ -127,6 +137,19 @@ async def _receive(hub: Hub, group: str, start: Any, line: queue.Queue, stop: th
         raise _failure(hub, failed.result())
     if receiving.done() and not receiving.cancelled() and receiving.exception():
         raise receiving.exception()
+
+
+async def _places(client: Any, news: datetime) -> dict[str, Any]:
+    """Where each partition's news begin: at that moment, but behind events that are said to be enqueued later than now.
+
+    A clock that was set back leaves such events, which would be news to every reader until then.
+    """
+    places: dict[str, Any] = {}
+    for number in await client.get_partition_ids():
+        facts = await client.get_partition_properties(number)
+        is_late = facts["last_enqueued_time_utc"] > datetime.now(UTC) + AHEAD
+        places[number] = facts["last_enqueued_sequence_number"] if is_late else news
+    return places
 
 
 def _put(line: queue.Queue, item: Any, stop: threading.Event) -> None:

@@ -174,7 +174,5 @@ def _unreachable(hub: Hub) -> Iterator[None]:
     try:
         yield
     except (errors.AMQPConnectionError, errors.AuthenticationException, TimeoutError, OSError) as error:
-        raise Failure(
-            f"{hub.address} does not answer over AMQP ({' '.join(str(error).split()) or type(error).__name__})",
-            UNREACHABLE,
-        ) from None
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise Failure(f"{hub.address} stopped, or does not answer over AMQP ({said})", UNREACHABLE) from None

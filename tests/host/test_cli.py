@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -323,6 +324,17 @@ def test_monitor_shows_what_comes_and_the_hubs_diagnostics_and_ends_quietly_by_c
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE_S) == 0 and process.stderr.read() == ""
     reading.join(PATIENCE_S)
+
+
+def test_a_clock_that_was_set_back_makes_no_news_of_what_is_old(home, tmp_path):
+    """Events keep their order then, with the time of the one before (see the log)."""
+    with LiveHub(tmp_path / "hub") as live:
+        device = {"iothub-connection-device-id": "early", "iothub-message-source": "Telemetry"}
+        live.call("events._log.append", "early", device, {}, b"old", time.time() + 3600)
+        process = started_monitor(live, home, "--count", "1", "--json")
+        live.call("events._log.append", "early", device, {}, b"new", time.time())
+        out, err = process.communicate(timeout=PATIENCE_S)
+        assert json.loads(out)["body"] == "new", err
 
 
 def test_monitor_says_that_the_hub_stopped(home, tmp_path):

@@ -209,11 +209,15 @@ TARGET = _form(
 )
 
 
+MAX_TEXT = 360  # bytes of an error's description
+
+
 def error_of(error: AmqpError | None) -> Described | None:
-    """2.8.14."""
+    """2.8.14, with no more of the text than fits into the frame that every peer takes (2.7.1: 512 bytes)."""
     if error is None:
         return None
-    return ERROR.write(condition=error.condition, description=error.description, info=error.info)
+    text = error.description.encode()[:MAX_TEXT].decode("utf-8", "ignore")
+    return ERROR.write(condition=error.condition, description=text, info=error.info)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ GREET_S = 10.0  # for the open
 MAX_CONNECTIONS = 1000
 MAX_UNSENT = 512 * 1024  # bytes that wait for a peer; above, it is waited for
 STALL_S = 60.0  # a peer that reads nothing for so long is dropped, and one that leaves its last word unread
+STOPS = "The hub stops."
 LOOK_S = 0.5  # from a token's end to the end of what it opened, at most
 
 
@@ -76,7 +77,8 @@ class AmqpEndpoint:
         if self._plain:
             self._plain.close()
         for door in list(self.connections):
-            door.end(ConnectionBroken(CONNECTION_FORCED, "The hub stops."))
+            door.container.release(STOPS)
+            door.end(ConnectionBroken(CONNECTION_FORCED, STOPS))
         await asyncio.sleep(0)
 
     def _grown(self, partitions: list[int]) -> None:

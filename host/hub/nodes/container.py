@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ..amqp.errors import NOT_ALLOWED, NOT_FOUND, REDIRECT, UNAUTHORIZED_ACCESS, AmqpError
+from ..amqp.errors import DETACH_FORCED, NOT_ALLOWED, NOT_FOUND, REDIRECT, UNAUTHORIZED_ACCESS, AmqpError
 from ..amqp.link import Link, Refused, Sink, Source
 from ..amqp.types import Symbol
 from ..core import SERVICE_CONNECT
@@ -75,6 +75,8 @@ class HubContainer:
 
     def refused(self, address: str, error: AmqpError) -> None:
         """The client is told of an error."""
+        if error.condition == DETACH_FORCED:
+            return  # a connection that the hub ends is told of as such
         self._tell(f"{address[:SHOWN]!r}: {error}" if address else str(error))
 
     def plain(self, name: str, password: str) -> bool:
@@ -158,6 +160,16 @@ class HubContainer:
             if reason is not None:
                 link.detach(Refused(UNAUTHORIZED_ACCESS, reason))
         return self._tokens.next_end()
+
+    def release(self, reason: str) -> None:
+        """End its readers of events, since the connection is about to end.
+
+        @azure/event-hubs hears of that at once and dials again; of a connection that is gone only when its wait for
+        events is over, after up to a minute.
+        """
+        for link, end in list(self._ends.items()):
+            if isinstance(end, Reader):
+                link.detach(Refused(DETACH_FORCED, reason))
 
     @property
     def puts(self) -> int:

@@ -50,12 +50,16 @@ class DeviceBound:
             raise Refused(
                 errors.NOT_FOUND, "A message names its device: to=/devices/ID/messages/devicebound."
             )
-        body = message.data if message.data is not None else _text(message.value)
+        body = message.data if message.data is not None else message.value
+        if body is not None and not isinstance(body, bytes | str):
+            raise Refused(
+                errors.NOT_ALLOWED, "A device gets bytes: send data, or a text or a binary as the value."
+            )
         expiry = message.properties.get("absolute_expiry_time")
         # uamqp and Node send 0 for a moment that was not said.
         expires = expiry / 1000 if isinstance(expiry, Timestamp) and expiry > 0 else None
         try:
-            self._hub.send(self._device(to[1]), _bytes(body), _bag(message, expires), expires=expires)
+            self._hub.send(self._device(to[1]), _bytes(body or b""), _bag(message, expires), expires=expires)
         except HubError as error:
             raise Refused(CONDITIONS.get(error.name, errors.INTERNAL_ERROR), str(error)) from None
         self._sent()

@@ -70,6 +70,9 @@ class Tokens:
         """Why ``path`` (in lower case) may not be opened; None when it may."""
         now = self._access.utc()
         covering = [grant for grant in self._grants.values() if grant.path == path[: len(grant.path)]]
+        if not covering and self._grants:
+            places = sorted({"/".join(grant.path)[:128] for grant in self._grants.values()})
+            return f"The tokens put to $cbs are for {', '.join(map(repr, places[:3]))} (sr), which this is no part of."
         if not covering:
             return "No token for this was put to $cbs; put one, signed by a policy with " + permission + "."
         living = [grant for grant in covering if grant.expiry > now]

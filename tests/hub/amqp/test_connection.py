@@ -304,6 +304,16 @@ def test_a_link_to_what_there_is_not_is_attached_and_ended_with_the_reason(peer)
     assert peer.nodes.left == []
 
 
+def test_however_long_a_reason_is_it_fits_into_the_smallest_frame(peer):
+    peer.begun(max_frame_size=512)
+    reason = Refused("amqp:link:transfer-limit-exceeded", "ü" * 5000)
+    peer.attach(0, "well", True)
+    peer.hear()
+    peer.connection.sessions[0].links[0].detach(reason)
+    frame = peer.connection.take()
+    assert len(frame) <= 512 and "ü" * 180 in frame.decode("utf-8", "replace")
+
+
 def test_a_link_without_a_place_is_refused(peer):
     peer.begun()
     peer.say(

@@ -244,6 +244,30 @@ def test_the_hub_says_good_bye_when_it_stops(tmp_path):
         assert b"amqp:connection:forced" in heard(sock)
 
 
+def test_a_reader_hears_of_a_hub_that_stops_by_the_end_of_its_link_first(tmp_path):
+    """@azure/event-hubs looks at that, and else not before its wait for events is over."""
+    with LiveHub(tmp_path, plain_amqp_port=0) as live, dialled(live, tls=False) as sock:
+        text = live.info["eventHubConnectionString"]
+        key = text.partition("SharedAccessKey=")[2].partition(";")[0].encode()
+        init = frame_of(
+            *(0, performatives.SASLInit, b"\x01"),
+            **{"mechanism": b"PLAIN", "initial_response": b"\x00service\x00" + key},
+        )
+        attach = frame_of(
+            *(0, performatives.AttachFrame),
+            **{"name": "x", "handle": 0, "role": True, "send_settle_mode": 1, "rcv_settle_mode": 0},
+            source=Source(address="localhost/ConsumerGroups/$Default/Partitions/0"),
+            target=Target(address="mine"),
+        )
+        sock.sendall(
+            SASL + init + AMQP + frame_of(0, performatives.OpenFrame, container_id="n") + BEGIN + attach
+        )
+        eventually(lambda: live.server._amqp.event_hub._readers)
+        live.stop()
+        said = heard(sock)
+        assert 0 < said.find(b"amqp:link:detach-forced") < said.find(b"amqp:connection:forced")
+
+
 def test_what_was_acknowledged_outlives_a_hub_that_is_killed(tmp_path):
     """Messages at QoS 1 are in the log once their PUBACK has come, whatever happens to the hub's process then."""
 

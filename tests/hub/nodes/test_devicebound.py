@@ -1,5 +1,6 @@
 """Messages to devices, and their feedback, as a service sends and reads them over AMQP."""
 
+import base64
 import json
 import uuid
 from urllib.parse import quote
@@ -38,8 +39,13 @@ def service(desk):
 
 
 def send(client, *arguments, **named):
-    """Send one, in pieces; None when it was accepted, else condition and text."""
-    payload, number = message(*arguments, **named), next(client.numbers)
+    """Send one; see ``sent``."""
+    return sent(client, message(*arguments, **named))
+
+
+def sent(client, payload):
+    """Send a message in pieces; None when it was accepted, else condition and text."""
+    number = next(client.numbers)
     for at in range(0, len(payload), PIECE):
         more = at + PIECE < len(payload)
         client.transfer(payload[at : at + PIECE], number=None if at else number, handle=SENDER, more=more)
@@ -52,6 +58,22 @@ def send(client, *arguments, **named):
 
 def topics(device):
     return [topic for topic, _, _ in device.wire.sent if "devicebound" in topic]
+
+
+@pytest.mark.parametrize(
+    ("value", "body"), [("on", b"on"), (b"\x00\xff", b"\x00\xff"), ({"on": 1}, None), ([1], None), (5, None)]
+)
+def test_a_body_that_is_no_bytes_and_no_text_is_refused(desk, service, value, body):
+    """rhea sends an object as a map, which has no one form as bytes."""
+    output = bytearray()
+    to = Properties(to="/devices/dev1/messages/devicebound")
+    _encode.encode_payload(output, Message(properties=to, value=value))
+    refused = sent(service, bytes(output))
+    inbox = desk.hub.devices.find("dev1").inbox
+    if body is None:
+        assert refused[0] == "amqp:not-allowed" and inbox == []
+    else:
+        assert refused is None and base64.b64decode(inbox[0]["body"]) == body
 
 
 @pytest.mark.parametrize("device_id", ["dev+1", "dev#1", "a?b", "p:1@h", "100%41", "it's(ok)!"])

@@ -180,7 +180,7 @@ def test_whatever_a_client_is_refused_is_told_to_the_hub_as_well(desk):
         "'$management': 404 There is no event hub 'other'",
         f"{place.replace('$Default', 'nobody')}: amqp:not-found: There is no consumer group 'nobody'",
         f"{place}: amqp:link:stolen: A reader with owner level 2 has taken",
-        "'new\\nline': amqp:unauthorized-access: No token",
+        f"'new\\nline': amqp:unauthorized-access: The tokens put to $cbs are for '{HUB}' (sr), which this is no part",
     ]
     assert len(client.refusals) == len(expected)
     for text, begins in zip(client.refusals, expected, strict=True):
@@ -381,6 +381,16 @@ def test_the_last_event_is_told_to_who_wants_it(desk):
     payloads = [payload for name, _, payload in client.hear() if name == "transfer"]
     assert len(payloads) == 3 and all(b"last_enqueued_sequence_number" in payload for payload in payloads)
     assert read_message(payloads[0]).data == b"0"
+
+
+def test_readers_of_a_connection_that_the_hub_ends_are_ended_first_and_nothing_is_logged_of_it(desk):
+    client = desk.client().entered()
+    client.read(PART)
+    client.read((PART + 1) % 4)
+    client.hear()
+    client.container.release("The hub stops.")
+    assert client.detached() == ["amqp:link:detach-forced"] * 2
+    assert client.refusals == [] and desk.event_hub._readers == {}
 
 
 # --- who may read
