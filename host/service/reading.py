@@ -107,7 +107,11 @@ async def _receive(hub: Hub, group: str, start: Any, line: queue.Queue, stop: th
     try:
         client = EventHubConsumerClient.from_connection_string(text, group, **options)
     except ValueError as error:
-        raise Failure(f"the events' connection string is malformed ({error}); copy it whole", USAGE) from None
+        raise Failure(
+            f"what --events or {EVENTS_VARIABLE} names is no connection string of a built-in endpoint, "
+            f"Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…;EntityPath=… ({error})",
+            USAGE,
+        ) from None
     async with client:
         receiving = asyncio.ensure_future(client.receive_batch(take, on_error=fail, starting_position=start))
         try:
