@@ -63,7 +63,7 @@ ON_HUB = [
     ("query oops", REFUSED, "400"),
     ("monitor --group nobody", NOT_FOUND, "no consumer group"),
     ("monitor --since yesterday", USAGE, "none of now"),
-    ("monitor --only telemetry --events oops", USAGE, "malformed"),
+    ("monitor --only telemetry --events oops", USAGE, "connection string"),
     ("run off", REFUSED, "is disabled"),
     ("run --connection-string HostName=localhost;DeviceId=x;x509=true", USAGE, "--x509"),
     ("run x --board pico_w", USAGE, "--mock"),
