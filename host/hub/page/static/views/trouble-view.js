@@ -86,7 +86,7 @@ customElements.define("trouble-view", class extends HTMLElement {
     const soon = () => { clearTimeout(timer); if (box.checked) timer = setTimeout(() => this.#put(), TYPED_MS); };
     const element = h("li", { class: "panel fault" },
       h("label", { class: "switch" }, box, h("span", {}, title)), done,
-      h("div", { class: "settings" },
+      h("div", { class: "settings", role: "group", "aria-label": title },
         h("label", { for: device.id }, "Devices", device), h("label", { for: share.id }, "Share, %", share),
         value && h("label", { for: value.id }, member[0].toUpperCase() + member.slice(1), value)));
     return {
