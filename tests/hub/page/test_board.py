@@ -244,7 +244,7 @@ def test_an_input_is_pressed_and_the_output_that_follows_it_is_seen(hub, page, t
             slider = page.get_by_label(f"{part} of attic")
             for key, end in (("Home", low), ("End", high)):
                 slider.press(key)
-                expect(slider.locator("xpath=../output")).to_have_text(end)
+                expect(slider.locator("xpath=../span[@aria-hidden]")).to_have_text(end)
         page.get_by_label("Temperature of attic").fill("33.5")
         page.locator("#temperature").fill("12.5")
         page.get_by_label("Fault of cellar").select_option(label="Absent: no answer")
@@ -256,3 +256,23 @@ def test_an_input_is_pressed_and_the_output_that_follows_it_is_seen(hub, page, t
         assert room["temperature"] == 12.5 and room["sensors"]["cellar"] == {"fault": "absent"}
         assert room["sensors"]["attic"]["temperature"] == 33.5
         assert serious(page) == []
+
+
+def test_a_board_that_goes_while_it_is_looked_at_is_waited_for(hub, page):
+    """As it does for a moment whenever an application that is being written is saved."""
+    place = f"{hub.info['pageUrl']}#/device/restless/board"
+    bench, disconnected = page.locator(".bench-head .badge"), page.get_by_text("Disconnected", exact=True)
+    with started(hub, "restless"):
+        page.goto(place)
+        expect(bench).to_have_text("Running")
+    expect(disconnected).to_be_visible()
+    hub.call("patch_twin", "restless", {"properties": {"desired": {"level": 1}}})
+    expect(page.get_by_role("row", name="level")).to_be_visible()  # it was asked for after the board had gone
+    expect(bench).to_have_text("Not there")
+    expect(page.get_by_role("link", name="Board")).to_have_attribute("aria-current", "page")
+    with started(hub, "restless"):
+        expect(bench).to_have_text("Running")
+    page.goto("about:blank")
+    page.goto(place)
+    expect(disconnected).to_be_visible()
+    expect(page.get_by_role("link", name="Telemetry")).to_have_attribute("aria-current", "page")

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pytest
 from playwright.sync_api import expect
-from windows import started
+from windows import focused, started
 
 MOST_EVENTS = 300  # in the list
 
@@ -173,6 +173,7 @@ def test_a_switch_has_it_when_its_board_goes(hub, page):
         power = page.get_by_role("switch", name="Power")
         expect(power).to_be_checked()
         power.focus()
+    expect(page.locator("device-view > .headline .badge").first).to_have_text("Disconnected")
     expect(page.locator(".bench-head .badge")).to_have_text("Not there")
     expect(power).to_be_disabled()
     expect(power).to_be_focused()
@@ -190,6 +191,39 @@ def test_an_event_below_has_it_when_there_are_too_many(hub, quiet, page):
     expect(events).to_contain_text(f'{{"n":{MOST_EVENTS - 2}}}')
     expect(events).not_to_contain_text("first")
     expect(events.locator("summary", has_text="second")).to_be_focused()
+
+
+UNDER = """() => {
+    const at = document.activeElement.getBoundingClientRect();
+    const head = document.querySelector("header").getBoundingClientRect();
+    return Boolean(document.activeElement.closest("main")) && at.top < head.bottom;
+}"""
+
+
+@pytest.mark.parametrize("wide", [1280, 375])
+def test_what_has_it_is_not_under_the_head_of_the_page(hub, desk, page, wide):
+    """Which stays where it is while all else scrolls: also on the way back, from the last to the first."""
+    page.set_viewport_size({"width": wide, "height": 500})
+    at(page, hub, f"device/{desk}/board")
+    expect(page.get_by_role("log", name="Log")).to_contain_text("ready")
+    page.get_by_text("$metadata").focus()
+    hidden = []
+    for _ in range(30):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate(UNDER):
+            hidden.append(page.evaluate("document.activeElement.outerHTML.slice(0, 80)"))
+        if focused(page) == "All devices":
+            break
+    assert (focused(page), hidden) == ("All devices", [])
+
+
+def test_a_slider_says_its_value_with_its_unit_and_nothing_says_it_twice(hub, desk, page):
+    at(page, hub, f"device/{desk}/board")
+    slider = page.get_by_role("slider", name="Temperature", exact=True)
+    slider.fill("31.5")
+    expect(slider).to_have_attribute("aria-valuetext", "31.5 °C")
+    assert page.get_by_role("status").count() == 2, "whether the hub is heard, and what is said"
+    button(page, "Its own day again").click()
 
 
 def test_no_control_of_the_page_is_disabled_as_browsers_do_it():

@@ -7,9 +7,10 @@ from importlib.resources import files
 
 import pytest
 from playwright.sync_api import expect
-from windows import focused, serious, width
+from windows import focused, opened, serious, width
 
 from twinkle_host.hub.faults.rules import FAULTS, OF_THE_LINE
+from twinkle_host.hub.live import LiveHub
 from twinkle_host.waiting import eventually
 
 DEVICES = 1000
@@ -43,6 +44,41 @@ def test_a_fault_is_switched_on_seen_at_work_and_switched_off(hub, page):
     page.get_by_role("button", name="All off").click()
     expect(page.locator("#said")).to_have_text("0 faults are on")
     assert hub.server.faults is None
+
+
+def test_a_switch_that_was_moved_stays_where_it_is_whatever_was_asked_before(hub, page):
+    """What the faults have done is asked for each second, and the answer may be older than the switch."""
+    held = []
+
+    def answer_late(route):
+        if route.request.method == "GET":
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    at(page, hub, "trouble")
+    late = page.get_by_role("switch", name="A message to the device comes late")
+    expect(late).to_be_visible()
+    page.route("**/api/faults", answer_late)
+    eventually(lambda: page.evaluate("1") and held)
+    late.check()
+    expect(page.locator("#said")).to_have_text("1 fault is on")
+    ((route, answer),) = held
+    route.fulfill(response=answer)
+    eventually(lambda: page.evaluate("1") and len(held) == 2)  # it has been taken: the next is asked for
+    expect(late).to_be_checked(timeout=1)
+    page.unroute("**/api/faults")
+    hub.misbehave()
+
+
+def test_faults_of_the_line_stay_and_the_page_says_why_nothing_can_be_switched(tmp_path, window):
+    faults = json.dumps({"rules": [{"fault": "delay", "seconds": 0.1}]})
+    with LiveHub(tmp_path / "hub", page_port=0, faults=faults) as hub:
+        page = opened(hub, window)
+        at(page, hub, "trouble")
+        expect(page.get_by_role("switch").first).to_be_disabled()
+        expect(page.get_by_text("started with faults of the line")).to_be_visible()
+        page.goto("about:blank")
 
 
 def test_each_fault_has_its_words():

@@ -165,8 +165,11 @@ customElements.define("board-bench", class extends HTMLElement {
   }
 
   #slider(name, title, unit, step, act) {
-    const shown = h("output", { for: name });
-    const tell = (value) => put(shown, `${plain(Number(value))} ${unit}`);
+    const shown = h("span", { class: "value", "aria-hidden": "true" });
+    const tell = (value) => {
+      put(shown, `${plain(Number(value))} ${unit}`);
+      control.setAttribute("aria-valuetext", shown.textContent);
+    };
     const control = h("input", {
       type: "range", id: name, step,
       oninput: () => { this.#held = name; tell(control.value); act(Number(control.value)); },

@@ -108,8 +108,10 @@ customElements.define("device-view", class extends HTMLElement {
     enable(this.disconnect, device.connected);
     put(this.disable, device.enabled ? "Disable" : "Enable");
     this.#refuse("");
-    this.#tabs(device);
-    if (!TABS[this.tab] || (this.tab === "board" && !device.board)) this.tab = "telemetry";
+    // A board that is looked at may go and come back: each version of an application that is being written is another.
+    const board = device.board || this.place.dataset.tab === "board";
+    if (!TABS[this.tab] || (this.tab === "board" && !board)) this.tab = "telemetry";
+    this.#tabs(board);
     if (this.place.dataset.tab !== this.tab) {
       this.place.dataset.tab = this.tab;
       this.place.replaceChildren(...this.#content());
@@ -122,9 +124,9 @@ customElements.define("device-view", class extends HTMLElement {
     this.shownModel = device.modelId;
   }
 
-  #tabs(device) {
+  #tabs(board) {
     this.links ??= Object.entries(TABS).map(([tab, text]) => h("a", { href: `#/device/${encodeURIComponent(this.deviceId)}/${tab}` }, text));
-    arrange(this.tabs, this.links.filter((link) => device.board || !link.hash.endsWith("/board")));
+    arrange(this.tabs, this.links.filter((link) => board || !link.hash.endsWith("/board")));
     for (const link of this.tabs.children) {
       const here = link.hash.endsWith(`/${this.tab}`);
       if (here) link.setAttribute("aria-current", "page");

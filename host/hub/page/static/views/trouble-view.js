@@ -29,16 +29,18 @@ customElements.define("trouble-view", class extends HTMLElement {
   #rows = new Map();
   #others = []; // rules that the rows do not show
   #timer = 0;
+  #turn = 0; // how often something was switched: an answer to what was asked before may be older
 
   connectedCallback() {
     document.title = "Trouble · Twinkle";
     this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
+    this.fixed = h("p", { class: "soft", hidden: true }, "The hub was started with faults of the line; they stay until it stops, and nothing can be switched here.");
     this.list = h("ul", { class: "faults", "aria-label": "Faults" });
     this.text = h("textarea", { id: "rules", rows: 8, spellcheck: false });
     this.append(
       h("div", { class: "headline" }, h("h1", {}, "Trouble on purpose"), h("button", { type: "button", onclick: () => this.#put([]) }, "All off")),
       h("p", { class: "soft" }, "What is switched on here, the hub does wrong from now on, to show how devices and services bear it."),
-      this.refusal, this.list,
+      this.fixed, this.refusal, this.list,
       h("details", { class: "panel" }, h("summary", {}, "The rules as JSON"),
         h("form", { onsubmit: (event) => this.#write(event) }, h("label", { for: "rules" }, "Rules, as in the file that twinkle hub --faults takes", this.text), h("div", { class: "choices" }, h("button", { class: "main" }, "Follow these")))));
     const { signal } = this.#left;
@@ -55,9 +57,10 @@ customElements.define("trouble-view", class extends HTMLElement {
   // What a fault has done is told by nobody; while this is seen, it is asked for.
   async #look() {
     clearTimeout(this.#timer);
+    const turn = this.#turn;
     const told = document.hidden ? null : await ask("GET", "/faults").catch(() => null);
     if (!this.isConnected) return;
-    if (told) this.#show(told);
+    if (told && turn === this.#turn) this.#show(told);
     this.#timer = setTimeout(() => this.#look(), LOOK_MS);
   }
 
@@ -66,6 +69,7 @@ customElements.define("trouble-view", class extends HTMLElement {
       for (const [fault, own] of Object.entries(told.kinds)) this.#rows.set(fault, this.#row(fault, own));
       this.list.replaceChildren(...[...this.#rows.values()].map((row) => row.element));
     }
+    this.fixed.hidden = !told.fixed;
     const left = [...told.rules];
     for (const [fault, row] of this.#rows) {
       const at = left.findIndex((rule) => rule.fault === fault && Object.keys(rule).every((name) => ["fault", "device", "share", "done", row.own?.member].includes(name)));
@@ -86,7 +90,7 @@ customElements.define("trouble-view", class extends HTMLElement {
     const soon = () => { clearTimeout(timer); if (box.checked) timer = setTimeout(() => this.#put(), TYPED_MS); };
     const element = h("li", { class: "panel fault" },
       h("label", { class: "switch" }, box, h("span", {}, title)), done,
-      h("div", { class: "settings" },
+      h("div", { class: "settings", role: "group", "aria-label": title },
         h("label", { for: device.id }, "Devices", device), h("label", { for: share.id }, "Share, %", share),
         value && h("label", { for: value.id }, member[0].toUpperCase() + member.slice(1), value)));
     return {
@@ -107,8 +111,11 @@ customElements.define("trouble-view", class extends HTMLElement {
   }
 
   async #put(rules = [...[...this.#rows.values()].map((row) => row.rule()).filter(Boolean), ...this.#others]) {
+    const turn = ++this.#turn;
     try {
       const told = await ask("PUT", "/faults", { rules });
+      if (turn !== this.#turn) return;
+      this.#turn += 1;
       this.refusal.hidden = true;
       this.dirty = false;
       this.#show(told);
