@@ -34,7 +34,10 @@ ANSWER_S = 10.0  # until MicroPython has answered at its prompt
 BACK_S = 15.0  # until a board that restarts can be opened again
 GONE_S = 2.0  # a port that is away for longer was unplugged
 REPLY_S = 10.0  # between two bytes of what a program prints
+STILL_S = 1.0  # what is silent for longer has not been told all, or has ended: an erase of flash takes 0.4 s
 CHUNK = 1024  # bytes that are written at once
+RAW_PROMPT = b"\x04>"  # after a program
+LOOK_S = 0.05
 UPLOAD = "/flash.new"  # where a file grows before it takes its place
 
 RESTART = b"import machine; machine.reset()\r"
@@ -132,6 +135,7 @@ class SerialLink:
         self._restarts = restarts
         self._held = False  # the device has been told to hold, or has done so
         self._transport: SerialTransport | None = None
+        self._runs = False  # the board has been given a program, and has not said that it has ended
         self._noise = io.StringIO()
 
     def __enter__(self) -> "SerialLink":
@@ -209,6 +213,8 @@ class SerialLink:
     def _leave(self, error: BaseException | None) -> None:
         """Have the program run again, whatever has happened; what keeps it from that is said."""
         opened = self._transport is not None
+        if opened and self._runs:
+            self._let_end()
         self._close()
         text = None
         if opened and (self.unfinished or not self._restarts):
@@ -229,6 +235,21 @@ class SerialLink:
             error.message += f"; {text}"
         elif text:
             show(f"twinkle: {text}", err=True)
+
+    def _let_end(self) -> None:
+        """Wait until the board has done what it has been told.
+
+        Ctrl-C in the middle of an operation of its file system is raised through littlefs, when flash has been read or
+        programmed (rp2_flash.c), and what that holds in memory is wrong from then on.
+        """
+        heard, end = b"", time.monotonic() + REPLY_S
+        still = time.monotonic() + STILL_S
+        with contextlib.suppress(OSError, KeyboardInterrupt):
+            self._transport.serial.timeout = LOOK_S
+            while not heard.endswith(RAW_PROMPT) and time.monotonic() < min(still, end):
+                new = self._transport.serial.read(1)
+                if new:
+                    heard, still = heard + new, time.monotonic() + STILL_S
 
     def _start(self, patience: float) -> bool:
         """Restart a board that is at its prompt, or comes to it within ``patience`` seconds.
@@ -258,9 +279,13 @@ class SerialLink:
 
     def run(self, code: str) -> str:
         """Run a program; what it printed. Failure with its last line when it raised."""
+        self._runs = True
         try:
-            return self._transport.exec(code).decode()
+            said = self._transport.exec(code).decode()
+            self._runs = False
+            return said
         except TransportExecError as error:
+            self._runs = False
             raise Failure(f"the board says: {error.error_output.strip().splitlines()[-1]}") from None
         except (TransportError, OSError) as error:
             raise Failure(

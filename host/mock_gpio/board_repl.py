@@ -22,10 +22,9 @@ import sys
 
 import ffi
 import vfs
+from board_flash import BLOCK, BLOCKS, Flash
 
 SOFT_RESET, SOFT_RESET_RAW = 4, 5
-BLOCK = 4096
-BLOCKS = 212  # 848 KiB, what a Pico W's firmware leaves of its flash
 WINDOW = 128  # bytes that raw paste lets the other side send ahead
 
 CTRL_A, CTRL_B, CTRL_C, CTRL_D, CTRL_E = b"\x01", b"\x02", b"\x03", b"\x04", b"\x05"
@@ -34,42 +33,13 @@ BANNER = (
     % ".".join([str(part) for part in sys.implementation.version[:3]]).encode()
 )
 
-# struct termios on Linux: four numbers, of which the last holds the flag for Ctrl-C.
-TERMIOS, LOCAL_FLAGS, ISIG = 60, 12, 1
+# struct termios on Linux: four numbers, of which the last holds a flag that means nothing on a line without an echo.
+# Here it means that a program runs which Ctrl-C interrupts; whoever holds the line sees to that (serial_board.py).
+TERMIOS, LOCAL_FLAGS, ECHOCTL = 60, 12, 0x200
 
 _bench, _image, _host, _mode = sys.argv[1:]
 _libc = ffi.open("libc.so.6")
 _tcgetattr, _tcsetattr = _libc.func("i", "tcgetattr", "iP"), _libc.func("i", "tcsetattr", "iiP")
-
-
-class Flash:
-    """A file as flash memory: erased blocks hold 0xff, programming needs an erased block."""
-
-    def __init__(self, path):
-        self._file = open(path, "r+b")  # noqa: SIM115 (as long as the board lives)
-
-    def readblocks(self, block, buffer, offset=0):
-        """Read."""
-        self._file.seek(block * BLOCK + offset)
-        self._file.readinto(buffer)
-
-    def writeblocks(self, block, buffer, offset=0):
-        """Program."""
-        self._file.seek(block * BLOCK + offset)
-        self._file.write(buffer)
-
-    def ioctl(self, operation, argument):
-        """Sizes, and erasing (vfs.AbstractBlockDev)."""
-        if operation == 4:
-            return BLOCKS
-        if operation == 5:
-            return BLOCK
-        if operation == 6:
-            self._file.seek(argument * BLOCK)
-            self._file.write(b"\xff" * BLOCK)
-        elif operation == 3:
-            self._file.flush()
-        return 0
 
 
 def watch_for_ctrl_c(on):
@@ -77,7 +47,7 @@ def watch_for_ctrl_c(on):
     settings = bytearray(TERMIOS)
     _tcgetattr(0, settings)
     flags = struct.unpack_from("I", settings, LOCAL_FLAGS)[0]
-    struct.pack_into("I", settings, LOCAL_FLAGS, flags | ISIG if on else flags & ~ISIG)
+    struct.pack_into("I", settings, LOCAL_FLAGS, flags | ECHOCTL if on else flags & ~ECHOCTL)
     _tcsetattr(0, 0, settings)
 
 
@@ -227,7 +197,7 @@ def _mount():
         with open(_image, "wb") as file:
             for _ in range(BLOCKS):
                 file.write(b"\xff" * BLOCK)
-    flash = Flash(_image)
+    flash = Flash(open(_image, "r+b"))  # noqa: SIM115 (as long as the board lives)
     bench, host = vfs.VfsPosix(_bench), vfs.VfsPosix(_host)
     vfs.umount("/")
     if fresh:

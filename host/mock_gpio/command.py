@@ -140,7 +140,8 @@ def board(name: str, erase: bool, first: tuple[str, ...], as_json: bool) -> None
         if erase:
             for thing in folder.iterdir():
                 if thing.name != "lock":
-                    shutil.rmtree(thing) if thing.is_dir() else thing.unlink()
+                    is_folder = thing.is_dir() and not thing.is_symlink()
+                    shutil.rmtree(thing) if is_folder else thing.unlink()
         run(folder, first, as_json)
 
 

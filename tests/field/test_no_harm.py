@@ -162,6 +162,19 @@ def test_a_board_that_cannot_be_started_again_is_said_to_be_held_and_how_to_star
     assert "mpremote connect" in str(raised.value) and "unplug the board" in str(raised.value)
 
 
+def test_what_a_board_is_doing_is_let_end_when_a_command_is_broken_off(board):
+    """Ctrl-C in the middle of an operation of its file system would leave that unusable until the next start."""
+
+    def broken_off(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), SerialLink(board.port) as link:
+        link._transport.follow = broken_off
+        link.run("import time\ntime.sleep(0.5)\nopen('/done', 'w').close()")
+    with SerialLink(board.port) as link:
+        assert link.read("/done") == b""
+
+
 def test_a_copy_that_is_broken_off_says_that_the_board_is_held_and_the_next_one_starts_it(
     board, command, home
 ):

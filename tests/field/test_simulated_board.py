@@ -1,0 +1,112 @@
+"""The simulated board at bad moments: Ctrl-C at each operation of its flash, and no power while it starts."""
+
+import threading
+import time
+
+from support import ROOT, run_micropython
+
+from twinkle_host.mock_gpio import serial_board
+
+# Interrupts what is done with the K-th operation of the flash: in its middle, since it is when the file is sought in.
+PROGRAM = """
+import os, sys, ffi, vfs
+sys.path.append("host/mock_gpio")
+from board_flash import BLOCK, BLOCKS, Flash
+
+libc = ffi.open("libc.so.6")
+kill, getpid, leave = libc.func("i", "kill", "ii"), libc.func("i", "getpid", ""), libc.func("v", "_exit", "i")
+
+class Memory:
+    def __init__(self, left):
+        self.content, self.at, self.left, self.whole = bytearray(b"\\xff" * BLOCK * BLOCKS), 0, left, True
+    def seek(self, at):
+        self.at, self.whole, self.left = at, False, self.left - 1
+        if self.left == 0:
+            kill(getpid(), 2)
+    def readinto(self, buffer):
+        buffer[:] = self.content[self.at : self.at + len(buffer)]
+        self.whole = True
+    def write(self, data):
+        self.content[self.at : self.at + len(data)] = data
+        self.whole = True
+    def flush(self):
+        pass
+
+class Watched(Flash):
+    doing = None
+    def readblocks(self, *arguments):
+        self.doing = "reading"
+        super().readblocks(*arguments)
+        self.doing = None
+    def writeblocks(self, *arguments):
+        self.doing = "programming"
+        super().writeblocks(*arguments)
+        self.doing = None
+    def ioctl(self, *arguments):
+        self.doing = "erasing"
+        found = super().ioctl(*arguments)
+        self.doing = None
+        return found
+
+def mounted(memory):
+    flash = Watched(memory)
+    vfs.mount(vfs.VfsLfs2(flash), "/flash")
+    return flash
+
+memory = Memory(0)
+vfs.VfsLfs2.mkfs(Watched(memory))
+flash = mounted(memory)
+for name in ("kept", "changed"):
+    with open("/flash/" + name, "w") as file:
+        file.write("as it was" * 1000)
+memory.left = int(sys.argv[1])
+said = "over"
+try:
+    file = open("/flash/changed", "w")
+    file.write("otherwise" * 2000)
+    file.close()
+    os.remove("/flash/changed")
+except KeyboardInterrupt:
+    said = "%s whole" % flash.doing if memory.whole else "%s broken" % flash.doing
+memory.left = 0
+# As after the next start.
+vfs.umount("/flash")
+mounted(memory)
+with open("/flash/kept") as file:
+    assert file.read() == "as it was" * 1000
+with open("/flash/new", "w") as file:
+    file.write("new" * 1000)
+print(said)
+leave(0)  # what littlefs had open before the interrupt is not to be closed
+"""
+
+
+def test_reading_and_programming_are_interrupted_when_they_are_done_and_an_erase_never(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    said = []
+    while said[-1:] != ["over"]:
+        done = run_micropython(program, len(said) + 1, heap="8m", path=[ROOT / "host" / "mock_gpio"])
+        said += [done.stdout.strip()]
+        assert said[-1] in ("reading whole", "programming whole", "over"), done
+    assert len(said) > 20 and "programming whole" in said
+
+
+def test_a_board_that_is_unplugged_while_it_starts_again_is_gone(board, monkeypatch):
+    popen, unplugging = serial_board.subprocess.Popen, threading.Thread(target=board.unplug, daemon=True)
+
+    def slowly(*arguments, **options):
+        unplugging.start()
+        end = time.monotonic() + 0.5
+        while board._powered and time.monotonic() < end:
+            time.sleep(0.01)
+        return popen(*arguments, **options)
+
+    board._started.wait()
+    monkeypatch.setattr(serial_board.subprocess, "Popen", slowly)
+    board._process.kill()
+    unplugging_ends = time.monotonic() + 20
+    while not unplugging.ident and time.monotonic() < unplugging_ends:
+        time.sleep(0.01)
+    unplugging.join(20)
+    assert not unplugging.is_alive()
