@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from support import TWINKLE
 
+import twinkle_host
+from twinkle_host import entry
 from twinkle_host.hub.core.provisioning.tables import GROUP
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
@@ -601,3 +604,19 @@ def test_the_command_knows_the_cores_routes():
     from twinkle_host.hub.core import ROUTES as OF_THE_CORE
 
     assert ROUTES == OF_THE_CORE
+
+
+def test_ctrl_c_while_the_command_is_loaded_is_a_line_too(monkeypatch, capsys):
+    class Impatient:
+        """Whoever presses Ctrl-C while a module is looked for."""
+
+        def find_spec(self, name, path=None, target=None):
+            if name == "twinkle_host.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "twinkle_host.cli", raising=False)
+    monkeypatch.delattr(twinkle_host, "cli", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Impatient(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        entry.main()
+    assert (ended.value.code, capsys.readouterr().err) == (1, "twinkle: ended by you\n")
