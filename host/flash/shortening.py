@@ -41,6 +41,8 @@ pop popitem pow print readline remove replace repr reverse rfind rindex round rs
 setdefault sort sorted split startswith staticmethod str strip sum to_bytes tuple type update upper values
 zip""".split()
 
+MOST_ARGUMENTS = 100  # of a function, together with those around it
+
 
 def small(source: Path) -> bytes:
     """One of the device's own files, said in fewer bytes."""
@@ -63,11 +65,18 @@ def _all_sources() -> bytes:
 
 
 def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str:
-    """A module's text with short names: ``names`` for those that have one, numbers for a function's arguments.
+    """A module's text with short names: ``names`` for those that have one, and others for a function's arguments.
 
     A compiled file keeps the name of each argument, for calls by keyword; ``keywords`` are those that are
-    called so, or may be. Arguments of a function within another are numbered on from the outer one's.
+    called so, or may be. They are numbered, those of a function within another on from the outer one's, and each
+    number is a name that the firmware has and the module has not.
     """
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    taken = {token.string for token in tokens}.union(names.values())
+    numbers = [
+        *(word for word in FIRMWARE_HAS if word not in taken),
+        *(f"_{at}" for at in range(MOST_ARGUMENTS)),
+    ]
     scopes: list[tuple[tuple[int, int], tuple[int, int], dict[str, str]]] = []
 
     def number(node: ast.AST, begun: int) -> None:
@@ -75,7 +84,7 @@ def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str
             count = begun
             if isinstance(child, ast.FunctionDef | ast.Lambda):
                 own = [each.arg for each in child.args.args if each.arg not in keywords]
-                numbered = {name: f"_{begun + at}" for at, name in enumerate(own)}
+                numbered = dict(zip(own, numbers[begun:], strict=False))
                 end = (child.end_lineno or 0, child.end_col_offset or 0)
                 scopes.insert(0, ((child.lineno, child.col_offset), end, numbered))
                 count += len(own)
@@ -83,7 +92,6 @@ def shortened(text: str, names: dict[str, str], keywords: frozenset[str]) -> str
 
     number(ast.parse(text), 0)
     lines = text.splitlines(keepends=True)
-    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     for before, token in reversed(list(zip([tokens[0], *tokens], tokens, strict=False))):
         name = token.string
         short = names.get(name) if token.type == tokenize.NAME else None

@@ -13,7 +13,7 @@ from benchmark import footprint, idle, twin_cost
 from benchmark.goals import GOALS
 from twinkle_host.flash import image
 
-MOST_FILES = 64_200  # bytes; the goal is 64,000
+MOST_FILES = 64_000  # bytes; the goal
 MOST_HEAP = 69_400  # bytes; the goal is 66,000
 MOST_HUB = 38  # times the memory for a twin of 1 KB; the goal is 2
 
@@ -51,8 +51,8 @@ def test_p4_the_heap_is_the_same_wherever_it_is_measured(files, tmp_path):
     near, far = (
         footprint.counted_of(footprint.heap(tmp_path / ("x" * length), files)[0]) for length in (1, 120)
     )
-    # What a conservative collector takes for a pointer is partly chance: a few blocks more or less.
-    assert abs(near - far) <= 4 * footprint.UNIT, (near, far)
+    # A few blocks are chance with a conservative collector, and so is a chunk of names, of 128 bytes (py/qstr.c).
+    assert abs(near - far) <= 16 * footprint.UNIT, (near, far)
 
 
 def test_p5_an_idle_day_leaves_the_heap_and_the_flash_as_they_are(measured):
