@@ -77,6 +77,7 @@ class SerialBoard:
         self._process: subprocess.Popen | None = None
         self._powered = self._hangs = False
         self._starting = threading.Lock()
+        self._unplugged = threading.Event()
 
     def __enter__(self) -> "SerialBoard":
         self.plug_in()
@@ -100,6 +101,7 @@ class SerialBoard:
         for name in LOST_WITH_POWER:
             (self.bench / name).unlink(missing_ok=True)
         self._powered, self._hangs = True, False
+        self._unplugged.clear()
         self._started = threading.Event()
         self._threads = [
             threading.Thread(target=work, daemon=True) for work in (self._carry, self._keep_running)
@@ -114,6 +116,7 @@ class SerialBoard:
         self._started.wait(PATIENCE_S)
         with self._starting:  # what is being started is not left alone
             self._powered = False
+            self._unplugged.set()
             self._process.kill()
         for thread in self._threads:
             thread.join(PATIENCE_S)
@@ -204,7 +207,7 @@ class SerialBoard:
                 finally:
                     if not self._hangs:
                         os.kill(process, signal.SIGCONT)
-                time.sleep(LOOK_S)
+                self._unplugged.wait(LOOK_S)
         except (ProcessLookupError, FileNotFoundError):
             return True  # it has ended by itself, and what is started anew has not been sent anything
         return self._hangs
@@ -239,7 +242,12 @@ def _moment(process: int) -> str:
         time.sleep(0)
     if int(told["SigBlk"], 16) >> (signal.SIGINT - 1) & 1:
         return "safe"  # held back until the operation of the flash is done
-    number, *arguments = (facts / "syscall").read_text().split()
+    try:
+        number, *arguments = (facts / "syscall").read_text().split()
+    except OSError:
+        if not facts.exists():
+            raise
+        return "not"  # not every system tells, so nobody knows
     waits = number in map(str, WAITS) or (number in map(str, OF_THE_LINE) and int(arguments[0], 16) in LINE)
     return "safe" if waits else "not"
 

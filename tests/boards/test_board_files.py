@@ -50,7 +50,7 @@ def test_the_picos_pins_are_the_rp2040s_and_each_has_its_place():
 
 def test_a_picos_storage_is_the_file_system_that_its_micropython_makes():
     facts = json.loads((ROOT / "boards" / "hardware" / "pico_w.json").read_text())
-    source = (ROOT / "host" / "mock_gpio" / "board_repl.py").read_text()
+    source = (ROOT / "host" / "mock_gpio" / "board_flash.py").read_text()
     block, blocks = (
         int(re.search(rf"^{name} = (\d+)", source, re.MULTILINE)[1]) for name in ("BLOCK", "BLOCKS")
     )

@@ -1,11 +1,11 @@
 """The simulated board at bad moments: Ctrl-C at each operation of its flash, and no power while it starts."""
 
 import threading
-import time
 
 from support import ROOT, run_micropython
 
 from twinkle_host.mock_gpio import serial_board
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 # Interrupts what is done with the K-th operation of the flash: in its middle, since it is when the file is sought in.
 PROGRAM = """
@@ -92,21 +92,35 @@ def test_reading_and_programming_are_interrupted_when_they_are_done_and_an_erase
     assert len(said) > 20 and "programming whole" in said
 
 
+class Door:
+    """A lock that tells when somebody waits for it."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self.awaited = threading.Event()
+
+    def __enter__(self):
+        if not self._lock.acquire(blocking=False):
+            self.awaited.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_):
+        self._lock.release()
+
+
 def test_a_board_that_is_unplugged_while_it_starts_again_is_gone(board, monkeypatch):
-    popen, unplugging = serial_board.subprocess.Popen, threading.Thread(target=board.unplug, daemon=True)
+    popen, door = serial_board.subprocess.Popen, Door()
+    unplugging = threading.Thread(target=board.unplug, daemon=True)
 
     def slowly(*arguments, **options):
         unplugging.start()
-        end = time.monotonic() + 0.5
-        while board._powered and time.monotonic() < end:
-            time.sleep(0.01)
+        assert door.awaited.wait(PATIENCE_S)
         return popen(*arguments, **options)
 
-    board._started.wait()
+    board._started.wait(PATIENCE_S)
+    monkeypatch.setattr(board, "_starting", door)
     monkeypatch.setattr(serial_board.subprocess, "Popen", slowly)
     board._process.kill()
-    unplugging_ends = time.monotonic() + 20
-    while not unplugging.ident and time.monotonic() < unplugging_ends:
-        time.sleep(0.01)
-    unplugging.join(20)
+    eventually(lambda: unplugging.ident)
+    unplugging.join(PATIENCE_S)
     assert not unplugging.is_alive()

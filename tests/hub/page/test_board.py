@@ -174,6 +174,14 @@ def test_a_pico_w_on_micropython_is_seen_and_worked_the_same_way(hub, pico, page
     expect(page.locator("device-view > .headline .badge").first).to_have_text("Connected")
 
 
+def test_a_board_that_starts_after_its_page_was_opened_takes_its_place(hub, page):
+    hub.add("late")
+    page.goto(f"{hub.info['pageUrl']}#/device/late/board")
+    expect(page.get_by_role("heading", name="Telemetry")).to_be_visible()
+    with started(hub, "late"):
+        expect(page.get_by_role("list", name="Pins")).to_be_visible()
+
+
 @pytest.fixture
 def written(window, tmp_path):
     """An application that ``twinkle dev`` runs on a simulated Pico W: the page of its board, and the board file."""

@@ -110,11 +110,12 @@ customElements.define("device-view", class extends HTMLElement {
     this.#refuse("");
     // A board that is looked at may go and come back: each version of an application that is being written is another.
     const board = device.board || this.place.dataset.tab === "board";
-    if (!TABS[this.tab] || (this.tab === "board" && !board)) this.tab = "telemetry";
-    this.#tabs(board);
-    if (this.place.dataset.tab !== this.tab) {
-      this.place.dataset.tab = this.tab;
-      this.place.replaceChildren(...this.#content());
+    // Until it comes for the first time, its place is the telemetry's.
+    const tab = !TABS[this.tab] || (this.tab === "board" && !board) ? "telemetry" : this.tab;
+    this.#tabs(board, tab);
+    if (this.place.dataset.tab !== tab) {
+      this.place.dataset.tab = tab;
+      this.place.replaceChildren(...this.#content(tab));
     }
     this.#part("twin-table")?.show(device.twin);
     this.#part("desired-editor")?.show(device.twin);
@@ -124,26 +125,26 @@ customElements.define("device-view", class extends HTMLElement {
     this.shownModel = device.modelId;
   }
 
-  #tabs(board) {
+  #tabs(board, tab) {
     this.links ??= Object.entries(TABS).map(([tab, text]) => h("a", { href: `#/device/${encodeURIComponent(this.deviceId)}/${tab}` }, text));
     arrange(this.tabs, this.links.filter((link) => board || !link.hash.endsWith("/board")));
     for (const link of this.tabs.children) {
-      const here = link.hash.endsWith(`/${this.tab}`);
+      const here = link.hash.endsWith(`/${tab}`);
       if (here) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
   }
 
-  #content() {
+  #content(tab) {
     const { deviceId } = this;
     const panel = (title, ...content) => h("section", { class: "panel" }, h("h2", {}, title), ...content);
-    if (this.tab === "twin") return [h("div", { class: "wide" }, panel("Desired and reported", h("twin-table")), panel("Change the desired properties", h("desired-editor", { deviceId })))];
-    if (this.tab === "methods") {
+    if (tab === "twin") return [h("div", { class: "wide" }, panel("Desired and reported", h("twin-table")), panel("Change the desired properties", h("desired-editor", { deviceId })))];
+    if (tab === "methods") {
       this.shownModel = undefined;
       return [h("div", { class: "two" }, panel("Call a method", h("method-form", { deviceId })), panel("Send a message", h("message-form", { deviceId })))];
     }
-    if (this.tab === "events") return [panel("Events", h("event-list", { deviceId }))];
-    if (this.tab === "board") return [h("div", { class: "wide" }, h("board-bench", { deviceId }), panel("Its twin", h("twin-table")))];
+    if (tab === "events") return [panel("Events", h("event-list", { deviceId }))];
+    if (tab === "board") return [h("div", { class: "wide" }, h("board-bench", { deviceId }), panel("Its twin", h("twin-table")))];
     return [panel("Telemetry", h("telemetry-plot", { deviceId, units: this.#device.units ?? {} }))];
   }
 
