@@ -50,7 +50,12 @@ def _form(config):
     return next((name for name in ("soak", "quick") if config.getoption(name)), "whole")
 
 
+# Few tests, of a minute or so each: begun last, one of these files would be all that one worker of several still does.
+LONG = [HERE / name for name in ("runtime/test_sweep.py", "field/test_over_ssh.py", "boards/test_life.py")]
+
+
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.path not in LONG)
     # What is marked ``long`` is of the long form alone, and counted as deselected without it.
     if config.getoption("soak"):
         for item in items:
