@@ -116,6 +116,15 @@ def module_not_found(device_id: str, module_id: str) -> HubError:
     )
 
 
+def not_stored(what: str, error: Exception) -> HubError:
+    """500001 for what the store would not take, for whatever reason: the core knows only that it is not safe."""
+    return HubError(
+        "ServerError",
+        f"The hub could not store {what} ({error}); nothing was changed. "
+        "Make room on the hub's disk and try again.",
+    )
+
+
 def device_disabled(device_id: str) -> HubError:
     """404001 for an identity that is disabled: to callers it is not there."""
     return HubError("DeviceNotFound", f"The device {device_id!r} is disabled; enable it before calling it.")

@@ -6,7 +6,7 @@ The core keeps their names and texts; to check a chain against them is the skin'
 
 from collections.abc import Mapping
 
-from ..errors import HubError
+from ..errors import HubError, not_stored
 from ..ports import Store
 from .identities import check_device_id
 
@@ -43,9 +43,5 @@ class Authorities:
     def _save(self, certificates: dict[str, str]) -> None:
         try:
             self._store.save({"id": RECORD_ID, "certificates": certificates})
-        except Exception as error:  # of whatever store
-            raise HubError(
-                "ServerError",
-                f"The authorities could not be stored ({error}); nothing was changed. "
-                "Make room on the hub's disk and try again.",
-            ) from error
+        except Exception as error:
+            raise not_stored("the authorities", error) from error

@@ -91,7 +91,7 @@ class Device:
 
     ``parent``: the device that a module belongs to, None for a device.
     ``remembered`` maps topic filters to granted QoS; None when no session is kept
-    for the device (it never connected with clean session 0, or last with 1).
+    for the device (it never connected with CleanSession 0, or last with 1).
     """
 
     __slots__ = (

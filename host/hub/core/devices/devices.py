@@ -4,7 +4,7 @@ import bisect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..errors import HubError, device_not_found, module_not_found
+from ..errors import HubError, device_not_found, module_not_found, not_stored
 from ..ports import Store
 from .device import Device
 
@@ -75,7 +75,7 @@ class Devices:
         try:
             self._store.save(device.record())
         except Exception as error:
-            raise _store_failed(device, error) from error
+            raise not_stored(f"the device {device.id!r}", error) from error
         self._changed(device)
 
     def exchange(self, gone: list[Device], new: Device | None = None) -> None:
@@ -83,7 +83,7 @@ class Devices:
         try:
             self._store.write([new.record()] if new else [], [device.id for device in gone])
         except Exception as error:
-            raise _store_failed(gone[-1], error) from error
+            raise not_stored(f"the device {gone[-1].id!r}", error) from error
 
     def _changed(self, device: Device) -> None:
         for changed in self._watchers:
@@ -136,12 +136,3 @@ class Modules(Devices):
         begin = bisect.bisect_left(self.order, f"{device_id}/")
         end = bisect.bisect_left(self.order, f"{device_id}0")  # the character after the slash
         return [self.find(module_id) for module_id in self.order[begin:end]]
-
-
-def _store_failed(device: Device, error: Exception) -> HubError:
-    # Any error of any store: the core knows only that the record is not safe.
-    return HubError(
-        "ServerError",
-        f"The hub could not store the device {device.id!r} ({error}); nothing was changed. "
-        "Make room on the hub's disk and try again.",
-    )

@@ -4,7 +4,7 @@ from typing import Any
 
 from .. import throttles
 from ..access.identities import check_etag
-from ..errors import HubError
+from ..errors import HubError, not_stored
 from ..ports import Store
 from ..sessions.parts import Parts
 from .configuration import Configuration, metric_of, target_of
@@ -80,8 +80,8 @@ class Configurations:
         check_etag(etag, configuration.etag, "configuration")
         try:
             self._store.delete(configuration.record()["id"])
-        except Exception as error:  # of whatever store
-            raise _store_failed(error) from error
+        except Exception as error:
+            raise not_stored("the configuration", error) from error
         del self._known[configuration_id]
         self._rollout.forget(configuration_id)
         self._rollout.all()
@@ -112,8 +112,8 @@ class Configurations:
     def _save(self, configuration: Configuration) -> None:
         try:
             self._store.save(configuration.record())
-        except Exception as error:  # of whatever store
-            raise _store_failed(error) from error
+        except Exception as error:
+            raise not_stored("the configuration", error) from error
 
 
 def _error(read: Any, text: Any) -> str | None:
@@ -122,9 +122,3 @@ def _error(read: Any, text: Any) -> str | None:
     except HubError as error:
         return error.message
     return None
-
-
-def _store_failed(error: Exception) -> HubError:
-    return HubError(
-        "ServerError", f"The hub could not store the configuration ({error}); make room on the hub's disk."
-    )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .. import jsontext
 from ..access.identities import etag_matches, invalid
-from ..errors import HubError
+from ..errors import HubError, not_stored
 from ..ports import Store
 
 MAX_PAGE = 1000
@@ -104,12 +104,8 @@ class Table:
     def _written(self, write: Callable[[], None]) -> None:
         try:
             write()
-        except Exception as error:  # of whatever store: the core knows only that nothing is safe
-            raise HubError(
-                "ServerError",
-                f"The {self.kind.called} could not be stored ({error}); nothing was changed. "
-                "Make room on the hub's disk and try again.",
-            ) from error
+        except Exception as error:
+            raise not_stored(f"the {self.kind.called}", error) from error
 
 
 def _read(continuation: str) -> str:
