@@ -170,15 +170,15 @@ def _await_port(port: str | None) -> str:
     end = time.monotonic() + APPEARS_S
     while True:
         try:
-            found = find_port(port, max(0, end - time.monotonic()))
-            if Path(found).exists():
-                return found
-        except Failure:
+            found = find_port(port, APPEARS_S)
+            break
+        except Failure:  # which of them it will be is not known until it is plugged in
             if time.monotonic() >= end:
                 raise
-        if time.monotonic() >= end:
-            raise Failure(f"the board with its new MicroPython did not appear at {port}", NOT_FOUND)
-        time.sleep(0.2)
+            time.sleep(0.2)
+    if not Path(found).exists():
+        raise Failure(f"the board with its new MicroPython did not appear at {found}", NOT_FOUND)
+    return found
 
 
 def listen_to(said, report: Report) -> int:
