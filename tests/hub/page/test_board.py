@@ -75,6 +75,39 @@ def test_the_level_is_the_pins_own(hub, desk, board):
     assert 0 < glow(board) < 0.5
 
 
+def test_what_is_not_known_yet_cannot_be_worked(hub, desk, page):
+    """Until the hub and the bench have told what there is: a press then would be one at something else."""
+    let_device, let_bench = held(page, f"**/api/devices/{desk}"), held(page, "**/stream")
+    page.goto(f"{hub.info['pageUrl']}#/device/{desk}/board")
+    actions = [page.get_by_role("button", name=name, exact=True) for name in ("Disconnect", "Disable")]
+    for action in actions:
+        expect(action).to_be_disabled()
+        action.press("Enter")
+    let_device()
+    for action in actions:
+        expect(action).to_be_enabled()
+    power = page.get_by_role("switch", name="Power")
+    expect(power).to_be_disabled()
+    expect(page.locator("#temperature")).to_be_hidden()
+    let_bench()
+    expect(power).to_be_enabled()
+    expect(power).to_be_checked()
+    expect(page.locator("#temperature")).to_be_visible()
+
+
+def held(page, pattern):
+    """Hold the page's requests of this address; what is returned lets them go."""
+    requests = []
+    page.route(pattern, lambda route: requests.append(route))
+
+    def let():
+        for route in requests:
+            route.continue_()
+        page.unroute(pattern)
+
+    return let
+
+
 def test_a_slider_reaches_the_curve_and_a_fault_the_device(hub, desk, board):
     slider = board.get_by_label("Temperature")
     slider.fill("31.5")

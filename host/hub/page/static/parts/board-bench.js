@@ -95,7 +95,7 @@ customElements.define("board-bench", class extends HTMLElement {
   #switches(seen) {
     if (this.#waiting) return;
     this.power.set(Boolean(seen?.powered), Boolean(seen));
-    if (seen?.network) this.network.set(seen.network.connected, true);
+    this.network.set(Boolean(seen?.network?.connected), Boolean(seen?.network));
   }
 
   #show(seen) {
@@ -109,8 +109,7 @@ customElements.define("board-bench", class extends HTMLElement {
     this.network.element.hidden = seen.network === null;
     if (seen.network) this.network.name(seen.network.kind);
     this.#pins(seen.lines);
-    this.sensor.element.hidden = seen.sensor === null;
-    if (seen.sensor) this.sensor.set(seen.sensor);
+    this.sensor.set(seen.sensor);
     for (const [name, sensor] of Object.entries(seen.sensors)) {
       if (!this.#named.has(name)) this.#named.set(name, this.#sensor(name));
       this.#named.get(name).set(sensor);
@@ -128,10 +127,13 @@ customElements.define("board-bench", class extends HTMLElement {
     const humidity = slider("humidity", "Humidity", "%");
     const fault = h("select", { id: id("fault"), onchange: () => this.#do({ do: "sensor", ...whose, fault: fault.value || null }) }, Object.entries(FAULTS).map(([value, text]) => h("option", { value }, text)));
     const day = h("button", { type: "button", onclick: () => this.#do({ do: "day", ...whose }) }, "Its own day again");
+    const element = h("div", { class: "sensor", hidden: true }, model, temperature.element, humidity.element,
+      h("div", { class: "tools" }, h("label", { for: id("fault") }, `Fault${of}`, fault), day));
     return {
-      element: h("div", { class: "sensor" }, model, temperature.element, humidity.element,
-        h("div", { class: "tools" }, h("label", { for: id("fault") }, `Fault${of}`, fault), day)),
+      element,
       set: (seen) => {
+        element.hidden = seen === null;
+        if (!seen) return;
         put(model, `Sensor${name === null ? "" : ` ${name}`}, ${seen.model}`);
         temperature.set(seen.temperature, seen.ranges.temperature);
         humidity.set(seen.humidity, seen.ranges.humidity);
@@ -155,7 +157,7 @@ customElements.define("board-bench", class extends HTMLElement {
   }
 
   #toggle(name, act) {
-    const box = h("input", { type: "checkbox", role: "switch", onchange: () => act(box.checked) });
+    const box = h("input", { type: "checkbox", role: "switch", "aria-disabled": "true", onchange: () => act(box.checked) });
     const text = h("span", {}, name);
     return {
       element: h("label", { class: "switch" }, box, text),

@@ -32,8 +32,8 @@ customElements.define("device-view", class extends HTMLElement {
     this.configuration = h("span", { class: "badge" });
     this.about = h("p", { class: "soft about" }, "\u00a0");
     this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
-    this.disconnect = h("button", { type: "button", onclick: () => this.#disconnect() }, "Disconnect");
-    this.disable = h("button", { type: "button", onclick: () => this.#switch() }, "Disable");
+    this.disconnect = h("button", { type: "button", "aria-disabled": "true", onclick: () => this.#disconnect() }, "Disconnect");
+    this.disable = h("button", { type: "button", "aria-disabled": "true", onclick: () => this.#switch() }, "Disable");
     this.tabs = h("nav", { class: "tabs", "aria-label": "Parts of the device" });
     this.place = h("div", { class: "tab" });
     this.append(
@@ -106,6 +106,7 @@ customElements.define("device-view", class extends HTMLElement {
     this.configuration.title = text;
     put(this.about, [device.name ?? device.modelId, device.version && `version ${device.version}`, device.lastError && `last error: ${device.lastError}`, ["rejected", "failed"].includes(device.configuration?.state) && device.configuration.reason].filter(Boolean).join(" · ") || "\u00a0");
     enable(this.disconnect, device.connected);
+    enable(this.disable, true);
     put(this.disable, device.enabled ? "Disable" : "Enable");
     this.#refuse("");
     // A board that is looked at may go and come back: each version of an application that is being written is another.
