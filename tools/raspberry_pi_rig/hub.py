@@ -16,6 +16,7 @@ from .tree import HOST
 
 DEVICE = "pi"
 READY_S = 30.0
+SLOW_S = 900.0  # until a command whose work is done in the slow computer has ended
 PLAIN = {**os.environ, "NO_COLOR": "1"}  # of the terminal's colours
 
 
@@ -98,8 +99,8 @@ class LocalHub:
         words = ("monitor", "--device", DEVICE, "--only", "telemetry", "--seconds", f"{seconds:g}", "--json")
         return [json.loads(line) for line in self.command(*words).stdout.splitlines()]
 
-    def twinkle(self, *words: str, limit: float = 120.0) -> subprocess.CompletedProcess:
+    def twinkle(self, *words: str) -> subprocess.CompletedProcess:
         """One of the product's commands that no hub is needed for."""
         return subprocess.run(
-            [self._twinkle, *words], capture_output=True, text=True, timeout=limit, check=False, env=PLAIN
+            [self._twinkle, *words], capture_output=True, text=True, timeout=SLOW_S, check=False, env=PLAIN
         )

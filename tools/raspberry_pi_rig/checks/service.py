@@ -9,7 +9,6 @@ from .world import World
 
 AGAIN_S = 180.0  # a start of the service alone
 WATCHDOG_S = 180.0  # WatchdogSec=60, and what ending it takes
-FLASH_S = 900.0
 BOARD_FILE = "/etc/twinkle/board.json"
 NO_SUCH = "no-such-backend"
 
@@ -120,7 +119,7 @@ def upgrade_back(world: World) -> str:
 
 def _flash(world: World, board: str) -> subprocess.CompletedProcess:
     settings = str(world.machine.ssh_config)
-    return world.hub.twinkle("flash", board, "--ssh", "pi", "--ssh-config", settings, limit=FLASH_S)
+    return world.hub.twinkle("flash", board, "--ssh", "pi", "--ssh-config", settings)
 
 
 def _flash_well(world: World, board: str) -> str:
