@@ -323,6 +323,7 @@ class Server:
             "mqttPort": mqtt_port,
             "restPort": rest_port,
             "amqpPort": event_hub.port,
+            "routes": list(self.settings.routes),
             "idScope": self.provisioning.scope,
             "caFile": str(self._ca_file),
             "uploads": str(self.settings.state / UPLOADS),

@@ -139,7 +139,7 @@ def local_hub(state: str) -> Hub:
         text, ca_file = info["serviceConnectionString"] + "", info["caFile"] + ""
         events = info["eventHubConnectionString"]
         own = (info["host"] + "", info["provisioningConnectionString"], info["idScope"], directory)
-        return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], *own)
+        return Hub(text, ca_file, info["mqttPort"], events, info["amqpPort"], *own, tuple(info["routes"]))
     except FileNotFoundError:
         raise Failure(
             f"{state} is not the state of a local hub; give the --state that the hub was started with",

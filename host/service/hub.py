@@ -34,7 +34,8 @@ class Hub:
 
     ``events_string``: the connection string of its built-in endpoint, if it is known. ``name``: a local
     hub's own, by which it need not be reached. ``provisioning_string``: the connection string of the provisioning
-    service beside it, whose id scope is ``id_scope``; ``state``: its state directory.
+    service beside it, whose id scope is ``id_scope``; ``state``: its state directory; ``routes``: the sources of
+    notifications that its readers get, None where that is not known.
     """
 
     connection_string: str = field(repr=False)
@@ -46,6 +47,7 @@ class Hub:
     provisioning_string: str | None = field(default=None, repr=False)
     id_scope: str | None = None
     state: Path | None = None
+    routes: tuple[str, ...] | None = None
 
     def stranger(self) -> Failure:
         """It shows the certificate of an authority that is not trusted."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from ..failure import note
 from ..screen import Words, plain
 from .hub import EVENTS_VARIABLE, Hub
 from .reading import DIAGNOSTICS, Event, events
@@ -30,6 +31,7 @@ SOURCES = {
     "lifecycle": "deviceLifecycleEvents",
     "diagnostics": DIAGNOSTICS,
 }
+ALWAYS = ("telemetry", "diagnostics")  # for all else a hub has to have a route
 # opType -> the word for it.
 WORDS = {
     "deviceConnected": "connected",
@@ -90,6 +92,8 @@ def monitor(
         raise click.UsageError("--group is empty; leave it out for $Default")
     if events_string:
         hub = replace(hub, events_string=events_string)
+    elif hub.routes is not None:
+        _tell_unrouted(hub.routes, only)
     stream = events(
         hub,
         group,
@@ -109,6 +113,14 @@ def monitor(
             say(event, line(event))
     except KeyboardInterrupt:
         return
+
+
+def _tell_unrouted(routes: Iterable[str], only: Iterable[str]) -> None:
+    for name in only:
+        if name not in ALWAYS and SOURCES[name] not in routes:
+            note(
+                f"no {name} events come from this hub; start it with --route {SOURCES[name]}, or --route all"
+            )
 
 
 def chosen(

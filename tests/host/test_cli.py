@@ -347,6 +347,17 @@ def test_monitor_says_that_the_hub_stopped(home, tmp_path):
     assert "stopped" in process.stderr.read()
 
 
+def test_monitor_says_which_of_the_events_asked_for_no_route_brings(home, tmp_path):
+    with LiveHub(tmp_path / "hub", routes=("deviceLifecycleEvents",)) as live:
+        only = ("--only", "telemetry", "--only", "connection", "--only", "lifecycle")
+        command = [TWINKLE, "monitor", "--state", live.settings.state, *only, "--seconds", "0"]
+        done = subprocess.run(
+            command, env=home, capture_output=True, text=True, timeout=PATIENCE_S, check=True
+        )
+    (said,) = done.stderr.splitlines()
+    assert "no connection events" in said and "--route deviceConnectionStateEvents" in said
+
+
 def test_monitor_names_a_group_that_is_not_there(twinkle):
     one_line(twinkle("monitor", "--group", "nobody"), 3, "no consumer group 'nobody'", "--consumer-group")
 

@@ -46,10 +46,9 @@ def stopped(folder, port, **more):
     folder.mkdir(parents=True)
     service = f"HostName=localhost:{port};SharedAccessKeyName=iothubowner;SharedAccessKey=AAAA"
     info = {"host": "localhost", "serviceConnectionString": service, "eventHubConnectionString": ""}
-    info |= {"provisioningConnectionString": "", "idScope": ""}
     (folder / "ca.pem").write_bytes(azure_authorities())
     info |= {"provisioningConnectionString": service, "idScope": "0ne00000000"}
-    info |= {"mqttPort": 8883, "amqpPort": 1, "caFile": str(folder / "ca.pem"), **more}
+    info |= {"mqttPort": 8883, "amqpPort": 1, "caFile": str(folder / "ca.pem"), "routes": []} | more
     (folder / "hub.json").write_text(json.dumps(info))
     known_hubs.remember(folder)
     return folder
