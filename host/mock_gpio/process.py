@@ -56,7 +56,8 @@ class DeviceProcess:
         settings = json.loads((BOARDS / f"{base}.json").read_text())
         self.socket = folder / "console" if interpreter == "cpython" else None
         if self.socket:
-            settings["console"] = {"socket": str(self.socket)}
+            # In the folder that the process runs in: a socket's path has 107 bytes at the most (unix(7)).
+            settings["console"] = {"socket": self.socket.name}
         self.settings = {**settings, **(board or {})}
         (folder / "board.json").write_text(json.dumps(self.settings))
         (folder / "credentials.json").write_text(
@@ -79,6 +80,7 @@ class DeviceProcess:
         (self.folder / "stop").unlink(missing_ok=True)
         self._process = subprocess.Popen(
             [*self._command, self._program, self.folder],
+            cwd=self.folder,
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -349,10 +349,11 @@ def test_a_pin_that_is_none_of_the_board_is_named(raspberry_pi_port):
 
 
 def test_systemd_is_told_when_it_is_ready_and_that_it_lives(raspberry_pi_port, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # a socket's path is short (unix(7))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
+        systemd.bind("notify")
         systemd.settimeout(PATIENCE_S)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", "notify")
         monkeypatch.setenv("WATCHDOG_USEC", "10000000")
         board = raspberry_pi_port()
         board.port.ready()
@@ -389,10 +390,11 @@ def test_systemd_is_not_told_that_the_service_stops_when_it_is_to_be_ended(
 ):
     """After STOPPING=1 systemd sends no SIGTERM, and the restart waits for TimeoutStopSec (service_notify_message)."""
     systemctl(tmp_path, monkeypatch, 'echo "to ${NOTIFY_SOCKET:-nobody}" >> $0.told')
+    monkeypatch.chdir(tmp_path)  # a socket's path is short (unix(7))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
+        systemd.bind("notify")
         systemd.setblocking(False)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", "notify")
         monkeypatch.setenv("WATCHDOG_USEC", "60000000")
         board = raspberry_pi_port(reset={"by": "systemd"})
         told = []
