@@ -22,6 +22,7 @@ from twinkle_host.failure import Failure
 from twinkle_host.run import VARIABLE
 from twinkle_host.service.hub import Hub
 from twinkle_host.service.reading import events
+from twinkle_host.workbench.pins import recorded
 
 DEVICE = "demo"
 CONFIG = {"configId": 3, "sendFrequency": "2s"}
@@ -184,8 +185,7 @@ class Demo:
 
     def led(self) -> list[float]:
         """The levels at the mock board's pin, in their order."""
-        file = self.folder / "device" / "pins.jsonl"
-        return [json.loads(line)["led"] for line in file.read_text().splitlines()] if file.exists() else []
+        return [entry["led"] for entry in recorded(self.folder / "device" / "pins.jsonl")[0]]
 
     def call(self, name: str) -> None:
         """Call a direct method; it must answer 200."""

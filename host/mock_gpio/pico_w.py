@@ -8,6 +8,7 @@ from pathlib import Path
 from ..dev.device import Device
 from ..device_directory import Prepared
 from ..waiting import PATIENCE_S, eventually
+from ..workbench.pins import recorded
 from . import witness
 from .board import ROOM, Board, History, Told, note
 from .process import HEAP, LOST_WITH_POWER
@@ -116,10 +117,8 @@ class PicoBoard(Board):
 
     def _shown(self, pin, inverted):
         """Changes of a pin that is dark at first."""
-        file = self.folder / "pins.jsonl"
         history = History()
-        for line in file.read_text().splitlines() if file.exists() else ():
-            entry = json.loads(line)
+        for entry in recorded(self.folder / "pins.jsonl")[0]:
             level = float(1 - entry["level"] if inverted else entry["level"])
             if entry["pin"] == pin and level != (history[-1][1] if history else 0.0):
                 history.append((entry["ms"] / 1000, level))

@@ -12,6 +12,7 @@ import time
 
 from ..paths import BOARDS, FIRMWARE, HOST, LIB, MICROPYTHON
 from ..waiting import PATIENCE_S
+from ..workbench.pins import recorded
 from . import witness
 
 # Modules are compiled from source here, and stand-ins lie in the heap with them, so that a start takes some 150 KB,
@@ -55,7 +56,8 @@ class DeviceProcess:
         settings = json.loads((BOARDS / f"{base}.json").read_text())
         self.socket = folder / "console" if interpreter == "cpython" else None
         if self.socket:
-            settings["console"] = {"socket": str(self.socket)}
+            # In the folder that the process runs in: a socket's path has 107 bytes at the most (unix(7)).
+            settings["console"] = {"socket": self.socket.name}
         self.settings = {**settings, **(board or {})}
         (folder / "board.json").write_text(json.dumps(self.settings))
         (folder / "credentials.json").write_text(
@@ -78,6 +80,7 @@ class DeviceProcess:
         (self.folder / "stop").unlink(missing_ok=True)
         self._process = subprocess.Popen(
             [*self._command, self._program, self.folder],
+            cwd=self.folder,
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -191,13 +194,15 @@ class DeviceProcess:
         return levels
 
     def _pins(self):
-        file = self.folder / "pins.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return recorded(self.folder / "pins.jsonl")[0]
 
     def record(self, name):
         """A record in its store, or None."""
-        file = self.folder / "state" / f"{name}.json"
-        return json.loads(file.read_text().splitlines()[0]) if file.exists() else None
+        try:
+            text = (self.folder / "state" / f"{name}.json").read_text()
+        except FileNotFoundError:
+            return None  # it may be removed at any moment
+        return json.loads(text.splitlines()[0])
 
     def forget(self):
         """Remove its state."""

@@ -2,19 +2,21 @@
 
 The driver, its decoder and Blinka's ``digitalio`` stay real. Replaced are the pin
 that ``DigitalInOut`` makes and the clock that the driver reads: the clock advances
-a microsecond with each look at it, and the pin plays the waveform of a DhtSensor
-from the moment the host lets go of the line.
+a microsecond with each look at it, or more once the line is silent, and the pin plays the
+waveform of a DhtSensor from the moment the host lets go of the line.
 
     host   ‾‾\\____________/‾‾ (start: low for 1 ms, a DHT11 for 18 ms)
     sensor                 ‾30\\_80_/‾80‾\\_50_/‾26 or 70‾\\ … 40 bits … \\_50_/‾
 """
 
+import bisect
 import time as real_time
 from types import SimpleNamespace
 
 LONGEST_SILENCE_US = 300_000
 SHORTEST_START_US = 800  # a shorter start pulse is not heard (DHT22 data sheet)
 ZERO_US, ONE_US = 26, 70
+SILENT_US = 100  # from look to look where nothing is to be seen: a driver looks for a quarter of a second
 
 
 class Wire:
@@ -28,10 +30,9 @@ class Wire:
         self._low_since = None
         self._edges = []  # microseconds at which the level changes; it is high before the first
 
-    def monotonic(self):
-        """The driver's clock, in seconds; each look takes a microsecond."""
-        self.us += 1
-        return self.us / 1e6
+    def step(self):
+        """How many microseconds a look may take."""
+        return 1 if self._edges and self.us <= self._edges[-1] else SILENT_US
 
     def sleep(self, seconds):
         """The driver waits."""
@@ -59,7 +60,7 @@ class Wire:
 
     def level(self):
         """The level now; nobody pulling means high."""
-        return 1 - sum(edge <= self.us for edge in self._edges) % 2
+        return 1 - bisect.bisect_right(self._edges, self.us) % 2
 
 
 def waveform(start, frame):
@@ -102,7 +103,10 @@ class Bench:
     # The wires share one clock: each of them goes on as the others do.
 
     def _monotonic(self):
-        return max([wire.monotonic() for wire in self._wires])
+        step = min([wire.step() for wire in self._wires])
+        for wire in self._wires:
+            wire.us += step
+        return self._wires[0].us / 1e6
 
     def _sleep(self, seconds):
         for wire in self._wires:

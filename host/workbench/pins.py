@@ -8,6 +8,18 @@ LED = "LED"
 DESKTOP = "mock_gpio.port"
 
 
+def recorded(file: Path, begin: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """What a port has recorded from there on, and where that ends: before a line that is half written."""
+    try:
+        with open(file, "rb") as pins:
+            pins.seek(begin)
+            news = pins.read()
+    except FileNotFoundError:
+        return [], begin
+    whole = news[: news.rfind(b"\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()], begin + len(whole)
+
+
 class Pins:
     """The levels of one board. ``settings``: the content of its board file."""
 
@@ -30,17 +42,10 @@ class Pins:
         self._at = self._file.stat().st_size if self._file.exists() else 0
 
     def look(self) -> None:
-        """Read what was recorded since the last look; a line that is half written is left for the next."""
-        try:
-            with open(self._file, "rb") as file:
-                file.seek(self._at)
-                news = file.read()
-        except FileNotFoundError:
-            return
-        whole = news[: news.rfind(b"\n") + 1]
-        self._at += len(whole)
-        for line in whole.splitlines():
-            self._take(json.loads(line))
+        """Read what was recorded since the last look."""
+        news, self._at = recorded(self._file, self._at)
+        for entry in news:
+            self._take(entry)
 
     def _take(self, entry: dict[str, Any]) -> None:
         if "led" in entry:

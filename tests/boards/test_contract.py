@@ -73,7 +73,9 @@ def tell(file, port, tmp_path_factory, heap=HEAP):
         settings.update(WIRED)
     folder = tmp_path_factory.mktemp("board")
     if interpreter == "cpython":
-        settings["console"] = {"socket": str(folder / "console")}
+        settings["console"] = {
+            "socket": "console"
+        }  # in the folder it runs in: a socket's path is short (unix(7))
     (folder / "board.json").write_text(json.dumps(settings))
     paths = ":".join(map(str, [*before, *PLACES]))
     if interpreter == "micropython":
@@ -85,6 +87,7 @@ def tell(file, port, tmp_path_factory, heap=HEAP):
     typing = 0 if port in LEFT_OUT[TYPED] else patience  # a failure that is expected is not waited for
     done = subprocess.run(
         [*command, HERE / file, folder, module, str(patience), str(typing)],
+        cwd=folder,
         env=environment,
         input="typed\n",
         capture_output=True,

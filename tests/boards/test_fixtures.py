@@ -87,10 +87,10 @@ def test_a_board_has_a_fresh_application_and_so_it_has_after_a_restart(make, cou
         board = make(counter)
         assert board.call("count").payload == 1
         assert board.call("count").payload == 2
+    said = len(board.log)
     board.power_off()
     board.power_on()
-    before = len(board.telemetry)
-    board.until(lambda: len(board.telemetry) > before)
+    board.until(lambda: any(" info ready: " in line for line in board.log[said:]))
     assert board.call("count").payload == 1
 
 
@@ -132,9 +132,14 @@ def test_what_it_logs_is_in_its_log_and_in_pytests(make, caplog):
     board = make("apps.environment")
     board.desired({"configId": 7, "sendFrequency": "1s"})
     board.until(lambda: board.reported.get("configId") == 7)
+
+    def told():
+        return [record for record in caplog.records if "applied configuration 7" in record.getMessage()]
+
+    board.until(told)
+    (record,) = told()
+    assert record.levelno == logging.INFO and record.name.startswith("twinkle.")
     assert any(re.fullmatch(r"\d+\.\d{3} info applied configuration 7", line) for line in board.log)
-    told = [record for record in caplog.records if "applied configuration 7" in record.getMessage()]
-    assert [record.levelno for record in told] == [logging.INFO] and told[0].name.startswith("twinkle.")
 
 
 def test_a_board_file_of_ones_own_names_pins_and_application(counter, tmp_path, pico_w):

@@ -20,6 +20,7 @@ from twinkle.ports import adafruit
 from twinkle.ports.adafruit import Dht
 from twinkle.ports.rpi import Port
 from twinkle_host.mock_gpio.raspberry import Port as Process
+from twinkle_host.mock_gpio.waveform import Wire
 from twinkle_host.waiting import PATIENCE_S
 
 AS_A_PI = {"BLINKA_FORCEBOARD": "RASPBERRY_PI_4B", "BLINKA_FORCECHIP": "BCM2XXX"}
@@ -83,6 +84,16 @@ def test_a_slow_sensor_follows_the_room_by_and_by(raspberry_pi_port):
         board.pass_time(5)
         seen.append(board.port.read_sensor()[0])
     assert seen[0] == 20 and 23.5 < seen[1] < 24.5 < seen[2] < seen[3] < 30
+
+
+def test_a_line_on_which_nothing_more_comes_is_looked_at_seldom(raspberry_pi_port, monkeypatch):
+    """The driver looks for a quarter of a second: each microsecond of that takes seconds, or minutes if others work."""
+    looks, level = [], Wire.level
+    monkeypatch.setattr(Wire, "level", lambda self: looks.append(1) or level(self))
+    board = raspberry_pi_port()
+    board.tell(temperature=23.4, humidity=51.2)
+    assert board.port.read_sensor() == (23.4, 51.2)
+    assert len(looks) < 20_000
 
 
 def test_the_sensor_is_not_asked_again_before_it_has_rested(raspberry_pi_port):
@@ -338,10 +349,11 @@ def test_a_pin_that_is_none_of_the_board_is_named(raspberry_pi_port):
 
 
 def test_systemd_is_told_when_it_is_ready_and_that_it_lives(raspberry_pi_port, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # a socket's path is short (unix(7))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
+        systemd.bind("notify")
         systemd.settimeout(PATIENCE_S)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", "notify")
         monkeypatch.setenv("WATCHDOG_USEC", "10000000")
         board = raspberry_pi_port()
         board.port.ready()
@@ -378,10 +390,11 @@ def test_systemd_is_not_told_that_the_service_stops_when_it_is_to_be_ended(
 ):
     """After STOPPING=1 systemd sends no SIGTERM, and the restart waits for TimeoutStopSec (service_notify_message)."""
     systemctl(tmp_path, monkeypatch, 'echo "to ${NOTIFY_SOCKET:-nobody}" >> $0.told')
+    monkeypatch.chdir(tmp_path)  # a socket's path is short (unix(7))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
+        systemd.bind("notify")
         systemd.setblocking(False)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", "notify")
         monkeypatch.setenv("WATCHDOG_USEC", "60000000")
         board = raspberry_pi_port(reset={"by": "systemd"})
         told = []

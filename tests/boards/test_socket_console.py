@@ -82,6 +82,12 @@ class Socket(socket.socket):
             self.unkind.call("close", super().close)
 
 
+@pytest.fixture(autouse=True)
+def here(monkeypatch, tmp_path):
+    """A socket's path has 107 bytes at the most (unix(7)), however long the folder's is."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def spoil(monkeypatch):
     """Have a call fail; answers what says whether it did."""
@@ -132,10 +138,10 @@ def served(console, path):
 
 
 @pytest.mark.parametrize(("name", "error"), [(name, error) for name in FAILURES for error in FAILURES[name]])
-def test_whatever_a_call_ends_with_the_next_guest_is_served(spoil, tmp_path, name, error):
+def test_whatever_a_call_ends_with_the_next_guest_is_served(spoil, name, error):
     for number in range(1, 30):
         unkind = spoil(name, number, error)
-        path = str(tmp_path / f"console{number}")
+        path = f"console{number}"
         console = SocketConsole(path)
         life(console, path)
         # The failure may be the first one's, who is sent away then.
@@ -146,8 +152,8 @@ def test_whatever_a_call_ends_with_the_next_guest_is_served(spoil, tmp_path, nam
     assert number > 1 and not unkind.failed, "each call has failed once"
 
 
-def test_who_has_left_before_he_is_told_that_another_is_there(tmp_path):
-    path = str(tmp_path / "console")
+def test_who_has_left_before_he_is_told_that_another_is_there():
+    path = "console"
     console = SocketConsole(path)
     with guest(path) as first:
         console.typed()
@@ -166,8 +172,7 @@ def test_who_has_left_before_he_is_told_that_another_is_there(tmp_path):
     ("name", "error"), [(name, error) for name in AT_THE_START for error in AT_THE_START[name]]
 )
 def test_a_socket_that_cannot_be_made_is_a_mistake_of_the_board_file(spoil, tmp_path, name, error):
-    path = tmp_path / "console"
-    path.touch()
+    (tmp_path / "console").touch()
     spoil(name, 1, error)
     with pytest.raises(SetupError, match=r"check console\.socket in the board file"):
-        SocketConsole(str(path))
+        SocketConsole("console")

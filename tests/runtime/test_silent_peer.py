@@ -15,7 +15,7 @@ from twinkle_host.waiting import PATIENCE_S
 PROGRAM = ROOT / "tests" / "runtime" / "silent_peer.py"
 WAIT_MS = 1500
 MOST_TRIES = 2 * WAIT_MS // 50  # one for each slice; a loop that does not wait makes thousands
-LEAST_IDLES = 5  # of thirty, on a computer that does nothing else
+LEAST_IDLES = WAIT_MS // 100 - 1  # of twice as many, on a computer that does nothing else
 
 PACE_S = 0.02  # between two bytes of a peer that is slow; nothing is to be over by then
 

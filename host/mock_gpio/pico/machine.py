@@ -245,12 +245,15 @@ in_interrupt = False
 
 
 def run_interrupts():
-    """What has happened on the pins since the last time."""
-    for name, level in bench.switches.news() if bench.switches else ():
-        number = bench.inputs[name]["pin"]
-        if number in Pin.listening:
-            Pin.listening[number].edge(level)
-            utime.sleep_ms(1)
+    """What has happened on the pins since the last time, at one moment: on a busy computer no switch bounces longer."""
+    time.moment = utime.ticks_ms()
+    try:
+        for name, level in bench.switches.news() if bench.switches else ():
+            number = bench.inputs[name]["pin"]
+            if number in Pin.listening:
+                Pin.listening[number].edge(level)
+    finally:
+        time.moment = None
 
 
 def run_timers():

@@ -6,11 +6,17 @@ from utime import *  # noqa: F403
 POWER_ON = 1609459200  # 2021-01-01
 
 _ahead = POWER_ON - utime.time()  # of the computer's clock
+moment = None  # at which the counter stands still, while what happened on the pins then is told
 
 
 def time():
     """Seconds since 1970."""
     return utime.time() + _ahead
+
+
+def ticks_ms():
+    """The counter."""
+    return utime.ticks_ms() if moment is None else moment
 
 
 def sleep(seconds):
