@@ -239,7 +239,8 @@ def test_what_a_client_is_refused_is_in_the_hubs_log(hub, honest, caplog):
 def test_the_hub_says_good_bye_when_it_stops(tmp_path):
     with LiveHub(tmp_path, plain_amqp_port=0) as live, dialled(live, tls=False) as sock:
         sock.sendall(OPENING)
-        eventually(lambda: any(door._engine.state == "opened" for door in live.server._amqp.connections))
+        doors = live.server._amqp.connections
+        eventually(lambda: any(door._engine.state == "opened" for door in list(doors)))
         live.stop()
         assert b"amqp:connection:forced" in heard(sock)
 
