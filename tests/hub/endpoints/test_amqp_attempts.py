@@ -183,6 +183,9 @@ class Deaf(asyncio.Transport):
     def write(self, data):
         pass
 
+    def pause_reading(self):
+        pass
+
     def is_closing(self):
         return self.closing
 
@@ -205,6 +208,21 @@ def test_a_peer_that_leaves_the_last_word_unread_is_dropped_too(hub, monkeypatch
         door.connection_lost(None)
 
     asyncio.run(story())
+
+
+def test_who_leaves_while_it_is_waited_for_is_not_said_to_read_nothing(hub, monkeypatch, caplog):
+    monkeypatch.setattr(amqp, "STALL_S", 0.0)
+
+    async def story():
+        door = amqp.Door(hub.server._amqp)
+        door.connection_made(Deaf())
+        door.pause_writing()
+        door.connection_lost(None)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(story())
+    assert "does not read" not in caplog.text
 
 
 def test_more_connections_than_there_is_room_for_are_refused_and_counted(hub, honest, monkeypatch):
