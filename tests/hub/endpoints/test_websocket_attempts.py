@@ -11,7 +11,7 @@ import websocket
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from peer import AMQP, SASL
-from test_amqp_attempts import BEGIN, OPENING, QUESTION
+from test_amqp_attempts import BEGIN, OPENING, QUESTION, soon_full
 from wss import BROKEN, DEVICES, HANDSHAKE, SERVICES, TOO_BIG, UNSUPPORTED, dialled, heard, status
 
 from twinkle_host.hub.amqp.frames import MAX_FRAME
@@ -167,6 +167,7 @@ def test_who_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made_for_it(
     with dialled(hub) as line:
         line.send_binary(OPENING + BEGIN)
         (door,) = eventually(lambda: doors(hub))
+        soon_full(door)
         with contextlib.suppress(OSError, websocket.WebSocketException):
             while door in doors(hub):
                 line.send_binary(QUESTION * 1000)
