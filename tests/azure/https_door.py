@@ -35,7 +35,9 @@ class HttpsDoor:
     def _lead(self, near):
         asked = b""
         while b"\r\n\r\n" not in asked:
-            asked += near.recv(4096)
+            if not (more := near.recv(4096)):
+                return  # it has thought better of it
+            asked += more
         assert asked.startswith(b"CONNECT ") and b":443 " in asked, asked
         far = socket.create_connection(self._there, PATIENCE_S)
         near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")

@@ -14,6 +14,7 @@ from twinkle_host.waiting import PATIENCE_S, eventually
 
 HOST = "contoso.example"
 ACK = "Successfully executed patch"
+WAITS = (3, PATIENCE_S)  # of a command, in seconds: for a device that is not there, and for its answer
 
 
 @pytest.fixture
@@ -106,8 +107,8 @@ def test_x_2_the_plug_and_play_controller(hub, service, digital, device, device_
     twin = digital.get_digital_twin(device_id)
     assert (twin["serialNumber"], twin["thermostat1"]["targetTemperature"]) == ("alwin", 42)
     assert twin["thermostat1"]["$metadata"]["targetTemperature"]["ackVersion"] == 2
-    root = digital.invoke_command(device_id, "reboot", 3, 3, 7)
-    part = digital.invoke_component_command(device_id, "thermostat1", "getMaxMinReport", "2020-10-21", 3, 7)
+    root = digital.invoke_command(device_id, "reboot", 3, *WAITS)
+    part = digital.invoke_component_command(device_id, "thermostat1", "getMaxMinReport", "2020-10-21", *WAITS)
     assert root == {"name": "reboot", "since": 3}
     assert part == {"name": "thermostat1*getMaxMinReport", "since": "2020-10-21"}
 

@@ -20,6 +20,12 @@ from twinkle_host.waiting import PATIENCE_S, eventually
 BEGINNING = "-1"
 
 
+@pytest.fixture(autouse=True)
+def alone(hub):
+    """No reader of before is there any more, nor taken for one of the test's own."""
+    until_nobody_reads(hub)
+
+
 @pytest.fixture
 def connected(hub, device, device_id):
     """The same, as azure-iot-device, connected."""
@@ -110,6 +116,7 @@ def test_from_the_beginning_it_sees_everything_and_from_the_end_only_what_comes(
         seen = [reading.next() for _ in range(log.next - log.begin)]
     assert [event.sequence_number for event in seen] == list(range(log.begin, log.next))
     assert [event.body_as_str() for event in seen[-3:]] == texts(3)
+    until_nobody_reads(hub)
     with Reading(client_of(hub), partition_id=partition, starting_position="@latest") as reading:
         until_read_by(hub, 1)
         hub.keep(device_id, *bodies(2, 3))
@@ -120,6 +127,11 @@ def until_read_by(hub, count):
     """Wait until so many readers are there."""
     event_hub = hub.server._amqp.event_hub
     eventually(lambda: sum(map(len, event_hub._readers.values())) >= count)
+
+
+def until_nobody_reads(hub):
+    """Wait until the hub knows that all have left: a client that is closed does not wait for that."""
+    eventually(lambda: not hub.server._amqp.event_hub._readers)
 
 
 def test_a_reader_that_dies_goes_on_from_its_offset_without_loss_or_repeat(hub, device_id, partition, end):
@@ -172,7 +184,6 @@ def test_a_higher_owner_level_takes_over(hub, device_id, partition):
         with Reading(client_of(hub), owner_level=2, **options) as high:
             error = low.error()
             assert isinstance(error, EventHubError) and "stolen" in str(error).lower()
-            until_read_by(hub, 1)
             hub.keep(device_id, *bodies(2))
             assert high.bodies(2) == texts(2)
             with Reading(client_of(hub), **options) as without:
@@ -220,6 +231,7 @@ def test_100_000_events_are_read_back_in_order_for_each_device(hub):
     devices = [f"many-{number}" for number in range(20)]
     for device_id in devices:
         hub.add(device_id)
+    hub.keep(devices[-1])  # what was told of their making is in front of their own events
     log = hub.server.events.events
     start = [part.next for part in log.partitions]
     for block in range(25):

@@ -13,10 +13,11 @@ from msrest.exceptions import HttpOperationError
 
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.process import DeviceProcess
-from twinkle_host.waiting import eventually
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 ACK = "Successfully executed patch"
 SINCE = datetime.datetime(2020, 10, 21, 14, 8, 42)
+WAITS = (3, PATIENCE_S)  # of a command, in seconds: for a device that is not there, and for its answer
 
 
 @pytest.fixture(scope="module")
@@ -161,12 +162,12 @@ def test_s2_10_a_json_patch_reaches_the_device_and_its_acknowledgement_is_shown(
 def test_s2_11_commands_of_the_device_and_of_a_component(service, digital, start, hub):
     device_id, _ = start("thermostat")
     hub.event("Telemetry", lambda event: event["deviceId"] == device_id)
-    report = digital.invoke_command(device_id, "getMaxMinReport", SINCE, 3, 7)
+    report = digital.invoke_command(device_id, "getMaxMinReport", SINCE, *WAITS)
     assert set(report) == {"maxTemp", "minTemp", "avgTemp", "startTime", "endTime"}
     operations = digital.protocol.digital_twin
-    raw = operations.invoke_root_level_command(device_id, "getMaxMinReport", SINCE, 3, 7, raw=True)
+    raw = operations.invoke_root_level_command(device_id, "getMaxMinReport", SINCE, *WAITS, raw=True)
     assert raw.headers["x-ms-command-statuscode"] == 200
-    raw = operations.invoke_root_level_command(device_id, "noSuchCommand", "", 3, 7, raw=True)
+    raw = operations.invoke_root_level_command(device_id, "noSuchCommand", "", *WAITS, raw=True)
     assert raw.headers["x-ms-command-statuscode"] == 404
 
 
@@ -178,7 +179,7 @@ def test_s2_11_a_command_of_a_component(digital, start, hub):
             event["deviceId"] == device_id and event["systemProperties"].get("dt-subject") == "thermostat1"
         ),
     )
-    report = digital.invoke_component_command(device_id, "thermostat1", "getMaxMinReport", SINCE, 3, 7)
+    report = digital.invoke_component_command(device_id, "thermostat1", "getMaxMinReport", SINCE, *WAITS)
     assert report["minTemp"] <= report["avgTemp"] <= report["maxTemp"]
 
 
@@ -268,7 +269,7 @@ def test_x_3_the_reboot_tutorial(service, start):
 
 def test_a_service_that_asks_too_much_is_told_429(hub, service):
     service.create_device_with_sas("asked-too-often", None, None, "enabled")
-    hub.call("throttles.set", 0.01)
+    hub.call("throttles.set", 1e-9)  # one of each, and no other in any time
     try:
         service.get_twin("asked-too-often")
         answer = refused(lambda: service.get_twin("asked-too-often"))

@@ -40,7 +40,7 @@ def test_a_reader_has_every_event_over_websocket(hub, kept):
     where, bodies = kept
     with Reading(client_of(hub, **over_websocket(hub)), **where) as reading:
         assert [b"".join(reading.next().body) for _ in bodies] == bodies
-        ends = [door._transport for door in hub.server._amqp.connections]
+        ends = [door._transport for door in list(hub.server._amqp.connections)]
         assert any(type(end).__name__ == "Line" for end in ends)
     eventually(lambda: not hub.server._amqp.connections)
 

@@ -11,6 +11,8 @@ from azure.iot import device as sync
 from azure.iot.device import X509, Message, MethodResponse, aio
 from azure.iot.hub.sastoken import SasToken
 
+from twinkle_host.waiting import PATIENCE_S
+
 from .rows import aside
 from .world import World
 
@@ -20,8 +22,8 @@ CLASSES = {
     flavour: (library.IoTHubDeviceClient, library.IoTHubModuleClient, library.ProvisioningDeviceClient)
     for flavour, library in (("sync", sync), ("aio", aio))
 }
-PATIENCE_S = 40.0
 RENEWAL_MARGIN_S = 120  # before its end a token is renewed, or a new one asked for
+PREPARED_S = 10  # to make a client in, and to tell it who is to be asked
 
 
 async def do(function: Any, *arguments: Any, **options: Any) -> Any:
@@ -230,7 +232,7 @@ class Client:
 
     async def on_new_sastoken_required(self):
         _, text = await aside(self.identity)
-        soon = self.token(text, RENEWAL_MARGIN_S + 2)
+        soon = self.token(text, RENEWAL_MARGIN_S + PREPARED_S)
         made = self.kind.create_from_sastoken(soon, **self.options())
         seen: list[bool] = []
         made.on_new_sastoken_required = lambda: seen.append(True)

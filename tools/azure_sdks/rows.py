@@ -9,7 +9,9 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-LIMIT_S = 60.0  # for one call; what takes longer has not worked
+from twinkle_host.waiting import PATIENCE_S
+
+LIMIT_S = 2 * PATIENCE_S  # for one call, and for what proves it; what takes longer has not worked
 WORKS, REFUSED, FAILS, NO_CALL = "works", "refused", "fails", "no call"
 # What is another one in each run: ids of requests and objects, addresses, moments.
 PASSING = (

@@ -19,6 +19,8 @@ from azure.iot.hub.models import (
 )
 from azure.iot.hub.protocol.models import AuthenticationMechanism, JobProperties, JobRequest, SymmetricKey
 
+from twinkle_host.waiting import PATIENCE_S
+
 from .devices import answering
 from .world import World
 
@@ -32,7 +34,6 @@ CLASSES = (
 KEYS = ("c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYyE=", "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYzI=")
 PRINTS = ("A" * 64, "B" * 64)
 MODULE = "part"
-PATIENCE_S = 40.0
 
 
 class Credential:

@@ -5,8 +5,10 @@ import threading
 from azure.iot import hub as azure
 from azure.iot.device import IoTHubDeviceClient
 
+from twinkle_host.waiting import PATIENCE_S
+
 from .devices import MODEL, answering
-from .service import PATIENCE_S, Credential, awaited
+from .service import Credential, awaited
 from .world import World
 
 
@@ -38,6 +40,8 @@ class Runtime:
         )
         try:
             client.receive_message(timeout=PATIENCE_S)
+            # The message is given away before it is acknowledged.
+            awaited(lambda: not self.world.hub.call("get_device", name)["cloudToDeviceMessageCount"])
         finally:
             client.shutdown()
         return awaited(self._locked)

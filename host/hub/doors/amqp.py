@@ -98,6 +98,7 @@ class Door(asyncio.Protocol):
         self._engine = Connection(self.container, endpoint.container_id, self._loop.time())
         self._full = False
         self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
         self._woken = False
         self._puts = 0
 
@@ -118,8 +119,9 @@ class Door(asyncio.Protocol):
         self._endpoint.connections.discard(self)
         self._known()
         self._engine.lost()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._stalled):
+            if timer is not None:
+                timer.cancel()
 
     def data_received(self, data: bytes) -> None:
         if self._lobby is not None:

@@ -158,6 +158,7 @@ def test_a_peer_that_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.sendall(OPENING + BEGIN)
         (door,) = eventually(lambda: set(hub.server._amqp.connections) - known)
+        soon_full(door)
         with contextlib.suppress(OSError):
             sock.settimeout(PATIENCE_S)
             while door in hub.server._amqp.connections:
@@ -166,6 +167,11 @@ def test_a_peer_that_reads_nothing_is_waited_for_and_dropped_and_nothing_is_made
                 assert unsent < amqp.MAX_UNSENT + 512 * 1024
         eventually(lambda: door not in hub.server._amqp.connections)
     honest()
+
+
+def soon_full(door):
+    """Loopback's own room is two megabytes and more, which it takes tens of thousands of answers to fill."""
+    door._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
 
 
 class Deaf(asyncio.Transport):
@@ -181,6 +187,9 @@ class Deaf(asyncio.Transport):
         pass
 
     def write(self, data):
+        pass
+
+    def pause_reading(self):
         pass
 
     def is_closing(self):
@@ -205,6 +214,21 @@ def test_a_peer_that_leaves_the_last_word_unread_is_dropped_too(hub, monkeypatch
         door.connection_lost(None)
 
     asyncio.run(story())
+
+
+def test_who_leaves_while_it_is_waited_for_is_not_said_to_read_nothing(hub, monkeypatch, caplog):
+    monkeypatch.setattr(amqp, "STALL_S", 0.0)
+
+    async def story():
+        door = amqp.Door(hub.server._amqp)
+        door.connection_made(Deaf())
+        door.pause_writing()
+        door.connection_lost(None)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(story())
+    assert "does not read" not in caplog.text
 
 
 def test_more_connections_than_there_is_room_for_are_refused_and_counted(hub, honest, monkeypatch):
@@ -239,7 +263,8 @@ def test_what_a_client_is_refused_is_in_the_hubs_log(hub, honest, caplog):
 def test_the_hub_says_good_bye_when_it_stops(tmp_path):
     with LiveHub(tmp_path, plain_amqp_port=0) as live, dialled(live, tls=False) as sock:
         sock.sendall(OPENING)
-        eventually(lambda: any(door._engine.state == "opened" for door in live.server._amqp.connections))
+        doors = live.server._amqp.connections
+        eventually(lambda: any(door._engine.state == "opened" for door in list(doors)))
         live.stop()
         assert b"amqp:connection:forced" in heard(sock)
 

@@ -65,7 +65,7 @@ def test_what_there_was_no_room_for_is_counted_where_everybody_sees_it(hub, monk
     assert device.ask("PUT", url, b"x" * ROOM, **{"x-ms-blob-type": "BlockBlob"}).status_code == 413
     counted("filesRefused")
 
-    hub.call("throttles.set", 0.001)
+    hub.call("throttles.set", 1e-9)  # one of each, and no other in any time
     assert [device.call("GET", "messages/deviceBound").status_code for _ in range(2)] == [204, 429]
     hub.call("throttles.set", None)
     counted("throttled")

@@ -14,12 +14,13 @@ from curl import Rest
 from wire import ACCEPTED, hello, open_tls, subscribe
 
 from twinkle_host.hub.certificates import Certificates
+from twinkle_host.hub.doors import secure
 from twinkle_host.hub.doors.mqtt import MAX_UNREAD
 from twinkle_host.hub.doors.patience import MAX_WAITING
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.server import BusyPort, ServerError
 from twinkle_host.hub.store import SqliteStore, StoreError
-from twinkle_host.waiting import eventually
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 
 @pytest.fixture(scope="module")
@@ -205,8 +206,9 @@ def test_noise_and_silence_end_only_their_own_connection(hub):
         assert honest.recv(2) == b"\xd0\x00"
 
 
-def test_thousands_of_half_open_connections_are_bounded_and_honest_devices_served(hub):
+def test_thousands_of_half_open_connections_are_bounded_and_honest_devices_served(hub, monkeypatch):
     """None of them ever says a word; the hub keeps the youngest thousand."""
+    monkeypatch.setattr(secure, "HANDSHAKE_S", PATIENCE_S)  # nobody leaves because of the time
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = 3 * MAX_WAITING  # for the hub's ends, which are in this process too, and for all else
     count = 10_000 if hard == resource.RLIM_INFINITY else min(10_000, hard - room)

@@ -73,7 +73,7 @@ def test_a_start_that_fails_leaves_nothing_open(tmp_path, monkeypatch, where, na
         patch.setattr(where, name, fails)
         with pytest.raises((ServerError, OSError, sqlite3.Error)):
             live.start()
-    eventually(lambda: open_files() == before)
+    eventually(lambda: open_files() <= before)  # fewer where what was there before is closed meanwhile
     live.stop()  # as a fixture's end does, whatever became of its beginning
     starts(LiveHub(tmp_path, **PORTS))
 

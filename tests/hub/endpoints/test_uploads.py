@@ -15,7 +15,7 @@ from https_device import Device
 from twinkle_host.hub.blobs import OVERHEAD
 from twinkle_host.hub.live import LiveHub
 from twinkle_host.hub.names import reached
-from twinkle_host.waiting import PATIENCE_S
+from twinkle_host.waiting import PATIENCE_S, eventually
 
 KINDS = {"x-ms-blob-type": "BlockBlob"}
 ROOM = 4 << 20
@@ -181,7 +181,7 @@ def test_a_client_that_leaves_in_the_middle_leaves_nothing_and_is_no_failure_of_
     with pytest.raises(OSError, match="unplugged"):
         device.ask("PUT", url, broken(), **KINDS)
     assert error(device.ask("GET", url)) == (404, "BlobNotFound")
-    assert not [name for name in files(hub) if name.startswith(".new")]
+    eventually(lambda: not list((Path(hub.info["uploads"]) / ".new").iterdir()))
     _, url = device.begin("large")
     assert device.ask("PUT", url, b"x" * (ROOM // 2), **KINDS).status_code == 201
     for _ in range(20):

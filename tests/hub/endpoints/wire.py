@@ -26,8 +26,8 @@ def token(hub, device_id, key=None, life=3600, resource=None):
     return str(SasToken(resource or f"localhost/devices/{device_id}", key, ttl=life))
 
 
-def hello(hub, device_id, level=4, keep_alive=60, username=None, password=None):
-    """A CONNECT of this device."""
+def hello(hub, device_id, level=4, keep_alive=0, username=None, password=None):
+    """A CONNECT of this device, which may be silent for long: ``keep_alive`` in seconds."""
     body = field("MQTT") + bytes((level, 0xC2)) + struct.pack("!H", keep_alive) + field(device_id)
     body += field(username or f"localhost/{device_id}/?api-version=2021-04-12")
     return packet(CONNECT, body + field(token(hub, device_id) if password is None else password))

@@ -116,7 +116,6 @@ def test_what_has_come_is_kept_when_the_hub_stops(tmp_path):
 
 def test_old_events_are_looked_at_from_time_to_time(tmp_path, monkeypatch):
     monkeypatch.setattr(gathering, "RETAIN_S", 0.001)
-    monkeypatch.setattr(gathering.time, "time", lambda: 2 * 10**9)
 
     async def story(gathered, log):
         put(gathered, 3)
