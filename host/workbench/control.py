@@ -3,8 +3,9 @@
 ``{"do": "watch"}`` is answered with what is seen, and again at each change: ``{"seen": {…}}``, ``{"log": [line, …]}``,
 ``{"console": text}``. ``{"do": "power" | "network", "on": …}``, ``{"do": "sensor", "temperature": …, "humidity": …,
 "fault": …}`` and ``{"do": "day"}``, both with ``name`` for a sensor that has one, ``{"do": "press", "name": …,
-"active": …}`` and ``{"do": "type", "text": …}`` are answered with ``{"done": true}`` or ``{"error": text}``. While
-nobody watches, nothing is looked at.
+"active": …}`` and ``{"do": "type", "text": …}`` are answered with ``{"done": n}``, the number of this deed, or
+``{"error": text}``; ``deeds`` of what is seen is the number of the last one that is in it. While nobody watches,
+nothing is looked at.
 """
 
 import asyncio
@@ -111,7 +112,8 @@ class Control:
                 raise Refused(f"a bench has no {what!r}")
         except (Refused, TypeError) as refused:
             return {"error": str(refused)}
-        return {"done": True}
+        self._bench.deeds += 1
+        return {"done": self._bench.deeds}
 
     # --- watching
 
