@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 from playwright.sync_api import expect
-from windows import focused, opened, serious, width
+from windows import focused, held, opened, serious, width
 
 from twinkle_host.hub.faults.rules import FAULTS, OF_THE_LINE
 from twinkle_host.hub.live import LiveHub
@@ -172,6 +172,27 @@ def test_a_hub_that_stops_under_an_open_page_is_said_and_found_again(new_hub, ne
     expect(page.locator("hub-state")).to_have_text("Live")
     hub.keep("survivor", b'{"temp": 7.25}')
     expect(page.locator("figcaption", has_text="temp")).to_contain_text("7.25")
+
+
+def test_what_happens_before_the_hub_is_heard_is_not_missed(hub, page):
+    """A view is read, and what changes in it is heard, on two connections, of which either may be the first."""
+    hub.add("between")
+    let_listen = held(page, "**/api/stream*")
+    at(page, hub)
+    card = page.locator("device-card", has=page.get_by_role("link", name="between", exact=True))
+    expect(card).to_contain_text("No configuration")
+    hub.call("patch_twin", "between", {"properties": {"desired": {"configId": 7}}})
+    hub.keep("between", b'{"temp": 1}')
+    let_listen()
+    expect(card).to_contain_text("not answered yet")
+    expect(card.locator("small-curve")).to_contain_text("1")
+    let_listen = held(page, "**/api/stream*")
+    with page.expect_request("**/api/stream*"):
+        at(page, hub, "device/between/twin")
+    page.request.get(f"{hub.info['pageUrl']}api/devices/between")
+    hub.call("patch_twin", "between", {"properties": {"desired": {"level": 5}}})
+    let_listen()
+    expect(page.get_by_role("row", name="level")).to_contain_text("5")
 
 
 def test_a_view_that_was_left_does_not_change_what_is_looked_at(hub, page):
