@@ -14,6 +14,7 @@ import json
 import os
 import threading
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Control:
     async def _live(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         try:
-            with _at(self._folder / NAME) as path:
+            with by_its_folder(self._folder / NAME) as path:
                 Path(path).unlink(missing_ok=True)
                 server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST)
                 os.chmod(path, 0o600)
@@ -145,7 +146,7 @@ class Control:
     async def _type(self, text: str) -> None:
         if self._console is None:
             try:
-                with _at(self._console_path) as path:
+                with by_its_folder(self._console_path) as path:
                     reader, self._console = await asyncio.open_unix_connection(path)
             except OSError as error:
                 raise Refused(f"there is no console now ({error.strerror}); does the device run?") from None
@@ -194,8 +195,8 @@ async def _tell(writer: asyncio.StreamWriter, value: Any) -> None:
 
 
 @contextlib.contextmanager
-def _at(path: Path) -> Any:
-    # By its folder: a socket's own path has 107 bytes at the most (unix(7)), and device ids are long.
+def by_its_folder(path: Path) -> Iterator[str]:
+    """A short name of a socket, for as long as this lasts: of a path, 107 bytes can be bound or dialled (unix(7))."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"

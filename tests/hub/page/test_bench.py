@@ -1,6 +1,7 @@
 """The bench of a board, without a browser: what it refuses, and what it shows of a board that did not run well."""
 
 import contextlib
+import functools
 import json
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from support import own_port
 from windows import started
 
 from twinkle.core.errors import HardwareError
@@ -19,7 +21,7 @@ from twinkle_host.mock_gpio.sensor import DhtSensor, encode, is_whole
 from twinkle_host.waiting import PATIENCE_S, eventually
 from twinkle_host.workbench import notes
 from twinkle_host.workbench.bench import Bench, Refused
-from twinkle_host.workbench.control import AT_ONCE, LONGEST, NAME, Control, Spoken
+from twinkle_host.workbench.control import AT_ONCE, LONGEST, NAME, Control, Spoken, by_its_folder
 from twinkle_host.workbench.pins import Pins
 
 A_WHILE_S = 0.3  # in which nothing is to come
@@ -40,21 +42,23 @@ def bench(tmp_path):
 
 @pytest.fixture
 def ask(bench, tmp_path):
-    """Say a line to the socket; what is answered, or None when it hangs up."""
+    """said() to this bench."""
     control = Control(bench, tmp_path, None, None)
     control.start()
-
-    def ask(line):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(PATIENCE_S)
-            client.connect(str(tmp_path / NAME))
-            client.sendall((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
-            answer = client.makefile().readline()
-        return json.loads(answer) if answer else None
-
-    yield ask
+    yield functools.partial(said, tmp_path)
     control.stop()
     assert not (tmp_path / NAME).exists()
+
+
+def said(folder, line):
+    """Say a line to the socket of the bench in this folder; what is answered, or None when it hangs up."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE_S)
+        with by_its_folder(folder / NAME) as path:
+            client.connect(path)
+        client.sendall((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
+        answer = client.makefile().readline()
+    return json.loads(answer) if answer else None
 
 
 def level(pins, name):
@@ -230,14 +234,12 @@ def test_a_board_whose_process_was_killed_is_not_here(tmp_path):
 class Hub:
     """Somebody who listens at a port and says back what is said; for a while he does not."""
 
-    def __init__(self):
-        self._server = None
-        self.port = 0
+    def __init__(self, port):
+        self.port = port
         self.begin()
 
     def begin(self):
         self._server = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._server.getsockname()[1]
         threading.Thread(target=self._serve, args=(self._server,), daemon=True).start()
 
     def end(self):
@@ -259,22 +261,20 @@ class Hub:
 @pytest.fixture
 def line(tmp_path):
     """A hub, and a function that dials it through the cable of a bench; ``plug`` puts that in or out."""
-    hub = Hub()
-    bench = Bench(tmp_path, SETTINGS, "cpython", has_cable=True)
-    control = Control(bench, tmp_path, None, hub.port)
-    control.start()
-    port = json.loads((tmp_path / "cable.json").read_text())["port"]
 
     def plug(on):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(tmp_path / NAME))
-            client.sendall(json.dumps({"do": "network", "on": on}).encode() + b"\n")
-            assert "done" in json.loads(client.makefile().readline())
+        assert list(said(tmp_path, {"do": "network", "on": on})) == ["done"]
 
-    yield SimpleNamespace(
-        hub=hub, plug=plug, dial=lambda limit=PATIENCE_S: socket.create_connection(("127.0.0.1", port), limit)
-    )
-    control.stop()
+    def dial(limit=PATIENCE_S):
+        port = json.loads((tmp_path / "cable.json").read_text())["port"]
+        return socket.create_connection(("127.0.0.1", port), limit)
+
+    with own_port() as port:
+        hub = Hub(port)
+        control = Control(Bench(tmp_path, SETTINGS, "cpython", has_cable=True), tmp_path, None, port)
+        control.start()
+        yield SimpleNamespace(hub=hub, plug=plug, dial=dial)
+        control.stop()
     assert not (tmp_path / "cable.json").exists()
 
 
