@@ -83,8 +83,7 @@ class Device:
 
     def edges(self):
         """When the LED has changed, in milliseconds of the device's own."""
-        lines = (self.process.folder / "pins.jsonl").read_text().splitlines()
-        return [json.loads(line)["ms"] for line in lines]
+        return [entry["ms"] for entry in self.process.pins()]
 
     def silence(self, handshake):
         """Let nothing pass, from a publish or from a new connection's handshake on."""
