@@ -1,5 +1,6 @@
 """Where things are, and how to run MicroPython, for tests."""
 
+import contextlib
 import functools
 import os
 import socket
@@ -54,6 +55,16 @@ def own_address() -> str:
 
 
 _claims = []
+
+
+@contextlib.contextmanager
+def own_port():
+    """A port of 127.0.0.1 that is given to nobody else meanwhile, also while whoever listens there is away."""
+    with socket.socket() as claim:
+        # Bound and never listened on: servers, which bind with SO_REUSEADDR, can listen there all the same.
+        claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        claim.bind(("127.0.0.1", 0))
+        yield claim.getsockname()[1]
 
 
 def need(path: Path) -> Path:

@@ -180,7 +180,7 @@ class DeviceProcess:
         pin = self.settings.get("led", {}).get("pin")
         return [
             entry["led"] if "led" in entry else entry["level"]
-            for entry in self._pins()
+            for entry in self.pins()
             if "led" in entry or entry.get("pin") == pin
         ]
 
@@ -188,12 +188,13 @@ class DeviceProcess:
         """The levels that the pin of an output has had, without repetitions."""
         pin = self.settings["outputs"][name]["pin"]
         levels = []
-        for entry in self._pins():
+        for entry in self.pins():
             if entry.get("output") == name or (entry.get("pin") == pin and "led" not in entry):
                 levels += [entry["level"]] if levels[-1:] != [entry["level"]] else []
         return levels
 
-    def _pins(self):
+    def pins(self):
+        """What its pins have done; a line that is half written is left out."""
         return recorded(self.folder / "pins.jsonl")[0]
 
     def record(self, name):

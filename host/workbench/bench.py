@@ -38,6 +38,7 @@ class Bench:
         self.pins = Pins(state / "pins.jsonl", settings)
         self.log: deque[tuple[int, str]] = deque(maxlen=LOGGED)
         self._numbers = 0
+        self.deeds = 0  # that were done here, so that what is seen can be told from what was before one
         # The cable, or the Wi-Fi network.
         self.connected = self._read("air").get("wifi") != "gone"
         self._powered = threading.Event()
@@ -94,6 +95,7 @@ class Bench:
             "board": self._settings.get("name") or "board",
             "description": self._settings.get("description"),
             "interpreter": self._interpreter,
+            "deeds": self.deeds,
             "powered": not self.is_off,
             "running": running,
             "lines": self.pins.lines(self._read("inputs")),

@@ -22,18 +22,24 @@ class Cable:
         self.port = 0
         self._server: asyncio.Server | None = None
         self._silent: list[socket.socket] = []
+        self._claim = socket.socket()
         self._plugged = asyncio.Event()
         self._plugged.set()
         self._looking: asyncio.Task | None = None
 
     async def start(self) -> None:
         """Be there; OSError when that cannot be."""
+        # Bound and never listened on: while nothing listens here, the port is given to nobody else (ip(7)).
+        self._claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._claim.bind((LOOPBACK, 0))
+        self.port = self._claim.getsockname()[1]
         await self._listen()
 
     def stop(self) -> None:
         """Be gone."""
         self._refuse()
         self._end_silence()
+        self._claim.close()
         if self._looking:
             self._looking.cancel()
 
@@ -54,7 +60,6 @@ class Cable:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connect, LOOPBACK, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     def _refuse(self) -> None:
         if self._server is not None:

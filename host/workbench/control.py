@@ -3,8 +3,9 @@
 ``{"do": "watch"}`` is answered with what is seen, and again at each change: ``{"seen": {…}}``, ``{"log": [line, …]}``,
 ``{"console": text}``. ``{"do": "power" | "network", "on": …}``, ``{"do": "sensor", "temperature": …, "humidity": …,
 "fault": …}`` and ``{"do": "day"}``, both with ``name`` for a sensor that has one, ``{"do": "press", "name": …,
-"active": …}`` and ``{"do": "type", "text": …}`` are answered with ``{"done": true}`` or ``{"error": text}``. While
-nobody watches, nothing is looked at.
+"active": …}`` and ``{"do": "type", "text": …}`` are answered with ``{"done": n}``, the number of this deed, or
+``{"error": text}``; ``deeds`` of what is seen is the number of the last one that is in it. While nobody watches,
+nothing is looked at.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import json
 import os
 import threading
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,7 @@ class Control:
     async def _live(self) -> None:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         try:
-            with _at(self._folder / NAME) as path:
+            with by_its_folder(self._folder / NAME) as path:
                 Path(path).unlink(missing_ok=True)
                 server = await asyncio.start_unix_server(self._serve, path, limit=LONGEST)
                 os.chmod(path, 0o600)
@@ -111,7 +113,8 @@ class Control:
                 raise Refused(f"a bench has no {what!r}")
         except (Refused, TypeError) as refused:
             return {"error": str(refused)}
-        return {"done": True}
+        self._bench.deeds += 1
+        return {"done": self._bench.deeds}
 
     # --- watching
 
@@ -143,7 +146,7 @@ class Control:
     async def _type(self, text: str) -> None:
         if self._console is None:
             try:
-                with _at(self._console_path) as path:
+                with by_its_folder(self._console_path) as path:
                     reader, self._console = await asyncio.open_unix_connection(path)
             except OSError as error:
                 raise Refused(f"there is no console now ({error.strerror}); does the device run?") from None
@@ -192,8 +195,8 @@ async def _tell(writer: asyncio.StreamWriter, value: Any) -> None:
 
 
 @contextlib.contextmanager
-def _at(path: Path) -> Any:
-    # By its folder: a socket's own path has 107 bytes at the most (unix(7)), and device ids are long.
+def by_its_folder(path: Path) -> Iterator[str]:
+    """A short name of a socket, for as long as this lasts: of a path, 107 bytes can be bound or dialled (unix(7))."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"

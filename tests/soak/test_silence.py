@@ -17,7 +17,6 @@ from twinkle_host.hub.live import LiveHub
 from twinkle_host.mock_gpio.fault_proxy import FaultProxy
 from twinkle_host.mock_gpio.process import PICO_MODULES, DeviceProcess
 from twinkle_host.waiting import PATIENCE_S, eventually, last
-from twinkle_host.workbench.pins import recorded
 
 LONGER = 11
 BLACK_HOLE_S, STALL_S = 90, 30  # in the long form
@@ -84,7 +83,7 @@ class Device:
 
     def edges(self):
         """When the LED has changed, in milliseconds of the device's own."""
-        return [entry["ms"] for entry in recorded(self.process.folder / "pins.jsonl")[0]]
+        return [entry["ms"] for entry in self.process.pins()]
 
     def silence(self, handshake):
         """Let nothing pass, from a publish or from a new connection's handshake on."""

@@ -10,13 +10,13 @@ import threading
 from pathlib import Path
 
 from twinkle_host.service.hub import Hub as Access
+from twinkle_host.waiting import PATIENCE_S
 
 # azure-iot-device knows port 8883 only; an address that nothing else of this project takes.
 ADDRESS = "127.0.7.1"
 HUB = "localhost"  # its own name, which tokens are signed for
 MQTT_PORT = 8883
 API = "api-version=2021-04-12"
-START_S, STOP_S = 30, 15
 
 
 class HubProcess:
@@ -61,7 +61,7 @@ class HubProcess:
             stderr=self._errors,
             text=True,
         )
-        killer = threading.Timer(START_S, self._process.kill)
+        killer = threading.Timer(PATIENCE_S, self._process.kill)
         killer.start()
         line = self._process.stdout.readline()
         killer.cancel()
@@ -78,7 +78,7 @@ class HubProcess:
         """Go down in good order."""
         self._process.terminate()
         try:
-            self._process.wait(STOP_S)
+            self._process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

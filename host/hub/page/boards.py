@@ -1,17 +1,14 @@
 """The boards on this computer, as the page sees and works them: what ``twinkle run`` serves, passed on."""
 
 import asyncio
-import contextlib
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from ...workbench.control import LONGEST, NAME
-from ...workbench.notes import Note, find
+from ...workbench.control import LONGEST, NAME, by_its_folder
+from ...workbench.notes import find
 from ..core import HubError
 from ..rest.values import read_json
 from . import stream
@@ -90,20 +87,10 @@ class Boards:
         note = find(self._state, request.match_info["id"])
         try:
             if note is not None:
-                with _socket(note) as path:
+                with by_its_folder(note.folder / NAME) as path:
                     return await asyncio.open_unix_connection(path, limit=8 * LONGEST)
         except OSError as error:
             why: Any = f" ({error.strerror})"
         else:
             why = ""
         raise HubError("GenericNotFound", f"The device's board is not on this computer now{why}.")
-
-
-@contextlib.contextmanager
-def _socket(note: Note) -> Iterator[str]:
-    # By its folder: a socket's own path has 107 bytes at the most (unix(7)).
-    folder = os.open(note.folder, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{NAME}"
-    finally:
-        os.close(folder)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
-from support import PRIVATE, need
+from support import PRIVATE, need, own_port
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -61,15 +61,15 @@ def window(browser):
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """A hub with its page."""
-    with LiveHub(tmp_path_factory.mktemp("hub"), page_port=0) as live:
+    """A hub with its page, which is where it was if the hub is stopped and started."""
+    with own_port() as port, LiveHub(tmp_path_factory.mktemp("hub"), page_port=port) as live:
         yield live
 
 
 @pytest.fixture
 def new_hub(tmp_path):
     """Another one, to which nothing has happened, for a test that says how a hub begins or ends."""
-    with LiveHub(tmp_path / "hub", page_port=0) as live:
+    with own_port() as port, LiveHub(tmp_path / "hub", page_port=port) as live:
         yield live
 
 

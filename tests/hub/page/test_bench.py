@@ -1,6 +1,7 @@
 """The bench of a board, without a browser: what it refuses, and what it shows of a board that did not run well."""
 
 import contextlib
+import functools
 import json
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from support import own_port
 from windows import started
 
 from twinkle.core.errors import HardwareError
@@ -19,7 +21,7 @@ from twinkle_host.mock_gpio.sensor import DhtSensor, encode, is_whole
 from twinkle_host.waiting import PATIENCE_S, eventually
 from twinkle_host.workbench import notes
 from twinkle_host.workbench.bench import Bench, Refused
-from twinkle_host.workbench.control import AT_ONCE, LONGEST, NAME, Control, Spoken
+from twinkle_host.workbench.control import AT_ONCE, LONGEST, NAME, Control, Spoken, by_its_folder
 from twinkle_host.workbench.pins import Pins
 
 A_WHILE_S = 0.3  # in which nothing is to come
@@ -40,21 +42,23 @@ def bench(tmp_path):
 
 @pytest.fixture
 def ask(bench, tmp_path):
-    """Say a line to the socket; what is answered, or None when it hangs up."""
+    """said() to this bench."""
     control = Control(bench, tmp_path, None, None)
     control.start()
-
-    def ask(line):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(PATIENCE_S)
-            client.connect(str(tmp_path / NAME))
-            client.sendall((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
-            answer = client.makefile().readline()
-        return json.loads(answer) if answer else None
-
-    yield ask
+    yield functools.partial(said, tmp_path)
     control.stop()
     assert not (tmp_path / NAME).exists()
+
+
+def said(folder, line):
+    """Say a line to the socket of the bench in this folder; what is answered, or None when it hangs up."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE_S)
+        with by_its_folder(folder / NAME) as path:
+            client.connect(path)
+        client.sendall((line if isinstance(line, bytes) else json.dumps(line).encode()) + b"\n")
+        answer = client.makefile().readline()
+    return json.loads(answer) if answer else None
 
 
 def level(pins, name):
@@ -185,10 +189,11 @@ def test_what_a_console_says_faster_than_it_is_read_loses_its_oldest_and_that_is
 
 
 def test_an_input_is_pressed_by_its_name(bench, ask, tmp_path):
-    assert ask({"do": "press", "name": "door", "active": True}) == {"done": True}
+    assert ask({"do": "press", "name": "door", "active": True}) == {"done": 1}
     assert json.loads((tmp_path / "inputs.json").read_text()) == {"door": True}
     assert "no input" in ask({"do": "press", "name": "window", "active": True})["error"]
-    assert [line["level"] for line in bench.seen()["lines"]] == [0.0, 0.0, 1.0]
+    seen = bench.seen()
+    assert ([line["level"] for line in seen["lines"]], seen["deeds"]) == ([0.0, 0.0, 1.0], 1)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +214,7 @@ def test_what_cannot_be_done_is_said(ask, asked):
 @pytest.mark.parametrize("line", [b"{", b"[]", b"\xff", b'{"do": "' + b"x" * LONGEST + b'"}'])
 def test_who_does_not_speak_its_language_is_hung_up_on(ask, line):
     assert ask(line) is None
-    assert ask({"do": "day"}) == {"done": True}, "others are served as before"
+    assert ask({"do": "day"}) == {"done": 1}, "others are served as before"
 
 
 def test_a_board_whose_process_was_killed_is_not_here(tmp_path):
@@ -229,14 +234,12 @@ def test_a_board_whose_process_was_killed_is_not_here(tmp_path):
 class Hub:
     """Somebody who listens at a port and says back what is said; for a while he does not."""
 
-    def __init__(self):
-        self._server = None
-        self.port = 0
+    def __init__(self, port):
+        self.port = port
         self.begin()
 
     def begin(self):
         self._server = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._server.getsockname()[1]
         threading.Thread(target=self._serve, args=(self._server,), daemon=True).start()
 
     def end(self):
@@ -258,22 +261,20 @@ class Hub:
 @pytest.fixture
 def line(tmp_path):
     """A hub, and a function that dials it through the cable of a bench; ``plug`` puts that in or out."""
-    hub = Hub()
-    bench = Bench(tmp_path, SETTINGS, "cpython", has_cable=True)
-    control = Control(bench, tmp_path, None, hub.port)
-    control.start()
-    port = json.loads((tmp_path / "cable.json").read_text())["port"]
 
     def plug(on):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(tmp_path / NAME))
-            client.sendall(json.dumps({"do": "network", "on": on}).encode() + b"\n")
-            assert json.loads(client.makefile().readline()) == {"done": True}
+        assert list(said(tmp_path, {"do": "network", "on": on})) == ["done"]
 
-    yield SimpleNamespace(
-        hub=hub, plug=plug, dial=lambda limit=PATIENCE_S: socket.create_connection(("127.0.0.1", port), limit)
-    )
-    control.stop()
+    def dial(limit=PATIENCE_S):
+        port = json.loads((tmp_path / "cable.json").read_text())["port"]
+        return socket.create_connection(("127.0.0.1", port), limit)
+
+    with own_port() as port:
+        hub = Hub(port)
+        control = Control(Bench(tmp_path, SETTINGS, "cpython", has_cable=True), tmp_path, None, port)
+        control.start()
+        yield SimpleNamespace(hub=hub, plug=plug, dial=dial)
+        control.stop()
     assert not (tmp_path / "cable.json").exists()
 
 

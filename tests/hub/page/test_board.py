@@ -8,7 +8,7 @@ import threading
 import pytest
 from playwright.sync_api import expect
 from support import TWINKLE
-from windows import serious, started, width
+from windows import held, serious, started, width
 
 from twinkle_host.boards import load
 from twinkle_host.paths import device_folder
@@ -67,7 +67,8 @@ def test_the_led_glows_when_a_method_lights_it_and_is_dark_without_power(hub, de
 
 def test_the_level_is_the_pins_own(hub, desk, board):
     hub.call("patch_twin", desk, {"properties": {"desired": {"brightness": 3}}})
-    expect(board.get_by_role("row", name="brightness")).to_contain_text("same")  # its twin, beside it
+    row = board.get_by_role("row", name="brightness")  # of its twin, beside it
+    expect(row).to_have_text(re.compile("3.*3.*same"))
     board.get_by_label("Type at the console").fill("call turnon")
     board.get_by_role("button", name="Send").click()
     expect(board.get_by_role("log", name="Console")).to_contain_text("ok")
@@ -95,17 +96,39 @@ def test_what_is_not_known_yet_cannot_be_worked(hub, desk, page):
     expect(page.locator("#temperature")).to_be_visible()
 
 
-def held(page, pattern):
-    """Hold the page's requests of this address; what is returned lets them go."""
-    requests = []
-    page.route(pattern, lambda route: requests.append(route))
+# Keeps what the page is told of a bench, so that it can be told it later than it was said.
+KEPT = """
+    window.seen = [];
+    window.EventSource = class extends EventSource {
+        set onmessage(take) {
+            super.onmessage = (message) => {
+                if (JSON.parse(message.data).seen) seen.push(() => take(message));
+                take(message);
+            };
+        }
+    };
+"""
 
-    def let():
-        for route in requests:
-            route.continue_()
-        page.unroute(pattern)
 
-    return let
+def test_what_was_seen_before_a_deed_moves_nothing_back(hub, desk, page):
+    """A bench is seen on one connection and worked on another: who has acted may be told of before that."""
+    page.add_init_script(KEPT)
+    page.goto(f"{hub.info['pageUrl']}#/device/{desk}/board")
+    page.reload()
+    power, slider = page.get_by_role("switch", name="Power"), page.locator("#temperature")
+    for act in (lambda: slider.fill("31.5"), power.uncheck):
+        expect(power).to_be_checked()
+        with page.expect_response("**/api/boards/*"):
+            act()
+    expect(page.get_by_text("Off", exact=True)).to_be_visible()
+    before, day = slider.input_value(), page.get_by_role("button", name="Its own day again")
+    expect(day).to_be_enabled()
+    page.evaluate("seen[0]()")
+    assert (slider.input_value(), power.is_checked(), day.is_enabled()) == (before, False, True)
+    power.check()
+    day.click()
+    expect(day).to_be_disabled()
+    expect(page.get_by_text("Running", exact=True)).to_be_visible()
 
 
 def test_a_slider_reaches_the_curve_and_a_fault_the_device(hub, desk, board):

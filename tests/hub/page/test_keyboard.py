@@ -150,9 +150,11 @@ def test_disconnect_has_it_when_the_connection_is_ended(hub, desk, page):
     at(page, hub, f"device/{desk}")
     end = button(page, "Disconnect")
     expect(end).to_be_enabled()
+    hub.misbehave({"fault": "refuse", "device": desk})  # it would be back before anybody has looked
     end.press("Enter")
     expect(end).to_be_disabled()
     expect(end).to_be_focused()
+    hub.misbehave()
     expect(end).to_be_enabled()  # it comes back by itself
     expect(end).to_be_focused()
 

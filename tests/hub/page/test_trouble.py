@@ -2,12 +2,11 @@
 
 import json
 import re
-from dataclasses import replace
 from importlib.resources import files
 
 import pytest
 from playwright.sync_api import expect
-from windows import focused, opened, serious, width
+from windows import focused, held, opened, serious, width
 
 from twinkle_host.hub.faults.rules import FAULTS, OF_THE_LINE
 from twinkle_host.hub.live import LiveHub
@@ -71,6 +70,55 @@ def test_a_switch_that_was_moved_stays_where_it_is_whatever_was_asked_before(hub
     hub.misbehave()
 
 
+def test_what_is_typed_stays_whatever_was_asked_before(hub, page):
+    """Also when who has typed it goes on to something else at once."""
+    at(page, hub, "trouble")
+    fault = page.get_by_role("listitem").filter(has_text="A service's request fails")
+    fault.get_by_role("switch").check()
+    expect(page.locator("#said")).to_have_text("1 fault is on")
+    page.get_by_text("The rules as JSON").click()
+    find, status, rules = (
+        fault.get_by_label("Devices"),
+        fault.get_by_label("Status"),
+        page.get_by_label("Rules, as in the file"),
+    )
+    expect(rules).not_to_have_value("")
+    wanted = json.dumps({"rules": [{"fault": "http", "status": 504}]})
+    rules.fill(wanted)
+    find.focus()
+    for _ in range(2):
+        with page.expect_response("**/api/faults"):  # of which the first may have been shown before
+            pass
+    expect(rules).to_have_value(wanted)
+    held = []
+    page.route("**/api/faults", lambda route: held.append((route, route.fetch())), times=1)
+    eventually(lambda: page.evaluate("1") and held)
+    status.fill("502")
+    find.focus()
+    ((route, answer),) = held
+    route.fulfill(response=answer)
+    eventually(lambda: page.evaluate("1") and hub.server.faults.rules[0]["status"] == 502)
+    hub.misbehave()
+
+
+def test_what_is_switched_off_while_it_is_typed_stays_off(hub, page):
+    puts = []
+    page.on("request", lambda request: puts.append(request.post_data_json) if request.method == "PUT" else 0)
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    at(page, hub, "trouble")
+    page.reload()
+    fault = page.get_by_role("listitem").filter(has_text="A service's request fails")
+    fault.get_by_role("switch").check()
+    expect(page.locator("#said")).to_have_text("1 fault is on")
+    puts.clear()
+    fault.get_by_label("Status").fill("502")
+    page.get_by_role("button", name="All off").click()
+    page.clock.run_for(2000)
+    expect(page.locator("#said")).to_have_text("0 faults are on")
+    assert puts == [{"rules": []}]
+
+
 def test_faults_of_the_line_stay_and_the_page_says_why_nothing_can_be_switched(tmp_path, window):
     faults = json.dumps({"rules": [{"fault": "delay", "seconds": 0.1}]})
     with LiveHub(tmp_path / "hub", page_port=0, faults=faults) as hub:
@@ -115,14 +163,33 @@ def test_a_hub_that_stops_under_an_open_page_is_said_and_found_again(new_hub, ne
     hub.add("survivor")
     at(page, hub, "device/survivor")
     expect(page.locator("hub-state")).to_have_text("Live")
-    port = hub.server.page.access.port
     hub.stop()
     expect(page.locator("hub-state")).to_contain_text("The hub does not answer; trying again")
-    hub.settings = replace(hub.settings, page_port=port)
     hub.start()
     expect(page.locator("hub-state")).to_have_text("Live")
     hub.keep("survivor", b'{"temp": 7.25}')
     expect(page.locator("figcaption", has_text="temp")).to_contain_text("7.25")
+
+
+def test_what_happens_before_the_hub_is_heard_is_not_missed(hub, page):
+    """A view is read, and what changes in it is heard, on two connections, of which either may be the first."""
+    hub.add("between")
+    let_listen = held(page, "**/api/stream*")
+    at(page, hub)
+    card = page.locator("device-card", has=page.get_by_role("link", name="between", exact=True))
+    expect(card).to_contain_text("No configuration")
+    hub.call("patch_twin", "between", {"properties": {"desired": {"configId": 7}}})
+    hub.keep("between", b'{"temp": 1}')
+    let_listen()
+    expect(card).to_contain_text("not answered yet")
+    expect(card.locator("small-curve")).to_contain_text("1")
+    let_listen = held(page, "**/api/stream*")
+    with page.expect_request("**/api/stream*"):
+        at(page, hub, "device/between/twin")
+    page.request.get(f"{hub.info['pageUrl']}api/devices/between")
+    hub.call("patch_twin", "between", {"properties": {"desired": {"level": 5}}})
+    let_listen()
+    expect(page.get_by_role("row", name="level")).to_contain_text("5")
 
 
 def test_a_view_that_was_left_does_not_change_what_is_looked_at(hub, page):

@@ -35,6 +35,19 @@ def focused(page):
     return page.evaluate("document.activeElement === document.body ? '' : document.activeElement.innerText")
 
 
+def held(page, pattern):
+    """Hold the page's requests of this address; what is returned lets them go."""
+    requests, are_let = [], []
+    page.route(pattern, lambda route: route.continue_() if are_let else requests.append(route))
+
+    def let():
+        are_let.append(True)
+        for route in requests:
+            route.continue_()
+
+    return let
+
+
 @contextlib.contextmanager
 def started(hub, device_id, *options):
     """``twinkle run`` with this device of the hub, from its ready line on."""

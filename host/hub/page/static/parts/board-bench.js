@@ -18,6 +18,7 @@ customElements.define("board-bench", class extends HTMLElement {
   #named = new Map(); // sensors
   #asked = Promise.resolve(); // what was asked last: the next thing waits for it, so that all come in their order
   #waiting = 0;
+  #done = 0; // deeds that the bench has counted when it did what was asked last: what was seen with fewer is older
   #seen = null;
 
   connectedCallback() {
@@ -58,6 +59,7 @@ customElements.define("board-bench", class extends HTMLElement {
       if (first) { // another run may have another board file
         this.log.replaceChildren();
         this.#lines.clear();
+        this.#done = 0;
       }
       first = false;
       if (told.seen) this.#show(told.seen);
@@ -77,25 +79,28 @@ customElements.define("board-bench", class extends HTMLElement {
   #do(asked) {
     this.#waiting++;
     this.#asked = this.#asked.then(async () => {
-      let refused = false;
       try {
-        await ask("POST", `/boards/${encodeURIComponent(this.deviceId)}`, asked);
+        this.#done = (await ask("POST", `/boards/${encodeURIComponent(this.deviceId)}`, asked)).done;
         this.refusal.hidden = true;
       } catch (refusal) {
         put(this.refusal, refusal.message);
         this.refusal.hidden = false;
-        refused = true;
       }
       this.#waiting--;
-      if (refused) this.#switches(this.#seen); // what was done is seen by itself, in a moment
+      this.#controls();
     });
   }
 
-  // A switch that somebody has just moved stays where it is until that is done.
-  #switches(seen) {
-    if (this.#waiting) return;
+  // What somebody has just moved stays where it is until that is done, and seen.
+  #controls() {
+    const seen = this.#seen;
+    if (seen && (this.#waiting || seen.deeds < this.#done)) return;
     this.power.set(Boolean(seen?.powered), Boolean(seen));
     this.network.set(Boolean(seen?.network?.connected), Boolean(seen?.network));
+    if (!seen) return;
+    for (const line of seen.lines) if (line.kind === "input") light(this.#lines.get(line.name), line.level);
+    this.sensor.set(seen.sensor);
+    for (const [name, sensor] of Object.entries(seen.sensors)) this.#named.get(name).set(sensor);
   }
 
   #show(seen) {
@@ -103,18 +108,19 @@ customElements.define("board-bench", class extends HTMLElement {
     this.state.dataset.kind = kind;
     put(this.state, words);
     this.#seen = seen;
-    this.#switches(seen);
-    if (!seen) return this.lines.querySelectorAll("[data-level]").forEach((line) => light(line, 0));
+    if (seen) this.#parts(seen);
+    else this.lines.querySelectorAll("[data-level]").forEach((line) => light(line, 0));
+    this.#controls();
+  }
+
+  #parts(seen) {
     put(this.about, [seen.description ?? seen.board, seen.interpreter === "micropython" ? "MicroPython" : "CPython"].join(" · "));
     this.network.element.hidden = seen.network === null;
     if (seen.network) this.network.name(seen.network.kind);
     this.#pins(seen.lines);
-    this.sensor.set(seen.sensor);
-    for (const [name, sensor] of Object.entries(seen.sensors)) {
-      if (!this.#named.has(name)) this.#named.set(name, this.#sensor(name));
-      this.#named.get(name).set(sensor);
-    }
-    arrange(this.sensors, Object.keys(seen.sensors).map((name) => this.#named.get(name).element));
+    const names = Object.keys(seen.sensors);
+    for (const name of names) if (!this.#named.has(name)) this.#named.set(name, this.#sensor(name));
+    arrange(this.sensors, names.map((name) => this.#named.get(name).element));
   }
 
   // What the room of a sensor is like; the one without a name is null.
@@ -146,14 +152,19 @@ customElements.define("board-bench", class extends HTMLElement {
   #pins(lines) {
     for (const line of lines) {
       if (!this.#lines.has(line.name)) this.#lines.set(line.name, line.kind === "input" ? this.#input(line) : output(line));
-      light(this.#lines.get(line.name), line.level);
+      if (line.kind !== "input") light(this.#lines.get(line.name), line.level);
     }
     arrange(this.lines, lines.map((line) => this.#lines.get(line.name)));
   }
 
   #input(line) {
-    const button = h("button", { type: "button", "aria-pressed": "false", onclick: () => this.#do({ do: "press", name: line.name, active: button.getAttribute("aria-pressed") !== "true" }) }, line.name);
-    return h("li", { class: "pin input" }, button, h("span", { class: "level" }), pinOf(line));
+    const button = h("button", { type: "button", "aria-pressed": "false", onclick: () => {
+      const active = button.getAttribute("aria-pressed") !== "true";
+      light(pin, Number(active));
+      this.#do({ do: "press", name: line.name, active });
+    } }, line.name);
+    const pin = h("li", { class: "pin input" }, button, h("span", { class: "level" }), pinOf(line));
+    return pin;
   }
 
   #toggle(name, act) {

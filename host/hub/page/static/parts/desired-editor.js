@@ -27,8 +27,9 @@ customElements.define("desired-editor", class extends HTMLElement {
       h("div", { class: "choices" }, this.undo, this.save)));
   }
 
-  // The twin as the hub has it now.
+  // The twin as the hub has it now. What is told of it while it is being saved may be of before or after that.
   show(twin) {
+    if (this.#busy) return;
     const clean = this.#base === null || !this.#changed();
     this.#now = { etag: twin.etag, desired: own(twin.properties.desired) };
     if (clean) this.#take();
@@ -80,17 +81,14 @@ customElements.define("desired-editor", class extends HTMLElement {
       else this.#keep(this.#now.desired); // somebody went on typing
       say("Saved");
     } catch (refusal) {
+      const { twin } = refusal.status === CONFLICT ? await ask("GET", of(this.deviceId)).catch(() => ({})) : {};
       this.#busy = false;
       this.#mark();
       this.#refuse(refusal.message, named(this.text.value, refusal.message));
-      if (refusal.status === CONFLICT) await this.#conflict();
+      if (twin) this.#now = { etag: twin.etag, desired: own(twin.properties.desired) };
+      if (refusal.status === CONFLICT) this.#warn("Somebody else has changed the desired properties since you began; nothing of yours was written.");
     }
-  }
-
-  async #conflict() {
-    const { twin } = await ask("GET", of(this.deviceId)).catch(() => ({}));
-    if (twin) this.#now = { etag: twin.etag, desired: own(twin.properties.desired) };
-    this.#warn("Somebody else has changed the desired properties since you began; nothing of yours was written.");
+    this.dispatchEvent(new Event("written", { bubbles: true }));
   }
 
   #warn(text) {

@@ -1,6 +1,6 @@
 // What happens, as the hub tells it: one stream for the whole page, of what is looked at. A page that nobody sees
-// listens to nothing. Events: "points", "cards", "events", "counts", "state", and "again" when something may have been
-// missed, so that whoever shows things reads them anew.
+// listens to nothing. Events: "points", "cards", "events", "counts", "state", and "again" each time that the hub begins
+// to be heard: what was read before may be older than the first that is heard, so whoever shows things reads them then.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 5000;
@@ -13,22 +13,25 @@ class Live extends EventTarget {
   #wanted = null;
   #wait = FIRST_MS;
   #timer = 0;
-  #missed = false;
+  #told = false; // whether "again" has come since something else is looked at
 
   constructor() {
     super();
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.#close(true) : this.#open()));
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.#close() : this.#open()));
   }
 
-  // Look at these devices, and at all that happens to one of them.
+  // Look at these devices, and at all that happens to one of them. Whether they can be read now; else "again" comes,
+  // be it because the hub is heard or because it is not.
   look(devices, whole = null) {
     const query = new URLSearchParams(devices.map((id) => ["device", id]));
     if (whole !== null) query.set("whole", whole);
     const wanted = `/api/stream?${query}`;
-    if (wanted === this.#wanted && this.#source) return;
+    if (wanted === this.#wanted) return this.#told;
     this.#wanted = wanted;
-    this.#close(false);
+    this.#told = false;
+    this.#close();
     this.#open();
+    return false;
   }
 
   #open() {
@@ -37,21 +40,22 @@ class Live extends EventTarget {
     this.#source = source;
     source.onmessage = (message) => this.#take(JSON.parse(message.data));
     source.onerror = () => {
-      this.#close(true);
+      this.#close();
       this.#lose();
     };
   }
 
-  #close(missed) {
+  #close() {
     clearTimeout(this.#timer);
     this.#source?.close();
     this.#source = null;
-    this.#missed ||= missed;
   }
 
   async #lose() {
     this.#become("lost");
+    if (!this.#told) this.#again();
     const answer = await fetch("/api/devices?size=1").catch(() => null);
+    if (this.#source) return; // something else is looked at meanwhile
     if (answer?.status === 401) return this.#become("refused");
     this.#timer = setTimeout(() => this.#open(), this.#wait);
     this.#wait = Math.min(this.#wait * 2, LONGEST_MS);
@@ -63,12 +67,16 @@ class Live extends EventTarget {
       this.hello = told.hello;
       this.#wait = FIRST_MS;
       this.#become("connected");
-      if (this.#missed) this.#tell("again", null);
-      this.#missed = false;
+      this.#again();
     }
     this.dropped += told.dropped ?? 0;
     if (told.dropped) this.#tell("state", this.state);
     for (const kind of ["counts", "cards", "points", "events"]) if (told[kind]) this.#tell(kind, told[kind]);
+  }
+
+  #again() {
+    this.#told = true;
+    this.#tell("again", null);
   }
 
   #become(state) {

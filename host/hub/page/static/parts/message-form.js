@@ -51,5 +51,6 @@ customElements.define("message-form", class extends HTMLElement {
       put(this.refusal, refusal.message);
       this.refusal.hidden = false;
     }
+    this.dispatchEvent(new Event("written", { bubbles: true }));
   }
 });

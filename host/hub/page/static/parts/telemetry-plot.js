@@ -61,8 +61,8 @@ customElements.define("telemetry-plot", class extends HTMLElement {
     this.#points = joined(told.points, this.#news, MOST);
     this.#news = null;
     this.whole = told.whole;
-    this.#zoom = null;
     this.#draw();
+    this.#zoomTo(null);
   }
 
   add(points) {

@@ -22,7 +22,6 @@ customElements.define("device-view", class extends HTMLElement {
   tab = "telemetry";
   #left = new AbortController();
   #device = null;
-  #asked = false;
   #turn = 0;
 
   connectedCallback() {
@@ -45,12 +44,12 @@ customElements.define("device-view", class extends HTMLElement {
       this.about, this.refusal, this.tabs, this.place);
     const { signal } = this.#left;
     const mine = (cards) => cards.find((card) => card.id === this.deviceId);
-    heard(signal, "cards", (cards) => mine(cards) && (mine(cards).gone ? this.#gone() : this.#soon()));
+    heard(signal, "cards", (cards) => mine(cards) && (mine(cards).gone ? this.#gone() : this.#load()));
     heard(signal, "points", (points) => this.#part("telemetry-plot")?.add(points.filter(([id]) => id === this.deviceId).map(([, time, values]) => [time, values])));
     heard(signal, "events", (events) => this.#part("event-list")?.add(events));
     heard(signal, "again", () => this.#again());
-    this.#load();
-    live.look([], this.deviceId);
+    this.addEventListener("written", () => this.#load(), { signal }); // what was asked before may be older than that
+    if (live.look([], this.deviceId)) this.#load();
   }
 
   disconnectedCallback() {
@@ -69,12 +68,6 @@ customElements.define("device-view", class extends HTMLElement {
     return this.place.querySelector(name);
   }
 
-  #soon() {
-    if (this.#asked) return;
-    this.#asked = true;
-    this.#load();
-  }
-
   #again() {
     this.#part("telemetry-plot")?.load();
     this.#part("event-list")?.load();
@@ -83,15 +76,11 @@ customElements.define("device-view", class extends HTMLElement {
 
   async #load() {
     const turn = ++this.#turn;
-    this.#asked = false;
-    try {
-      const device = await ask("GET", of(this.deviceId));
-      if (turn !== this.#turn) return; // a later question has a newer answer
-      this.#device = device;
-    } catch (refusal) {
-      return refusal.status === 404 ? this.#gone(refusal.message) : this.#refuse(refusal.status ? refusal.message : "");
-    }
-    if (this.isConnected) this.#show();
+    const { device, refusal } = await ask("GET", of(this.deviceId)).then((device) => ({ device }), (refusal) => ({ refusal }));
+    if (turn !== this.#turn || !this.isConnected) return; // a later question has a newer answer
+    if (refusal) return refusal.status === 404 ? this.#gone(refusal.message) : this.#refuse(refusal.status ? refusal.message : "");
+    this.#device = device;
+    this.#show();
   }
 
   #show() {
@@ -156,6 +145,7 @@ customElements.define("device-view", class extends HTMLElement {
 
   #gone(text = `${this.deviceId} was deleted.`) {
     this.#left.abort();
+    this.#turn += 1; // an answer that is still to come is of before
     this.tabs.replaceChildren();
     this.place.replaceChildren();
     this.querySelector(".actions").hidden = true;

@@ -17,6 +17,7 @@ customElements.define("overview-view", class extends HTMLElement {
   #seen = new IntersectionObserver((entries) => this.#see(entries));
   #turn = 0;
   #news = new Map(); // cards that have come since the hub was asked: its answer may be older
+  #counted = false; // and so may its counts
 
   connectedCallback() {
     document.title = "Devices · Twinkle";
@@ -42,7 +43,7 @@ customElements.define("overview-view", class extends HTMLElement {
     const { signal } = this.#left;
     heard(signal, "points", (points) => this.#addPoints(points));
     heard(signal, "cards", (cards) => cards.forEach((card) => this.#changed(card)));
-    heard(signal, "counts", (counts) => this.#count(counts));
+    heard(signal, "counts", (counts) => { this.#counted = true; this.#count(counts); });
     heard(signal, "again", () => this.#go(this.#page));
     this.#go(0);
   }
@@ -65,19 +66,20 @@ customElements.define("overview-view", class extends HTMLElement {
     this.#page = page;
     const turn = ++this.#turn;
     this.#news = new Map();
+    this.#counted = false;
     const query = new URLSearchParams({ page, search: this.search.value, state: this.state.value });
     let told;
     try {
       told = await ask("GET", `/devices?${query}`);
     } catch (refusal) {
       if (turn !== this.#turn) return;
-      if (refusal.status === 0) live.look([...this.#cards.keys()]);
+      live.look([...this.#cards.keys()]); // which says when there is somebody to ask again
       return this.#refuse(refusal.status === 0 ? "" : refusal.message);
     }
     if (turn !== this.#turn) return;
     this.#refuse("");
     this.#page = told.page;
-    this.#count(told.counts);
+    if (!this.#counted) this.#count(told.counts);
     const kept = this.#cards;
     this.#cards = new Map(told.devices.map((card) => [card.id, kept.get(card.id) ?? h("device-card")]));
     arrange(this.list, [...this.#cards.values()].map((element) => element.closest("li") ?? h("li", {}, element)));
@@ -85,7 +87,6 @@ customElements.define("overview-view", class extends HTMLElement {
       const element = this.#cards.get(card.id);
       element.show({ ...card, ...this.#news.get(card.id) });
       this.#seen.unobserve(element);
-      this.#seen.observe(element);
     }
     put(this.place, `Page ${told.page + 1} of ${told.pages}`);
     this.pager.hidden = told.pages < 2;
@@ -93,7 +94,7 @@ customElements.define("overview-view", class extends HTMLElement {
     enable(this.after, told.page + 1 < told.pages);
     this.none.hidden = told.found > 0;
     put(this.none, told.counts.totalDeviceCount ? "No device is like that." : "No devices yet. Add one here, or run one: twinkle run desk");
-    live.look([...this.#cards.keys()]);
+    if (live.look([...this.#cards.keys()])) this.#cards.forEach((element) => this.#seen.observe(element));
   }
 
   #changed(card) {

@@ -29,16 +29,20 @@ customElements.define("trouble-view", class extends HTMLElement {
   #rows = new Map();
   #others = []; // rules that the rows do not show
   #timer = 0;
-  #turn = 0; // how often something was switched: an answer to what was asked before may be older
+  #looks = 0;
+  #typed = 0; // the timer of what is being typed
+  #asked = Promise.resolve(); // what was switched last: the next thing waits for it, so that all come in their order
+  #waiting = 0;
+  #done = 0; // how often something was switched: what was asked before may be older
 
   connectedCallback() {
     document.title = "Trouble · Twinkle";
     this.refusal = h("p", { class: "refusal", role: "alert", hidden: true });
     this.fixed = h("p", { class: "soft", hidden: true }, "The hub was started with faults of the line; they stay until it stops, and nothing can be switched here.");
     this.list = h("ul", { class: "faults", "aria-label": "Faults" });
-    this.text = h("textarea", { id: "rules", rows: 8, spellcheck: false });
+    this.text = h("textarea", { id: "rules", rows: 8, spellcheck: false, oninput: () => { this.dirty = true; } });
     this.append(
-      h("div", { class: "headline" }, h("h1", {}, "Trouble on purpose"), h("button", { type: "button", onclick: () => this.#put([]) }, "All off")),
+      h("div", { class: "headline" }, h("h1", {}, "Trouble on purpose"), h("button", { type: "button", onclick: () => this.#quiet() }, "All off")),
       h("p", { class: "soft" }, "What is switched on here, the hub does wrong from now on, to show how devices and services bear it."),
       this.fixed, this.refusal, this.list,
       h("details", { class: "panel" }, h("summary", {}, "The rules as JSON"),
@@ -57,10 +61,10 @@ customElements.define("trouble-view", class extends HTMLElement {
   // What a fault has done is told by nobody; while this is seen, it is asked for.
   async #look() {
     clearTimeout(this.#timer);
-    const turn = this.#turn;
+    const [look, done] = [++this.#looks, this.#done];
     const told = document.hidden ? null : await ask("GET", "/faults").catch(() => null);
-    if (!this.isConnected) return;
-    if (told && turn === this.#turn) this.#show(told);
+    if (!this.isConnected || look !== this.#looks) return;
+    if (told && done === this.#done && !this.#waiting && !this.#typed) this.#show(told);
     this.#timer = setTimeout(() => this.#look(), LOOK_MS);
   }
 
@@ -82,12 +86,11 @@ customElements.define("trouble-view", class extends HTMLElement {
   #row(fault, own) {
     const [title, member] = WORDS[fault] ?? [fault, own?.member];
     const box = h("input", { type: "checkbox", role: "switch", onchange: () => this.#put() });
-    const device = h("input", { value: "*", id: `device-${fault}`, oninput: () => soon(), autocomplete: "off" });
-    const share = h("input", { type: "number", min: 0, max: 100, value: 100, id: `share-${fault}`, oninput: () => soon() });
-    const value = own && h("input", { type: "number", min: 0, step: Number.isInteger(own.default) && own.member !== "seconds" ? 1 : "any", value: own.default, id: `own-${fault}`, oninput: () => soon() });
+    const soon = () => box.checked && this.#soon();
+    const device = h("input", { value: "*", id: `device-${fault}`, oninput: soon, autocomplete: "off" });
+    const share = h("input", { type: "number", min: 0, max: 100, value: 100, id: `share-${fault}`, oninput: soon });
+    const value = own && h("input", { type: "number", min: 0, step: Number.isInteger(own.default) && own.member !== "seconds" ? 1 : "any", value: own.default, id: `own-${fault}`, oninput: soon });
     const done = h("span", { class: "badge done" }, "0 times");
-    let timer = 0;
-    const soon = () => { clearTimeout(timer); if (box.checked) timer = setTimeout(() => this.#put(), TYPED_MS); };
     const element = h("li", { class: "panel fault" },
       h("label", { class: "switch" }, box, h("span", {}, title)), done,
       h("div", { class: "settings", role: "group", "aria-label": title },
@@ -96,6 +99,7 @@ customElements.define("trouble-view", class extends HTMLElement {
     return {
       element, own,
       rule: () => box.checked && { fault, device: device.value || "*", share: Number(share.value) / 100, ...(own ? { [own.member]: Number(value.value) } : {}) },
+      off: () => { box.checked = false; },
       show: (rule, times, fixed) => {
         box.checked = rule !== null;
         enable(box, !fixed);
@@ -110,27 +114,38 @@ customElements.define("trouble-view", class extends HTMLElement {
     };
   }
 
-  async #put(rules = [...[...this.#rows.values()].map((row) => row.rule()).filter(Boolean), ...this.#others]) {
-    const turn = ++this.#turn;
-    try {
-      const told = await ask("PUT", "/faults", { rules });
-      if (turn !== this.#turn) return;
-      this.#turn += 1;
+  #quiet() {
+    this.#rows.forEach((row) => row.off());
+    this.#others = [];
+    this.#put();
+  }
+
+  #soon() {
+    clearTimeout(this.#typed);
+    this.#typed = setTimeout(() => this.#put(), TYPED_MS);
+  }
+
+  #put(rules = [...[...this.#rows.values()].map((row) => row.rule()).filter(Boolean), ...this.#others]) {
+    clearTimeout(this.#typed);
+    this.#typed = 0;
+    this.#waiting++;
+    this.#asked = this.#asked.then(async () => {
+      const { told, refusal } = await ask("PUT", "/faults", { rules }).then((told) => ({ told }), (refusal) => ({ refusal }));
+      this.#waiting--;
+      this.#done++;
+      if (refusal) return this.#refuse(refusal.message);
       this.refusal.hidden = true;
+      if (this.#waiting || this.#typed) return;
       this.dirty = false;
       this.#show(told);
       say(`${counted(rules.length, "fault is", "faults are")} on`);
-    } catch (refusal) {
-      this.#refuse(refusal.message);
-    }
+    });
   }
 
   #write(event) {
     event.preventDefault();
     try {
-      const { rules } = readObject(this.text.value);
-      this.dirty = true;
-      this.#put(rules);
+      this.#put(readObject(this.text.value).rules);
     } catch (error) {
       if (!(error instanceof NotJson)) throw error;
       this.#refuse(error.message);
