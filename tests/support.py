@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from twinkle_host.waiting import PATIENCE_S
-
 ROOT = Path(__file__).resolve().parent.parent
 PRIVATE = ROOT / ".twinkle"
 MICROPYTHON = PRIVATE / "bin" / "micropython"
@@ -83,11 +81,11 @@ def without(folder: Path, modules: Path, name: str) -> Path:
     return folder
 
 
-def run_micropython(*arguments, heap=HEAP, path=(), first=(), timeout=PATIENCE_S, before=()):
+def run_micropython(*arguments, heap=HEAP, path=(), first=(), timeout=None, before=()):
     """Run 32-bit MicroPython with the device's files on its path; answers the finished process.
 
     ``path`` and ``first``: more folders, at the end and at the beginning.
-    ``before``: a command to run it under.
+    ``before``: a command to run it under. A test that computes has the time that pytest gives to each.
 
     It runs in ROOT, and knows what is there by its place there. Each module keeps the name of its file: a heap in
     which a device has room must have it in a clone of any name.

@@ -8,6 +8,7 @@ systemd is a stand-in, since this computer is not to be restarted: the process e
 started again, or ``computer.json`` {"refuses": text} says how systemctl(1) refuses.
 """
 
+import contextlib
 import functools
 import json
 import sys
@@ -59,9 +60,14 @@ class Port(RaspberryPi):
         with open(self.directory + "/pins.jsonl", "a") as file:
             file.write(json.dumps(entry) + "\n")
 
-    def catch_up(self):
-        """The driver's clock stood still since the last time."""
+    @contextlib.contextmanager
+    def driven(self):
+        """While a driver is at work, whose clock stood still since the last time: it takes as long as it says."""
         self._bench.pass_time(self.ticks() * 1000)
+        try:
+            yield
+        finally:
+            self.sleep(max(0, self._bench.ms() - self.ticks()))
 
     def look_up(self, host, port):
         """Through the cable, where somebody holds one."""
@@ -69,8 +75,8 @@ class Port(RaspberryPi):
 
     def read_sensor(self):
         """Through the driver."""
-        self.catch_up()
-        return super().read_sensor()
+        with self.driven():
+            return super().read_sensor()
 
     def reset(self, reason, wanted=True):
         """End the process; whoever runs it starts it again."""

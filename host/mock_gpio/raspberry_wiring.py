@@ -43,5 +43,5 @@ class Wiring(Contract):
 
     def read(self, name):
         """Through the driver."""
-        self._port.catch_up()
-        return super().read(name)
+        with self._port.driven():
+            return super().read(name)

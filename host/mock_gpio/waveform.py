@@ -112,6 +112,10 @@ class Bench:
         for wire in self._wires:
             wire.sleep(seconds)
 
+    def ms(self):
+        """The clock, in whole milliseconds that have begun."""
+        return max([-(-wire.us // 1000) for wire in self._wires], default=0)
+
     def pass_time(self, us):
         """As of a wire."""
         for wire in self._wires:

@@ -86,7 +86,6 @@ def test_the_guide_for_the_field_is_followed_on_a_simulated_board(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=2 * PATIENCE_S,
         start_new_session=True,
         check=False,
     )

@@ -92,7 +92,6 @@ def tell(file, port, tmp_path_factory, heap=HEAP):
         input="typed\n",
         capture_output=True,
         text=True,
-        timeout=2 * PATIENCE_S,
         check=False,
     )
     return port, done.stdout + done.stderr, done.returncode

@@ -302,10 +302,11 @@ def test_an_led_that_cannot_be_lit_is_a_hardware_error(raspberry_pi_port, monkey
 
 
 @pytest.mark.parametrize("board", ["raspberry_pi", "raspberry_pi_5"])
-def test_on_a_pi_every_library_is_there_and_a_signal_ends_the_program_well(board):
+def test_on_a_pi_every_library_is_there_and_a_signal_ends_the_program_well(board, tmp_path):
     """Real Blinka as on a Pi, whose pulseio takes SIGTERM for itself when it is imported."""
     done = subprocess.run(
         [sys.executable, Path(__file__).parent / "ended_by_a_signal.py", ROOT / "boards" / f"{board}.json"],
+        cwd=tmp_path,  # in which lgpio makes a named pipe
         env={**os.environ, "PYTHONPATH": str(ROOT / "firmware"), **AS_A_PI},
         capture_output=True,
         text=True,

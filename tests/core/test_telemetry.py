@@ -133,6 +133,19 @@ def test_a_sensor_that_fails_is_reported_with_its_errors_and_the_last_good_sampl
     assert d.said("sensor: checksum was wrong; last good sample: 14 s ago; failures: 1")
 
 
+def test_when_the_last_good_sample_was_is_told_though_the_time_was_not_known_then():
+    d = Driver(thermometer(), keep_alive=100000, epoch=None)
+    d.step()
+    d.reading({"temperature": 20, "humidity": 50})
+    d.wait(2000)
+    d.device.on_time(EPOCH, d.now)
+    d.connect(reported={"configId": 1, "sendFrequency": "10s"})
+    d.sent()
+    d.reads = 1
+    fail(d)
+    assert sensor(d)["age"] == 14 and sensor(d)["lastGood"] == "2023-11-14T22:13:18Z"
+
+
 def test_a_failing_sensor_is_not_told_each_time_and_its_recovery_is():
     d = ready()
     counts = []

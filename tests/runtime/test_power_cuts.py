@@ -19,7 +19,7 @@ MOST_ERASES, MOST_BYTES = 0.33, 1400  # for each applied configuration
 
 @pytest.fixture(scope="module")
 def told():
-    done = run_micropython(HERE / "power_cuts.py", heap="1m", timeout=300)
+    done = run_micropython(HERE / "power_cuts.py", heap="1m")
     return done.stdout + done.stderr
 
 

@@ -202,14 +202,14 @@ class Sensor:
         self.failures = 0  # in a row
         self.errors = 0
         self._context = context
-        self._good = None  # when the last good sample was taken: (milliseconds, UTC or None)
+        self._good = None  # when the last good sample was taken
         self._told = None  # the status the hub knows
 
     def reconcile(self, reported):
         """The hub's copy was read: an old complaint must not stay there."""
         known = reported.get("sensor")
         self._told = known.get("status") if isinstance(known, dict) else None
-        if self._good and not self.failures:
+        if self._good is not None and not self.failures:
             self._tell_good()
 
     def on_good(self, now):
@@ -217,7 +217,7 @@ class Sensor:
         if self.failures:
             self._context.say("info", "the sensor answers again after %d failed samples" % self.failures)
         self.failures = 0
-        self._good = now, self._context.utc
+        self._good = now
         self._tell_good()
 
     def on_failed(self, reason, now):
@@ -228,10 +228,10 @@ class Sensor:
             return
         age = utc = None
         known = "never one"
-        if self._good:
-            good, utc = self._good
-            age = (now - good) // 1000
+        if self._good is not None:
+            age = (now - self._good) // 1000
             known = "%d s ago" % age
+            utc = self._context.utc
         self._context.say(
             "error", "sensor: %s; last good sample: %s; failures: %d" % (reason, known, self.failures)
         )
@@ -241,7 +241,7 @@ class Sensor:
                 "reason": reason,
                 "failures": self.failures,
                 "errors": self.errors,
-                "lastGood": utc and iso(utc),
+                "lastGood": utc and iso(utc - age),
                 "age": age,
             }
         )
