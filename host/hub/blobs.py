@@ -99,7 +99,7 @@ class BlobStore:
         self._directory = directory
         self._new, self._blocks, self._about = (directory / name for name in (".new", ".blocks", ".about"))
         self._lock = threading.RLock()  # of the files, which may take a while
-        self._counting = threading.Lock()  # of the bytes in use, which does not
+        self._counting = threading.Lock()  # of the bytes in use and the refusals, which does not
         shutil.rmtree(self._new, ignore_errors=True)  # what never became a blob
         for folder in (self._new, self._blocks, self._about):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -142,17 +142,18 @@ class BlobStore:
         """Room for ``more`` bytes of a file that has ``had``, 0 for a file itself; StoreRefused when there is none."""
         room = more or OVERHEAD
         if had + more > self.file_limit:
-            self.refused += 1
-            raise StoreRefused(413, "RequestBodyTooLarge", f"A file has {self.file_limit} bytes at the most.")
+            raise self._too_much(f"A file has {self.file_limit} bytes at the most.")
         if not self._took(room):
             self.sweep()
             if not self._took(room):
-                self.refused += 1
-                raise StoreRefused(
-                    413,
-                    "RequestBodyTooLarge",
-                    f"The store is full: {self.limit} bytes. Remove files from it, or give it more room.",
+                raise self._too_much(
+                    f"The store is full: {self.limit} bytes. Remove files from it, or give it more room."
                 )
+
+    def _too_much(self, words: str) -> StoreRefused:
+        with self._counting:
+            self.refused += 1
+        return StoreRefused(413, "RequestBodyTooLarge", words)
 
     def _took(self, room: int) -> bool:
         with self._counting:

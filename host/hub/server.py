@@ -7,9 +7,10 @@ import json
 import logging
 import os
 import shutil
+import socket
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -86,6 +87,8 @@ class Server:
         self.info: dict[str, Any] = {}
         # What is to be closed: all of it, and all but the page.
         self._opened = self._parts = contextlib.AsyncExitStack()
+        self._claims = contextlib.ExitStack()
+        self._claimed: dict[str, int] = {}  # its ports, by their flags
         self.page: Site | None = None
         self._resetting = asyncio.Lock()
 
@@ -95,6 +98,7 @@ class Server:
         OSError and sqlite3.Error are the disk's. What was opened before any of them is closed again.
         """
         async with contextlib.AsyncExitStack() as opened:
+            opened.callback(self._claims.close)
             await self._open()
             opened.push_async_callback(self._close)
             await self._open_page(opened)
@@ -175,14 +179,13 @@ class Server:
         opened.push_async_callback(self._amqp.stop)
         opened.push_async_callback(self._endpoint.stop)
         opened.callback(self._side_door.close)
-        mqtt_port = await self._listen(self._open_mqtt(faults, opened), "--port")
-        rest_port = await self._listen(self._https.start(settings.bind, settings.rest_port), "--rest-port")
-        starting = self._amqp.start(settings.bind, settings.amqp_port)
-        event_hub.port = await self._listen(starting, "--amqp-port")
+        bind = settings.bind
+        mqtt_port = await self._listen(partial(self._open_mqtt, faults, opened), bind, "--port")
+        rest_port = await self._listen(self._https.start, bind, "--rest-port")
+        event_hub.port = await self._listen(self._amqp.start, bind, "--amqp-port")
         self._plain_port = None
         if settings.plain_amqp_port is not None:
-            starting = self._amqp.start_plain(LOOPBACK, settings.plain_amqp_port)
-            self._plain_port = await self._listen(starting, "--plain-amqp-port")
+            self._plain_port = await self._listen(self._amqp.start_plain, LOOPBACK, "--plain-amqp-port")
         self._describe(mqtt_port, rest_port, event_hub)
 
     def _host_of(self, request: web.Request) -> str:
@@ -237,13 +240,6 @@ class Server:
         """
         async with self._resetting:
             self.page.hide()
-            ports: dict[str, Any] = {
-                "port": self.info["mqttPort"],
-                "rest_port": self.info["restPort"],
-                "amqp_port": self.info["amqpPort"],
-                "plain_amqp_port": self._plain_port,
-            }
-            self.settings = replace(self.settings, **ports)
             try:
                 await self._close()
                 self._forget()
@@ -269,8 +265,9 @@ class Server:
         self._endpoint.faults = self._rest.faults = faults
         return faults
 
-    async def _open_mqtt(self, faults: Faults | None, opened: contextlib.AsyncExitStack) -> int:
-        bind, port = self.settings.bind, self.settings.port
+    async def _open_mqtt(
+        self, faults: Faults | None, opened: contextlib.AsyncExitStack, bind: str, port: int
+    ) -> int:
         self._endpoint.faults = self._rest.faults = faults
         if faults is None or not faults.of_the_line:
             return await self._endpoint.start(bind, port)
@@ -285,10 +282,10 @@ class Server:
     async def _close(self) -> None:
         await self._parts.aclose()
 
-    async def _listen(self, starting, flag: str) -> Any:
+    async def _listen(self, start: Callable[[str, int], Awaitable[int]], bind: str, flag: str) -> int:
         port = getattr(self.settings, flag.removeprefix("--").replace("-", "_"))
         try:
-            return await starting
+            return await start(bind, self._claim(bind, port, flag))
         except OSError as error:
             if error.errno == 98:
                 raise BusyPort(self.settings.bind, port, flag) from None
@@ -296,6 +293,20 @@ class Server:
                 f"cannot listen on {self.settings.bind}:{port} ({os.strerror(error.errno or 0)}); "
                 f"check --bind and {flag}"
             ) from None
+
+    def _claim(self, bind: str, port: int, flag: str) -> int:
+        # Bound and never listened on: while the hub is reset nothing listens there, and the port is given to nobody
+        # else (ip(7)).
+        if flag not in self._claimed:
+            places = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM)
+            family, kind, _, _, place = min(places)  # IPv4 first, which every computer has
+            claim = self._claims.enter_context(socket.socket(family, kind))
+            claim.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                claim.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as asyncio's own
+            claim.bind(place)
+            self._claimed[flag] = claim.getsockname()[1]
+        return self._claimed[flag]
 
     def _open_state(self, opened: contextlib.AsyncExitStack) -> None:
         """The files that are this hub's alone until it stops, or cannot start."""

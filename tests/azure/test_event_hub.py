@@ -78,14 +78,14 @@ def test_the_tutorials_reader_to_the_letter(hub, connected, device_id):
         target=client.receive_batch, kwargs={"on_event_batch": on_event_batch, "on_error": on_error}
     )
     thread.start()
-    until_read_by(hub, PARTITIONS)
-    connected.send_message('{"temperature": 21}')
-    partition_id, event = seen.get(timeout=PATIENCE_S)
+    with client:
+        until_read_by(hub, PARTITIONS)
+        connected.send_message('{"temperature": 21}')
+        partition_id, event = seen.get(timeout=PATIENCE_S)
+    thread.join(PATIENCE_S)
     assert event.body_as_str(encoding="UTF-8") == '{"temperature": 21}'
     assert partition_id == str(partition_of(device_id))
     assert event.system_properties[b"iothub-connection-device-id"].decode() == device_id
-    client.close()
-    thread.join(PATIENCE_S)
 
 
 # --- where a reader begins

@@ -293,13 +293,6 @@ def test_x_1b_a_kicked_off_device_comes_back_without_subscribing_and_misses_noth
         serve_methods(first, lambda request: (200, "still here"))
         assert call(service, device_id, "ping").payload == "still here"
         _kick(hub, text, device_id)
-        hub.event(
-            "deviceConnectionStateEvents",
-            lambda e: (
-                e["applicationProperties"]["opType"] == "deviceConnected" and e["deviceId"] == device_id
-            ),
-        )
-        eventually(lambda: first.connected)
         answer = call(service, device_id, "ping", connect_timeout_in_seconds=PATIENCE_S)
         assert answer.payload == "still here"
         twin = service.update_twin(device_id, desired(after=1))
@@ -323,6 +316,13 @@ def _retrying(hub, text):
 
 def _kick(hub, text, device_id):
     """A second connection of the same identity, which leaves again at once."""
+
+    def until(operation):
+        hub.event(
+            "deviceConnectionStateEvents",
+            lambda e: e["applicationProperties"]["opType"] == operation and e["deviceId"] == device_id,
+        )
+
     # Not clean: a clean session would make the hub forget the subscriptions.
     client = raw(hub, text, device_id, clean=False)
     client.loop_start()
@@ -330,8 +330,10 @@ def _kick(hub, text, device_id):
         "hubDiagnostics",
         lambda event: event["deviceId"] == device_id and event["body"]["what"] == "connectionClosed",
     )
+    until("deviceConnected")
     client.disconnect()
     client.loop_stop()
+    until("deviceDisconnected")
 
 
 def raw(hub, text, device_id, clean=True):

@@ -1,6 +1,7 @@
 """A hub with a page is reset, and says what it had no room for."""
 
 import contextlib
+import errno
 import socket
 
 import pytest
@@ -10,6 +11,7 @@ from https_device import Device
 from twinkle_host.hub.core.messages import notices
 from twinkle_host.hub.doors import amqp, patience
 from twinkle_host.hub.live import LiveHub
+from twinkle_host.hub.server import Server
 from twinkle_host.waiting import PATIENCE_S
 
 ROOM = 10_000
@@ -45,6 +47,23 @@ def test_who_listens_goes_on_hearing_after_a_reset(hub):
         assert hub.event("deviceLifecycleEvents")["deviceId"] == name
         assert hub.events.empty(), "once each"
         assert hub.info is hub.server.info
+
+
+def test_its_ports_are_given_to_nobody_else_while_it_is_reset(tmp_path, monkeypatch):
+    def forget(server):
+        for port in ports:
+            with socket.socket() as other, pytest.raises(OSError, match=f"Errno {errno.EADDRINUSE}"):
+                other.bind(("127.0.0.1", port))
+        asked.append(ports)
+
+    asked = []
+    with LiveHub(tmp_path, page_port=0, plain_amqp_port=0) as hub:
+        ports = [hub.info[name] for name in ("mqttPort", "restPort", "amqpPort")] + [hub.server._plain_port]
+        with monkeypatch.context() as patch:
+            patch.setattr(Server, "_forget", forget)
+            page(hub, "POST", "reset")
+        found = [hub.info[name] for name in ("mqttPort", "restPort", "amqpPort")] + [hub.server._plain_port]
+        assert asked == [found]
 
 
 def test_what_there_was_no_room_for_is_counted_where_everybody_sees_it(hub, monkeypatch):
