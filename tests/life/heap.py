@@ -10,10 +10,8 @@ before = gc.mem_alloc()
 import twinkle.runtime.boot  # noqa: E402
 
 runner = twinkle.runtime.boot.boot(sys.argv[1])
-for _ in range(200):
+while not runner.device.telemetry.sent:
     runner.turn()
-    if runner.device.telemetry.sent:
-        break
 gc.collect()
 print("heap", runner.device.link.state, runner.device.telemetry.sent, gc.mem_alloc() - before, gc.mem_free())
 print("modules", *sys.modules)

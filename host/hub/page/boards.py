@@ -13,7 +13,7 @@ from ..core import HubError
 from ..rest.values import read_json
 from . import stream
 
-ANSWER_S = 10.0
+ANSWER_S = 30.0
 
 
 class Boards:
@@ -41,13 +41,16 @@ class Boards:
         asked = await read_json(request)
         if not isinstance(asked, dict) or asked.get("do") == "watch":
             raise HubError("ArgumentInvalid", 'The body must be an object that says what to "do".')
-        async with asyncio.timeout(ANSWER_S):
-            reader, writer = await self._reach(request)
-            try:
-                writer.write(json.dumps(asked).encode() + b"\n")
-                answer = json.loads(await reader.readline() or b"{}")
-            finally:
-                writer.close()
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                reader, writer = await self._reach(request)
+                try:
+                    writer.write(json.dumps(asked).encode() + b"\n")
+                    answer = json.loads(await reader.readline() or b"{}")
+                finally:
+                    writer.close()
+        except TimeoutError:
+            raise HubError("GatewayTimeout", "The board's bench did not answer in time.") from None
         if "error" in answer:
             raise HubError("ArgumentInvalid", answer["error"])
         return web.json_response(answer)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import socket
 import subprocess
 from importlib.resources import files
 
@@ -10,10 +11,12 @@ import pytest
 from support import TWINKLE
 
 from twinkle_host.hub.live import LiveHub
-from twinkle_host.hub.page import stream
+from twinkle_host.hub.page import boards, stream
 from twinkle_host.hub.page.access import MOST, Access
 from twinkle_host.hub.server import ServerError
 from twinkle_host.waiting import PATIENCE_S
+from twinkle_host.workbench import notes
+from twinkle_host.workbench.control import NAME, by_its_folder
 
 
 class Answer:
@@ -149,6 +152,18 @@ def test_a_browser_that_there_is_no_room_for_is_refused_and_counted(hub, ask, co
         refused = ask("GET", path, Cookie=cookie)
         assert refused.status == 503 and "0 pages are open already" in refused.json()["error"]["message"]
     assert ask("GET", "/health").json()["viewersRefused"] == before + 2
+
+
+def test_a_board_that_does_not_answer_is_given_up_and_that_is_said(hub, ask, cookie, tmp_path, monkeypatch):
+    monkeypatch.setattr(boards, "ANSWER_S", 0.1)
+    origin = hub.info["pageUrl"].rstrip("/")
+    with socket.socket(socket.AF_UNIX) as bench, by_its_folder(tmp_path / NAME) as path:
+        bench.bind(path)
+        bench.listen()
+        note = notes.leave(hub.settings.state, "mute", tmp_path)
+        refused = ask("POST", "/api/boards/mute", {"do": "day"}, Cookie=cookie, Origin=origin)
+        note.unlink()
+    assert (refused.status, refused.json()["error"]["name"]) == (504, "GatewayTimeout")
 
 
 def test_no_more_than_a_few_tokens_are_good_at_a_time():

@@ -87,11 +87,13 @@ def test_what_is_not_known_yet_cannot_be_worked(hub, desk, page):
     let_device()
     for action in actions:
         expect(action).to_be_enabled()
-    power = page.get_by_role("switch", name="Power")
-    expect(power).to_be_disabled()
+    power, send = page.get_by_role("switch", name="Power"), page.get_by_role("button", name="Send")
+    for control in (power, send):
+        expect(control).to_be_disabled()
     expect(page.locator("#temperature")).to_be_hidden()
     let_bench()
-    expect(power).to_be_enabled()
+    for control in (power, send):
+        expect(control).to_be_enabled()
     expect(power).to_be_checked()
     expect(page.locator("#temperature")).to_be_visible()
 

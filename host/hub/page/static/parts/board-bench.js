@@ -32,13 +32,14 @@ customElements.define("board-bench", class extends HTMLElement {
     this.sensors = h("div", {});
     this.said = h("pre", { class: "terminal", tabIndex: 0, role: "log", "aria-label": "Console" });
     this.typed = h("input", { id: "typed", autocomplete: "off", autocapitalize: "off", spellcheck: false, placeholder: "help", class: "mono" });
+    this.send = h("button", { "aria-disabled": "true" }, "Send");
     this.log = h("pre", { class: "log", tabIndex: 0, role: "log", "aria-label": "Log", "aria-live": "off" });
     this.append(h("section", { class: "panel bench" },
       h("div", { class: "bench-head" }, h("h2", {}, "The board"), this.state, this.power.element, this.network.element),
       this.about, this.refusal, this.lines,
       this.sensor.element, this.sensors,
       h("h3", {}, "Console"), this.said,
-      h("form", { class: "type", onsubmit: (event) => this.#type(event) }, h("label", { for: "typed" }, h("span", { class: "unseen" }, "Type at the console"), this.typed), h("button", {}, "Send")),
+      h("form", { class: "type", onsubmit: (event) => this.#type(event) }, h("label", { for: "typed" }, h("span", { class: "unseen" }, "Type at the console"), this.typed), this.send),
       h("h3", {}, "Log"), this.log));
     this.#watch();
   }
@@ -94,6 +95,7 @@ customElements.define("board-bench", class extends HTMLElement {
   // What somebody has just moved stays where it is until that is done, and seen.
   #controls() {
     const seen = this.#seen;
+    enable(this.send, Boolean(seen)); // what is answered to one who does not watch is not heard
     if (seen && (this.#waiting || seen.deeds < this.#done)) return;
     this.power.set(Boolean(seen?.powered), Boolean(seen));
     this.network.set(Boolean(seen?.network?.connected), Boolean(seen?.network));

@@ -5,7 +5,7 @@ import { counted } from "../model/words.js";
 import { ask } from "../parts/api.js";
 import { h, put, say } from "../parts/dom.js";
 import { enable } from "../parts/keyboard.js";
-import { heard, live } from "../parts/live.js";
+import { live } from "../parts/live.js";
 
 const LOOK_MS = 1000;
 const TYPED_MS = 400;
@@ -25,11 +25,9 @@ const WORDS = {
 };
 
 customElements.define("trouble-view", class extends HTMLElement {
-  #left = new AbortController();
   #rows = new Map();
   #others = []; // rules that the rows do not show
   #timer = 0;
-  #looks = 0;
   #typed = 0; // the timer of what is being typed
   #asked = Promise.resolve(); // what was switched last: the next thing waits for it, so that all come in their order
   #waiting = 0;
@@ -47,23 +45,19 @@ customElements.define("trouble-view", class extends HTMLElement {
       this.fixed, this.refusal, this.list,
       h("details", { class: "panel" }, h("summary", {}, "The rules as JSON"),
         h("form", { onsubmit: (event) => this.#write(event) }, h("label", { for: "rules" }, "Rules, as in the file that twinkle hub --faults takes", this.text), h("div", { class: "choices" }, h("button", { class: "main" }, "Follow these")))));
-    const { signal } = this.#left;
-    heard(signal, "again", () => this.#look());
     live.look([]);
     this.#look();
   }
 
   disconnectedCallback() {
-    this.#left.abort();
     clearTimeout(this.#timer);
   }
 
   // What a fault has done is told by nobody; while this is seen, it is asked for.
   async #look() {
-    clearTimeout(this.#timer);
-    const [look, done] = [++this.#looks, this.#done];
+    const done = this.#done;
     const told = document.hidden ? null : await ask("GET", "/faults").catch(() => null);
-    if (!this.isConnected || look !== this.#looks) return;
+    if (!this.isConnected) return;
     if (told && done === this.#done && !this.#waiting && !this.#typed) this.#show(told);
     this.#timer = setTimeout(() => this.#look(), LOOK_MS);
   }
