@@ -49,13 +49,14 @@ class DeviceProcess:
         apps=(),
         program=FIRMWARE / "main.py",
     ):
-        self.folder = folder
+        self.folder = folder.absolute()
         witness.keep_secret(connection_string, (wifi or {}).get("password"))
         folder.mkdir(exist_ok=True)
         settings = json.loads((BOARDS / f"{base}.json").read_text())
         self.socket = folder / "console" if interpreter == "cpython" else None
         if self.socket:
-            settings["console"] = {"socket": str(self.socket)}
+            # In the folder that it runs in: a socket's path has 107 bytes at the most (unix(7)).
+            settings["console"] = {"socket": self.socket.name}
         self.settings = {**settings, **(board or {})}
         (folder / "board.json").write_text(json.dumps(self.settings))
         (folder / "credentials.json").write_text(
@@ -78,6 +79,7 @@ class DeviceProcess:
         (self.folder / "stop").unlink(missing_ok=True)
         self._process = subprocess.Popen(
             [*self._command, self._program, self.folder],
+            cwd=self.folder,
             env=self._environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
