@@ -16,8 +16,9 @@ MOST = 16  # older ones are forgotten
 
 def known() -> list[Path]:
     """Their state directories; that of ``twinkle hub`` without --state when none is known."""
-    with suppress(OSError, UnicodeDecodeError):
-        found = [Path(line) for line in known_hubs_file().read_text().splitlines() if line]
+    with suppress(OSError, UnicodeDecodeError), known_hubs_file().open(encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)  # while it is written it is not whole
+        found = [Path(line) for line in file.read().splitlines() if line]
         if found:
             return found
     return [default_hub_state()]

@@ -7,6 +7,8 @@ are run by ``tests/core/on_micropython.py`` in one process.
 """
 
 import gc
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,7 +22,10 @@ for place in (HERE, *(HERE.parent / folder for folder in ("firmware", "host", "t
 
 from support import MICROPYTHON, need, run_micropython  # noqa: E402
 
+from twinkle_host.waiting import PATIENCE_S  # noqa: E402
+
 STORY_ROOM = HERE / "core"
+STORIES_S = 5 * PATIENCE_S  # for all stories of a module: some compute for 20 s on a quiet machine
 EXAMPLES = {"quick": 10, "whole": 100, "soak": 1000}  # of each property; some take a multiple of it
 sys.path.insert(0, str(STORY_ROOM))
 
@@ -33,6 +38,9 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: for --soak alone")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As a shell without job control begins what it does not wait for; whatever that starts would ignore it, too.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # A busy machine is no fault of the code, so no example has a deadline. Random examples are for --soak: any other
     # run says the same of the same code.
     for name, examples in EXAMPLES.items():
@@ -83,8 +91,7 @@ class MicroPythonStory(pytest.Item):
     def runtest(self):
         told = self.config.stash.setdefault(_TOLD, {})
         if self.path not in told:
-            done = run_micropython(STORY_ROOM / "on_micropython.py", self.path)
-            told[self.path] = _parse(done.stdout), done.stdout + done.stderr
+            told[self.path] = _tell(self.path)
         results, output = told[self.path]
         verdict = results.get(self.originalname)
         if verdict != "ok":
@@ -104,6 +111,16 @@ class StoryFailed(Exception):
 
 
 _TOLD = pytest.StashKey()
+
+
+def _tell(path):
+    """What became of each story of a module, and all that was said; one that hangs is waited for once."""
+    try:
+        done = run_micropython(STORY_ROOM / "on_micropython.py", path, timeout=STORIES_S)
+    except subprocess.TimeoutExpired as hangs:
+        output = (hangs.output or b"").decode(errors="replace")
+        return _parse(output), f"{output}{hangs}"
+    return _parse(done.stdout), done.stdout + done.stderr
 
 
 def _parse(output):

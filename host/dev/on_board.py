@@ -85,7 +85,10 @@ class OnBoard:
         self._told(("device", f"the board at {self._bench.port} has gone; it is waited for"))
         while not self._stopping.is_set():
             try:
-                return open_line(self._bench.port)
+                line = open_line(self._bench.port)
             except Failure:
                 time.sleep(LOOK_S)
+                continue
+            self._told(("device", f"the board at {self._bench.port} is back"))
+            return line
         return None

@@ -188,20 +188,19 @@ def _traceback(error):
 
 
 def _mount():
-    fresh = False
     try:
-        fresh = os.stat(_image)[6] == 0
+        os.stat(_image)
     except OSError:
-        fresh = True
-    if fresh:
-        with open(_image, "wb") as file:
+        new = _image + ".new"
+        with open(new, "wb") as file:
             for _ in range(BLOCKS):
                 file.write(b"\xff" * BLOCK)
+        with open(new, "r+b") as file:
+            vfs.VfsLfs2.mkfs(Flash(file))
+        os.rename(new, _image)  # whole: a board may lose its power meanwhile
     flash = Flash(open(_image, "r+b"))  # noqa: SIM115 (as long as the board lives)
     bench, host = vfs.VfsPosix(_bench), vfs.VfsPosix(_host)
     vfs.umount("/")
-    if fresh:
-        vfs.VfsLfs2.mkfs(flash)
     vfs.mount(vfs.VfsLfs2(flash), "/")
     vfs.mount(bench, "/world")
     vfs.mount(host, "/host")

@@ -1,7 +1,6 @@
 """``twinkle board``: a simulated Pico W on a serial line, for whoever has none on the table."""
 
 import inspect
-import json
 import shlex
 import shutil
 import signal
@@ -64,13 +63,13 @@ class Switches:
         """on | off: connect its hold pin (GP22) to ground, for the next start"""
         if on not in ("on", "off"):
             raise Failure("hold is on or off")
-        self._tell("inputs", {"22": 0} if on == "on" else {})
+        self._board.tell("inputs", {"22": 0} if on == "on" else {})
 
     def wifi(self, air: str = "there") -> None:
         """there | gone | refused | deaf: what the radio is in"""
         if air not in ("there", "gone", "refused", "deaf"):
             raise Failure("the radio is in there, gone, refused or deaf")
-        self._tell("air", {"wifi": air})
+        self._board.tell("air", {"wifi": air})
 
     def room(self, *members: str) -> None:
         """temperature=31 humidity=40 lag=0 fault=absent: what the sensor is in"""
@@ -81,12 +80,7 @@ class Switches:
             raise Failure(str(error)) from None
         if not set(room) <= set(ROOM):
             raise Failure(f"a room has {', '.join(ROOM)}")
-        self._tell("sensor", {"temperature": 21.5, "humidity": 40.0, **room})
-
-    def _tell(self, what: str, content: dict) -> None:
-        new = self._board.bench / f"{what}.new"
-        new.write_text(json.dumps(content))
-        new.replace(self._board.bench / f"{what}.json")
+        self._board.tell("sensor", {"temperature": 21.5, "humidity": 40.0, **room})
 
     def turn(self, line: str) -> None:
         """Do what a line says; Failure when it says nothing that there is."""

@@ -50,7 +50,7 @@ class DeviceProcess:
         apps=(),
         program=FIRMWARE / "main.py",
     ):
-        self.folder = folder
+        self.folder = folder.absolute()
         witness.keep_secret(connection_string, (wifi or {}).get("password"))
         folder.mkdir(exist_ok=True)
         settings = json.loads((BOARDS / f"{base}.json").read_text())

@@ -4,7 +4,7 @@
         ...  # mpremote connect PORT, with board.port
 
 What is simulated is the hardware below MicroPython (see ``pico/``); what the world
-is like is told through files in ``board.bench``. The board lives on in ``folder``:
+is like is told through files in ``board.bench`` (see ``tell``). The board lives on in ``folder``:
 its flash is a file there. Ctrl-C reaches it as on USB: while MicroPython watches for
 it a running program is interrupted, otherwise the program reads the byte.
 
@@ -16,6 +16,7 @@ holds it back (board_flash.py); only one that does neither at NEVER_WAITS looks 
 """
 
 import errno
+import json
 import os
 import pty
 import select
@@ -25,7 +26,9 @@ import termios
 import threading
 import time
 import tty
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ..paths import HOST, MICROPYTHON
 from ..waiting import PATIENCE_S
@@ -49,6 +52,8 @@ LOOK_S = 0.001
 WAITS = {0, 102, 142, 162, 168, 267, 308, 309, 407, 413, 414, *range(359, 374)}
 OF_THE_LINE, LINE = {3, 4}, {0, 1, 2}
 GARBLED = bytes(byte * 167 & 0x7F | 0x80 for byte in range(256))
+
+T = TypeVar("T")
 
 
 class SerialBoard:
@@ -86,8 +91,12 @@ class SerialBoard:
     def __exit__(self, *_) -> None:
         self.unplug()
 
-    def plug_in(self) -> None:
-        """Power it; main.py is run, as after every start."""
+    def plug_in(self, first: Callable[[], T] = lambda: None) -> T:
+        """Power it; main.py is run, as after every start.
+
+        ``first()`` is done, and answered, when its port is there and before it has power: who opens that meanwhile
+        misses nothing of what it says.
+        """
         # The outer pair is the cable, the inner one the board's own line discipline.
         self._cable, self._plug = pty.openpty()
         self._line, self._board = pty.openpty()
@@ -106,8 +115,18 @@ class SerialBoard:
         self._threads = [
             threading.Thread(target=work, daemon=True) for work in (self._carry, self._keep_running)
         ]
-        for thread in self._threads:
-            thread.start()
+        carrying, running = self._threads
+        carrying.start()
+        try:
+            return first()
+        finally:
+            running.start()
+
+    def tell(self, what: str, content: dict[str, Any]) -> None:
+        """Say what the world is like from now on, whole: it may be looked at in this very moment."""
+        new = self.bench / f"{what}.new"
+        new.write_text(json.dumps(content))
+        new.replace(self.bench / f"{what}.json")
 
     def unplug(self) -> None:
         """Take its power in the middle of whatever it does; its port goes away."""

@@ -168,6 +168,22 @@ def test_who_has_left_before_he_is_told_that_another_is_there():
     console.close()
 
 
+@pytest.mark.parametrize("last", [b"", b"half a li"])
+def test_who_comes_before_it_is_seen_that_another_has_left_is_welcome(tmp_path, last):
+    path = str(tmp_path / "console")
+    console = SocketConsole(path)
+    with guest(path) as first:
+        console.typed()
+        first.sendall(last)
+    with guest(path) as second:
+        second.sendall(b"help\r")
+        heard = b"".join(console.typed() for _ in range(4))
+        assert heard == last + b"\x03help\r"
+        console.show(b"ok\r\n")
+        assert second.recv(100) == b"ok\r\n"
+    console.close()
+
+
 @pytest.mark.parametrize(
     ("name", "error"), [(name, error) for name in AT_THE_START for error in AT_THE_START[name]]
 )

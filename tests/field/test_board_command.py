@@ -12,6 +12,7 @@ from twinkle_host.console.dialogue import Dialogue
 from twinkle_host.console.line import SerialLine
 from twinkle_host.failure import Failure
 from twinkle_host.mock_gpio.command import SWITCHES, Switches
+from twinkle_host.mock_gpio.serial_board import SerialBoard
 from twinkle_host.waiting import PATIENCE_S, eventually
 
 
@@ -98,6 +99,8 @@ def test_each_thing_that_can_be_met_is_named_with_what_comes_next(start, command
 
 class Cable:
     """A board of which only is known what was done to it."""
+
+    tell = SerialBoard.tell
 
     def __init__(self, folder):
         self.bench, self.stalled, self.speed, self.done = folder, False, None, []

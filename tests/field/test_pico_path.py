@@ -62,7 +62,7 @@ def provision(command, board, hub, device_id, *options, text=None, authorities=N
 
 def test_a_bare_board_becomes_a_device_that_answers_on_its_console(command, hub, tmp_path, measured):
     with SerialBoard(tmp_path / "board", HONEST) as board:
-        (board.bench / "sensor.json").write_text('{"temperature": 21.5, "humidity": 40}')
+        board.tell("sensor", {"temperature": 21.5, "humidity": 40})
         flashed = command("flash", "pico_w", "--port", board.port)
         assert flashed.status == 0 and "Next: twinkle provision" in flashed.out, flashed
         provisioned = provision(command, board, hub, "bench-1")
@@ -117,7 +117,7 @@ def test_a_board_file_with_names_brings_what_they_need_compiled(command, hub, tm
             "humidity": 40,
             "sensors": {"attic": {"temperature": 33.5, "humidity": 20}},
         }
-        (board.bench / "sensor.json").write_text(json.dumps(room))
+        board.tell("sensor", room)
         flashed = command("flash", tmp_path / "shed.json", "--port", board.port)
         assert flashed.status == 0, flashed
         assert provision(command, board, hub, "bench-9").status == 0
@@ -133,7 +133,7 @@ def test_a_board_file_with_names_brings_what_they_need_compiled(command, hub, tm
         measured_there = ask("sensors")
         assert measured_there["attic"] == {"temperature": 33.5, "humidity": 20.0}
         assert 0 < measured_there["board"]["temperature"] < 60
-        (board.bench / "inputs.json").write_text('{"door": [true, false, true]}')
+        board.tell("inputs", {"door": [True, False, True]})
         hub.event(
             "Telemetry", lambda event: event["deviceId"] == "bench-9" and event["body"] == {"door": True}
         )
@@ -212,8 +212,7 @@ def test_a_board_that_lost_power_while_it_was_flashed_runs_no_mixture(command, b
     command("flash", "pico_w", "--port", board.port)
     command("connect", board.port, "fs", "touch", "hold", program=MPREMOTE)
     board.unplug()
-    board.plug_in()
-    line = SerialLine(board.port)
+    line = board.plug_in(lambda: SerialLine(board.port))
     assert "hold: no program" in heard(line, ">>> ")
     line.close()
 
@@ -253,7 +252,7 @@ def test_a_device_that_runs_is_held_by_its_console_verb_and_by_its_button(comman
     assert "ok" in heard(line, "\nhold: no program until the next restart")
     line.write(b"import machine; machine.reset()\r")
     heard(line, "ready: bench-3")
-    (board.bench / "inputs.json").write_text('{"22": 0}')
+    board.tell("inputs", {"22": 0})
     line.write(b"reboot\r")
     assert "hold pin is connected to ground" in heard(line, ">>> ")
     line.close()
@@ -278,7 +277,10 @@ app = Greedy()
 
 @pytest.fixture
 def failing(command, hub, board, tmp_path):
-    """A function that makes the board one whose program fails before its watchdog runs, and powers it up again."""
+    """A function that makes the board one whose program fails before its watchdog runs, and powers it up again.
+
+    It answers the line, on which all is heard that it says.
+    """
 
     def make(device_id, **changes):
         command("flash", "pico_w", "--port", board.port)
@@ -298,14 +300,13 @@ def failing(command, hub, board, tmp_path):
             assert done.status == 0, done
         command("connect", board.port, "fs", "rm", "apps/environment.mpy", program=MPREMOTE)
         board.unplug()
-        board.plug_in()
+        return board.plug_in(lambda: SerialLine(board.port))
 
     return make
 
 
-def test_a_program_that_fails_before_its_watchdog_runs_starts_again_and_ends_in_safe_mode(failing, board):
-    failing("bench-5", **{"RESTART_S = 60": "RESTART_S = 1"})
-    line = SerialLine(board.port)
+def test_a_program_that_fails_before_its_watchdog_runs_starts_again_and_ends_in_safe_mode(failing):
+    line = failing("bench-5", **{"RESTART_S = 60": "RESTART_S = 1"})
     said = heard(line, "ready: bench-5")
     assert said.count("failed: MemoryError: an application that takes it all") == 3 and "safe mode" in said
     assert said.count("restart in 1 s; Ctrl-C for the prompt") == 3
@@ -313,8 +314,7 @@ def test_a_program_that_fails_before_its_watchdog_runs_starts_again_and_ends_in_
 
 
 def test_a_prompt_is_found_while_a_program_that_has_failed_waits_to_start_again(command, failing, board):
-    failing("bench-6")
-    line = SerialLine(board.port)
+    line = failing("bench-6")
     heard(line, "restart in 60 s; Ctrl-C for the prompt")
     line.close()
     assert command("flash", "pico_w", "--port", board.port).status == 0
@@ -329,6 +329,7 @@ def test_somebody_elses_program_that_runs_is_interrupted(command, board, tmp_pat
 
 
 def test_a_board_that_does_not_answer_is_described(board):
+    assert ask_running(board.port) is None  # what it says when it starts has been heard
     board.hang()
     with pytest.raises(Failure) as silent:
         SerialLink(board.port, patience=1).__enter__()

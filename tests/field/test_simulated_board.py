@@ -1,10 +1,13 @@
 """The simulated board at bad moments: Ctrl-C at each operation of its flash, and no power while it starts."""
 
+import resource
 import threading
 
 from support import ROOT, run_micropython
 
+from twinkle_host.flash.serial_link import ask_running
 from twinkle_host.mock_gpio import serial_board
+from twinkle_host.mock_gpio.serial_board import SerialBoard
 from twinkle_host.waiting import PATIENCE_S, eventually
 
 # Interrupts what is done with the K-th operation of the flash: in its middle, since it is when the file is sought in.
@@ -124,3 +127,14 @@ def test_a_board_that_is_unplugged_while_it_starts_again_is_gone(board, monkeypa
     eventually(lambda: unplugging.ident)
     unplugging.join(PATIENCE_S)
     assert not unplugging.is_alive()
+
+
+def test_a_board_that_is_cut_off_while_its_flash_is_made_is_as_good_as_new(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # what writes more is killed
+    with SerialBoard(tmp_path / "board") as board:
+        try:
+            eventually(lambda: board.starts > 1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert ask_running(board.port) is None, "it gives its prompt"

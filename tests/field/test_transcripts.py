@@ -31,7 +31,7 @@ class Technician:
 
     def __init__(self, line, device_id):
         self.line, self.id = line, device_id
-        self._rest = ""
+        self._rest = b""
 
     def type(self, text):
         """The lines of the answer."""
@@ -39,9 +39,9 @@ class Technician:
         lines = []
 
         def answered():
-            self._rest += self.line.read().decode()
-            *whole, self._rest = self._rest.split("\r\n")
-            lines.extend(line for line in whole if not LOG.match(line))
+            self._rest += self.line.read()
+            *whole, self._rest = self._rest.split(b"\r\n")  # a character may come in two pieces
+            lines.extend(line for line in map(bytes.decode, whole) if not LOG.match(line))
             return lines and END.match(lines[-1])
 
         eventually(answered, told=lambda: f"{text}: {lines}")
@@ -54,10 +54,10 @@ def technician(request, hub, command, tmp_path_factory):
     folder = tmp_path_factory.mktemp("t")
     board, device_id = request.param, request.param.replace("_", "-")
     text = f"{hub.add(device_id)};Port={hub.info['mqttPort']}"
-    room = json.dumps({"temperature": 21.5, "humidity": 40})
+    room = {"temperature": 21.5, "humidity": 40}
     if board == "pico_w":
         with SerialBoard(folder) as pico:
-            (pico.bench / "sensor.json").write_text(room)
+            pico.tell("sensor", room)
             command("flash", "pico_w", "--port", pico.port)
             done = command(
                 *(
@@ -78,7 +78,7 @@ def technician(request, hub, command, tmp_path_factory):
         return
     ca = Path(hub.info["caFile"]).read_bytes()
     device = DeviceProcess("cpython", folder, text, ca, {"port": "mock_gpio.raspberry"}, base="raspberry_pi")
-    (folder / "sensor.json").write_text(room)
+    (folder / "sensor.json").write_text(json.dumps(room))
     with device:
         device.wait_for(" ready")
         yield Technician(SocketLine(device.socket), device_id)

@@ -266,7 +266,9 @@ def test_feedback_is_waited_for_and_that_of_others_given_back(hub, twinkle):
     hub.call("send", "away", b"x", {"$.mid": "other", "iothub-ack": "full"}, expires=1.0)
     sent = []
     thread = threading.Thread(
-        target=lambda: sent.append(twinkle("send", "away", "hi", "--ack", "full", "--wait", "60", "--json"))
+        target=lambda: sent.append(
+            twinkle("send", "away", "hi", "--ack", "full", "--wait", f"{PATIENCE_S}", "--json")
+        )
     )
     thread.start()
     (message,) = eventually(lambda: hub.call("devices.find", "away").inbox)

@@ -238,6 +238,7 @@ def test_a_saved_edit_is_soon_in_force_on_a_board_that_is_plugged_in(home, folde
         compiled = {"XDG_CACHE_HOME": str(cache_home().parent)}
         home = {**home, **compiled, "TWINKLE_WIFI_PASSWORD": "a secret of the house"}
         with Dev(home, folder, "app.py", *place) as dev:
+            dev.wait_for("info", "")  # all its files are there
             dev.wait_for("telemetry", '"version": 1')
             begun = time.monotonic() - dev.begun
             saved(file, TEN_LINES.replace("1}", "2}"))
@@ -248,7 +249,7 @@ def test_a_saved_edit_is_soon_in_force_on_a_board_that_is_plugged_in(home, folde
             assert dev.wait_for("telemetry", "version") > begun
             board.unplug()
             dev.wait_for("device", "has gone; it is waited for")
-            board.plug_in()
+            board.plug_in(lambda: dev.wait_for("device", "is back"))
             dev.wait_for("info", "ready: ")
         line = SerialLine(board.port)
         assert Dialogue(line).ask("version").ok, "it is left running"

@@ -193,10 +193,15 @@ def test_no_two_ids_share_a_directory():
 
 
 def test_a_hub_that_is_starting_is_waited_for(home, tmp_path):
+    patient = f"from twinkle_host import cli, service; service.finding.START_S = {PATIENCE_S}; cli.main()"
     waiting = subprocess.Popen(
-        [TWINKLE, "devices", "list"], env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", patient, "devices", "list"],
+        env=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    assert "waiting up to 10 s for one that is starting" in waiting.stderr.readline()
+    assert f"waiting up to {PATIENCE_S} s for one that is starting" in waiting.stderr.readline()
     ports = [word for flag in ("--port", "--rest-port", "--amqp-port") for word in (flag, "0")]
     hub = subprocess.Popen([TWINKLE, "hub", "--json", "--quiet", *ports], env=home, stdout=subprocess.PIPE)
     try:

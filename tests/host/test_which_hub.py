@@ -151,6 +151,15 @@ def test_hubs_are_known_once_and_the_oldest_forgotten(tmp_path):
     assert tmp_path / "3" not in known_hubs.known()
 
 
+def test_a_list_that_is_being_written_is_read_when_it_is_whole(tmp_path, monkeypatch):
+    file = known_hubs.known_hubs_file()
+    known_hubs.remember(tmp_path / "hub")
+    whole = file.read_text()
+    file.write_text("")  # as it is for a moment, under a lock that a reader has when it is over
+    monkeypatch.setattr(known_hubs.fcntl, "flock", lambda *_: file.write_text(whole))
+    assert known_hubs.known() == [tmp_path / "hub"]
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\n", b"/nowhere\n", b"\x00\n"])
 def test_a_list_that_is_damaged_is_as_good_as_none(content):
     file = known_hubs.known_hubs_file()

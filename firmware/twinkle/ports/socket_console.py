@@ -35,7 +35,12 @@ class SocketConsole:
 
     def typed(self):
         """What the guest has typed; new guests are seen to."""
-        self._welcome()
+        data = self._read()
+        if self._guest is None or not data:  # else he may have left, which is not known before all is read
+            self._welcome()
+        return data or self._read()
+
+    def _read(self):
         if self._guest is None:
             return b""
         try:
