@@ -19,10 +19,10 @@ from pathlib import Path
 import click
 
 from twinkle_host.failure import Failure
+from twinkle_host.mock_gpio.pin_record import recorded
 from twinkle_host.run import VARIABLE
 from twinkle_host.service.hub import Hub
 from twinkle_host.service.reading import events
-from twinkle_host.workbench.pins import recorded
 
 DEVICE = "demo"
 CONFIG = {"configId": 3, "sendFrequency": "2s"}

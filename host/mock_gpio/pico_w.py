@@ -8,9 +8,9 @@ from pathlib import Path
 from ..dev.device import Device
 from ..device_directory import Prepared
 from ..waiting import PATIENCE_S, eventually
-from ..workbench.pins import recorded
 from . import witness
 from .board import ROOM, Board, History, Told, note
+from .pin_record import recorded
 from .process import HEAP, LOST_WITH_POWER
 from .world import answered
 

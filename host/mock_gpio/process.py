@@ -12,8 +12,8 @@ import time
 
 from ..paths import BOARDS, FIRMWARE, HOST, LIB, MICROPYTHON
 from ..waiting import PATIENCE_S
-from ..workbench.pins import recorded
 from . import witness
+from .pin_record import recorded
 
 # Modules are compiled from source here, and stand-ins lie in the heap with them, so that a start takes some 150 KB,
 # and 17 KB more with those for what a Pico W has in its firmware. What a conservative collector keeps is partly

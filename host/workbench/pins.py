@@ -1,23 +1,12 @@
 """What the pins of a simulated board show, as its port has recorded it from them in ``pins.jsonl``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
+from ..mock_gpio.pin_record import recorded
+
 LED = "LED"
 DESKTOP = "mock_gpio.port"
-
-
-def recorded(file: Path, begin: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """What a port has recorded from there on, and where that ends: before a line that is half written."""
-    try:
-        with open(file, "rb") as pins:
-            pins.seek(begin)
-            news = pins.read()
-    except FileNotFoundError:
-        return [], begin
-    whole = news[: news.rfind(b"\n") + 1]
-    return [json.loads(line) for line in whole.splitlines()], begin + len(whole)
 
 
 class Pins:
