@@ -15,7 +15,7 @@ for place in ("tests/author", "firmware", ".twinkle/lib"):
     sys.path.insert(0, str(ROOT / place))
 
 from mistake_printing import printed  # noqa: E402
-from mistake_rows import HEAD, ROWS  # noqa: E402
+from mistake_rows import HEAD, ROWS, says  # noqa: E402
 
 INTERPRETERS = {"cpython": "CPython", "micropython": "MicroPython"}
 TOP = """# Mistakes, and what is said of them
@@ -52,7 +52,7 @@ def main() -> int:
             line
             for name, words in zip(INTERPRETERS, said * 2, strict=False)
             for line in lines[name]
-            if words and words in line
+            if words and says(line, words)
         )
         table.append(f"| [{row.title}](#{_anchor(row.title)}) | `{first}` |")
         code = (row.code if row.head == HEAD else row.head + row.code).strip("\n")

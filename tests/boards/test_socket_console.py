@@ -169,8 +169,8 @@ def test_who_has_left_before_he_is_told_that_another_is_there():
 
 
 @pytest.mark.parametrize("last", [b"", b"half a li"])
-def test_who_comes_before_it_is_seen_that_another_has_left_is_welcome(tmp_path, last):
-    path = str(tmp_path / "console")
+def test_who_comes_before_it_is_seen_that_another_has_left_is_welcome(last):
+    path = "console"
     console = SocketConsole(path)
     with guest(path) as first:
         console.typed()
